@@ -1,0 +1,1 @@
+"""From published ECG archives to question and report rows."""

@@ -1,0 +1,108 @@
+"""A fixed set of questions for evaluation: the same of every record about one statement, and sampled ones.
+
+    python -m dataset_builders.evaluation_questions --ptbxl DIR --folds 9 --output fold9.parquet
+
+Each record is asked "Does this ECG show atrial fibrillation?" (set ``"every-record"``, for figures such as an AUROC
+that need all records) and some questions of the sampler, balanced over these folds (set ``"sampled"``). One row a
+question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
+from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
+
+from .parquet import write_parquet
+from .questions import question_rows, verify_question
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVERY_RECORD = "every-record"
+SAMPLED = "sampled"
+
+
+def schema() -> Any:
+    """The Arrow schema of the rows."""
+    import pyarrow as pa
+
+    text = ("filename_lr", "filename_hr", "set", "question", "answer", "question_type", "attribute_type", "attribute")
+    return pa.schema(
+        [(name, pa.int64()) for name in ("ecg_id", "patient_id", "strat_fold")]
+        + [(name, pa.string()) for name in text]
+        + [("answers", pa.list_(pa.string()))]
+    )
+
+
+def evaluation_questions(
+    table: pd.DataFrame, *, seed: int, per_record: float, every_record: Sequence[str] = ("AFIB",)
+) -> list[dict[str, Any]]:
+    """Build the question set of a table.
+
+    Args:
+        table: From ``read_ptbxl_table``, restricted to the wanted folds.
+        seed: Of the sampled questions.
+        per_record: Mean number of sampled questions with a closed answer set for a record, about.
+        every_record: Codes that every record is asked for. A record that does not state the code counts as "no", also
+            where it states no rhythm at all.
+
+    Returns:
+        One dictionary per question, with the fields of ``schema()``: first the questions on every record, code by code,
+        then the sampled ones, record by record. Sampled questions without a closed answer set are left out, so are
+        yes-or-no questions about a code that every record is asked for.
+    """
+    fields = ("ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr")
+    records = {int(record["ecg_id"]): record for record in table[[*fields, "scp_codes"]].to_dict("records")}
+    rows = []
+    for code in every_record:
+        kind = _kind(code)
+        for record in records.values():
+            question = verify_question(kind, code, present=code in record["scp_codes"])
+            rows.append({**{name: record[name] for name in fields}, "set": EVERY_RECORD, **asdict(question)})
+    # Two of about twelve questions of a record have no closed answer set.
+    for ecg_id, _, question in question_rows(table, seed=seed, per_record=per_record * 1.2):
+        asked_before = question.question_type == "verify" and question.attribute in every_record
+        if question.answers and not asked_before:
+            record = records[ecg_id]
+            rows.append({**{name: record[name] for name in fields}, "set": SAMPLED, **asdict(question)})
+    return rows
+
+
+def _kind(code: str) -> str:
+    if code in RHYTHMS:
+        return "rhythm"
+    return "diagnosis" if "diagnostic" in STATEMENTS[code].categories else "form"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the questions and print their number. Returns the exit code: 2 for bad input, with one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_builders.evaluation_questions", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--ptbxl", required=True, help="folder of PTB-XL 1.0.x")
+    parser.add_argument("--output", required=True, help="Parquet file to write")
+    parser.add_argument("--folds", type=folds, default=folds("9"), help="default: 9")
+    parser.add_argument("--per-record", type=float, default=5, help="mean number of sampled questions; default: 5")
+    parser.add_argument("--every-record", nargs="*", default=["AFIB"], choices=list(STATEMENTS), metavar="CODE")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        table = read_ptbxl_table(args.ptbxl)
+        table = table[table["strat_fold"].isin(args.folds)]
+        rows = evaluation_questions(table, seed=args.seed, per_record=args.per_record, every_record=args.every_record)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    write_parquet(rows, args.output, schema())
+    print(f"{Path(args.output)}: {len(rows)} questions about {len(table)} records")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

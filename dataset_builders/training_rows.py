@@ -1,0 +1,139 @@
+"""One training row per PTB-XL record: its questions with answers, and its report.
+
+    python -m dataset_builders.training_rows --ptbxl DIR --ecg-qa DIR --output rows.parquet
+
+The row names the record's files; it holds no signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
+
+from .ecg_qa import read_answer_sets, read_ecg_qa, single_ecg_questions
+from .parquet import question_type, write_parquet
+from .questions import Question, question_rows
+from .reports import read_english_reports, report_from_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = "ptb-xl labels"
+ECG_QA = "ecg-qa"
+
+
+def schema() -> Any:
+    """The Arrow schema of the rows."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("ecg_id", pa.int64()),
+            ("patient_id", pa.int64()),
+            ("strat_fold", pa.int64()),
+            ("filename_lr", pa.string()),
+            ("filename_hr", pa.string()),
+            ("questions", pa.list_(question_type())),
+            ("report", pa.string()),
+            ("report_original_english", pa.string()),
+        ]
+    )
+
+
+def training_rows(
+    table: pd.DataFrame,
+    *,
+    seed: int,
+    per_record: float,
+    ecg_qa: Mapping[int, list[Question]] | None = None,
+    english_reports: Mapping[int, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Build the rows of a table.
+
+    Args:
+        table: From ``read_ptbxl_table``, restricted to the wanted folds; the questions are balanced over it.
+        seed: Of the questions from labels.
+        per_record: Mean number of questions from labels for a record.
+        ecg_qa: ECG-QA's questions by ``ecg_id``; they come after the others. Those of records that are not in the table
+            are not used.
+        english_reports: Original reports in English by ``ecg_id``.
+
+    Returns:
+        One dictionary per record, in the order of the table, with the fields of ``schema()``.
+    """
+    questions: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for ecg_id, _, question in question_rows(table, seed=seed, per_record=per_record):
+        questions[ecg_id].append({**asdict(question), "source": LABELS})
+    for ecg_id, found in (ecg_qa or {}).items():
+        questions[ecg_id].extend({**asdict(question), "source": ECG_QA} for question in found)
+    rows = []
+    for record in table.to_dict("records"):
+        ecg_id = int(record["ecg_id"])
+        rows.append(
+            {
+                "ecg_id": ecg_id,
+                "patient_id": int(record["patient_id"]),
+                "strat_fold": int(record["strat_fold"]),
+                "filename_lr": record["filename_lr"],
+                "filename_hr": record["filename_hr"],
+                "questions": questions[ecg_id],
+                "report": report_from_codes(record["scp_codes"]),
+                "report_original_english": (english_reports or {}).get(ecg_id),
+            }
+        )
+    return rows
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dataset_builders.training_rows", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--ptbxl", required=True, help="folder of PTB-XL 1.0.x")
+    parser.add_argument("--ecg-qa", help="folder of ECG-QA; without it there are only questions from labels")
+    parser.add_argument("--version", choices=("template", "paraphrased"), default="paraphrased", help="of ECG-QA")
+    parser.add_argument("--english-reports", help="the dataset folder of the HeartLLM authors' samples")
+    parser.add_argument("--output", required=True, help="Parquet file to write")
+    parser.add_argument("--folds", type=folds, default=folds("1-8"), help="default: 1-8")
+    parser.add_argument("--per-record", type=float, default=14, help="mean questions from labels; default: 14")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the rows and print their number. Returns the exit code: 2 for bad input, with one line on stderr."""
+    args = _parse(argv)
+    try:
+        table = read_ptbxl_table(args.ptbxl)
+        table = table[table["strat_fold"].isin(args.folds)]
+        by_record: dict[int, list[Question]] = defaultdict(list)
+        if args.ecg_qa:
+            for ecg_id, question in single_ecg_questions(
+                read_ecg_qa(args.ecg_qa, args.version), read_answer_sets(args.ecg_qa)
+            ):
+                by_record[ecg_id].append(question)
+        at_hand = {int(ecg_id) for ecg_id in table["ecg_id"]}
+        used = {ecg_id: found for ecg_id, found in by_record.items() if ecg_id in at_hand}
+        reports = read_english_reports(args.english_reports) if args.english_reports else None
+        rows = training_rows(table, seed=args.seed, per_record=args.per_record, ecg_qa=used, english_reports=reports)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    write_parquet(rows, args.output, schema())
+    asked = sum(len(row["questions"]) for row in rows)
+    real = sum(len(found) for found in used.values())
+    absent = sum(len(found) for found in by_record.values()) - real
+    print(
+        f"{Path(args.output)}: {len(rows)} records, {asked} questions, {real} of them from ECG-QA "
+        f"({absent} more are of records that are absent or in other folds)"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

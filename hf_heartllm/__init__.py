@@ -1,0 +1,87 @@
+"""12-lead ECGs as tokens of a language model, for Hugging Face transformers.
+
+    import hf_heartllm as hl
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    record = hl.read_ecg("records100/00000/00152_lr")
+    tokenizer = AutoTokenizer.from_pretrained(hl.checkpoint())
+    model = AutoModelForCausalLM.from_pretrained(hl.checkpoint())
+
+Importing this package imports neither torch nor transformers, downloads nothing and writes nothing: the names below are
+looked up when they are first used, and the classes join transformers' Auto classes when those are loaded.
+
+Research and education only. Not for diagnosis, treatment or monitoring.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import auto_classes
+
+if TYPE_CHECKING:
+    from .checkpoints import checkpoint
+    from .ecg import plot_ecg, read_ecg, simulate_ecg
+    from .models.configuration_ecg_codec import ECGCodecConfig
+    from .models.configuration_heartllm import HeartLLMConfig
+    from .models.ecg_leads import STANDARD_LEADS
+    from .models.ecg_record import ECGError, ECGRecord
+    from .models.feature_extraction_ecg import ECGFeatureExtractor
+    from .models.modeling_ecg_codec import ECGCodecModel
+    from .models.modeling_heartllm import HeartLLMForCausalLM
+    from .models.pipeline_ecg import pipeline
+    from .models.tokenization_heartllm import ECGTokenizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "STANDARD_LEADS",
+    "ECGCodecConfig",
+    "ECGCodecModel",
+    "ECGError",
+    "ECGFeatureExtractor",
+    "ECGRecord",
+    "ECGTokenizer",
+    "HeartLLMConfig",
+    "HeartLLMForCausalLM",
+    "__version__",
+    "checkpoint",
+    "pipeline",
+    "plot_ecg",
+    "read_ecg",
+    "simulate_ecg",
+]
+
+# Public name → the module it lives in.
+_HOME = {
+    "STANDARD_LEADS": "models.ecg_leads",
+    "ECGCodecConfig": "models.configuration_ecg_codec",
+    "ECGCodecModel": "models.modeling_ecg_codec",
+    "ECGError": "models.ecg_record",
+    "ECGFeatureExtractor": "models.feature_extraction_ecg",
+    "ECGRecord": "models.ecg_record",
+    "ECGTokenizer": "models.tokenization_heartllm",
+    "HeartLLMConfig": "models.configuration_heartllm",
+    "HeartLLMForCausalLM": "models.modeling_heartllm",
+    "checkpoint": "checkpoints",
+    "pipeline": "models.pipeline_ecg",
+    "plot_ecg": "ecg",
+    "read_ecg": "ecg",
+    "simulate_ecg": "ecg",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+auto_classes.install()

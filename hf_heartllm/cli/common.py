@@ -1,0 +1,120 @@
+"""What the commands share: arguments of recordings and models, reading and printing. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..models.notice import NOTICE
+
+if TYPE_CHECKING:
+    from ..models.ecg_record import ECGRecord
+
+
+class UsageError(Exception):
+    """The arguments do not make sense; the message is one line."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message on one line, with the file's name where the system left it out of the message."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def add_record_arguments(parser: argparse.ArgumentParser) -> None:
+    """RECORD, and what a CSV or NPY file does not say itself."""
+    parser.add_argument(
+        "record",
+        metavar="RECORD",
+        help="a path (WFDB record, .hea, .dat, .mat, .csv, .npy), example:NAME (simulated), or "
+        "physionet:DATABASE/VERSION/RECORD",
+    )
+    group = parser.add_argument_group("recordings in .csv and .npy files, which must be told")
+    group.add_argument("--sampling-rate", type=float, metavar="HZ", help="samples a second")
+    group.add_argument("--units", metavar="UNIT", help="mV, uV or V")
+    group.add_argument("--leads", metavar="NAMES", help="lead names in the file's order, separated by commas")
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """--model."""
+    parser.add_argument(
+        "--model", metavar="MODEL", help="checkpoint folder or Hub repository (default: the embedded checkpoint)"
+    )
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def read_record(args: argparse.Namespace) -> ECGRecord:
+    """Read the recording that the arguments name."""
+    from ..ecg import read_ecg
+
+    return read_ecg(args.record, sampling_rate=args.sampling_rate, units=args.units, leads=args.leads)
+
+
+def model_source(args: argparse.Namespace) -> str | None:
+    """What --model names; None is the embedded checkpoint."""
+    model = args.model
+    if model is None:
+        return None
+    if Path(model).is_dir():
+        if not (Path(model) / "config.json").is_file():
+            raise UsageError(f"--model {model}: the folder holds no config.json, so it is no checkpoint")
+    elif Path(model).exists():
+        raise UsageError(f"--model {model}: a file; give the checkpoint's folder")
+    elif os.path.isabs(model) or model.startswith(".") or model.count("/") != 1:
+        raise UsageError(f"--model {model}: no such folder, and no name of a Hub repository (OWNER/NAME)")
+    return model
+
+
+def make_pipeline(task: str, args: argparse.Namespace) -> Any:
+    """The pipeline of a task on the chosen model."""
+    source = model_source(args)
+    quiet_transformers()
+    from ..models.pipeline_ecg import pipeline
+
+    return pipeline(task, source)
+
+
+def make_tokenizer(args: argparse.Namespace) -> Any:
+    """The tokenizer of the chosen model."""
+    source = model_source(args)
+    quiet_transformers()
+    from ..models.pipeline_ecg import default_checkpoint
+    from ..models.tokenization_heartllm import ECGTokenizer
+
+    return ECGTokenizer.from_pretrained(default_checkpoint() if source is None else source)
+
+
+def quiet_transformers() -> None:
+    """Keep progress bars and advice of transformers out of a command's output; errors stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def describe(record: ECGRecord) -> dict[str, Any]:
+    """What was read, for JSON."""
+    return {
+        "source": record.source,
+        "sampling_rate": record.sampling_rate,
+        "duration": record.duration,
+        "leads": list(record.leads),
+    }
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one JSON object, the notice in it."""
+    print(json.dumps({**result, "notice": NOTICE}, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_notice() -> None:
+    """Print the notice below a human answer."""
+    print(f"\n{NOTICE}")

@@ -1,0 +1,73 @@
+"""`heartllm export NAME [DIR]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .common import UsageError, add_json_argument, print_json, print_notice
+
+HELP = "Write an embedded checkpoint as a folder that transformers loads, its code included."
+EXAMPLES = ("heartllm export heartllm", "heartllm export heartllm models/heartllm --force")
+CHECKPOINTS = {"heartllm": "heartllm-tiny", "heartllm-tiny": "heartllm-tiny"}
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("name", metavar="NAME", help=f"one of {', '.join(CHECKPOINTS)}")
+    parser.add_argument("directory", metavar="DIR", nargs="?", help="folder to write (default: ./NAME)")
+    parser.add_argument("--force", action="store_true", help="replace DIR although it holds something")
+    add_json_argument(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the checkpoint."""
+    if args.name not in CHECKPOINTS:
+        raise UsageError(f"no embedded checkpoint {args.name!r}; there are {', '.join(CHECKPOINTS)}")
+    source = PACKAGE / "checkpoints" / CHECKPOINTS[args.name]
+    if not (source / "config.json").is_file():
+        raise UsageError(f"{source}: this installation holds no such checkpoint")
+    target = Path(args.directory or args.name)
+    export_checkpoint(source, target, force=args.force)
+    if args.json:
+        print_json({"checkpoint": CHECKPOINTS[args.name], "directory": str(target)})
+        return
+    print(target)
+    print_notice()
+
+
+def export_checkpoint(source: Path, target: Path, *, force: bool = False) -> None:
+    """Copy a checkpoint and the code that travels with it, whole: `target` holds all of it or is left as it was.
+
+    Args:
+        source: folder of the checkpoint.
+        target: folder to write.
+        force: replace a folder that is not empty.
+
+    Raises:
+        UsageError: if `target` is a file, or holds something and `force` is False.
+    """
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target}: a file is in the way")
+    occupied = target.is_dir() and any(target.iterdir())
+    if occupied and not force:
+        raise UsageError(f"{target}: the folder is not empty; choose another one or add --force")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__"))
+        for code in sorted((PACKAGE / "models").glob("*.py")):
+            if code.name != "__init__.py":  # the installed code, so that files of two versions are never mixed
+                shutil.copy(code, new / code.name)
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(new, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise

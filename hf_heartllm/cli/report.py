@@ -1,0 +1,44 @@
+"""`heartllm report RECORD`."""
+
+from __future__ import annotations
+
+import argparse
+
+from .common import (
+    add_json_argument,
+    add_model_argument,
+    add_record_arguments,
+    describe,
+    make_pipeline,
+    print_json,
+    print_notice,
+    read_record,
+)
+
+HELP = "Write the report of a recording."
+EXAMPLES = ("heartllm report example:normal", "heartllm report records100/00000/00152_lr --json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_record_arguments(parser)
+    add_model_argument(parser)
+    add_json_argument(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the report."""
+    record = read_record(args)
+    report = make_pipeline("ecg-report", args)(record)
+    if args.json:
+        print_json(
+            {
+                "report": report.text,
+                "token_probability": report.token_probability,
+                "complete": report.complete,
+                "record": describe(record),
+            }
+        )
+        return
+    print(report.text)
+    print_notice()

@@ -1,0 +1,59 @@
+"""`heartllm tokenize RECORD`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from .common import (
+    UsageError,
+    add_json_argument,
+    add_model_argument,
+    add_record_arguments,
+    describe,
+    make_tokenizer,
+    print_json,
+    read_record,
+)
+
+HELP = "Turn a recording into the ECG tokens of the language model: ids, or their text form."
+EXAMPLES = (
+    "heartllm tokenize example:normal",
+    "heartllm tokenize example:normal --text",
+    "heartllm tokenize records100/00000/00152_lr --output ids.txt",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_record_arguments(parser)
+    parser.add_argument("--text", action="store_true", help="the text form, <ecg_0000> …, instead of ids")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_model_argument(parser)
+    add_json_argument(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print or write the tokens."""
+    if args.output and args.json:
+        raise UsageError("--output writes plain tokens: leave --json out, or send the printed JSON to a file")
+    record = read_record(args)
+    tokenizer = make_tokenizer(args)
+    ids = [int(token) for token in tokenizer.encode_ecg(record)]
+    if args.json:
+        result = {"ids": ids, "ecg_token_offset": tokenizer.ecg_token_offset, "record": describe(record)}
+        print_json({**result, "text": tokenizer.ecg_ids_to_text(ids)} if args.text else result)
+        return
+    line = tokenizer.ecg_ids_to_text(ids) if args.text else " ".join(map(str, ids))
+    if not args.output:
+        print(line)
+        return
+    path = Path(args.output)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(line + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(f"{path}: {len(ids)} tokens")

@@ -1,0 +1,1 @@
+"""Foreign weights in: public ECG codecs and language models of other formats."""

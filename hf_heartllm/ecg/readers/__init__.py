@@ -1,0 +1,61 @@
+"""Reading recordings: one file a format, chosen by the recording's name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...models.ecg_record import ECGError, ECGRecord
+
+__all__ = ["read_ecg"]
+
+
+def read_ecg(
+    source: str | os.PathLike[str],
+    *,
+    sampling_rate: float | None = None,
+    units: str | None = None,
+    leads: Sequence[str] | str | None = None,
+    timeout: float | None = None,
+) -> ECGRecord:
+    """Read a recording by its name.
+
+    Args:
+        source: a WFDB record (`…/00152_lr`, `.hea`, `.dat`, `.mat`), a `.csv` or `.npy` file, a simulated example
+            (`example:af`), or a record on PhysioNet (`physionet:ptb-xl/1.0.3/records500/00000/00152_hr`).
+        sampling_rate: Hz; CSV and NPY need it, the others state it themselves.
+        units: mV, uV or V; CSV and NPY need them.
+        leads: lead names, a sequence or one string with commas; NPY and a CSV without a header row need them.
+        timeout: seconds, for PhysioNet (8 when None).
+
+    Returns:
+        The record in mV, float32 (leads, samples). Leads that are not standard keep their own names; missing samples
+        are NaN.
+
+    Raises:
+        ECGError: one clear line for whatever is wrong.
+    """
+    name = os.fspath(source)
+    stated = {"sampling_rate": sampling_rate, "units": units, "leads": leads}
+    suffix = Path(name).suffix.lower()
+    if suffix in (".csv", ".npy") and not name.startswith(("example:", "physionet:")):
+        from .arrays import read_csv, read_npy
+
+        read = read_csv if suffix == ".csv" else read_npy
+        return read(name, sampling_rate=sampling_rate, units=units, leads=leads)
+    for argument, value in stated.items():
+        if value is not None:
+            flag = "--" + argument.replace("_", "-")
+            raise ECGError(f"{name}: {argument} ({flag}) is for CSV and NPY; this recording states its own")
+    if name.startswith("example:"):
+        from ..simulate import read_example
+
+        return read_example(name)
+    if name.startswith("physionet:"):
+        from .physionet import read_physionet
+
+        return read_physionet(name, timeout=timeout)
+    from .wfdb_format import read_wfdb
+
+    return read_wfdb(name)

@@ -1,0 +1,157 @@
+"""Confidence intervals by bootstrap over patients.
+
+The rows of one patient are not independent, so patients are drawn with replacement and each brings all its rows
+(cluster bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993). Intervals are percentile intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+RESAMPLES_AT_ONCE = 250  # bounds memory: this many rows of weights
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its bootstrap interval.
+
+    Attributes:
+        value: the estimate on all rows.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        level: coverage, such as 0.95.
+        rows: number of rows.
+        groups: number of patients.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    rows: int
+    groups: int
+
+
+def _group_index(groups: ArrayLike, rows: int) -> tuple[np.ndarray, int]:
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    if len(index) != rows:
+        raise ValueError(f"{rows} rows but {len(index)} groups")
+    if rows == 0:
+        raise ValueError("no rows to resample")
+    return index, len(names)
+
+
+def _draws(groups: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each patient was drawn, int (resamples, groups); every row sums to `groups`."""
+    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+
+
+def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_mean(
+    values: ArrayLike, groups: ArrayLike, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """The mean of rows with its interval, resampling patients.
+
+    Args:
+        values: float (rows,).
+        groups: patient of each row, (rows,), any dtype that sorts.
+        resamples: number of bootstrap samples.
+        seed: of the draws.
+        level: coverage of the interval.
+
+    Raises:
+        ValueError: if there are no rows or the lengths differ.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    index, count = _group_index(groups, len(values))
+    sums = np.bincount(index, weights=values, minlength=count)
+    sizes = np.bincount(index, minlength=count)
+    draws = _draws(count, resamples, seed)
+    low, high = _percentiles((draws @ sums) / (draws @ sizes), level)
+    return Interval(float(values.mean()), low, high, level, len(values), count)
+
+
+def paired_bootstrap(
+    a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """The mean of a − b over rows with its interval, resampling patients with all their rows.
+
+    Args:
+        a: score of each row under the first condition, float or bool (rows,).
+        b: score of the same rows under the second condition, (rows,).
+        groups: patient of each row, (rows,).
+        resamples: number of bootstrap samples.
+        seed: of the draws.
+        level: coverage of the interval.
+
+    Raises:
+        ValueError: if there are no rows or the lengths differ.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"not paired: {first.shape} and {second.shape}")
+    return bootstrap_mean(first - second, groups, resamples=resamples, seed=seed, level=level)
+
+
+def bootstrap_auroc(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The area under the ROC curve with its interval, resampling patients.
+
+    The rank statistic: the probability that a positive row scores higher than a negative one, ties counted half
+    (Hanley and McNeil, 1982). Resamples without both classes are left out.
+
+    Args:
+        labels: bool or 0/1 (rows,).
+        scores: float (rows,), higher means more likely positive.
+        groups: patient of each row, (rows,).
+        resamples: number of bootstrap samples.
+        seed: of the draws.
+        level: coverage of the interval.
+
+    Raises:
+        ValueError: if one of the classes is absent, lengths differ or a score is NaN.
+    """
+    positive = np.asarray(labels).astype(bool)
+    values = np.asarray(scores, dtype=np.float64)
+    if positive.shape != values.shape:
+        raise ValueError(f"{len(positive)} labels but {len(values)} scores")
+    if np.isnan(values).any():
+        raise ValueError("a score is NaN")
+    if positive.all() or not positive.any():
+        raise ValueError("AUROC needs rows of both classes")
+    index, count = _group_index(groups, len(values))
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])  # of the runs of equal scores
+    row_group, row_positive = index[order], positive[order]
+
+    def area(weights: np.ndarray) -> np.ndarray:
+        """AUROC of (resamples, rows) weights, rows sorted by score."""
+        gained = np.add.reduceat(weights * row_positive, starts, axis=1)
+        lost = np.add.reduceat(weights * ~row_positive, starts, axis=1)
+        below = np.cumsum(lost, axis=1) - lost
+        pairs = gained.sum(axis=1) * lost.sum(axis=1)
+        wins = (gained * (below + lost / 2)).sum(axis=1)
+        return np.divide(wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    draws = _draws(count, resamples, seed)
+    areas = [
+        area(draws[first : first + RESAMPLES_AT_ONCE][:, row_group]) for first in range(0, resamples, RESAMPLES_AT_ONCE)
+    ]
+    low, high = _percentiles(np.concatenate(areas), level)
+    value = float(area(np.ones((1, len(values))))[0])
+    return Interval(value, low, high, level, len(values), count)

@@ -1,0 +1,90 @@
+"""Measured figures as they stand in git: `benchmarks/results/<topic>.json`, written by what measured them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One measured figure.
+
+    Attributes:
+        name: what was measured; unique within its file.
+        value: the figure.
+        interval: lower and upper end of its 95 % interval, or None.
+        bar: what it should reach, as text (`">= 0.95"`), or None.
+        unit: of value and interval, such as `"fraction"` or `"tokens/s"`.
+        data: on what it was measured, with the number of rows.
+        command: the command that measured it.
+        commit: of the code when measured.
+        machine: in general words (`"2 CPU cores"`), never a name.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+    bar: str | None
+    unit: str
+    data: str
+    command: str
+    commit: str
+    machine: str
+
+
+def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
+    """The commit checked out in `folder` (here by default); `-dirty` if tracked files differ; `unknown` without git."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude", "*", "--dirty"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def machine_words() -> str:
+    """This machine in general words: CPU cores, and the accelerator's model where torch sees one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    words = f"{cores} CPU cores"
+    import torch
+
+    if torch.cuda.is_available():
+        words += f", {torch.cuda.device_count()} GPU ({torch.cuda.get_device_name(0)})"
+    return words
+
+
+def write_whole(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file whole: under a temporary name in the same folder, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_result_rows(path: str | os.PathLike[str]) -> list[ResultRow]:
+    """The rows of a results file, in its order."""
+    rows = json.loads(Path(path).read_text(encoding="utf-8"))
+    return [ResultRow(**{**row, "interval": row["interval"] and tuple(row["interval"])}) for row in rows]
+
+
+def write_result_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
+    """Write rows into a results file: a row of the same name is replaced in its place, others stay, new ones follow.
+
+    Raises:
+        ValueError: if two of the new rows have one name.
+    """
+    new = list(rows)
+    if len({row.name for row in new}) != len(new):
+        raise ValueError("two result rows have the same name")
+    merged = {row.name: row for row in read_result_rows(path)} if Path(path).exists() else {}
+    merged.update({row.name: row for row in new})
+    write_whole(path, json.dumps([asdict(row) for row in merged.values()], indent=1, ensure_ascii=False) + "\n")

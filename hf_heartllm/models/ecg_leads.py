@@ -1,0 +1,67 @@
+"""The twelve standard leads: their names, spellings and the two laws that tie the limb leads together.
+
+Einthoven: ``II = I + III``. Goldberger: ``aVR = -(I + II) / 2``, ``aVL = I - II / 2``, ``aVF = II - I / 2``.
+Any two of I, II and III therefore give all six limb leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+STANDARD_LEADS: tuple[str, ...] = (
+    "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
+)  # fmt: skip
+LIMB_LEADS: tuple[str, ...] = STANDARD_LEADS[:6]
+
+_SPELLINGS = {name.casefold(): name for name in STANDARD_LEADS}
+
+# Each limb lead as a combination (a, b) of a * I + b * II.
+_FROM_I_AND_II = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "aVR": (-0.5, -0.5),
+    "aVL": (1.0, -0.5),
+    "aVF": (-0.5, 1.0),
+}
+
+
+def standard_lead_name(name: str) -> str:
+    """Return the standard spelling of a lead name (``AVR``, ``avr`` and ``Lead aVR`` are all ``aVR``).
+
+    A name that is none of the twelve standard leads (``MLII``, ``ECG1``) is returned stripped and otherwise as it is.
+    """
+    bare = name.strip()
+    key = bare.casefold()
+    if key.startswith("lead"):
+        key = key[4:].strip(" _-")
+    return _SPELLINGS.get(key, bare)
+
+
+def derive_limb_leads(signal: np.ndarray, leads: Sequence[str]) -> dict[str, np.ndarray]:
+    """Derive the limb leads that are absent from those present.
+
+    Args:
+        signal: (leads, samples), any unit.
+        leads: standard names of the rows of `signal`.
+
+    Returns:
+        The derivable limb leads that `leads` does not hold, name → float64 (samples,). Empty when fewer than two
+        independent limb leads are present.
+    """
+    present = [lead for lead in LIMB_LEADS if lead in leads]
+    for first_index, first in enumerate(present):
+        for second in present[first_index + 1 :]:
+            matrix = np.array([_FROM_I_AND_II[first], _FROM_I_AND_II[second]])
+            if abs(np.linalg.det(matrix)) < 1e-9:
+                continue
+            pair = np.stack([signal[leads.index(first)], signal[leads.index(second)]]).astype(np.float64)
+            i_and_ii = np.linalg.solve(matrix, pair)
+            return {
+                lead: _FROM_I_AND_II[lead][0] * i_and_ii[0] + _FROM_I_AND_II[lead][1] * i_and_ii[1]
+                for lead in LIMB_LEADS
+                if lead not in present
+            }
+    return {}

@@ -1,0 +1,96 @@
+"""The one noun every part of the package speaks: a recording in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .ecg_leads import standard_lead_name
+from .ecg_resample import resample
+
+
+class ECGError(ValueError):
+    """Something is wrong with a recording; the message is one line: what, where, what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ECGRecord:
+    """An electrocardiogram.
+
+    Attributes:
+        signal: float32 (leads, samples). Missing samples are NaN.
+        sampling_rate: Hz.
+        leads: names of the rows, in standard spelling (`I … aVF … V6`) where they are standard leads.
+        units: `"mV"`, or `"z-score"` for what a codec without absolute amplitude decodes to.
+        age: years (PTB-XL's 300 stands for over 89), or None.
+        sex: `"male"`, `"female"` or None.
+        height: cm, or None.
+        weight: kg, or None.
+        source: where the recording came from, for messages and captions.
+
+    Raises:
+        ECGError: if shape, names, rate or units do not fit together.
+    """
+
+    signal: np.ndarray
+    sampling_rate: float
+    leads: tuple[str, ...]
+    units: str = "mV"
+    age: float | None = None
+    sex: str | None = None
+    height: float | None = None
+    weight: float | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        signal = np.array(self.signal, dtype=np.float32)  # a copy: a record does not change behind its back
+        leads = tuple(standard_lead_name(name) for name in self.leads)
+        where = self.source or "record"
+        if signal.ndim != 2:
+            raise ECGError(f"{where}: signal must be (leads, samples), got {signal.ndim} dimension(s)")
+        if signal.shape[0] != len(leads):
+            raise ECGError(f"{where}: {signal.shape[0]} rows of signal but {len(leads)} lead names")
+        if signal.shape[1] == 0 or signal.shape[0] == 0:
+            raise ECGError(f"{where}: the recording is empty")
+        if len(set(leads)) != len(leads):
+            raise ECGError(f"{where}: lead names repeat: {', '.join(leads)}")
+        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
+            raise ECGError(f"{where}: sampling rate must be positive, got {self.sampling_rate}")
+        if self.units not in ("mV", "z-score"):
+            raise ECGError(f"{where}: units must be 'mV' (or 'z-score' for decoded records), got {self.units!r}")
+        signal.setflags(write=False)
+        object.__setattr__(self, "signal", signal)
+        object.__setattr__(self, "leads", leads)
+        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return float(self.signal.shape[1] / self.sampling_rate)
+
+    def lead(self, name: str) -> np.ndarray:
+        """One lead's samples, float32 (samples,), by any spelling of its name."""
+        standard = standard_lead_name(name)
+        if standard not in self.leads:
+            raise ECGError(f"{self.source or 'record'}: no lead {standard}; there are {', '.join(self.leads)}")
+        return self.signal[self.leads.index(standard)]
+
+    def select(self, leads: Sequence[str]) -> ECGRecord:
+        """The same recording with only these leads, in this order."""
+        return replace(self, signal=np.stack([self.lead(name) for name in leads]), leads=tuple(leads))
+
+    def crop(self, start: float, stop: float) -> ECGRecord:
+        """The stretch from `start` to `stop`, in seconds."""
+        first, last = round(start * self.sampling_rate), round(stop * self.sampling_rate)
+        if not 0 <= first < last <= self.signal.shape[1]:
+            raise ECGError(f"{self.source or 'record'}: no stretch {start}–{stop} s in {self.duration:g} s")
+        return replace(self, signal=self.signal[:, first:last])
+
+    def resample(self, sampling_rate: float) -> ECGRecord:
+        """The same recording at another sampling rate in Hz, low-pass filtered where the rate falls."""
+        if sampling_rate == self.sampling_rate:
+            return self
+        signal = resample(self.signal, self.sampling_rate, sampling_rate)
+        return replace(self, signal=signal, sampling_rate=sampling_rate)

@@ -1,0 +1,300 @@
+"""A causal language model of any architecture whose vocabulary also holds ECG tokens."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from .configuration_heartllm import HeartLLMConfig
+from .ecg_token_rows import ecg_token_rows
+
+
+class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
+    """Any causal language model of transformers, with rows for ECG tokens.
+
+    ECG tokens are ordinary ids: `forward` passes ids on and holds nothing of its own, so that trainers, servers and
+    merged adapters that go straight to the language model compute the same thing.
+
+    Attributes:
+        language_model: the base architecture, with its grown vocabulary.
+    """
+
+    config_class = HeartLLMConfig
+    # trl calls `base_model` and applies the output matrix itself, so this names the decoder inside the language model
+    base_model_prefix = "backbone"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: HeartLLMConfig) -> None:
+        super().__init__(config)
+        if config.text_config is None:
+            raise ValueError("HeartLLMConfig has no text_config: name the base, as HeartLLMForCausalLM.from_base does")
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self._adopt_config()
+        inner = self.language_model._tied_weights_keys or {}
+        # peft and save_pretrained look for tied weights on the outer model only
+        self._tied_weights_keys = {f"language_model.{k}": f"language_model.{v}" for k, v in inner.items()}
+        self.post_init()
+
+    def _adopt_config(self) -> None:
+        """Shares one text configuration with the language model, so that resizing is seen by both."""
+        self.config.text_config = self.language_model.config
+        self.config.tie_word_embeddings = bool(getattr(self.language_model.config, "tie_word_embeddings", False))
+
+    @classmethod
+    def from_base(
+        cls,
+        model_or_id: PreTrainedModel | str | os.PathLike[str],
+        tokenizer: Any,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> HeartLLMForCausalLM:
+        """Adds the rows of the ECG tokens to a causal language model.
+
+        The matrix grows to `len(tokenizer)` rows, reuses spare rows of the base and never shrinks. Every logit of a
+        text token stays what it was.
+
+        Args:
+            model_or_id: a causal language model (it is taken over and grown in place), or what
+                `AutoModelForCausalLM.from_pretrained` accepts.
+            tokenizer: an `ECGTokenizer` made from the base's own tokenizer.
+            seed: of the first values of the new rows.
+            **kwargs: passed to `AutoModelForCausalLM.from_pretrained` (`dtype`, `revision`, …).
+
+        Returns:
+            The model, in evaluation mode and in the base's dtype.
+
+        Raises:
+            ValueError: if the tokenizer names no ECG tokens, or the model is already a HeartLLM.
+            TypeError: if keyword arguments are given beside a loaded model.
+        """
+        if isinstance(model_or_id, PreTrainedModel):
+            if kwargs:
+                raise TypeError(f"the model is loaded already, so {', '.join(sorted(kwargs))} would have no effect")
+            base = model_or_id
+        else:
+            base = AutoModelForCausalLM.from_pretrained(model_or_id, **kwargs)
+        if base.config.model_type == HeartLLMConfig.model_type:
+            raise ValueError("the base already has ECG rows; load it with HeartLLMForCausalLM.from_pretrained")
+        size = getattr(tokenizer, "ecg_codebook_size", 0)
+        if not size:
+            raise ValueError("the tokenizer names no ECG tokens; make it with ECGTokenizer.from_base")
+
+        rows = base.get_input_embeddings().weight.shape[0]
+        base.resize_token_embeddings(max(rows, len(tokenizer)), mean_resizing=False)
+        config = HeartLLMConfig(
+            text_config=base.config,
+            ecg_token_offset=tokenizer.ecg_token_offset,
+            ecg_codebook_size=size,
+            ecg_start_token_id=tokenizer.ecg_start_token_id,
+            ecg_end_token_id=tokenizer.ecg_end_token_id,
+            dtype=base.dtype,
+        )
+        with torch.device("meta"):  # only the structure: the weights are the base's
+            model = cls(config)
+        model.language_model = base
+        model._adopt_config()
+        model.generation_config = copy.deepcopy(base.generation_config)
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            if getattr(model.generation_config, name, None) is None:
+                setattr(model.generation_config, name, getattr(tokenizer, name, None))
+        model.tie_weights()
+        model.eval()
+        model._initialize_rows(rows, _codec_levels(tokenizer), seed)
+        model._level_ecg_rows(tokenizer(_ANY_TEXT)["input_ids"], seed)
+        return model
+
+    @torch.no_grad()
+    def _initialize_rows(self, base_rows: int, levels: Sequence[int] | None, seed: int) -> None:
+        """Sets every row behind the base's text tokens; `base_rows` is what the base had before it grew."""
+        config = self.config
+        generator = torch.Generator().manual_seed(seed)
+        matrices: list[Tensor] = [self.get_input_embeddings().weight]
+        head: Any = self.get_output_embeddings()
+        if head.weight is not matrices[0]:
+            matrices.append(head.weight)
+        known = min(base_rows, min(config.ecg_token_ids))
+        codes = slice(config.ecg_token_offset, config.ecg_token_offset + config.ecg_codebook_size)
+        borders = [config.ecg_start_token_id, config.ecg_end_token_id]
+        for matrix in matrices:
+            text_rows = matrix[:known]
+            border_rows, code_rows = ecg_token_rows(text_rows, config.ecg_codebook_size, levels, generator=generator)
+            # a padding token that the tokenizer had to add, for instance
+            matrix[base_rows:] = text_rows.float().mean(dim=0).to(matrix)
+            matrix[borders] = border_rows.to(matrix)
+            matrix[codes] = code_rows.to(matrix)
+        if getattr(head, "bias", None) is not None:
+            head.bias[sorted({*config.ecg_token_ids, *range(base_rows, len(head.bias))})] = head.bias[:known].mean()
+
+    @torch.no_grad()
+    def _level_ecg_rows(self, text_ids: Sequence[int], seed: int, codes: int = 64, rounds: int = 4) -> None:
+        """Raises the ECG rows of the output matrix until the first loss on ECG tokens is near ln(vocabulary).
+
+        A trained base is so sure of its text tokens that the average row is far less likely than one in a vocabulary.
+        What is added to the rows is orthogonal to the mean hidden state of text, so ECG tokens become likely inside
+        an ECG and not in an answer.
+        """
+        config, ids = self.config, self.config.ecg_token_ids
+        head: Tensor = self.get_output_embeddings().weight
+        generator = torch.Generator().manual_seed(seed)
+        random_codes = torch.randint(config.ecg_codebook_size, (codes,), generator=generator) + config.ecg_token_offset
+        ecg = [config.ecg_start_token_id, *random_codes.tolist(), config.ecg_end_token_id]
+        room = getattr(config.text_config, "max_position_embeddings", None)
+        ecg_ids = torch.tensor([ecg[:room]], device=self.device)
+        text = torch.tensor([list(text_ids)[:room]], device=self.device)
+        text_mean = self.backbone(input_ids=text).last_hidden_state[0].float().mean(dim=0)
+
+        def excess() -> float:
+            logits = self(input_ids=ecg_ids, use_cache=False).logits[0, :-1].float()
+            return torch.nn.functional.cross_entropy(logits, ecg_ids[0, 1:]).item() - math.log(head.shape[0])
+
+        above = excess()
+        for _ in range(rounds):
+            if above < 0.1:
+                return
+            ecg_mean = self.backbone(input_ids=ecg_ids).last_hidden_state[0, :-1].float().mean(dim=0)
+            own = ecg_mean - (ecg_mean @ text_mean) / (text_mean @ text_mean) * text_mean
+            if own.norm() < 0.05 * ecg_mean.norm():  # this base hardly tells an ECG from text
+                own = ecg_mean
+            before = head[ids]
+            head[ids] += (above * own / (own @ ecg_mean)).to(head)
+            previous, above = above, excess()
+            if not above < previous:  # tied rows are inputs as well, so a step may miss
+                head[ids] = before
+                return
+
+    @property
+    def backbone(self) -> Any:
+        """The decoder without its output matrix."""
+        return self.language_model.base_model
+
+    def get_input_embeddings(self) -> Any:
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> Any:
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.language_model.set_output_embeddings(new_embeddings)
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """Resizes the language model's vocabulary; the ECG ids do not move."""
+        embeddings = self.language_model.resize_token_embeddings(*args, **kwargs)
+        self._adopt_config()
+        return embeddings
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Passes everything on to the language model.
+
+        Args:
+            input_ids: int64 (batch, tokens), text and ECG ids mixed.
+            attention_mask: (batch, tokens), 1 for tokens, 0 for padding.
+            position_ids: int64 (batch, tokens).
+            past_key_values: cache of the language model.
+            inputs_embeds: float (batch, tokens, hidden) instead of `input_ids`.
+            labels: int64 (batch, tokens); -100 is not scored.
+            use_cache: whether to return the cache.
+            logits_to_keep: number of last positions, or the positions, to compute logits for; 0 is all.
+            **kwargs: whatever else the language model understands.
+
+        Returns:
+            The language model's output: `loss` where labels are given, `logits` (batch, tokens, vocabulary), cache.
+        """
+        # generate() and trainers read the names above from the signature, hence no bare **kwargs
+        return self.language_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            labels=labels,
+            use_cache=use_cache,
+            logits_to_keep=logits_to_keep,
+            **kwargs,
+        )
+
+    def trainable_token_indices(self) -> list[int] | dict[str, list[int]]:
+        """The ECG rows in the form that `peft.LoraConfig(trainable_token_indices=…)` needs.
+
+        Returns:
+            A list where input and output matrix are tied. Otherwise a dictionary with both matrices, because peft
+            trains only the input rows of a list.
+        """
+        ids = self.config.ecg_token_ids
+        if self.config.tie_word_embeddings:
+            return ids
+        modules = {module: name.rsplit(".", 1)[-1] for name, module in self.named_modules()}
+        return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Saves the model with the code that loads it; both `AutoModel` and `AutoModelForCausalLM` find it."""
+        # transformers writes the entry of one Auto class only
+        module = type(self).__module__.rsplit(".", 1)[-1]
+        self.config.auto_map = {**(getattr(self.config, "auto_map", None) or {})}
+        self.config.auto_map["AutoModel"] = f"{module}.{type(self).__name__}"
+        super().save_pretrained(save_directory, **kwargs)
+
+    def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
+        """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.
+
+        The tokenizer of that folder parses the text form of ECG tokens. Whoever lets strangers write prompts to such
+        a server lets them write ECG tokens.
+
+        Args:
+            directory: folder to write; every file appears whole.
+            tokenizer: the `ECGTokenizer` of this model.
+
+        Returns:
+            The folder.
+        """
+        target = Path(directory)
+        target.mkdir(parents=True, exist_ok=True)
+        language_model = self.language_model
+        language_model.generation_config = copy.deepcopy(self.generation_config)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
+            language_model.save_pretrained(scratch)
+            tokenizer.save_plain_tokenizer(scratch)
+            for file in sorted(Path(scratch).iterdir()):
+                os.replace(file, target / file.name)
+        return target
+
+
+# stands for the text around an ECG where rows are levelled; its wording hardly matters
+_ANY_TEXT = "Does this ECG show atrial fibrillation? No, it shows sinus rhythm with a normal axis."
+
+
+def _codec_levels(tokenizer: Any) -> Sequence[int] | None:
+    config = getattr(getattr(tokenizer, "codec", None), "config", None)
+    return getattr(config, "levels", None)
+
+
+HeartLLMForCausalLM.register_for_auto_class("AutoModelForCausalLM")
+
+__all__ = ["HeartLLMForCausalLM"]

@@ -1,0 +1,227 @@
+"""Training examples from encoded records: forecasting rows, and questions that share one ECG.
+
+A record's ECG is long and its questions are short, so all questions of a record stand behind one copy of the ECG. Each sees
+the ECG and itself, at the positions it would have alone; the loss and its gradient are those of separate rows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows
+
+REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
+
+
+def load_codes(path: str | Path, codec_identity: str | None = None) -> dict[int, np.ndarray]:
+    """Codes by ecg_id from a file of `dataset_builders.ecg_tokens`.
+
+    Raises:
+        ValueError: if they were made by another codec than `codec_identity`.
+    """
+    data = np.load(path)
+    if codec_identity is not None and str(data["codec"]) != codec_identity:
+        raise ValueError(f"{path}: encoded by codec {data['codec']}, but the model's codec is {codec_identity}")
+    return dict(zip(data["ecg_ids"].tolist(), data["codes"], strict=True))
+
+
+class ForecastDataset(Dataset):
+    """Stage 2: the model continues the codes of a record.
+
+    Args:
+        codes: of each record.
+        tokenizer: an `ECGTokenizer`.
+        whole: one row a record, every code labelled; else the paper's five windows (labels on the forecast only).
+        seed: of the windows' starts.
+    """
+
+    def __init__(self, codes: Sequence[np.ndarray], tokenizer: Any, whole: bool = True, seed: int = 42) -> None:
+        self.rows = [tokenizer.codes_to_ids(one.astype(np.int64).tolist()) for one in codes]
+        self.start, self.end = tokenizer.ecg_start_token_id, tokenizer.ecg_end_token_id
+        self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        self.eos = tokenizer.eos_token_id
+        self.windows = None
+        if not whole:
+            rng = random.Random(seed)
+            self.windows = forecast_windows(len(self.rows), rng, num_tokens=len(self.rows[0]))
+
+    def __len__(self) -> int:
+        return len(self.windows if self.windows is not None else self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        if self.windows is None:
+            ids = [self.start, *self.rows[index], self.end]
+            return {"input_ids": ids, "labels": [IGNORE_INDEX, *ids[1:]]}
+        window = self.windows[index]
+        row = forecast_row(self.rows[window.record], window, self.bos, self.start, self.end, self.eos)
+        return {"input_ids": row.input_ids, "labels": row.labels}
+
+
+@dataclass
+class QuestionPrompts:
+    """Question text → the ids before the ECG, and those between it and the answer, by the tokenizer's chat template.
+
+    Args:
+        tokenizer: an `ECGTokenizer`.
+        labelled_prompt_tokens: how many of the last ids before the answer are learned too. A model of one's own that
+            learns to write the assistant's mark also answers a prompt without the template.
+    """
+
+    tokenizer: Any
+    labelled_prompt_tokens: int = 0
+    _template: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._template = lru_cache(maxsize=100_000)(self._split)
+
+    def _split(self, question: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        placeholder = [self.tokenizer.ecg_token_offset]
+        content = [{"type": "ecg", "ecg": placeholder}, {"type": "text", "text": f" {question}"}]
+        ids = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, return_dict=False
+        )
+        end = ids.index(self.tokenizer.ecg_end_token_id)
+        return tuple(ids[: end - 2]), tuple(ids[end + 1 :])
+
+    def prefix(self, ecg_ids: Sequence[int]) -> list[int]:
+        """Everything up to the end of the ECG: the same for every question on it."""
+        before, _ = self._template("?")
+        return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
+
+    def turn(self, question: str, answer: str) -> tuple[list[int], list[int]]:
+        """Ids behind the ECG and their labels: question, answer and the end of the turn."""
+        _, asked = self._template(question)
+        said = [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
+        silent = len(asked) - self.labelled_prompt_tokens
+        return [*asked, *said], [IGNORE_INDEX] * silent + [*asked[silent:], *said]
+
+
+class QuestionDataset(Dataset):
+    """Stage 3: questions and the report of each record behind its ECG.
+
+    Args:
+        rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report`.
+        codes: by `ecg_id`; rows without codes are left out (see `num_absent`).
+        prompts: how a question becomes ids.
+        max_questions: drawn anew each time a record is read.
+        max_length: tokens of one example; questions that do not fit any more are left out.
+        report_share: probability that a record is asked for its report.
+        seed: of the draws; they depend on it and on how often a record was read.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        codes: Mapping[int, np.ndarray],
+        prompts: QuestionPrompts,
+        max_questions: int = 10,
+        max_length: int = 640,
+        report_share: float = 0.5,
+        seed: int = 42,
+    ) -> None:
+        self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
+        self.num_absent = len(rows) - len(self.rows)
+        self.codes, self.prompts = codes, prompts
+        self.max_questions, self.max_length, self.report_share, self.seed = max_questions, max_length, report_share, seed
+        self._reads = [0] * len(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        row = self.rows[index]
+        rng = random.Random(f"{self.seed}-{row['ecg_id']}-{self._reads[index]}")
+        self._reads[index] += 1
+        turns = [(one["question"], one["answer"]) for one in row["questions"]]
+        turns = rng.sample(turns, min(self.max_questions, len(turns)))
+        if row["report"] and rng.random() < self.report_share:
+            turns.insert(0, (rng.choice(REPORT_REQUESTS), row["report"]))
+        ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
+        return pack_turns(self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns], self.max_length)
+
+
+def as_hub_dataset(dataset: Dataset) -> Any:
+    """A `datasets.Dataset` (which trl asks for) whose rows are made by `dataset` when they are read."""
+    import datasets
+
+    index = datasets.Dataset.from_dict({"index": list(range(len(dataset)))})  # type: ignore[arg-type]
+
+    def read(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
+        examples = [dataset[i] for i in batch["index"]]
+        return {name: [example[name] for example in examples] for name in examples[0]}
+
+    return index.with_transform(read)
+
+
+def pack_turns(
+    prefix: Sequence[int], turns: Sequence[tuple[Sequence[int], Sequence[int]]], max_length: int
+) -> dict[str, list[int]]:
+    """Put turns behind one prefix.
+
+    Returns:
+        `input_ids`, `labels`, `position_ids` (each turn counts on from the prefix) and `segment_ids` (0 for the
+        prefix, 1, 2, … for the turns), all equally long.
+
+    Raises:
+        ValueError: if not even the first turn fits.
+    """
+    packed = {
+        "input_ids": list(prefix),
+        "labels": [IGNORE_INDEX] * len(prefix),
+        "position_ids": list(range(len(prefix))),
+        "segment_ids": [0] * len(prefix),
+    }
+    for segment, (ids, labels) in enumerate(turns, start=1):
+        if len(packed["input_ids"]) + len(ids) > max_length:
+            if segment == 1:
+                raise ValueError(f"a prefix of {len(prefix)} and a turn of {len(ids)} tokens exceed {max_length}")
+            continue
+        packed["input_ids"] += ids
+        packed["labels"] += labels
+        packed["position_ids"] += range(len(prefix), len(prefix) + len(ids))
+        packed["segment_ids"] += [segment] * len(ids)
+    return packed
+
+
+@dataclass
+class PackedCollator:
+    """Pads examples on the right and builds the attention mask that keeps the turns of a record apart.
+
+    Args:
+        pad_token_id: fills `input_ids`.
+
+    Returns (when called):
+        `input_ids`, `labels`, `position_ids` int64 (batch, tokens) and, where the examples have segments,
+        `attention_mask` bool (batch, 1, tokens, tokens), True where a token may look; else the usual
+        `attention_mask` (batch, tokens).
+    """
+
+    pad_token_id: int
+
+    def __call__(self, examples: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
+        def padded(name: str, value: int) -> torch.Tensor:
+            rows = [torch.tensor(example[name]) for example in examples]
+            return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
+        batch = {"input_ids": padded("input_ids", self.pad_token_id), "labels": padded("labels", IGNORE_INDEX)}
+        if "segment_ids" not in examples[0]:
+            lengths = torch.tensor([len(example["input_ids"]) for example in examples])
+            batch["attention_mask"] = (torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]).long()
+            return batch
+        batch["position_ids"] = padded("position_ids", 0)
+        segments = padded("segment_ids", -1)
+        looking, looked_at = segments[:, :, None], segments[:, None, :]
+        tokens = segments.shape[1]
+        causal = torch.ones(tokens, tokens, dtype=torch.bool).tril()
+        # Padding looks at itself alone, so that no row of the mask is empty.
+        batch["attention_mask"] = (causal & ((looked_at == 0) | (looked_at == looking)))[:, None]
+        return batch

@@ -1,0 +1,78 @@
+"""LoRA adapters (Hu et al., arXiv:2106.09685) on any base, with the rows and norms that HeartLLM trains beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def target_modules(model: HeartLLMForCausalLM) -> list[str] | str:
+    """The paper's seven projections where the base has them all, else every linear layer (GPT-2 has other names)."""
+    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
+    return list(PROJECTIONS) if names.issuperset(PROJECTIONS) else "all-linear"
+
+
+def norm_modules(model: HeartLLMForCausalLM) -> list[str]:
+    """Last parts of the names of all normalisation layers that hold weights."""
+    return sorted(
+        {
+            name.rsplit(".", 1)[-1]
+            for name, module in model.named_modules()
+            if "norm" in type(module).__name__.lower() and any(True for _ in module.parameters(recurse=False))
+        }
+    )
+
+
+def add_lora(
+    model: HeartLLMForCausalLM,
+    r: int = 64,
+    lora_alpha: int = 16,
+    lora_dropout: float = 0.05,
+    train_norms: bool = True,
+    train_rows: str = "ecg",
+) -> Any:
+    """Wrap a model in a LoRA adapter.
+
+    Args:
+        model: the base, with its ECG rows.
+        r: rank.
+        lora_alpha: scale times rank.
+        lora_dropout: in front of the adapters.
+        train_norms: whether every normalisation layer is trained and saved with the adapter.
+        train_rows: `"ecg"` trains the ECG rows of the vocabulary, `"all"` the whole matrix, `"none"` no row.
+
+    Returns:
+        A `peft.PeftModel`; `merge_and_unload()` gives back a model without adapters.
+
+    Raises:
+        ValueError: for another `train_rows`.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    if train_rows not in ("ecg", "all", "none"):
+        raise ValueError(f"train_rows must be 'ecg', 'all' or 'none', got {train_rows!r}")
+    saved = norm_modules(model) if train_norms else []
+    indices: Any = None
+    if train_rows == "ecg":
+        indices = model.trainable_token_indices()
+    elif train_rows == "all":
+        indices = list(range(model.get_input_embeddings().weight.shape[0]))
+        if not model.config.tie_word_embeddings:
+            indices = dict.fromkeys(model.trainable_token_indices(), indices)
+    config = LoraConfig(
+        r=r,
+        lora_alpha=lora_alpha,
+        lora_dropout=lora_dropout,
+        target_modules=target_modules(model),
+        modules_to_save=saved or None,
+        trainable_token_indices=indices,
+        task_type="CAUSAL_LM",
+    )
+    wrapped = get_peft_model(model, config)
+    for module in wrapped.modules():
+        if type(module).__name__ == "TrainableTokensWrapper":
+            module.bias = None  # trl's fused head asks for it, peft's wrapper has none
+    return wrapped

@@ -1,0 +1,34 @@
+"""Recipes: the settings of a training as a YAML file, with overrides from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a recipe and apply overrides.
+
+    Args:
+        path: a YAML file whose top level is a mapping of sections.
+        overrides: `section.key=value` strings, the value in YAML; a key must exist in the recipe.
+
+    Raises:
+        ValueError: for a file that is no mapping, or an override that names nothing in it.
+    """
+    recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(recipe, dict):
+        raise ValueError(f"{path}: a recipe is a mapping of sections")
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        *sections, key = name.split(".")
+        place = recipe
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        if not equals or not isinstance(place, dict) or key not in place:
+            raise ValueError(f"--set {override}: the recipe {path} has no setting {name}")
+        place[key] = yaml.safe_load(value)
+    return recipe

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from dataset_builders import evaluation_questions, training_rows
+
+
+@pytest.fixture
+def ptbxl(tmp_path: Path) -> Path:
+    """A table of invented records in PTB-XL's form, four in each of the folds 8, 9 and 10."""
+    lines = ["ecg_id,patient_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
+    codes = ("{'SR': 0.0, 'NORM': 100.0}", "{'AFIB': 0.0, 'LVH': 15.0}", "{'SR': 0.0, 'IMI': 0.0}", "{'LVH': 50.0}")
+    for ecg_id in range(1, 13):
+        fold = 8 + (ecg_id - 1) // 4
+        lines.append(f'{ecg_id},{ecg_id}.0,60.0,0,"{codes[ecg_id % 4]}",{fold},lr/{ecg_id}_lr,hr/{ecg_id}_hr')
+    folder = tmp_path / "ptbxl"
+    folder.mkdir()
+    (folder / "ptbxl_database.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_training_rows_hold_the_wanted_folds_only_and_are_the_same_again(ptbxl: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert training_rows.main(["--ptbxl", str(ptbxl), "--output", str(tmp_path / name / "rows.parquet")]) == 0
+    assert (tmp_path / "a" / "rows.parquet").read_bytes() == (tmp_path / "b" / "rows.parquet").read_bytes()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["rows.parquet"]
+    rows = pq.read_table(tmp_path / "a" / "rows.parquet").to_pylist()
+    assert [row["ecg_id"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0]["report"] == "atrial fibrillation. left ventricular hypertrophy."
+    assert rows[0]["report_original_english"] is None
+    assert rows[0]["filename_lr"] == "lr/1_lr"
+    assert {question["source"] for row in rows for question in row["questions"]} == {"ptb-xl labels"}
+
+
+def test_every_held_out_record_is_asked_for_atrial_fibrillation(ptbxl: Path, tmp_path: Path) -> None:
+    path = tmp_path / "fold9.parquet"
+    assert evaluation_questions.main(["--ptbxl", str(ptbxl), "--folds", "9", "--output", str(path)]) == 0
+    rows = pq.read_table(path).to_pylist()
+    asked = [row for row in rows if row["set"] == "every-record"]
+    assert [(row["ecg_id"], row["answer"]) for row in asked] == [(5, "yes"), (6, "no"), (7, "no"), (8, "no")]
+    assert {row["question"] for row in asked} == {"Does this ECG show atrial fibrillation?"}
+    sampled = [row for row in rows if row["set"] == "sampled"]
+    assert sampled
+    assert {row["strat_fold"] for row in rows} == {9}
+    assert all(row["answer"] in row["answers"] for row in rows)
+    assert not any(row["attribute"] == "AFIB" and row["question_type"] == "verify" for row in sampled)
+
+
+def test_a_missing_folder_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for module in (training_rows, evaluation_questions):
+        assert module.main(["--ptbxl", str(tmp_path / "none"), "--output", str(tmp_path / "x.parquet")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "x.parquet").exists()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_mean, paired_bootstrap
+
+
+def test_paired_difference_holds_the_true_one_and_is_paired():
+    rng = np.random.default_rng(0)
+    difficulty = rng.random(800)
+    a, b = difficulty + 0.1 + rng.normal(0, 0.05, 800), difficulty + rng.normal(0, 0.05, 800)
+    interval = paired_bootstrap(a, b, np.arange(800))
+    assert interval.low < 0.1 < interval.high
+    assert interval.value == pytest.approx((a - b).mean())
+    assert interval.high - interval.low < 0.02  # the spread of the difficulty has cancelled
+
+
+def test_rows_of_one_patient_do_not_count_as_independent():
+    rng = np.random.default_rng(1)
+    patients = np.repeat(np.arange(40), 25)
+    values = rng.normal(size=40)[patients]  # the same value in all rows of a patient
+    by_patient = bootstrap_mean(values, patients)
+    by_row = bootstrap_mean(values, np.arange(len(values)))
+    assert by_patient.high - by_patient.low > 3 * (by_row.high - by_row.low)
+    assert (by_patient.rows, by_patient.groups) == (1000, 40)
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    covered = 0
+    for trial in range(200):
+        rng = np.random.default_rng(trial)
+        values = rng.normal(0.3, 1, size=120)
+        interval = bootstrap_mean(values, np.arange(120), resamples=400, seed=trial)
+        covered += interval.low <= 0.3 <= interval.high
+    assert 180 <= covered <= 199
+
+
+def test_the_seed_decides():
+    values = np.random.default_rng(2).random(50)
+    first, second = (bootstrap_mean(values, np.arange(50), seed=7) for _ in range(2))
+    assert first == second
+    assert first != bootstrap_mean(values, np.arange(50), seed=8)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_auroc_is_that_of_scikit_learn_with_ties(rows):
+    labels, scores = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    if labels.all() or not labels.any():
+        with pytest.raises(ValueError, match="both classes"):
+            bootstrap_auroc(labels, scores, np.arange(len(rows)))
+        return
+    interval = bootstrap_auroc(labels, scores, np.arange(len(rows)), resamples=20)
+    assert interval.value == pytest.approx(roc_auc_score(labels, scores))
+    assert 0 <= interval.low <= interval.high <= 1
+
+
+def test_auroc_of_a_resample_weighs_rows_as_repeating_them_does():
+    rng = np.random.default_rng(3)
+    labels, scores, patients = rng.random(60) < 0.4, rng.integers(0, 9, 60), rng.integers(0, 12, 60)
+    interval = bootstrap_auroc(labels, scores, patients, resamples=300, seed=4)
+    draws = np.random.default_rng(4).multinomial(12, np.full(12, 1 / 12), size=300)
+    slow = []
+    for draw in draws:
+        rows = np.repeat(np.arange(60), draw[patients])
+        slow.append(roc_auc_score(labels[rows], scores[rows]))
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_what_cannot_be_resampled_is_refused():
+    with pytest.raises(ValueError, match="not paired"):
+        paired_bootstrap([1, 2], [1], [0, 1])
+    with pytest.raises(ValueError, match="no rows"):
+        bootstrap_mean([], [])
+    with pytest.raises(ValueError, match="3 rows but 2 groups"):
+        bootstrap_mean([1, 2, 3], [0, 1])
+    with pytest.raises(ValueError, match="NaN"):
+        bootstrap_auroc([0, 1], [0.5, np.nan], [0, 1])

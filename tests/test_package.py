@@ -1,0 +1,141 @@
+"""What the project promises about itself: metadata, constraints, the wheel, the repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import hf_heartllm
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# What is embedded may be 20 MB a folder; anything else in the repository is source.
+LARGEST_FILE, LARGEST_CHECKPOINT = 5_000_000, 20_000_000
+
+
+def constraints() -> dict[str, str]:
+    pins = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        requirement = line.split("#")[0].strip()
+        if requirement:
+            match = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.]*)", requirement)
+            assert match, f"not an exact public version: {line!r}"
+            pins[canonicalize_name(match[1])] = match[2]
+    return pins
+
+
+def test_the_constraints_are_exact_versions_that_any_index_can_have() -> None:
+    assert constraints()["torch"] == "2.13.0"  # a local tag such as +cpu would tie everyone to one index
+
+
+@pytest.mark.parametrize("extra", [None, *sorted(EXTRAS)])
+def test_the_tested_version_of_every_dependency_lies_within_its_bounds(extra: str | None) -> None:
+    pins = constraints()
+    for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
+        requirement = Requirement(line)
+        if requirement.name == "setuptools":  # comes with the virtual environment
+            continue
+        assert requirement.specifier, f"{line} has no bounds"
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), line
+
+
+def test_the_extras_are_those_that_the_documentation_names() -> None:
+    assert set(EXTRAS) == {"measure", "formats", "app", "eval", "train", "distributed", "dev"}
+
+
+def test_the_version_stands_once() -> None:
+    assert "version" in PROJECT["dynamic"]
+    assert "version" not in PROJECT
+    tree = ast.parse((ROOT / "hf_heartllm" / "__init__.py").read_text())
+    values = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__"
+    ]
+    assert values == [hf_heartllm.__version__]  # a literal, so that building needs no import
+
+
+def test_the_citation_names_the_works_that_this_one_builds_on() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert [author["name"] for author in citation["authors"]] == ["The hf_heartllm maintainers"]
+    assert "version" not in citation
+    text = str(citation["references"])
+    for work in ("2508.15338", "10.1038/s41597-020-0495-6", "ECG-QA"):
+        assert work in text
+
+
+def test_every_embedded_checkpoint_has_a_licence_of_its_own() -> None:
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    for config in (ROOT / "hf_heartllm" / "checkpoints").glob("*/config.json"):
+        licence = (config.parent / "LICENSE").read_text()
+        for words in ("Attribution 4.0", "PTB-XL", "ECG-QA"):
+            assert words in licence, f"{config.parent.name}: the licence does not say {words}"
+
+
+def tracked_files() -> list[Path]:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [ROOT / name for name in listing.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def test_nothing_large_and_no_recording_is_in_the_repository() -> None:
+    checkpoints: dict[str, int] = {}
+    for file in tracked_files():
+        name = file.relative_to(ROOT)
+        assert file.suffix not in {".dat", ".hea", ".parquet", ".arrow", ".pkl", ".pickle", ".pt", ".bin"}, name
+        if name.parts[:2] == ("hf_heartllm", "checkpoints") and len(name.parts) > 3:
+            checkpoints[name.parts[2]] = checkpoints.get(name.parts[2], 0) + file.stat().st_size
+        else:
+            assert file.stat().st_size <= LARGEST_FILE, name
+    for folder, size in checkpoints.items():
+        assert size <= LARGEST_CHECKPOINT, f"{folder}: {size} bytes"
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_code_checkpoints_and_both_licences(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    # A stand-in where the trained one is absent, so that the rule is tested either way.
+    stand_in = source / "hf_heartllm" / "checkpoints" / "stand-in"
+    names = ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "LICENSE", "README.md")
+    names += ("codec/config.json", "codec/model.safetensors")
+    for name in names:
+        (stand_in / name).parent.mkdir(parents=True, exist_ok=True)
+        (stand_in / name).write_text("x")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist")]
+    built = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name == f"hf_heartllm-{hf_heartllm.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+        metadata = archive.read(f"hf_heartllm-{hf_heartllm.__version__}.dist-info/METADATA").decode()
+    for name in names:
+        assert f"hf_heartllm/checkpoints/stand-in/{name}" in held
+    # Every module of the source is there, and nothing that is not part of the packages.
+    for package in ("hf_heartllm", "dataset_builders"):
+        for file in (source / package).rglob("*.py"):
+            assert file.relative_to(source).as_posix() in held
+    assert "hf_heartllm/py.typed" in held
+    tops = {name.split("/")[0] for name in held if ".dist-info/" not in name}
+    assert tops <= {"hf_heartllm", "dataset_builders"}
+    licences = {
+        line.removeprefix("License-File: ") for line in metadata.splitlines() if line.startswith("License-File")
+    }
+    assert {"LICENSE", "hf_heartllm/checkpoints/stand-in/LICENSE"} <= licences

@@ -1,0 +1,66 @@
+"""A whole checkpoint of the smallest sizes, with random weights: for paths that need one and not its answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+WORDS = (
+    "Does this ECG show atrial fibrillation?",
+    "Does this ECG show sinus rhythm?",
+    "What rhythm does this ECG show?",
+    "Write the report.",
+    "sinus rhythm, normal ecg, atrial fibrillation, yes, no, none, both",
+) * 3
+
+
+def tiny_model_and_tokenizer(seed: int = 0) -> tuple[Any, Any]:
+    """A `HeartLLMForCausalLM` of two layers and its `ECGTokenizer`, 32 tokens an ECG of 10 s."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+    from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+    from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+    from hf_heartllm.training.vocabulary import train_text_tokenizer
+
+    torch.manual_seed(seed)
+    codec = ECGCodecModel(
+        ECGCodecConfig(
+            sampling_rate=100,
+            window_samples=1000,
+            levels=[4, 4, 4],
+            encoder_hidden_size=8,
+            decoder_hidden_size=8,
+            num_downsamples=5,
+            num_norm_groups=2,
+        )
+    ).eval()
+    text = train_text_tokenizer(WORDS, vocab_size=320)
+    tokenizer = ECGTokenizer.from_base(text, codec)
+    base = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(text),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=512,
+            initializer_range=0.3,  # large, so that prompts and answers differ clearly
+            tie_word_embeddings=True,
+            bos_token_id=text.bos_token_id,
+            eos_token_id=text.eos_token_id,
+            pad_token_id=text.pad_token_id,
+        )
+    )
+    return HeartLLMForCausalLM.from_base(base, tokenizer).eval(), tokenizer
+
+
+def tiny_checkpoint(folder: str | Path, seed: int = 0) -> Path:
+    """Write such a checkpoint into `folder` and return it."""
+    model, tokenizer = tiny_model_and_tokenizer(seed)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return Path(folder)

@@ -1,0 +1,76 @@
+"""Stage 3: questions and reports.
+
+    python training/finetune.py --recipe training/recipes/finetune_tiny.yaml --model build/pretrained/model \\
+        --rows rows.parquet --tokens tokens.npz --output build/finetuned
+
+Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+from transformers import set_seed
+from trl import SFTConfig, SFTTrainer
+
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.examples import PackedCollator, QuestionDataset, QuestionPrompts, as_hub_dataset, load_codes
+from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recordings import parse_folds
+from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
+    parser.add_argument("--rows", required=True, type=Path, help="Parquet file of dataset_builders.training_rows")
+    parser.add_argument("--tokens", required=True, type=Path, help="file of dataset_builders.ecg_tokens")
+    parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    recipe = read_recipe(args.recipe, args.set)
+    data, settings = recipe["data"], recipe["training"]
+
+    set_seed(settings["seed"])
+    model, tokenizer = load_checkpoint(args.model)
+    codes = load_codes(args.tokens, tokenizer.codec.identity())
+    folds = set(parse_folds(data["folds"]))
+    rows = [row for row in pq.read_table(args.rows).to_pylist() if row["strat_fold"] in folds][: data["max_records"]]
+    dataset = QuestionDataset(
+        rows,
+        codes,
+        QuestionPrompts(tokenizer, data["labelled_prompt_tokens"]),
+        max_questions=data["max_questions"],
+        max_length=data["max_length"],
+        report_share=data["report_share"],
+        seed=settings["seed"],
+    )
+    trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
+    print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
+
+    trainer = SFTTrainer(
+        model=trained,
+        args=SFTConfig(
+            max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
+            dataset_kwargs={"skip_prepare_dataset": True},
+            **training_arguments(settings, args.output),
+        ),
+        train_dataset=as_hub_dataset(dataset),
+        data_collator=PackedCollator(tokenizer.pad_token_id),
+        processing_class=tokenizer,
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    if is_main_process():
+        final = trained.merge_and_unload() if recipe["lora"] else model
+        dtype = getattr(torch, recipe["save_dtype"]) if recipe["save_dtype"] else None
+        save_checkpoint(final, tokenizer, args.output / "model", dtype)
+        trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Stage 2: forecasting of ECG tokens.
+
+    python training/pretrain.py --recipe training/recipes/pretrain_tiny.yaml --model build/base \\
+        --rows rows.parquet --tokens tokens.npz --output build/pretrained
+
+Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from transformers import Trainer, TrainingArguments, set_seed
+
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.examples import ForecastDataset, PackedCollator, load_codes
+from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recordings import parse_folds
+from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
+    parser.add_argument("--rows", required=True, type=Path, help="Parquet file of dataset_builders.training_rows")
+    parser.add_argument("--tokens", required=True, type=Path, help="file of dataset_builders.ecg_tokens")
+    parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    recipe = read_recipe(args.recipe, args.set)
+    data = recipe["data"]
+
+    set_seed(recipe["training"]["seed"])
+    model, tokenizer = load_checkpoint(args.model)
+    codes = load_codes(args.tokens, tokenizer.codec.identity())
+    folds = set(parse_folds(data["folds"]))
+    rows = pq.read_table(args.rows, columns=["ecg_id", "strat_fold"]).to_pylist()
+    wanted = [row["ecg_id"] for row in rows if row["strat_fold"] in folds and row["ecg_id"] in codes]
+    wanted = wanted[: data["max_records"]]
+    dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data["whole_records"])
+    trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
+    print(f"{len(wanted)} records, {len(dataset)} rows", flush=True)
+
+    trainer = Trainer(
+        model=trained,
+        args=TrainingArguments(**training_arguments(recipe["training"], args.output)),
+        train_dataset=dataset,
+        data_collator=PackedCollator(tokenizer.pad_token_id),
+
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    if is_main_process():
+        final = trained.merge_and_unload() if recipe["lora"] else model
+        save_checkpoint(final, tokenizer, args.output / "model")
+        trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Train an ECG codec on a data set in PTB-XL's layout.
+
+    python training/train_codec.py --recipe training/recipes/codec_tiny.yaml --ptbxl DIR --output build/codec
+
+On several CPU cores one process a core (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier
+than one process with several threads. Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.codec_training import CodecWithProbe, frequent_statements
+from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings, parse_folds
+
+
+class CodecTrainer(Trainer):
+    """Logs the parts of the loss and how many codes are in use."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+        outputs = model(**inputs)
+        parts = self.__dict__.setdefault("_parts", {})
+        for name in ("reconstruction_loss", "probe_loss"):
+            if name in outputs:
+                parts.setdefault(name, []).append(float(outputs[name]))
+        parts.setdefault("codes", []).append(outputs["codes"].flatten())
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def log(self, logs, *args, **kwargs):
+        parts = self.__dict__.pop("_parts", {})
+        if codes := parts.pop("codes", None):
+            counts = torch.bincount(torch.cat(codes)).float()
+            p = counts[counts > 0] / counts.sum()
+            logs["code_perplexity"] = round(float(torch.exp(-(p * p.log()).sum())), 1)
+        logs |= {name: round(sum(values) / len(values), 4) for name, values in parts.items()}
+        super().log(logs, *args, **kwargs)
+
+
+class SaveCodec(TrainerCallback):
+    """Keeps a loadable codec beside every checkpoint, so that a long training can be tried before its end."""
+
+    def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
+        self.codec, self.folder = codec, folder
+
+    def on_save(self, args, state, control, **kwargs) -> None:
+        self.codec.save_pretrained(self.folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
+    parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    recipe = read_recipe(args.recipe, args.set)
+
+    data = recipe["data"]
+    recordings = list_recordings(args.ptbxl, parse_folds(data["folds"]), data["sampling_rate"])[: data["max_records"]]
+    statements = frequent_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
+    set_seed(recipe["training"]["seed"])
+    config = ECGCodecConfig.heartllm_paper(**recipe["codec"])
+    codec = ECGCodecModel(config)
+    model = CodecWithProbe(codec, len(statements), recipe["probe"]["weight"])
+    dataset = RecordingDataset(recordings, ECGFeatureExtractor.from_codec(config), statements, data["crop_samples"])
+    parameters = sum(parameter.numel() for parameter in codec.parameters())
+    print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
+
+    trainer = CodecTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(args.output),
+            remove_unused_columns=False,
+            report_to=[],
+            use_cpu=not torch.cuda.is_available(),
+            **recipe["training"],
+        ),
+        train_dataset=dataset,
+        callbacks=[SaveCodec(codec, args.output / "codec")],
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    codec.save_pretrained(args.output / "codec")
+    log = json.dumps(trainer.state.log_history, indent=1)
+    (args.output / "log.json").write_text(log + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
