@@ -2,7 +2,7 @@
 
     python -m dataset_builders.ecg_tokens --ptbxl DIR --codec DIR --folds 1-9 --output tokens.npz
 
-The file holds `ecg_ids` (records), `codes` uint16 (records, tokens) and `codec`, the codec's identity, so that tokens of
+The file holds `ecg_id` (records), `codes` uint16 (records, tokens) and `codec`, the codec's identity, so that tokens of
 another codec cannot be mixed in unnoticed. Interrupted, it goes on from its last whole part when run again.
 """
 
@@ -52,7 +52,9 @@ def _write_whole(path: Path, **arrays: np.ndarray) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _parts(paths: list[str], ids: list[int], scratch: Path, codec: str, workers: int, codec_folder: str) -> Iterator[np.ndarray]:
+def _parts(
+    paths: list[str], ids: list[int], scratch: Path, codec: str, workers: int, codec_folder: str
+) -> Iterator[np.ndarray]:
     """The codes part by part, from disk where a former run wrote them."""
     from tqdm import tqdm
 
@@ -82,7 +84,7 @@ def build(ptbxl: Path, codec_folder: Path, folds: Sequence[int], output: Path, s
     ids = [recording.ecg_id for recording in recordings]
     paths = [str(recording.path) for recording in recordings]
     codes = np.concatenate(list(_parts(paths, ids, scratch, codec, workers, str(codec_folder))))
-    _write_whole(output, ecg_ids=np.array(ids), codes=codes, codec=np.array(codec))
+    _write_whole(output, ecg_id=np.array(ids), codes=codes, codec=np.array(codec))
     for part in scratch.iterdir():
         part.unlink()
     scratch.rmdir()

@@ -1,7 +1,7 @@
 """Make the untrained start of a small model of one's own: text vocabulary, decoder, ECG tokens.
 
-    python training/make_base.py --recipe training/recipes/base_tiny.yaml --rows rows.parquet --codec build/codec/codec \\
-        --output build/base
+    python training/make_base.py --recipe training/recipes/base_tiny.yaml --rows rows.parquet \\
+        --codec build/codec/codec --output build/base
 """
 
 from __future__ import annotations

@@ -50,7 +50,6 @@ def main() -> None:
         args=TrainingArguments(**training_arguments(recipe["training"], args.output)),
         train_dataset=dataset,
         data_collator=PackedCollator(tokenizer.pad_token_id),
-
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     if is_main_process():

@@ -2,8 +2,8 @@
 
     python training/train_codec.py --recipe training/recipes/codec_tiny.yaml --ptbxl DIR --output build/codec
 
-On several CPU cores one process a core (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier
-than one process with several threads. Run again after an interruption, it goes on from the last whole checkpoint.
+Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
+(`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
 """
 
 from __future__ import annotations

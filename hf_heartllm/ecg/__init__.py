@@ -7,6 +7,7 @@ from ..models.ecg_record import ECGError, ECGRecord
 from .plot import plot_ecg
 from .readers import read_ecg
 from .simulate import EXAMPLES, SimulationTruth, example_names, simulate_ecg
+from .writers import write_ecg
 
 __all__ = [
     "EXAMPLES",
@@ -19,4 +20,5 @@ __all__ = [
     "read_ecg",
     "simulate_ecg",
     "standard_lead_name",
+    "write_ecg",
 ]

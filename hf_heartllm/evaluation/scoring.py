@@ -15,7 +15,7 @@ def question_prompt(tokenizer: Any, ecg_ids: Sequence[int] | None, question: str
     """Token ids of a question about an ECG that is tokenised already; None asks without an ECG (blind control)."""
     if ecg_ids is not None:
         return ecg_prompt(tokenizer, list(ecg_ids), question)
-    messages = [{"role": "user", "content": question}]
+    messages = [{"role": "user", "content": f" {question}"}]  # with the blank that parts it from an ECG
     return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from transformers import PretrainedConfig
 
@@ -43,13 +44,15 @@ class ECGCodecConfig(PretrainedConfig):
         num_norm_groups: int = 8,
         share_lead_encoder: bool = True,
         format_version: int = 1,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         for name, size in (("encoder_hidden_size", encoder_hidden_size), ("decoder_hidden_size", decoder_hidden_size)):
             if size % 4 or size % num_norm_groups:
                 raise ValueError(f"{name}={size} must be a multiple of 4 and of num_norm_groups={num_norm_groups}")
         if window_samples < 2**num_downsamples:
-            raise ValueError(f"window_samples={window_samples} is shorter than one token of 2**{num_downsamples} samples")
+            raise ValueError(
+                f"window_samples={window_samples} is shorter than one token of 2**{num_downsamples} samples"
+            )
         self.sampling_rate = sampling_rate
         self.window_samples = window_samples
         self.leads = list(leads)
@@ -63,7 +66,7 @@ class ECGCodecConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
     @classmethod
-    def heartllm_paper(cls, **overrides) -> ECGCodecConfig:
+    def heartllm_paper(cls, **overrides: Any) -> ECGCodecConfig:
         """The published codec: 4,170,608 parameters, 313 tokens for 10 s, 1,296 codes."""
         return cls(**overrides)
 

@@ -72,10 +72,20 @@ def _is_parts(content: Any) -> bool:
     return isinstance(content, Sequence) and not isinstance(content, (str, bytes))
 
 
+def _parted(before: str, text: Any) -> bool:
+    """Whether white space stands already between a piece and what follows: a text, or an ECG (None)."""
+    if isinstance(text, str):
+        return text[:1].isspace() or not text
+    return before[-1:].isspace() or not before
+
+
 def flatten_conversation(
     conversation: Sequence[Mapping[str, Any]], placeholders: Sequence[str] | None = None
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     """Messages with content in parts → messages with content as a string, and their ECGs.
+
+    An ECG and a text beside it are parted by a blank where there is no white space yet, so that parts give the tokens
+    of the same prompt written as `<ecg> text`.
 
     Args:
         conversation: messages; parts are `{"type": "text", "text": …}` and `{"type": "ecg", "ecg": …}`.
@@ -91,9 +101,13 @@ def flatten_conversation(
         if content is None or not _is_parts(content):
             flat.append(dict(message))
             continue
-        pieces = []
+        pieces: list[str] = []
+        after = ""  # kind of the part before
         for part in content:
             kind = part.get("type") if isinstance(part, Mapping) else None
+            if after and kind != after and not _parted(pieces[-1], part.get("text")):
+                pieces.append(" ")
+            after = kind or ""
             if kind == "text" and isinstance(part.get("text"), str):
                 pieces.append(part["text"])
             elif kind == "ecg" and part.get("ecg") is not None and is_one_ecg(part["ecg"]):

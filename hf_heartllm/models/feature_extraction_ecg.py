@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from transformers import BatchFeature
@@ -29,14 +30,14 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         leads: leads of the features, in order.
     """
 
-    model_input_names = ["input_features"]
+    model_input_names: ClassVar[list[str]] = ["input_features"]
 
     def __init__(
         self,
         sampling_rate: int = 500,
         window_samples: int = 5000,
         leads: Sequence[str] = STANDARD_LEADS,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
         self.window_samples = window_samples
@@ -44,7 +45,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         super().__init__(**kwargs)
 
     @classmethod
-    def from_codec(cls, config) -> ECGFeatureExtractor:
+    def from_codec(cls, config: Any) -> ECGFeatureExtractor:
         """The extractor that a codec's configuration asks for."""
         return cls(sampling_rate=config.sampling_rate, window_samples=config.window_samples, leads=config.leads)
 

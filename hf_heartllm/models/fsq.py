@@ -61,7 +61,7 @@ class FiniteScalarQuantizer(nn.Module):
 
     def codes_to_levels(self, codes: torch.Tensor) -> torch.Tensor:
         """int64 (...) → int64 (..., dimensions), the exact inverse of `levels_to_codes`."""
-        if codes.numel() and not (0 <= int(codes.min()) and int(codes.max()) < self.codebook_size):
+        if codes.numel() and not (int(codes.min()) >= 0 and int(codes.max()) < self.codebook_size):
             raise ValueError(f"codes must lie in [0, {self.codebook_size}), got {int(codes.min())}…{int(codes.max())}")
         basis = torch.tensor(self.basis, device=codes.device)
         return codes[..., None] // basis % torch.tensor(self.levels, device=codes.device)

@@ -1,7 +1,8 @@
 """The ECG codec: a waveform becomes discrete codes, and codes become a waveform again.
 
-Architecture of the published HeartLLM codec (arXiv:2508.15338): an Inception-style residual encoder that reads every lead on its
-own, one linear layer that joins the twelve leads into a few dimensions, finite scalar quantisation, a mirrored decoder.
+Architecture of the published HeartLLM codec (arXiv:2508.15338): an Inception-style residual encoder that reads every
+lead on its own, one linear layer that joins the twelve leads into a few dimensions, finite scalar
+quantisation, a mirrored decoder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -154,7 +156,10 @@ class ECGCodecModel(PreTrainedModel):
     config_class = ECGCodecConfig
     main_input_name = "input_features"
     base_model_prefix = "codec"
-    _keep_in_fp32_modules_strict = {"encoder", "decoder"}  # in half precision 9 % of the codes change
+    _keep_in_fp32_modules_strict: ClassVar[set[str]] = {
+        "encoder",
+        "decoder",
+    }  # in half precision 9 % of the codes change
 
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__(config)
@@ -218,14 +223,14 @@ class ECGCodecModel(PreTrainedModel):
             ValueError: for a wrong shape, or samples that are not finite.
         """
         self._check_features(input_features)
-        if not bool(torch.isfinite(input_features).all()):
-            raise ValueError("input_features hold NaN or infinite samples")
         training = self.training
         self.eval()
         dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
         codes = []
         try:
             with _one_thread(), torch.autocast(self.device.type, enabled=False):
+                if not bool(torch.isfinite(input_features).all()):
+                    raise ValueError("input_features hold NaN or infinite samples")
                 for features in input_features:
                     latents = self.encoder(features[None].to(self.device, dtype))
                     codes.append(self.quantizer(latents)[1])

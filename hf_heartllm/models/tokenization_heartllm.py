@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -413,3 +414,10 @@ def _check_count(text: str, ecgs: int) -> None:
     count = text.count(ECG_PLACEHOLDER)
     if count != ecgs:
         raise ValueError(f"the text has {count} placeholder(s) {ECG_PLACEHOLDER} but {ecgs} ECG(s) were given")
+
+
+# transformers runs a checkpoint's entry file without making it an attribute of its package, as an import would. dill
+# then cannot find the class by name, and the fingerprints of datasets fail.
+_package, _, _module = __name__.rpartition(".")
+if _package in sys.modules:
+    setattr(sys.modules[_package], _module, sys.modules[__name__])

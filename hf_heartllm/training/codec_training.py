@@ -1,9 +1,9 @@
 """What training a codec adds to the codec: a probe that reads the record's statements from the quantised values.
 
-Reconstruction alone spends the few bits of a code on whatever has most energy, which is the QRS complex. A small classifier on
-the quantised values, trained along and then thrown away, makes the encoder keep what cardiologists' statements
-depend on (P waves, ST segments) too; speech codecs do the same with the features of a speech model (SpeechTokenizer,
-arXiv:2308.16692).
+Reconstruction alone spends the few bits of a code on whatever has most energy, which is the QRS complex. A small
+classifier on the quantised values, trained along and then thrown away, makes the encoder keep what cardiologists'
+statements depend on (P waves, ST segments) too; speech codecs do the same with the features of a speech model
+(SpeechTokenizer, arXiv:2308.16692).
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class CodecWithProbe(nn.Module):
         super().__init__()
         self.codec = codec
         self.probe_weight = probe_weight
-        self.probe = StatementProbe(len(codec.config.levels), num_statements) if num_statements and probe_weight else None
+        self.probe = (
+            StatementProbe(len(codec.config.levels), num_statements) if num_statements and probe_weight else None
+        )
 
     def forward(
         self, input_features: torch.Tensor, statement_labels: torch.Tensor | None = None

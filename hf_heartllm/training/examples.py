@@ -1,7 +1,7 @@
 """Training examples from encoded records: forecasting rows, and questions that share one ECG.
 
-A record's ECG is long and its questions are short, so all questions of a record stand behind one copy of the ECG. Each sees
-the ECG and itself, at the positions it would have alone; the loss and its gradient are those of separate rows.
+A record's ECG is long and its questions are short, so all questions of a record stand behind one copy of the ECG. Each
+sees the ECG and itself, at the positions it would have alone; the loss and its gradient are those of separate rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def load_codes(path: str | Path, codec_identity: str | None = None) -> dict[int,
     data = np.load(path)
     if codec_identity is not None and str(data["codec"]) != codec_identity:
         raise ValueError(f"{path}: encoded by codec {data['codec']}, but the model's codec is {codec_identity}")
-    return dict(zip(data["ecg_ids"].tolist(), data["codes"], strict=True))
+    return dict(zip(data["ecg_id"].tolist(), data["codes"], strict=True))
 
 
 class ForecastDataset(Dataset):
@@ -85,7 +85,7 @@ class QuestionPrompts:
 
     def _split(self, question: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         placeholder = [self.tokenizer.ecg_token_offset]
-        content = [{"type": "ecg", "ecg": placeholder}, {"type": "text", "text": f" {question}"}]
+        content = [{"type": "ecg", "ecg": placeholder}, {"type": "text", "text": question}]
         ids = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, return_dict=False
         )
@@ -131,7 +131,12 @@ class QuestionDataset(Dataset):
         self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
         self.num_absent = len(rows) - len(self.rows)
         self.codes, self.prompts = codes, prompts
-        self.max_questions, self.max_length, self.report_share, self.seed = max_questions, max_length, report_share, seed
+        self.max_questions, self.max_length, self.report_share, self.seed = (
+            max_questions,
+            max_length,
+            report_share,
+            seed,
+        )
         self._reads = [0] * len(self.rows)
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
     for override in overrides:
         name, equals, value = override.partition("=")
         *sections, key = name.split(".")
-        place = recipe
+        place: Any = recipe
         for section in sections:
             place = place.get(section) if isinstance(place, dict) else None
         if not equals or not isinstance(place, dict) or key not in place:

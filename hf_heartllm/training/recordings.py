@@ -56,7 +56,9 @@ def list_recordings(folder: str | Path, folds: Sequence[int], sampling_rate: int
         if isinstance(name, str) and (folder / f"{name}.hea").is_file()
     ]
     if not recordings:
-        raise FileNotFoundError(f"{folder}: no record of folds {list(folds)} at {sampling_rate} Hz; unpack the data first")
+        raise FileNotFoundError(
+            f"{folder}: no record of folds {list(folds)} at {sampling_rate} Hz; unpack the data first"
+        )
     return recordings
 
 

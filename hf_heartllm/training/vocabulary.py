@@ -15,8 +15,8 @@ SPECIAL_TOKENS = (END_OF_TEXT, PAD, ASSISTANT)
 """Their ids are 0, 1 and 2."""
 
 # "generation" marks what the assistant says, so that a loss can be restricted to it. Parts other than text are no
-# business of a text tokenizer: who puts ECGs in must turn them into text before. A user's turn has no mark of its own, it
-# follows the start or an end of text: so a conversation begins like the same prompt without the template.
+# business of a text tokenizer: who puts ECGs in must turn them into text before. A user's turn has no mark of its own,
+# it follows the start or an end of text: so a conversation begins like the same prompt without the template.
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
     "{%- if message['content'] is string -%}"

@@ -10,7 +10,7 @@ import pytest
 
 import hf_heartllm as hl
 from hf_heartllm import cli
-from hf_heartllm.cli.simulate import write_recording
+from hf_heartllm.ecg import write_ecg
 from tests.tiny import tiny_checkpoint
 
 
@@ -46,29 +46,29 @@ def nan_lead(folder: Path) -> str:
     record = hl.read_ecg("example:normal")
     signal = record.signal.copy()
     signal[7] = np.nan
-    write_recording(replace(record, signal=signal), folder / "nan")
+    write_ecg(replace(record, signal=signal), folder / "nan")
     return str(folder / "nan")
 
 
 def one_lead(folder: Path) -> str:
-    write_recording(hl.read_ecg("example:normal").select(["II"]), folder / "single")
+    write_ecg(hl.read_ecg("example:normal").select(["II"]), folder / "single")
     return str(folder / "single")
 
 
 def array_without_rate(folder: Path) -> str:
-    write_recording(hl.read_ecg("example:normal"), folder / "ecg.npy")
+    write_ecg(hl.read_ecg("example:normal"), folder / "ecg.npy")
     return str(folder / "ecg.npy")
 
 
 def truncated_signal(folder: Path) -> str:
-    write_recording(hl.read_ecg("example:normal"), folder / "short")
+    write_ecg(hl.read_ecg("example:normal"), folder / "short")
     signal = folder / "short.dat"
     signal.write_bytes(signal.read_bytes()[:50_001])
     return str(folder / "short")
 
 
 def wrong_checksum(folder: Path) -> str:
-    write_recording(hl.read_ecg("example:normal"), folder / "flipped")
+    write_ecg(hl.read_ecg("example:normal"), folder / "flipped")
     signal = folder / "flipped.dat"
     content = bytearray(signal.read_bytes())
     content[1000] ^= 1

@@ -202,7 +202,7 @@ def test_placeholder_in_a_users_text_takes_no_ecgs_place() -> None:
     content = [{"type": "text", "text": "<ecg> "}, {"type": "ecg", "ecg": record(1)}, {"type": "text", "text": "<ecg>"}]
     ids = tokenizer.apply_chat_template([{"role": "user", "content": content}])["input_ids"]
     assert ecg_ids(tokenizer, ids) == block(tokenizer, record(1))
-    assert tokenizer.decode(ids, skip_special_tokens=True) == "### user\n<ecg> <ecg>\n"
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "### user\n<ecg>  <ecg>\n"
     plain = tokenizer.apply_chat_template([{"role": "user", "content": "<ecg>"}])["input_ids"]
     assert ecg_ids(tokenizer, plain) == []
     with pytest.raises(ValueError, match=r"2 placeholder\(s\) <ecg> but 1 ECG"):
@@ -228,11 +228,15 @@ def test_a_base_that_knows_ecg_tokens_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- ECGs in texts
 
 
+# The plain tokenizer does read ECG words in a text, so these are kept out (hypothesis knows this file's constants).
+TEXT_WITHOUT_ECG_WORDS = st.sampled_from([" ", "<", "a ", " b", "<|eos|>"]) | st.text(max_size=12).filter(
+    lambda text: "<ecg" not in text and "_ecg|>" not in text
+)
+
+
 @pytest.mark.parametrize("kind", BASES)
 @settings(max_examples=40, deadline=None)
-@given(
-    pieces=st.lists(st.text(max_size=12) | st.sampled_from([" ", "<", "a ", " b", "<|eos|>"]), min_size=2, max_size=4)
-)
+@given(pieces=st.lists(TEXT_WITHOUT_ECG_WORDS, min_size=2, max_size=4))
 def test_ids_equal_those_of_the_text_form_in_the_plain_tokenizer(kind: str, pieces: list[str]) -> None:
     tokenizer, plain = ecg_tokenizer(kind), plain_tokenizer(kind)
     ids = [[tokenizer.ecg_token_offset + 3 * i, tokenizer.ecg_token_offset + 255] for i in range(len(pieces) - 1)]
@@ -328,10 +332,10 @@ def test_a_template_that_joins_strings_carries_ecgs() -> None:
     assert tokenizer.decode(ids) == (
         "<|im_start|>user\n"
         + tokenizer.ecg_ids_to_text(block(tokenizer, record(0)) + block(tokenizer, record(1)))
-        + "Write the report.<|im_end|>\n<|im_start|>assistant\n"
+        + " Write the report.<|im_end|>\n<|im_start|>assistant\n"
     )
     text = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
-    assert text == "<|im_start|>user\n<ecg><ecg>Write the report.<|im_end|>\n<|im_start|>assistant\n"
+    assert text == "<|im_start|>user\n<ecg><ecg> Write the report.<|im_end|>\n<|im_start|>assistant\n"
     assert tokenizer(text, ecgs=[record(0), record(1)], add_special_tokens=False)["input_ids"] == ids
     answer = [*chat, {"role": "assistant", "content": "sinus"}]
     unfinished = tokenizer.apply_chat_template(answer, continue_final_message=True)["input_ids"]
@@ -359,6 +363,10 @@ def test_a_template_may_reorder_ecgs_but_not_drop_or_repeat_them() -> None:
     for template in ("{{ messages[-1]['content'] }}", "{% for m in messages %}{{ m['content'] * 2 }}{% endfor %}"):
         with pytest.raises(ValueError, match="removed or repeated"):
             tokenizer.apply_chat_template(chat, chat_template=template)
+    for parted, joined in (("x", " x"), (" x", " x"), ("\nx", "\nx"), ("", "")):
+        content = [{"type": "ecg", "ecg": record()}, {"type": "text", "text": parted}]
+        with_parts = [{"role": "user", "content": content}]
+        assert tokenizer.apply_chat_template(with_parts, tokenize=False) == f"<|bos|>### user\n<ecg>{joined}\n"
     with pytest.raises(ValueError, match="a part of a message must be"):
         tokenizer.apply_chat_template([{"role": "user", "content": [{"type": "image", "image": "x"}]}])
 
@@ -519,6 +527,7 @@ MAP = """
 import sys
 import numpy as np
 from datasets import Dataset
+from datasets.fingerprint import Hasher
 from transformers import AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=True)
 leads = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
@@ -527,10 +536,13 @@ def ecg(seed):
     signal = np.random.default_rng(seed).normal(size=(12, 5000))
     return {"signal": signal, "sampling_rate": 500.0, "leads": leads}
 
+fingerprint = Hasher.hash(tokenizer)
 before = [tokenizer("<ecg> What?", ecgs=ecg(seed))["input_ids"] for seed in range(4)]
 rows = Dataset.from_dict({"seed": list(range(4))})
 mapped = rows.map(lambda row: {"ids": tokenizer("<ecg> What?", ecgs=ecg(row["seed"]))["input_ids"]}, num_proc=2)
 assert list(mapped["ids"]) == before
+assert Hasher.hash(tokenizer) == fingerprint
+assert Hasher.hash(AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=True)) == fingerprint
 print("same")
 """
 

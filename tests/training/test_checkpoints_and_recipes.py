@@ -1,0 +1,59 @@
+"""Going on after an interruption, and recipes that fit the scripts that read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recordings import parse_folds
+
+RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
+
+
+def test_half_written_checkpoints_are_passed_over(tmp_path):
+    assert last_whole_checkpoint(tmp_path) is None
+    for step, files in {
+        9: ("optimizer.pt", "scheduler.pt", "trainer_state.json"),
+        20: ("optimizer.pt", "scheduler.pt", "trainer_state.json"),
+        100: ("optimizer.pt", "scheduler.pt"),  # killed before the state was written
+        110: ("trainer_state.json",),  # saved without its optimizer
+    }.items():
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        for name in files:
+            (tmp_path / f"checkpoint-{step}" / name).touch()
+    assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")
+
+
+def test_overrides_reach_what_is_there_and_nothing_else(tmp_path):
+    recipe = RECIPES / "finetune_tiny.yaml"
+    assert read_recipe(recipe, ["training.max_steps=7", "lora={r: 4}"])["training"]["max_steps"] == 7
+    for wrong in ("training.maxsteps=7", "nothing.there=1", "training.max_steps"):
+        with pytest.raises(ValueError, match="has no setting"):
+            read_recipe(recipe, [wrong])
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
+    from transformers import TrainingArguments
+    from trl import SFTConfig
+
+    from hf_heartllm.training.stages import training_arguments
+
+    recipe = read_recipe(path)
+    if "training" in recipe:
+        settings = training_arguments({**recipe["training"], "bf16": False}, tmp_path)
+        (SFTConfig if path.stem.startswith("finetune") else TrainingArguments)(**settings)
+    if path.stem.startswith("codec"):
+        from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+
+        ECGCodecConfig.heartllm_paper(**recipe["codec"])
+    if recipe.get("lora"):
+        assert (recipe["lora"]["r"], recipe["lora"]["lora_alpha"], recipe["lora"]["lora_dropout"]) == (64, 16, 0.05)
+
+
+def test_folds_are_written_as_ranges_and_lists():
+    assert parse_folds("1-3,8") == [1, 2, 3, 8]
+    assert parse_folds("9") == [9]

@@ -1,0 +1,134 @@
+"""Examples for training: many questions behind one ECG cost one ECG and learn what separate rows would teach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hf_heartllm.models.pipeline_ecg import ecg_prompt
+from hf_heartllm.models.prompts import IGNORE_INDEX
+from hf_heartllm.training.examples import (
+    ForecastDataset,
+    PackedCollator,
+    QuestionDataset,
+    QuestionPrompts,
+    as_hub_dataset,
+    load_codes,
+    pack_turns,
+)
+from tests.tiny import tiny_model_and_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return tiny_model_and_tokenizer()
+
+
+def row(ecg_id: int, count: int, report: str | None = "sinus rhythm.") -> dict:
+    question = {"question": "Does this ECG show atrial fibrillation?", "answer": "no"}
+    other = {"question": "What rhythm does this ECG show?", "answer": "sinus rhythm"}
+    return {"ecg_id": ecg_id, "questions": [question, other][:count], "report": report}
+
+
+CODES = {1: np.arange(32, dtype=np.uint16), 2: np.arange(32, dtype=np.uint16) + 20}
+
+
+def test_training_prompt_is_what_the_pipeline_asks(tiny):
+    _, tokenizer = tiny
+    prompts = QuestionPrompts(tokenizer)
+    ids = tokenizer.codes_to_ids([3, 1, 4])
+    asked, labels = prompts.turn("What rhythm does this ECG show?", "sinus rhythm")
+    answer = [*tokenizer.encode("sinus rhythm"), tokenizer.eos_token_id]
+    assert prompts.prefix(ids) + asked == ecg_prompt(tokenizer, ids, "What rhythm does this ECG show?") + answer
+    assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
+
+
+def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
+    model, tokenizer = tiny
+    prompts = QuestionPrompts(tokenizer, labelled_prompt_tokens=1)
+    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES[1].tolist()))
+    turns = [
+        prompts.turn("Does this ECG show atrial fibrillation?", "no"),
+        prompts.turn("What rhythm does this ECG show?", "sinus rhythm, normal ecg"),
+        prompts.turn("Write the report.", "sinus rhythm"),
+    ]
+
+    def loss_and_gradient(examples):
+        model.zero_grad()
+        batch = PackedCollator(tokenizer.pad_token_id)(examples)
+        loss = model(**batch, use_cache=False).loss
+        loss.backward()
+        return loss.item(), model.get_input_embeddings().weight.grad.clone()
+
+    # A shorter second example makes the batch padded.
+    packed = loss_and_gradient([pack_turns(prefix, turns, 512), pack_turns(prefix, turns[:1], 512)])
+    separate = loss_and_gradient([pack_turns(prefix, [turn], 512) for turn in [*turns, turns[0]]])
+    assert packed[0] == pytest.approx(separate[0], abs=1e-5)
+    assert torch.allclose(packed[1], separate[1], atol=1e-5)
+    alone = []
+    for ids, labels in turns:
+        one = {"input_ids": torch.tensor([[*prefix, *ids]]), "labels": torch.tensor([[-100] * len(prefix) + labels])}
+        alone.append((model(**one).loss.item(), sum(label != IGNORE_INDEX for label in labels)))
+    alone.append(alone[0])
+    assert packed[0] == pytest.approx(sum(a * n for a, n in alone) / sum(n for _, n in alone), abs=1e-5)
+
+
+def test_turns_that_do_not_fit_are_left_out_and_none_at_all_is_an_error():
+    turn = ([5, 6, 7], [IGNORE_INDEX, 6, 7])
+    packed = pack_turns([1, 2], [turn, turn, ([8], [8])], max_length=7)
+    assert packed["input_ids"] == [1, 2, 5, 6, 7, 8]
+    assert packed["segment_ids"] == [0, 0, 1, 1, 1, 3]
+    assert packed["position_ids"] == [0, 1, 2, 3, 4, 2]
+    with pytest.raises(ValueError, match="exceed 4"):
+        pack_turns([1, 2], [turn], max_length=4)
+
+
+def test_records_without_codes_are_counted_and_draws_depend_on_seed_and_reading(tiny):
+    _, tokenizer = tiny
+    rows = [row(1, 2), row(2, 2), row(3, 1)]
+    make = lambda seed: QuestionDataset(rows, CODES, QuestionPrompts(tokenizer), max_questions=1, seed=seed)  # noqa: E731
+    dataset = make(0)
+    assert len(dataset) == 2
+    assert dataset.num_absent == 1
+    again = make(0)
+    draws = [tuple(dataset[0]["input_ids"]) for _ in range(8)]
+    assert draws == [tuple(again[0]["input_ids"]) for _ in range(8)]
+    assert len(set(draws)) > 1
+
+
+def test_forecast_rows_whole_and_as_in_the_paper(tiny):
+    _, tokenizer = tiny
+    whole = ForecastDataset(list(CODES.values()), tokenizer)
+    assert len(whole) == 2
+    example = whole[0]
+    assert example["input_ids"][1:-1] == tokenizer.codes_to_ids(list(range(32)))
+    assert example["labels"][0] == IGNORE_INDEX
+    assert example["labels"][1:] == example["input_ids"][1:]
+
+    paper = ForecastDataset([np.arange(313) % 64] * 2, tokenizer, whole=False)
+    lengths = [len(paper[i]["input_ids"]) for i in range(len(paper))]
+    assert lengths == [317, 317, 161, 161, 81, 81, 43, 43, 23, 23]
+    assert [sum(x != IGNORE_INDEX for x in paper[i]["labels"]) for i in range(0, 10, 2)] == [30, 15, 7, 4, 2]
+
+
+def test_plain_examples_are_padded_on_the_right():
+    batch = PackedCollator(9)([{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}, {"input_ids": [4], "labels": [4]}])
+    assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["labels"].tolist() == [[1, 2, 3], [4, IGNORE_INDEX, IGNORE_INDEX]]
+
+
+def test_rows_are_made_when_they_are_read(tiny):
+    _, tokenizer = tiny
+    dataset = QuestionDataset([row(1, 2), row(2, 1)], CODES, QuestionPrompts(tokenizer))
+    hub = as_hub_dataset(dataset)
+    assert len(hub) == 2
+    assert set(hub[0]) == {"input_ids", "labels", "position_ids", "segment_ids"}
+
+
+def test_tokens_of_another_codec_are_refused(tmp_path):
+    np.savez(tmp_path / "tokens.npz", ecg_id=np.array([7]), codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
+    assert list(load_codes(tmp_path / "tokens.npz", "abc")) == [7]
+    with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
+        load_codes(tmp_path / "tokens.npz", "xyz")

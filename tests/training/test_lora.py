@@ -1,0 +1,55 @@
+"""LoRA as the paper has it: which weights are trained, and that a merged model answers as the trained one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hf_heartllm.training.lora import PROJECTIONS, add_lora, norm_modules, target_modules
+from tests.tiny import tiny_model_and_tokenizer
+
+
+@pytest.mark.parametrize("rows", ["ecg", "all", "none"])
+def test_trains_adapters_norms_and_the_chosen_rows(rows):
+    model, tokenizer = tiny_model_and_tokenizer()
+    assert target_modules(model) == list(PROJECTIONS)
+    wrapped = add_lora(model, r=4, lora_alpha=8, lora_dropout=0.0, train_rows=rows)
+    trained = {name for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
+    assert any("lora_A" in name for name in trained)
+    assert sum("norm" in name for name in trained) == len(
+        [name for name, _ in model.named_parameters() if "norm" in name and "modules_to_save" in name]
+    )
+    assert any("trainable_tokens" in name for name in trained) == (rows != "none")
+    assert all("lora" in name or "modules_to_save" in name or "trainable_tokens" in name for name in trained), (
+        "a base weight is trained"
+    )
+
+    ids = torch.tensor([[5, tokenizer.ecg_token_offset, tokenizer.ecg_token_offset + 9, 6]])
+    text_rows = model.get_input_embeddings().weight.detach()[: tokenizer.ecg_start_token_id].clone()
+    optimizer = torch.optim.SGD([p for p in wrapped.parameters() if p.requires_grad], lr=0.5)
+    wrapped.train()
+    for _ in range(3):
+        optimizer.zero_grad()
+        wrapped(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+    wrapped.eval()
+    with torch.no_grad():
+        before = wrapped(input_ids=ids).logits
+        merged = wrapped.merge_and_unload()
+        assert torch.allclose(merged(input_ids=ids).logits, before, atol=1e-4)
+    if rows != "all":
+        assert torch.equal(merged.get_input_embeddings().weight[: len(text_rows)], text_rows)
+
+
+def test_gpt2_gets_every_linear_layer():
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=1, n_head=2, n_embd=16, vocab_size=50))
+    assert target_modules(gpt2) == "all-linear"
+    assert norm_modules(gpt2) == ["ln_1", "ln_2", "ln_f"]
+
+
+def test_refuses_unknown_rows():
+    model, _ = tiny_model_and_tokenizer()
+    with pytest.raises(ValueError, match="train_rows must be"):
+        add_lora(model, train_rows="some")
