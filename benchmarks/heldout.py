@@ -50,14 +50,20 @@ def main(argv: list[str] | None = None) -> int:
     model = HeartLLMForCausalLM.from_pretrained(source).to(args.device)
     records = heldout.read_questions(args.questions)[: args.limit]
     if args.tokens:
-        codes = heldout.read_token_cache(args.tokens)
+        from hf_heartllm.training.token_file import load_codes
+
+        try:
+            codes = load_codes(args.tokens, tokenizer.codec.identity())
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         absent = [record.ecg_id for record in records if record.ecg_id not in codes]
         if absent:
             print(f"error: {args.tokens}: no codes of ecg_id {absent[0]} ({len(absent)} are missing)", file=sys.stderr)
             return 2
 
         def cached(record: heldout.HeldOutRecord) -> list[int]:
-            return tokenizer.codes_to_ids(codes[record.ecg_id])
+            return tokenizer.codes_to_ids(codes[record.ecg_id].astype(int).tolist())
 
         ecg_ids: Callable[[heldout.HeldOutRecord], list[int]] = cached
     else:
@@ -71,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     print(table(found))
     if args.limit is None:
         # paths of this machine say nothing to others: the command as they would type it
-        command = "python benchmarks/heldout.py --ptbxl DIR --questions " + shlex.quote(Path(args.questions).name)
+        command = "python benchmarks/heldout.py --ptbxl DIR --questions " + shlex.quote(args.questions)
         rate = f"{args.rate} Hz" if not args.tokens else "cached tokens"
         data = f"PTB-XL 1.0.3, {Path(args.questions).stem}, {rate}, {len(records)} records"
         commit, machine = current_commit(REPOSITORY), machine_words()

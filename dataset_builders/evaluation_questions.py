@@ -58,21 +58,28 @@ def evaluation_questions(
         then the sampled ones, record by record. Sampled questions without a closed answer set are left out, so are
         yes-or-no questions about a code that every record is asked for.
     """
-    fields = ("ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr")
-    records = {int(record["ecg_id"]): record for record in table[[*fields, "scp_codes"]].to_dict("records")}
+    records = {int(record["ecg_id"]): record for record in table[[*_IDENTITY, "scp_codes"]].to_dict("records")}
     rows = []
     for code in every_record:
         kind = _kind(code)
         for record in records.values():
             question = verify_question(kind, code, present=code in record["scp_codes"])
-            rows.append({**{name: record[name] for name in fields}, "set": EVERY_RECORD, **asdict(question)})
+            rows.append({**_identity(record), "set": EVERY_RECORD, **asdict(question)})
     # Two of about twelve questions of a record have no closed answer set.
     for ecg_id, _, question in question_rows(table, seed=seed, per_record=per_record * 1.2):
         asked_before = question.question_type == "verify" and question.attribute in every_record
         if question.answers and not asked_before:
             record = records[ecg_id]
-            rows.append({**{name: record[name] for name in fields}, "set": SAMPLED, **asdict(question)})
+            rows.append({**_identity(record), "set": SAMPLED, **asdict(question)})
     return rows
+
+
+_IDENTITY = ("ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr")
+
+
+def _identity(record: dict[str, Any]) -> dict[str, Any]:
+    """What names a record in a row; an absent file name is null."""
+    return {name: None if record[name] != record[name] else record[name] for name in _IDENTITY}
 
 
 def _kind(code: str) -> str:

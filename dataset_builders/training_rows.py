@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 
+from .beat_questions import beat_questions
 from .ecg_qa import read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import question_type, write_parquet
 from .questions import Question, question_rows
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LABELS = "ptb-xl labels"
 ECG_QA = "ecg-qa"
+MEASURED = "measured"
 
 
 def schema() -> Any:
@@ -54,6 +56,7 @@ def training_rows(
     per_record: float,
     ecg_qa: Mapping[int, list[Question]] | None = None,
     english_reports: Mapping[int, str] | None = None,
+    measured: Mapping[int, list[Question]] | None = None,
 ) -> list[dict[str, Any]]:
     """Build the rows of a table.
 
@@ -64,6 +67,7 @@ def training_rows(
         ecg_qa: ECG-QA's questions by ``ecg_id``; they come after the others. Those of records that are not in the table
             are not used.
         english_reports: Original reports in English by ``ecg_id``.
+        measured: Questions whose answers were measured, by ``ecg_id``; they come last.
 
     Returns:
         One dictionary per record, in the order of the table, with the fields of ``schema()``.
@@ -73,6 +77,8 @@ def training_rows(
         questions[ecg_id].append({**asdict(question), "source": LABELS})
     for ecg_id, found in (ecg_qa or {}).items():
         questions[ecg_id].extend({**asdict(question), "source": ECG_QA} for question in found)
+    for ecg_id, found in (measured or {}).items():
+        questions[ecg_id].extend({**asdict(question), "source": MEASURED} for question in found)
     rows = []
     for record in table.to_dict("records"):
         ecg_id = int(record["ecg_id"])
@@ -81,8 +87,8 @@ def training_rows(
                 "ecg_id": ecg_id,
                 "patient_id": int(record["patient_id"]),
                 "strat_fold": int(record["strat_fold"]),
-                "filename_lr": record["filename_lr"],
-                "filename_hr": record["filename_hr"],
+                "filename_lr": _text(record["filename_lr"]),
+                "filename_hr": _text(record["filename_hr"]),
                 "questions": questions[ecg_id],
                 "report": report_from_codes(record["scp_codes"]),
                 "report_original_english": (english_reports or {}).get(ecg_id),
@@ -91,12 +97,20 @@ def training_rows(
     return rows
 
 
+def _text(value: Any) -> str | None:
+    """A cell of the table that holds text; absent ones are not-a-number in pandas."""
+    return value if isinstance(value, str) and value else None
+
+
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.training_rows", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--ptbxl", required=True, help="folder of PTB-XL 1.0.x")
     parser.add_argument("--ecg-qa", help="folder of ECG-QA; without it there are only questions from labels")
     parser.add_argument("--version", choices=("template", "paraphrased"), default="paraphrased", help="of ECG-QA")
+    parser.add_argument(
+        "--measure-beats", action="store_true", help="ask for rate and regularity too (reads the records)"
+    )
     parser.add_argument("--english-reports", help="the dataset folder of the HeartLLM authors' samples")
     parser.add_argument("--output", required=True, help="Parquet file to write")
     parser.add_argument("--folds", type=folds, default=folds("1-8"), help="default: 1-8")
@@ -120,7 +134,19 @@ def main(argv: list[str] | None = None) -> int:
         at_hand = {int(ecg_id) for ecg_id in table["ecg_id"]}
         used = {ecg_id: found for ecg_id, found in by_record.items() if ecg_id in at_hand}
         reports = read_english_reports(args.english_reports) if args.english_reports else None
-        rows = training_rows(table, seed=args.seed, per_record=args.per_record, ecg_qa=used, english_reports=reports)
+        measured = None
+        if args.measure_beats:
+            ids = [int(ecg_id) for ecg_id in table["ecg_id"]]
+            names = [_text(name) for name in table["filename_lr"]]
+            measured = dict(zip(ids, beat_questions(Path(args.ptbxl), names, ids, args.seed), strict=True))
+        rows = training_rows(
+            table,
+            seed=args.seed,
+            per_record=args.per_record,
+            ecg_qa=used,
+            english_reports=reports,
+            measured=measured,
+        )
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -75,3 +75,12 @@ NONE = "none"
 BOTH = "both"
 NO_YES = ("no", "yes")
 SEPARATOR = ", "
+
+BEATS = {
+    "heart rate": ("What is the heart rate?", "How many beats per minute does this ECG show?", "Give the heart rate."),
+    "regularity": ("How regular are the heart beats?", "How regular is the rhythm?"),
+    "number of beats": ("How many beats does this recording hold?", "Count the beats of this recording."),
+    "longest RR interval": ("How long is the longest RR interval?",),
+    "shortest RR interval": ("How long is the shortest RR interval?",),
+}
+"""Questions about the beats of a recording; their answers are measured."""

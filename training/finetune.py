@@ -17,11 +17,18 @@ from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.examples import PackedCollator, QuestionDataset, QuestionPrompts, as_hub_dataset, load_codes
+from hf_heartllm.training.examples import (
+    EpochOfDraws,
+    PackedCollator,
+    QuestionDataset,
+    QuestionPrompts,
+    as_hub_dataset,
+)
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.recordings import parse_folds
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+from hf_heartllm.training.token_file import load_codes
 
 
 def main() -> None:
@@ -63,6 +70,7 @@ def main() -> None:
         train_dataset=as_hub_dataset(dataset),
         data_collator=PackedCollator(tokenizer.pad_token_id),
         processing_class=tokenizer,
+        callbacks=[EpochOfDraws(dataset)],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     if is_main_process():

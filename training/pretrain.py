@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from transformers import Trainer, TrainingArguments, set_seed
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.examples import ForecastDataset, PackedCollator, load_codes
+from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.recordings import parse_folds
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+from hf_heartllm.training.token_file import load_codes
 
 
 def main() -> None:

@@ -118,17 +118,6 @@ def other_patients(records: Sequence[HeldOutRecord], seed: int = 0) -> dict[int,
     return {record.ecg_id: int(rng.choice(by_patient[following[record.patient_id]])) for record in records}
 
 
-def read_token_cache(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
-    """Codes by ecg_id from an `.npz` file.
-
-    Either one array a record, named by its ecg_id, or two arrays `ecg_id` (records,) and `codes` (records, …, tokens).
-    """
-    with np.load(path, allow_pickle=False) as stored:
-        if "codes" in stored.files:
-            return {int(ecg_id): codes for ecg_id, codes in zip(stored["ecg_id"], stored["codes"], strict=True)}
-        return {int(name): stored[name] for name in stored.files if name.isdecimal()}
-
-
 def _score_record(
     model: Any, tokenizer: Any, ecg_ids: Sequence[int] | None, questions: Sequence[HeldOutQuestion]
 ) -> list[list[Any]]:

@@ -10,28 +10,16 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
+from transformers import TrainerCallback
 
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows
 
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
-
-
-def load_codes(path: str | Path, codec_identity: str | None = None) -> dict[int, np.ndarray]:
-    """Codes by ecg_id from a file of `dataset_builders.ecg_tokens`.
-
-    Raises:
-        ValueError: if they were made by another codec than `codec_identity`.
-    """
-    data = np.load(path)
-    if codec_identity is not None and str(data["codec"]) != codec_identity:
-        raise ValueError(f"{path}: encoded by codec {data['codec']}, but the model's codec is {codec_identity}")
-    return dict(zip(data["ecg_id"].tolist(), data["codes"], strict=True))
 
 
 class ForecastDataset(Dataset):
@@ -112,10 +100,14 @@ class QuestionDataset(Dataset):
         rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report`.
         codes: by `ecg_id`; rows without codes are left out (see `num_absent`).
         prompts: how a question becomes ids.
-        max_questions: drawn anew each time a record is read.
+        max_questions: drawn anew in each epoch.
         max_length: tokens of one example; questions that do not fit any more are left out.
         report_share: probability that a record is asked for its report.
-        seed: of the draws; they depend on it and on how often a record was read.
+        seed: of the draws; they depend on it, the record and the epoch, so a resumed training draws what an
+            uninterrupted one would.
+
+    Attributes:
+        epoch: set by `EpochOfDraws` when an epoch begins.
     """
 
     def __init__(
@@ -137,21 +129,30 @@ class QuestionDataset(Dataset):
             report_share,
             seed,
         )
-        self._reads = [0] * len(self.rows)
+        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, list[int]]:
         row = self.rows[index]
-        rng = random.Random(f"{self.seed}-{row['ecg_id']}-{self._reads[index]}")
-        self._reads[index] += 1
+        rng = random.Random(f"{self.seed}-{row['ecg_id']}-{self.epoch}")
         turns = [(one["question"], one["answer"]) for one in row["questions"]]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if row["report"] and rng.random() < self.report_share:
             turns.insert(0, (rng.choice(REPORT_REQUESTS), row["report"]))
         ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
         return pack_turns(self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns], self.max_length)
+
+
+class EpochOfDraws(TrainerCallback):
+    """Tells a `QuestionDataset` which epoch it is."""
+
+    def __init__(self, dataset: QuestionDataset) -> None:
+        self.dataset = dataset
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # resumed in mid-epoch, it is a fraction
 
 
 def as_hub_dataset(dataset: Dataset) -> Any:

@@ -141,13 +141,3 @@ def test_partial_results_of_another_model_are_refused(tiny, ecg_ids, tmp_path):
     other, _ = tiny_model_and_tokenizer(seed=1)
     with pytest.raises(ValueError, match="another model"):
         heldout.evaluate(other, tokenizer, RECORDS[:4], ecg_ids, tmp_path, conditions=("blind",), progress=False)
-
-
-def test_both_forms_of_a_token_cache_are_read(tmp_path):
-    codes = np.arange(12, dtype=np.uint16).reshape(2, 6)
-    np.savez(tmp_path / "by_name.npz", **{"5": codes[0], "9": codes[1]})
-    np.savez(tmp_path / "columns.npz", ecg_id=np.array([5, 9]), codes=codes)
-    for name in ("by_name.npz", "columns.npz"):
-        cache = heldout.read_token_cache(tmp_path / name)
-        assert set(cache) == {5, 9}
-        assert (cache[9] == codes[1]).all()

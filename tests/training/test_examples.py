@@ -14,9 +14,9 @@ from hf_heartllm.training.examples import (
     QuestionDataset,
     QuestionPrompts,
     as_hub_dataset,
-    load_codes,
     pack_turns,
 )
+from hf_heartllm.training.token_file import load_codes
 from tests.tiny import tiny_model_and_tokenizer
 
 
@@ -84,16 +84,18 @@ def test_turns_that_do_not_fit_are_left_out_and_none_at_all_is_an_error():
         pack_turns([1, 2], [turn], max_length=4)
 
 
-def test_records_without_codes_are_counted_and_draws_depend_on_seed_and_reading(tiny):
+def test_records_without_codes_are_counted_and_draws_depend_on_seed_and_epoch(tiny):
     _, tokenizer = tiny
     rows = [row(1, 2), row(2, 2), row(3, 1)]
     make = lambda seed: QuestionDataset(rows, CODES, QuestionPrompts(tokenizer), max_questions=1, seed=seed)  # noqa: E731
-    dataset = make(0)
+    dataset, again = make(0), make(0)
     assert len(dataset) == 2
     assert dataset.num_absent == 1
-    again = make(0)
-    draws = [tuple(dataset[0]["input_ids"]) for _ in range(8)]
-    assert draws == [tuple(again[0]["input_ids"]) for _ in range(8)]
+    draws = []
+    for epoch in range(8):
+        dataset.epoch = again.epoch = epoch
+        draws.append(tuple(dataset[0]["input_ids"]))
+        assert draws[-1] == tuple(again[0]["input_ids"]) == tuple(dataset[0]["input_ids"])
     assert len(set(draws)) > 1
 
 

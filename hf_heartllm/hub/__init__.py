@@ -1,0 +1,1 @@
+"""What is published beside the weights: model cards, and tables that are rendered from measured figures."""

@@ -1,0 +1,196 @@
+"""Model cards and tables, rendered from measured figures and from the checkpoint itself, never typed.
+
+Two marks in a Markdown text are filled, and filled anew each time:
+
+* ``results`` with a file of ``benchmarks/results`` and the beginnings of row names, several of them separated by ``|``
+  (none: all rows), closed by ``/results``: a table of these rows;
+* ``result`` with a file and the whole name of one row, closed by ``/result``: its value, within a sentence.
+
+Both are HTML comments, ``<!-- result: path.json AUROC, AFIB -->0.970<!-- /result -->``, so that only the figures show.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..evaluation.results import ResultRow, read_result_rows
+
+_TABLE = re.compile(r"(<!-- results: *(\S+)(.*?) *-->).*?(<!-- /results -->)", re.DOTALL)
+_VALUE = re.compile(r"(<!-- result: *(\S+) +(.+?) *-->).*?(<!-- /result -->)", re.DOTALL)
+_OPENING = re.compile(r"<!-- (results?): *([^\n]*?) *-->")
+_CLOSING = re.compile(r"<!-- /(results?) -->")
+_FACT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_BAR = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda value, bar: value >= bar,
+    "<=": lambda value, bar: value <= bar,
+    ">": lambda value, bar: value > bar,
+    "<": lambda value, bar: value < bar,
+}
+
+
+def render_card(template_path: str | os.PathLike[str], results: Sequence[ResultRow], facts: Mapping[str, str]) -> str:
+    """Render the card of a checkpoint.
+
+    Args:
+        template_path: Markdown with a YAML head, with ``{name}`` for each fact and with marks for figures.
+        results: the rows that the marks choose from, whichever file they name.
+        facts: what stands for each ``{name}``.
+
+    Raises:
+        ValueError: if a fact, or a row that a mark names, is missing, or a mark is not closed.
+    """
+
+    def fact(match: re.Match[str]) -> str:
+        if not facts.get(match[1]):
+            raise ValueError(f"{template_path}: no fact {match[1]!r} is given")
+        return facts[match[1]]
+
+    text = _FACT.sub(fact, Path(template_path).read_text(encoding="utf-8"))
+    return _fill(text, lambda file: results)
+
+
+def render_tables(text: str, results_dir: str | os.PathLike[str]) -> str:
+    """Fill the marks of a Markdown text anew; a text without marks comes back as it is.
+
+    Args:
+        text: Markdown.
+        results_dir: folder of the results files that the marks name.
+
+    Raises:
+        FileNotFoundError: if a mark names a file that is not there.
+        ValueError: if a mark names no row, or is not closed.
+    """
+    return _fill(text, lambda file: read_result_rows(Path(results_dir) / file))
+
+
+def _fill(text: str, rows_of: Callable[[str], Sequence[ResultRow]]) -> str:
+    _check_marks(text)
+
+    def table(match: re.Match[str]) -> str:
+        opening, file, names, closing = match.groups()
+        rows = choose_rows(rows_of(file), [name.strip() for name in names.split("|") if name.strip()], file)
+        return f"{opening}\n{results_table(rows)}\n{closing}"
+
+    def value(match: re.Match[str]) -> str:
+        opening, file, name, closing = match.groups()
+        found = [row for row in rows_of(file) if row.name == name]
+        if not found:
+            raise ValueError(f"{file} has no row {name!r}")
+        return f"{opening}{format_value(found[0].value, found[0].unit)}{closing}"
+
+    return _VALUE.sub(value, _TABLE.sub(table, text))
+
+
+def _check_marks(text: str) -> None:
+    """Raise ValueError unless each mark is closed before the next one opens: else text between them would be lost."""
+    marks = sorted([*_OPENING.finditer(text), *_CLOSING.finditer(text)], key=lambda mark: mark.start())
+    expected = None
+    for mark in marks:
+        opens = mark.re is _OPENING
+        if opens == (expected is not None) or (not opens and mark[1] != expected):
+            line = text.count("\n", 0, mark.start()) + 1
+            raise ValueError(f"line {line}: {mark[0]} stands out of turn; every mark is closed before the next opens")
+        expected = mark[1] if opens else None
+    if expected is not None:
+        raise ValueError(f"{marks[-1][0]} is not closed by <!-- /{expected} -->")
+
+
+def choose_rows(rows: Sequence[ResultRow], beginnings: Sequence[str], file: str = "results") -> list[ResultRow]:
+    """The rows whose names begin so, in the order of the beginnings and, within one, of the file; each row once.
+
+    Raises:
+        ValueError: if a beginning fits no row.
+    """
+    chosen: dict[str, ResultRow] = {}
+    for beginning in beginnings or [""]:
+        found = [row for row in rows if row.name.startswith(beginning)]
+        if not found:
+            raise ValueError(f"{file} has no row that begins with {beginning!r}")
+        for row in found:
+            chosen.setdefault(row.name, row)
+    return list(chosen.values())
+
+
+def results_table(rows: Sequence[ResultRow]) -> str:
+    """Rows as a Markdown table, and below it by which command, commit and machine they were measured."""
+    lines = ["| figure | value | 95 % interval | bar | data |", "|---|---:|---:|---|---|"]
+    for row in rows:
+        interval = "" if row.interval is None else " to ".join(format_value(end, row.unit) for end in row.interval)
+        cells = [row.name, format_value(row.value, row.unit), interval, _bar(row), row.data]
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    measured = dict.fromkeys((row.command, row.commit, row.machine) for row in rows)
+    lines.append("")
+    lines += [f"Measured by `{command}` at commit `{commit[:12]}`, {machine}." for command, commit, machine in measured]
+    return "\n".join(lines)
+
+
+def format_value(value: float, unit: str) -> str:
+    """A figure for readers: fractions with three decimals, whole numbers whole, others with three digits or more."""
+    if unit == "fraction":
+        return f"{value:.3f}"
+    if not math.isfinite(value) or value == int(value) or abs(value) >= 100:
+        number = f"{value:,.0f}"
+    else:
+        number = f"{value:.3g}"
+    return f"{number} {unit}".rstrip()
+
+
+def meets_bar(row: ResultRow) -> bool | None:
+    """Whether a figure reaches its bar, by the unrounded value; None without a bar that can be computed.
+
+    A bar such as `">= 0.95"` is about the value, `"interval > 0"` about the whole interval.
+    """
+    about_interval = (row.bar or "").startswith("interval")
+    match = _BAR.fullmatch((row.bar or "").removeprefix("interval").strip())
+    if match is None or (about_interval and row.interval is None):
+        return None
+    values = row.interval if about_interval and row.interval is not None else (row.value,)
+    return all(_COMPARISONS[match[1]](value, float(match[2])) for value in values)
+
+
+def _bar(row: ResultRow) -> str:
+    words = {True: ": met", False: ": not met", None: ""}
+    return f"{row.bar}{words[meets_bar(row)]}" if row.bar else ""
+
+
+def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Sizes of a checkpoint and of its codec, read from the folder without loading it.
+
+    Returns:
+        `parameters` and `codec_parameters`; `architecture` (`model_type` of the language model); `text_tokens`,
+        `codebook_size`, `vocabulary_size`; `decoder_hidden_size` of the codec; `ecg_tokens` and `seconds` of one
+        window; `bits_per_second`.
+
+    Raises:
+        FileNotFoundError: if the folder holds no whole checkpoint.
+    """
+    from ..models.configuration_ecg_codec import ECGCodecConfig
+
+    folder = Path(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    codec = ECGCodecConfig.from_pretrained(str(folder / "codec"))
+    return {
+        "parameters": f"{_stored_numbers(folder / 'model.safetensors'):,}",
+        "codec_parameters": f"{_stored_numbers(folder / 'codec' / 'model.safetensors'):,}",
+        "architecture": config["text_config"]["model_type"],
+        "text_tokens": f"{config['ecg_token_offset'] - 2:,}",
+        "codebook_size": f"{config['ecg_codebook_size']:,}",
+        "vocabulary_size": f"{config['text_config']['vocab_size']:,}",
+        "decoder_hidden_size": str(codec.decoder_hidden_size),
+        "ecg_tokens": str(codec.window_tokens),
+        "seconds": f"{codec.window_samples / codec.sampling_rate:g}",
+        "bits_per_second": f"{codec.bits_per_second:.1f}",
+    }
+
+
+def _stored_numbers(path: Path) -> int:
+    """How many numbers the tensors of a safetensors file hold; tied weights are stored, and counted, once."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -1,0 +1,41 @@
+"""Questions about rate and regularity: the answers follow from the beats, and each closed set holds its answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset_builders.beat_questions import beat_questions, questions_on_beats, rate_answer, regularity_answer
+from hf_heartllm.ecg import simulate_ecg, write_ecg
+
+
+def test_a_regular_rhythm_by_hand():
+    answers = {q.attribute: q.answer for q in questions_on_beats(np.arange(0.4, 10, 0.8), "seed")}
+    assert answers == {
+        "heart rate": "70 to 79",
+        "regularity": "very regular",
+        "number of beats": "12",
+        "longest RR interval": "0.8 s",
+        "shortest RR interval": "0.8 s",
+    }
+
+
+def test_rates_and_degrees_at_their_limits():
+    assert [rate_answer(x) for x in (39.9, 40, 99.9, 150)] == ["below 40", "40 to 49", "90 to 99", "150 or more"]
+    assert regularity_answer(np.array([0.5, 1.0, 0.6, 1.1])) == "very irregular"
+
+
+@given(st.lists(st.floats(0.15, 4.5), max_size=60), st.text(max_size=5))
+def test_every_answer_is_in_its_closed_set(intervals, seed):
+    for question in questions_on_beats(np.cumsum(intervals), seed):
+        assert question.answer in question.answers
+
+
+def test_measured_on_records_and_absent_ones_have_none(tmp_path):
+    record, truth = simulate_ecg(heart_rate=75, sampling_rate=100, seed=1)
+    write_ecg(record, tmp_path / "one")
+    found = list(beat_questions(tmp_path, ["one", "two", None], [1, 2, 3], seed=0))
+    assert found[1] == found[2] == []
+    count = next(q.answer for q in found[0] if q.attribute == "number of beats")
+    assert abs(int(count) - len(truth.beat_times)) <= 1

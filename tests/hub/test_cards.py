@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from hf_heartllm.evaluation.results import ResultRow, write_result_rows
+from hf_heartllm.hub.cards import checkpoint_facts, format_value, meets_bar, render_card, render_tables
+from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from tests.tiny import tiny_checkpoint
+from training import write_card
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "model_cards" / "heartllm-tiny.md"
+CHECKPOINT = ROOT / "hf_heartllm" / "checkpoints" / "heartllm-tiny"
+MATCH = ResultRow(
+    name="exact match, all questions, real ECG",
+    value=0.6543,
+    interval=(0.6412, 0.6689),
+    bar=None,
+    unit="fraction",
+    data="fold 9",
+    command="python measure.py",
+    commit="0123456789abcdef",
+    machine="2 CPU cores",
+)
+AREA = replace(MATCH, name="AUROC, AFIB from p(yes), real ECG", value=0.9496, interval=None, bar=">= 0.95")
+ROWS = [MATCH, AREA]
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    write_result_rows(tmp_path / "path.json", ROWS)
+    return tmp_path
+
+
+def test_a_table_is_put_between_its_marks_and_put_there_again(results):
+    text = "before\n<!-- results: path.json AUROC | exact -->\nold\n<!-- /results -->\nafter\n"
+    rendered = render_tables(text, results)
+    assert rendered == (
+        "before\n<!-- results: path.json AUROC | exact -->\n"
+        "| figure | value | 95 % interval | bar | data |\n"
+        "|---|---:|---:|---|---|\n"
+        "| AUROC, AFIB from p(yes), real ECG | 0.950 |  | >= 0.95: not met | fold 9 |\n"
+        "| exact match, all questions, real ECG | 0.654 | 0.641 to 0.669 |  | fold 9 |\n"
+        "\nMeasured by `python measure.py` at commit `0123456789ab`, 2 CPU cores.\n"
+        "<!-- /results -->\nafter\n"
+    )
+    assert render_tables(rendered, results) == rendered
+    assert render_tables("no marks, {braces}", results) == "no marks, {braces}"
+
+
+def test_a_figure_within_a_sentence(results):
+    text = f"It scores <!-- result: path.json {MATCH.name} -->0.97<!-- /result --> there."
+    assert render_tables(text, results) == text.replace("0.97", "0.654")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<!-- results: path.json recall -->\n<!-- /results -->", "no row that begins with 'recall'"),
+        ("<!-- result: path.json exact match -->1<!-- /result -->", "no row 'exact match'"),
+        ("<!-- results: path.json --> text", "not closed"),
+        ("<!-- results: path.json -->\ntext\n<!-- results: path.json -->\n<!-- /results -->", "line 3"),
+        ("<!-- results: path.json -->\n<!-- /result -->", "line 2"),
+        ("<!-- /results -->", "line 1"),
+    ],
+)
+def test_what_cannot_be_filled_is_an_error_and_no_text_is_lost(results, text, message):
+    with pytest.raises(ValueError, match=message):
+        render_tables(text, results)
+
+
+def test_a_bar_is_judged_by_the_unrounded_value_or_by_the_whole_interval():
+    assert meets_bar(AREA) is False
+    assert meets_bar(replace(AREA, value=0.95)) is True
+    margin = replace(MATCH, value=0.1, interval=(-0.001, 0.2), bar="interval > 0")
+    assert meets_bar(margin) is False
+    assert meets_bar(replace(margin, interval=(0.001, 0.2))) is True
+    assert meets_bar(replace(margin, interval=None)) is None
+    assert meets_bar(MATCH) is None
+    assert meets_bar(replace(MATCH, bar="as the paper")) is None
+
+
+def test_values_are_written_for_readers():
+    assert [format_value(value, "") for value in (17418.0, 313.4, 12.345, 0.01234)] == [
+        "17,418",
+        "313",
+        "12.3",
+        "0.0123",
+    ]
+    assert format_value(-0.0125, "fraction") == "-0.013"
+    assert format_value(36.5, "tokens/s") == "36.5 tokens/s"
+
+
+def made_up_facts() -> dict[str, str]:
+    return dict.fromkeys(re.findall(r"\{([a-z][a-z0-9_]*)\}", TEMPLATE.read_text(encoding="utf-8")), "7")
+
+
+def test_the_card_says_what_hubs_read_and_leaves_nothing_open():
+    text = render_card(TEMPLATE, ROWS, made_up_facts())
+    head = ModelCard(text).data.to_dict()
+    assert head["license"] == "cc-by-4.0"
+    assert head["library_name"] == "transformers"
+    assert head["pipeline_tag"] == "text-generation"
+    assert head["tags"] == ["ecg", "electrocardiogram", "heartllm"]
+    assert not {"datasets", "base_model"} & set(head)  # nothing of ours, or of PTB-XL, is on the Hub under a known name
+    assert not re.search(r"\{[a-z_]+\}", text)
+    assert "| exact match, all questions, real ECG | 0.654 |" in text
+    with pytest.raises(ValueError, match="no fact 'hours'"):
+        render_card(TEMPLATE, ROWS, {**made_up_facts(), "hours": ""})
+
+
+def test_sizes_come_from_the_checkpoint(tmp_path):
+    tiny_checkpoint(tmp_path)
+    model = HeartLLMForCausalLM.from_pretrained(tmp_path)
+    tokenizer = ECGTokenizer.from_pretrained(tmp_path)
+    facts = checkpoint_facts(tmp_path)
+    assert facts["parameters"] == f"{sum(parameter.numel() for parameter in model.parameters()):,}"
+    assert facts["codec_parameters"] == f"{sum(parameter.numel() for parameter in tokenizer.codec.parameters()):,}"
+    assert facts["vocabulary_size"] == str(len(tokenizer))
+    assert int(facts["text_tokens"]) + 2 + int(facts["codebook_size"]) == len(tokenizer)
+    assert (facts["codebook_size"], facts["ecg_tokens"], facts["bits_per_second"]) == ("64", "32", "19.2")
+
+
+def test_readme_and_docs_show_the_measured_figures():
+    assert write_card.out_of_date(write_card.documents()) == []
+
+
+def test_the_card_of_the_embedded_checkpoint_is_up_to_date():
+    for needed in (CHECKPOINT / "config.json", ROOT / "benchmarks" / "results" / "path.json"):
+        if not needed.is_file():
+            pytest.skip(f"{needed.relative_to(ROOT)} is not there yet")
+    assert write_card.out_of_date(dict([write_card.card()])) == [], "run python training/write_card.py"
+
+
+def test_a_check_finds_what_changed_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    write_result_rows(tmp_path / "benchmarks" / "results" / "path.json", ROWS)
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results: path.json AUROC -->\n<!-- /results -->\n", encoding="utf-8")
+    before = readme.read_text(encoding="utf-8")
+    card = tmp_path / "card" / "README.md"
+    monkeypatch.setattr(write_card, "ROOT", tmp_path)
+    monkeypatch.setattr(write_card, "card", lambda: (card, "the card\n"))
+    assert write_card.main(["--check"]) == 1
+    assert capsys.readouterr().out == "README.md: out of date\ncard/README.md: out of date\n"
+    assert readme.read_text(encoding="utf-8") == before
+    assert not card.exists()
+    assert write_card.main([]) == 0
+    assert write_card.main(["--check"]) == 0
+    assert "| AUROC, AFIB from p(yes), real ECG |" in readme.read_text(encoding="utf-8")
+    (tmp_path / "benchmarks" / "results" / "path.json").unlink()
+    assert write_card.main(["--check"]) == 2
+
+
+def test_the_weights_licence_names_its_sources():
+    text = (CHECKPOINT / "LICENSE").read_text(encoding="utf-8")
+    for needed in ("Creative Commons Attribution 4.0 International", "PTB-XL", "ECG-QA", "Changes: trained on"):
+        assert needed in text
+    assert "https://creativecommons.org/licenses/by/4.0/legalcode" in text
+
+
+@pytest.mark.slow
+def test_the_code_of_the_card_runs():
+    if not (CHECKPOINT / "config.json").is_file():
+        pytest.skip("the embedded checkpoint is not there yet")
+    blocks = re.findall(r"```python\n(.*?)```", TEMPLATE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, "card", "exec"), names)
+    assert 0 <= names["answer"].probability <= 1

@@ -1,0 +1,133 @@
+"""The training scripts as a user runs them, from recordings to a checkpoint; killed on the way and run again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "training" / "recipes"
+
+pytestmark = pytest.mark.slow
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, *map(str, arguments)]
+
+
+def run(*arguments: str | Path) -> str:
+    done = subprocess.run(command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+
+
+def settings(**values: object) -> list[str]:
+    return [part for name, value in values.items() for part in ("--set", f"training.{name}={value}")]
+
+
+def kill_in_the_middle(output: Path, *arguments: str | Path) -> None:
+    """Start a training, kill it without warning once it has a checkpoint."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 240
+    while last_whole_checkpoint(output) is None:
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline, "no checkpoint in four minutes"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    run("-m", "dataset_builders.simulated", "--records", "27", "--output", folder / "data")
+    rows = ("--ptbxl", folder / "data", "--output", folder / "rows.parquet")
+    run("-m", "dataset_builders.training_rows", *rows)
+    return folder
+
+
+def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
+    from safetensors.torch import load_file
+
+    def arguments(name: str) -> list:
+        return [
+            *("training/train_codec.py", "--recipe", RECIPES / "codec_tiny.yaml", "--ptbxl", simulated / "data"),
+            *("--output", simulated / name, "--set", "probe.at_least=2", "--set", "codec.decoder_hidden_size=16"),
+            *settings(max_steps=8, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
+        ]
+
+    run(*arguments("codec"))
+    kill_in_the_middle(simulated / "killed", *arguments("killed"))
+    run(*arguments("killed"))
+    whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
+    resumed = load_file(simulated / "killed" / "codec" / "model.safetensors")
+    assert all((whole[name] == resumed[name]).all() for name in whole)
+
+
+def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_path):
+    codec, tokens = simulated / "codec" / "codec", simulated / "tokens.npz"
+    if not codec.is_dir():
+        pytest.fail("the codec of the test before is not there")
+    run("-m", "dataset_builders.ecg_tokens", "--ptbxl", simulated / "data", "--codec", codec, "--output", tokens)
+    small = ["hidden_size=32", "intermediate_size=64", "num_hidden_layers=1"]
+    small += ["num_attention_heads=2", "num_key_value_heads=2"]
+    sizes = [part for size in small for part in ("--set", f"decoder.{size}")]
+    run(
+        *("training/make_base.py", "--recipe", RECIPES / "base_tiny.yaml", "--rows", simulated / "rows.parquet"),
+        *("--codec", codec, "--output", tmp_path / "base", *sizes),
+    )
+    files = ("--rows", simulated / "rows.parquet", "--tokens", tokens)
+    quick = settings(max_steps=4, save_steps=2, warmup_steps=1, per_device_train_batch_size=2)
+    run(
+        *("training/pretrain.py", "--recipe", RECIPES / "pretrain_tiny.yaml", "--model", tmp_path / "base", *files),
+        *("--output", tmp_path / "pretrain", *quick),
+    )
+    tune = [
+        *("training/finetune.py", "--recipe", RECIPES / "finetune_tiny.yaml", *files),
+        *("--model", tmp_path / "pretrain" / "model", "--output", tmp_path / "tune", *quick),
+    ]
+    kill_in_the_middle(tmp_path / "tune", *tune)
+    run(*tune)
+    model = tmp_path / "tune" / "model"
+    answer = run(
+        "-m", "hf_heartllm.cli", "ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model
+    )
+    assert answer.split()[0].strip(".,:").lower() in ("yes", "no")
+
+
+def test_the_papers_recipes_run(simulated, tmp_path):
+    codec, tokens = simulated / "codec" / "codec", simulated / "tokens.npz"
+    if not tokens.is_file():
+        pytest.fail("the tokens of the test before are not there")
+    sizes = []
+    for size in ("hidden_size=32", "intermediate_size=64", "num_hidden_layers=1", "num_attention_heads=2"):
+        sizes += ["--set", f"decoder.{size}"]
+    run(
+        *("training/make_base.py", "--recipe", RECIPES / "base_tiny.yaml", "--rows", simulated / "rows.parquet"),
+        *("--codec", codec, "--output", tmp_path / "base", *sizes, "--set", "decoder.num_key_value_heads=2"),
+    )
+    files = ("--rows", simulated / "rows.parquet", "--tokens", tokens)
+    quick = settings(num_train_epochs=0.2, save_steps=50, per_device_train_batch_size=2, bf16="false")
+    run(
+        *("training/pretrain.py", "--recipe", RECIPES / "pretrain_paper.yaml", "--model", tmp_path / "base", *files),
+        *("--output", tmp_path / "two", *quick),
+    )
+    run(
+        *("training/finetune.py", "--recipe", RECIPES / "finetune_paper.yaml", "--model", tmp_path / "two" / "model"),
+        *(*files, "--output", tmp_path / "three", *quick),
+    )
+    assert (tmp_path / "three" / "model" / "model.safetensors").is_file()
