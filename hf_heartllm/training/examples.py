@@ -97,7 +97,8 @@ class QuestionDataset(Dataset):
     """Stage 3: questions and the report of each record behind its ECG.
 
     Args:
-        rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report`.
+        rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report` and, where it is known, the original
+            report in English, which then takes turns with the one made from statements.
         codes: by `ecg_id`; rows without codes are left out (see `num_absent`).
         prompts: how a question becomes ids.
         max_questions: drawn anew in each epoch.
@@ -140,7 +141,9 @@ class QuestionDataset(Dataset):
         turns = [(one["question"], one["answer"]) for one in row["questions"]]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if row["report"] and rng.random() < self.report_share:
-            turns.insert(0, (rng.choice(REPORT_REQUESTS), row["report"]))
+            original = row.get("report_original_english")
+            report = original if original and rng.random() < 0.5 else row["report"]
+            turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
         ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
         return pack_turns(self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns], self.max_length)
 
