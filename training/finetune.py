@@ -17,12 +17,13 @@ from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import (
-    EpochOfDraws,
     PackedCollator,
     QuestionDataset,
     QuestionPrompts,
     as_hub_dataset,
+    repeat_rows,
 )
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
@@ -48,6 +49,7 @@ def main() -> None:
     codes = load_codes(args.tokens, tokenizer.codec.identity())
     folds = set(parse_folds(data["folds"]))
     rows = [row for row in pq.read_table(args.rows).to_pylist() if row["strat_fold"] in folds][: data["max_records"]]
+    rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
         rows,
         codes,

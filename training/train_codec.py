@@ -20,6 +20,7 @@ from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import CodecWithProbe, frequent_statements
+from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.recordings import RecordingDataset, list_recordings, parse_folds
 
@@ -72,7 +73,9 @@ def main() -> None:
     config = ECGCodecConfig.heartllm_paper(**recipe["codec"])
     codec = ECGCodecModel(config)
     model = CodecWithProbe(codec, len(statements), recipe["probe"]["weight"])
-    dataset = RecordingDataset(recordings, ECGFeatureExtractor.from_codec(config), statements, data["crop_samples"])
+    dataset = RecordingDataset(
+        recordings, ECGFeatureExtractor.from_codec(config), statements, data["crop_samples"], recipe["training"]["seed"]
+    )
     parameters = sum(parameter.numel() for parameter in codec.parameters())
     print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
 
@@ -86,7 +89,7 @@ def main() -> None:
             **recipe["training"],
         ),
         train_dataset=dataset,
-        callbacks=[SaveCodec(codec, args.output / "codec")],
+        callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     codec.save_pretrained(args.output / "codec")

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from transformers import TrainerCallback
 
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows
+from hf_heartllm.training.draws import draws
 
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
 
@@ -137,7 +137,7 @@ class QuestionDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, list[int]]:
         row = self.rows[index]
-        rng = random.Random(f"{self.seed}-{row['ecg_id']}-{self.epoch}")
+        rng = draws(self.seed, index, self.epoch)
         turns = [(one["question"], one["answer"]) for one in row["questions"]]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if row["report"] and rng.random() < self.report_share:
@@ -146,16 +146,6 @@ class QuestionDataset(Dataset):
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
         ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
         return pack_turns(self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns], self.max_length)
-
-
-class EpochOfDraws(TrainerCallback):
-    """Tells a `QuestionDataset` which epoch it is."""
-
-    def __init__(self, dataset: QuestionDataset) -> None:
-        self.dataset = dataset
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # resumed in mid-epoch, it is a fraction
 
 
 def as_hub_dataset(dataset: Dataset) -> Any:
@@ -169,6 +159,21 @@ def as_hub_dataset(dataset: Dataset) -> Any:
         return {name: [example[name] for example in examples] for name in examples[0]}
 
     return index.with_transform(read)
+
+
+def repeat_rows(rows: Sequence[Mapping[str, Any]], repeats: Mapping[str, int]) -> list[Mapping[str, Any]]:
+    """Rows of records with rare statements several times, so that more of a short training is about them.
+
+    Args:
+        rows: of `dataset_builders.training_rows`.
+        repeats: SCP code or superclass → how often a row stands in the result whose record has it, which its questions
+            tell: a positive statement is always asked for. Of several codes the largest number counts.
+    """
+    repeated = []
+    for row in rows:
+        stated = {q["attribute"] for q in row["questions"] if q["question_type"] == "verify" and q["answer"] == "yes"}
+        repeated += [row] * max((repeats[code] for code in stated & repeats.keys()), default=1)
+    return repeated
 
 
 def pack_turns(

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+from hf_heartllm.training.draws import draws
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class RecordingDataset(Dataset):
         extractor: makes the features; a recording gives its first window.
         statements: SCP codes in the order of the vector.
         crop_samples: length of a random stretch to return of each recording; None for the whole window.
+        seed: of the stretches; another one in each `epoch`, which `EpochOfDraws` sets.
     """
 
     def __init__(
@@ -78,11 +80,14 @@ class RecordingDataset(Dataset):
         extractor: ECGFeatureExtractor,
         statements: Sequence[str] = (),
         crop_samples: int | None = None,
+        seed: int = 42,
     ) -> None:
         self.recordings = list(recordings)
         self.extractor = extractor
         self.statements = list(statements)
         self.crop_samples = crop_samples
+        self.seed = seed
+        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -91,7 +96,8 @@ class RecordingDataset(Dataset):
         recording = self.recordings[index]
         features = self.extractor.extract(read_ecg(recording.path))[0]
         if self.crop_samples:
-            start = int(torch.randint(features.shape[1] - self.crop_samples + 1, ()))
+            places = features.shape[1] - self.crop_samples + 1
+            start = draws(self.seed, index, self.epoch).randrange(places)
             features = features[:, start : start + self.crop_samples]
         stated = np.array([code in recording.statements for code in self.statements], dtype=np.float32)
         return {"input_features": torch.from_numpy(features.copy()), "statement_labels": torch.from_numpy(stated)}

@@ -15,6 +15,7 @@ from hf_heartllm.training.examples import (
     QuestionPrompts,
     as_hub_dataset,
     pack_turns,
+    repeat_rows,
 )
 from hf_heartllm.training.token_file import load_codes
 from tests.tiny import tiny_model_and_tokenizer
@@ -134,3 +135,16 @@ def test_tokens_of_another_codec_are_refused(tmp_path):
     assert list(load_codes(tmp_path / "tokens.npz", "abc")) == [7]
     with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
         load_codes(tmp_path / "tokens.npz", "xyz")
+
+
+def test_rare_statements_stand_several_times():
+    def verify(attribute: str, answer: str) -> dict:
+        return {"question_type": "verify", "attribute": attribute, "answer": answer}
+
+    rows = [
+        {"ecg_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},
+        {"ecg_id": 2, "questions": [verify("AFIB", "no")]},
+        {"ecg_id": 3, "questions": []},
+    ]
+    repeated = [row["ecg_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
+    assert repeated == [1, 1, 1, 2, 3]
