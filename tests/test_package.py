@@ -139,3 +139,11 @@ def test_the_wheel_holds_code_checkpoints_and_both_licences(tmp_path: Path) -> N
         line.removeprefix("License-File: ") for line in metadata.splitlines() if line.startswith("License-File")
     }
     assert {"LICENSE", "hf_heartllm/checkpoints/stand-in/LICENSE"} <= licences
+
+
+def test_an_embedded_checkpoint_travels_with_the_code_of_models() -> None:
+    code = {file.name: file for file in (ROOT / "hf_heartllm" / "models").glob("*.py") if file.name != "__init__.py"}
+    for config in (ROOT / "hf_heartllm" / "checkpoints").glob("*/config.json"):
+        beside = {file.name: file for file in config.parent.glob("*.py")}
+        assert set(beside) == set(code), "run training/embed_checkpoint.py again"
+        assert all(file.read_bytes() == code[name].read_bytes() for name, file in beside.items())

@@ -1,0 +1,1 @@
+../../models/answer_scores.py

@@ -1,0 +1,1 @@
+../../models/ecg_token_rows.py

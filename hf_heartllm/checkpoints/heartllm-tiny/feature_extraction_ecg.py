@@ -1,0 +1,1 @@
+../../models/feature_extraction_ecg.py

@@ -1,0 +1,1 @@
+../../models/modeling_heartllm.py

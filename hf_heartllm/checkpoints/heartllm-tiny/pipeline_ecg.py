@@ -1,0 +1,1 @@
+../../models/pipeline_ecg.py

@@ -1,0 +1,1 @@
+../../models/plain_tokenizer.py

@@ -1,0 +1,1 @@
+../../models/tokenization_heartllm.py
