@@ -57,8 +57,8 @@ def main() -> None:
     )
     run(
         *("training/finetune.py", "--recipe", f"{recipes}/finetune_tiny.yaml", "--model", f"{out}/pretrain/model"),
-        *(*files, "--output", f"{out}/finetune", "--set", "training.max_steps=80"),
-        *("--set", "training.warmup_steps=10"),
+        *(*files, "--output", f"{out}/finetune", "--set", "training.max_steps=300"),
+        *("--set", "training.warmup_steps=20", "--set", "training.learning_rate=0.003"),
     )
     model = f"{out}/finetune/model"
     run("-m", "hf_heartllm.cli", "ask", "example:af", "What rhythm does this ECG show?", "--model", model)
