@@ -93,13 +93,13 @@ def build(ptbxl: Path, codec_folder: Path, folds: Sequence[int], output: Path, s
 
 def main(argv: list[str] | None = None) -> int:
     """Write the file. Returns the exit code: 2 for bad input, with one line on stderr."""
-    from hf_heartllm.training.recordings import parse_folds
+    from hf_heartllm.labels.ptbxl import folds
 
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_tokens", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--codec", required=True, type=Path, help="folder of the codec (`checkpoint/codec`)")
-    parser.add_argument("--folds", type=parse_folds, default=parse_folds("1-9"), help="default: 1-9")
+    parser.add_argument("--folds", type=folds, default=folds("1-9"), help="default: 1-9")
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=100, help="default: 100")
     parser.add_argument("--output", required=True, type=Path, help="file to write (.npz)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; default: one a core")

@@ -10,14 +10,11 @@ import pytest
 
 import hf_heartllm as hl
 from hf_heartllm import cli
-from hf_heartllm.checkpoints import available
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.split("#")[0] for line in re.findall(r"^heartllm .*$", README, re.MULTILINE)]
-
-pytestmark = pytest.mark.skipif("heartllm-tiny" not in available(), reason="no embedded checkpoint in this checkout")
 
 
 def test_the_first_screen_names_both_commands_and_the_picture_is_there():

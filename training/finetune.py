@@ -16,6 +16,7 @@ import torch
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import (
@@ -27,7 +28,6 @@ from hf_heartllm.training.examples import (
 )
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.recordings import parse_folds
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
 from hf_heartllm.training.token_file import load_codes
 
@@ -47,8 +47,8 @@ def main() -> None:
     set_seed(settings["seed"])
     model, tokenizer = load_checkpoint(args.model)
     codes = load_codes(args.tokens, tokenizer.codec.identity())
-    folds = set(parse_folds(data["folds"]))
-    rows = [row for row in pq.read_table(args.rows).to_pylist() if row["strat_fold"] in folds][: data["max_records"]]
+    chosen = set(folds(str(data["folds"])))
+    rows = [row for row in pq.read_table(args.rows).to_pylist() if row["strat_fold"] in chosen][: data["max_records"]]
     rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
         rows,

@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from transformers import Trainer, TrainingArguments, set_seed
 
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.recordings import parse_folds
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
 from hf_heartllm.training.token_file import load_codes
 
@@ -38,9 +38,9 @@ def main() -> None:
     set_seed(recipe["training"]["seed"])
     model, tokenizer = load_checkpoint(args.model)
     codes = load_codes(args.tokens, tokenizer.codec.identity())
-    folds = set(parse_folds(data["folds"]))
+    chosen = set(folds(str(data["folds"])))
     rows = pq.read_table(args.rows, columns=["ecg_id", "strat_fold"]).to_pylist()
-    wanted = [row["ecg_id"] for row in rows if row["strat_fold"] in folds and row["ecg_id"] in codes]
+    wanted = [row["ecg_id"] for row in rows if row["strat_fold"] in chosen and row["ecg_id"] in codes]
     wanted = wanted[: data["max_records"]]
     dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data["whole_records"])
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
@@ -22,7 +23,7 @@ from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import CodecWithProbe, frequent_statements
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.recordings import RecordingDataset, list_recordings, parse_folds
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings
 
 
 class CodecTrainer(Trainer):
@@ -67,7 +68,7 @@ def main() -> None:
     recipe = read_recipe(args.recipe, args.set)
 
     data = recipe["data"]
-    recordings = list_recordings(args.ptbxl, parse_folds(data["folds"]), data["sampling_rate"])[: data["max_records"]]
+    recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
     statements = frequent_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
     set_seed(recipe["training"]["seed"])
     config = ECGCodecConfig.heartllm_paper(**recipe["codec"])

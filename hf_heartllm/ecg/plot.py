@@ -14,8 +14,8 @@ import numpy as np
 
 from ..models.ecg_leads import STANDARD_LEADS, derive_limb_leads
 from ..models.ecg_record import ECGError, ECGRecord
+from ..models.notice import NOTICE
 
-DISCLAIMER = "Research and education only. Not for diagnosis, treatment or monitoring."
 PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
 PAPER_SECONDS = 10.0
 _RHYTHM_LEADS = ("II", "V1", "I", "V5", *STANDARD_LEADS)  # the first that is there is the rhythm strip
@@ -65,7 +65,7 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
     if not np.isfinite(record.signal).any():
         raise ECGError(f"{where}: no lead holds a sample to draw")
     chart, notes = _chart(record, _title(record, title))
-    lines = [_Line(DISCLAIMER, 9.0, 3.2, bold=True)]
+    lines = [_Line(NOTICE, 9.0, 3.2, bold=True)]
     if notes:
         lines.append(_Line("; ".join(notes)[:200], 14.5, 2.8))
     content = _svg(chart, lines) if suffix == ".svg" else _matplotlib(chart, lines, suffix[1:])
@@ -168,7 +168,7 @@ def _matplotlib(chart: Any, lines: list[_Line], kind: str) -> bytes:
         weight = "bold" if line.bold else "normal"
         axes.text(12, chart.height_mm - line.above_edge, line.text, fontsize=line.size * _POINTS_PER_MM, weight=weight)
     buffer = io.BytesIO()
-    dated = {"CreationDate": None} if kind == "pdf" else {"Description": DISCLAIMER}  # equal input, equal file
+    dated = {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}  # equal input, equal file
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         figure.savefig(buffer, format=kind, dpi=_DOTS_PER_INCH, metadata=dated)
     return buffer.getvalue()

@@ -32,15 +32,6 @@ class Recording:
     statements: frozenset[str]
 
 
-def parse_folds(text: str) -> list[int]:
-    """`"1-7"` → 1…7, `"1,3,9"` → 1, 3, 9."""
-    folds: list[int] = []
-    for part in str(text).split(","):
-        first, _, last = part.partition("-")
-        folds.extend(range(int(first), int(last or first) + 1))
-    return folds
-
-
 def list_recordings(folder: str | Path, folds: Sequence[int], sampling_rate: int = 100) -> list[Recording]:
     """The recordings of some folds of a data set in PTB-XL's layout, at 100 or 500 Hz, that are on disk.
 

@@ -8,15 +8,11 @@ from pathlib import Path
 import pytest
 
 from hf_heartllm import cli
-from hf_heartllm.checkpoints import available
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
 QUESTION = "Does this ECG show atrial fibrillation?"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("heartllm-tiny" not in available(), reason="no embedded checkpoint in this checkout"),
-]
+pytestmark = pytest.mark.slow
 
 
 def probability_of_fibrillation(capsys, record: Path) -> float:

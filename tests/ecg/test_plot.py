@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hf_heartllm.ecg import STANDARD_LEADS, ECGError, ECGRecord, plot_ecg, read_ecg, simulate_ecg
-from hf_heartllm.ecg.plot import DISCLAIMER
+from hf_heartllm.models.notice import NOTICE
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -47,9 +47,9 @@ def test_formats_are_written_whole_and_alike(record: ECGRecord, tmp_path: Path, 
 
 
 def test_what_every_picture_says(record: ECGRecord, tmp_path: Path) -> None:
-    assert DISCLAIMER == "Research and education only. Not for diagnosis, treatment or monitoring."
+    assert NOTICE == "Research and education only. Not for diagnosis, treatment or monitoring."
     written = texts(plot_ecg(record, tmp_path / "x.svg"))
-    assert DISCLAIMER in written
+    assert NOTICE in written
     assert any("25 mm/s" in text and "10 mm/mV" in text for text in written)
     assert sorted(text for text in written if text in STANDARD_LEADS) == sorted((*STANDARD_LEADS, "II"))
     assert any("simulated" in text for text in written)

@@ -8,7 +8,6 @@ import pytest
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.recordings import parse_folds
 
 RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
 
@@ -52,8 +51,3 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
         ECGCodecConfig.heartllm_paper(**recipe["codec"])
     if recipe.get("lora"):
         assert (recipe["lora"]["r"], recipe["lora"]["lora_alpha"], recipe["lora"]["lora_dropout"]) == (64, 16, 0.05)
-
-
-def test_folds_are_written_as_ranges_and_lists():
-    assert parse_folds("1-3,8") == [1, 2, 3, 8]
-    assert parse_folds("9") == [9]
