@@ -35,9 +35,9 @@ def main() -> None:
     run("-m", "dataset_builders.simulated", "--records", str(args.records), "--output", f"{data}")
     run("-m", "dataset_builders.training_rows", "--ptbxl", f"{data}", "--output", f"{rows}")
     run(
-        *("training/train_codec.py", "--recipe", f"{recipes}/codec_tiny.yaml", "--ptbxl", f"{data}"),
-        *("--output", f"{out}/codec", "--set", "probe.weight=0", "--set", "training.max_steps=40"),
-        *("--set", "training.warmup_steps=5", "--set", "training.bf16=false"),
+        *("training/train_codec.py", "--recipe", f"{recipes}/codec.yaml", "--ptbxl", f"{data}"),
+        *("--output", f"{out}/codec", "--set", "training.max_steps=120"),
+        *("--set", "training.warmup_steps=10", "--set", "probe.at_least=10"),
     )
     run(
         *("-m", "dataset_builders.ecg_tokens", "--ptbxl", f"{data}", "--codec", f"{out}/codec/codec"),

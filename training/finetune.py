@@ -1,7 +1,7 @@
 """Stage 3: questions and reports.
 
     python training/finetune.py --recipe training/recipes/finetune_tiny.yaml --model build/pretrained/model \\
-        --rows rows.parquet --tokens tokens.npz --output build/finetuned
+        --tokens build/tokens --output build/finetuned
 
 Run again after an interruption, it goes on from the last whole checkpoint.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
@@ -29,15 +28,15 @@ from hf_heartllm.training.examples import (
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
-from hf_heartllm.training.token_file import load_codes
+from hf_heartllm.training.token_file import load_codes, load_rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
-    parser.add_argument("--rows", required=True, type=Path, help="Parquet file of dataset_builders.training_rows")
-    parser.add_argument("--tokens", required=True, type=Path, help="file of dataset_builders.ecg_tokens")
+    parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
+    parser.add_argument("--tokens", required=True, type=Path, help="folder or .npz file of dataset_builders.ecg_tokens")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
@@ -48,7 +47,7 @@ def main() -> None:
     model, tokenizer = load_checkpoint(args.model)
     codes = load_codes(args.tokens, tokenizer.codec.identity())
     chosen = set(folds(str(data["folds"])))
-    rows = [row for row in pq.read_table(args.rows).to_pylist() if row["strat_fold"] in chosen][: data["max_records"]]
+    rows = [row for row in load_rows(args.rows or args.tokens) if row["strat_fold"] in chosen][: data["max_records"]]
     rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
         rows,

@@ -10,7 +10,6 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
@@ -20,13 +19,14 @@ from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.stages import save_checkpoint
+from hf_heartllm.training.token_file import load_rows
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
 
 def texts(path: Path) -> Iterator[str]:
     """Everything that will be said: questions behind a blank, as they stand behind an ECG, answers, reports."""
     yield from (f" {request}" for request in REPORT_REQUESTS)
-    for row in pq.read_table(path, columns=["questions", "report"]).to_pylist():
+    for row in load_rows(path, ("questions", "report")):
         for question in row["questions"]:
             yield " " + question["question"]
             yield question["answer"]
@@ -37,7 +37,9 @@ def texts(path: Path) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path)
-    parser.add_argument("--rows", required=True, type=Path, help="Parquet file of dataset_builders.training_rows")
+    parser.add_argument(
+        "--rows", required=True, type=Path, help="file of dataset_builders.training_rows, or folder of ecg_tokens"
+    )
     parser.add_argument("--codec", required=True, type=Path, help="folder of the trained codec")
     parser.add_argument("--output", required=True, type=Path, help="checkpoint folder to write")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")

@@ -1,7 +1,7 @@
 """Stage 2: forecasting of ECG tokens.
 
     python training/pretrain.py --recipe training/recipes/pretrain_tiny.yaml --model build/base \\
-        --rows rows.parquet --tokens tokens.npz --output build/pretrained
+        --tokens build/tokens --output build/pretrained
 
 Run again after an interruption, it goes on from the last whole checkpoint.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from transformers import Trainer, TrainingArguments, set_seed
 
 from hf_heartllm.labels.ptbxl import folds
@@ -20,15 +19,15 @@ from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
-from hf_heartllm.training.token_file import load_codes
+from hf_heartllm.training.token_file import load_codes, load_rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
-    parser.add_argument("--rows", required=True, type=Path, help="Parquet file of dataset_builders.training_rows")
-    parser.add_argument("--tokens", required=True, type=Path, help="file of dataset_builders.ecg_tokens")
+    parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
+    parser.add_argument("--tokens", required=True, type=Path, help="folder or .npz file of dataset_builders.ecg_tokens")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
@@ -39,7 +38,7 @@ def main() -> None:
     model, tokenizer = load_checkpoint(args.model)
     codes = load_codes(args.tokens, tokenizer.codec.identity())
     chosen = set(folds(str(data["folds"])))
-    rows = pq.read_table(args.rows, columns=["ecg_id", "strat_fold"]).to_pylist()
+    rows = load_rows(args.rows or args.tokens, ("ecg_id", "strat_fold"))
     wanted = [row["ecg_id"] for row in rows if row["strat_fold"] in chosen and row["ecg_id"] in codes]
     wanted = wanted[: data["max_records"]]
     dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data["whole_records"])

@@ -1,6 +1,6 @@
 """Train an ECG codec on a data set in PTB-XL's layout.
 
-    python training/train_codec.py --recipe training/recipes/codec_tiny.yaml --ptbxl DIR --output build/codec
+    python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
 (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
@@ -16,14 +16,13 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from hf_heartllm.labels.ptbxl import folds
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.codec_training import CodecWithProbe, frequent_statements
+from hf_heartllm.training.codec_training import PRESETS, CodecWithProbe, probe_statements
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.recordings import RecordingDataset, list_recordings
+from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings
 
 
 class CodecTrainer(Trainer):
@@ -32,7 +31,7 @@ class CodecTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
-        for name in ("reconstruction_loss", "probe_loss"):
+        for name in ("reconstruction_loss", "first_stream_loss", "probe_loss", "envelope_loss"):
             if name in outputs:
                 parts.setdefault(name, []).append(float(outputs[name]))
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
@@ -69,13 +68,18 @@ def main() -> None:
 
     data = recipe["data"]
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
-    statements = frequent_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
+    statements = probe_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
     set_seed(recipe["training"]["seed"])
-    config = ECGCodecConfig.heartllm_paper(**recipe["codec"])
+    config = PRESETS[recipe["preset"]](**recipe["codec"])
     codec = ECGCodecModel(config)
-    model = CodecWithProbe(codec, len(statements), recipe["probe"]["weight"])
+    model = CodecWithProbe(codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"])
     dataset = RecordingDataset(
-        recordings, ECGFeatureExtractor.from_codec(config), statements, data["crop_samples"], recipe["training"]["seed"]
+        recordings,
+        ECGFeatureExtractor.from_codec(config),
+        statements,
+        data["crop_samples"],
+        recipe["training"]["seed"],
+        Augmentation(**data["augmentation"]) if data["augmentation"] else None,
     )
     parameters = sum(parameter.numel() for parameter in codec.parameters())
     print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)

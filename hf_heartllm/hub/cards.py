@@ -159,13 +159,21 @@ def _bar(row: ResultRow) -> str:
     return f"{row.bar}{words[meets_bar(row)]}" if row.bar else ""
 
 
+CODEC_WORDS = {
+    "local": "this project's own, local convolutions at 100 Hz over eight leads in mV with residual finite scalar "
+    "quantisation",
+    "inception": "the published HeartLLM encoder and quantiser",
+}
+"""A codec's architecture in the words of a card."""
+
+
 def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Sizes of a checkpoint and of its codec, read from the folder without loading it.
 
     Returns:
         `parameters` and `codec_parameters`; `architecture` (`model_type` of the language model); `text_tokens`,
-        `codebook_size`, `vocabulary_size`; `decoder_hidden_size` of the codec; `ecg_tokens` and `seconds` of one
-        window; `bits_per_second`.
+        `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
+        `bits_per_second` of the stream that the language model reads.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
@@ -182,10 +190,9 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         "text_tokens": f"{config['ecg_token_offset'] - 2:,}",
         "codebook_size": f"{config['ecg_codebook_size']:,}",
         "vocabulary_size": f"{config['text_config']['vocab_size']:,}",
-        "decoder_hidden_size": str(codec.decoder_hidden_size),
-        "ecg_tokens": str(codec.window_tokens),
-        "seconds": f"{codec.window_samples / codec.sampling_rate:g}",
-        "bits_per_second": f"{codec.bits_per_second:.1f}",
+        "codec": CODEC_WORDS[codec.architecture],
+        "ecg_tokens": str(codec.num_tokens(10 * codec.sampling_rate)),
+        "bits_per_second": f"{codec.bits_per_second_of(1):.1f}",
     }
 
 

@@ -10,20 +10,49 @@ from transformers import PretrainedConfig
 
 from .ecg_leads import STANDARD_LEADS
 
+INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The eight leads that determine all twelve."""
+
+BASELINE_SECONDS = 3.0
+"""Length of the moving average that the local codec's features leave out (its half is the reach to either side)."""
+
+ENVELOPE_SECONDS = 1.5
+"""Seconds to either side over which the local codec takes a signal's amplitude."""
+
+ARCHITECTURES = ("local", "inception")
+
 
 class ECGCodecConfig(PretrainedConfig):
-    """Sizes of an ECG codec. The defaults are the published HeartLLM codec (arXiv:2508.15338), `heartllm-paper`.
+    """Sizes of an ECG codec.
+
+    The defaults are this project's own codec; `ECGCodecConfig.heartllm_paper()` is the published one
+    (arXiv:2508.15338).
 
     Args:
-        sampling_rate (`int`, *optional*, defaults to 500): Hz of the features the codec reads.
-        window_samples (`int`, *optional*, defaults to 5000): samples of one window (10 s).
-        leads (`list[str]`, *optional*, defaults to the twelve standard leads): in the order the codec reads them.
-        levels (`list[int]`, *optional*, defaults to `[6, 6, 6, 6]`): levels of each quantised dimension.
-        encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the lead encoder.
-        decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the decoder.
-        num_downsamples (`int`, *optional*, defaults to 4): halvings of the rate; 2**num_downsamples samples a token.
-        num_norm_groups (`int`, *optional*, defaults to 8): groups of every group normalisation.
-        share_lead_encoder (`bool`, *optional*, defaults to `True`): one set of encoder weights for all leads
+        architecture (`str`, *optional*, defaults to `"local"`): `"local"`, convolutions over all leads in mV, any
+            length of recording; `"inception"`, the published layers, on standardised windows of a fixed length.
+        sampling_rate (`int`, *optional*, defaults to 100): Hz of the features the codec reads.
+        window_samples (`int`, *optional*): samples of one window; None for recordings of any length.
+        min_duration (`float`, *optional*, defaults to 2.0): seconds of the shortest recording; with `window_samples`
+            the length of a window.
+        leads (`list[str]`, *optional*): in the order the codec reads them; by default I, II and V1 to V6.
+        required_leads (`list[str]`, *optional*): leads that a recording must hold or allow to be derived, the others
+            may be missing; by default I and II (`"local"`), or all (`"inception"`).
+        levels (`list[int]`, *optional*, defaults to `[8, 6, 5, 5]`): levels of each quantised dimension of the
+            stream that a language model reads.
+        refinement_levels (`list[int]`, *optional*, defaults to `[4, 4, 4, 4, 4, 4, 4, 3]`): the same for every
+            refinement stream.
+        num_refinements (`int`, *optional*, defaults to 6): further streams, for reconstruction only.
+        hidden_sizes (`list[int]`, *optional*, defaults to `[32, 64, 128, 192]`): channels of the local codec at each
+            rate; every step halves the rate.
+        num_blocks (`list[int]`, *optional*, defaults to `[1, 2]`): residual blocks at the rates between the first
+            and the last.
+        dilations (`list[int]`, *optional*, defaults to `[1, 2, 4]`): of the residual blocks at the last rate.
+        encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the inception lead encoder.
+        decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the inception decoder.
+        num_downsamples (`int`, *optional*, defaults to 4): halvings of the rate of the inception codec.
+        num_norm_groups (`int`, *optional*, defaults to 8): groups of every group normalisation of the inception codec.
+        share_lead_encoder (`bool`, *optional*, defaults to `True`): one set of inception encoder weights for all leads
             (the public code), or one for each lead.
 
     Raises:
@@ -34,66 +63,135 @@ class ECGCodecConfig(PretrainedConfig):
 
     def __init__(
         self,
-        sampling_rate: int = 500,
-        window_samples: int = 5000,
-        leads: Sequence[str] = STANDARD_LEADS,
-        levels: Sequence[int] = (6, 6, 6, 6),
+        architecture: str = "local",
+        sampling_rate: int = 100,
+        window_samples: int | None = None,
+        min_duration: float | None = None,
+        leads: Sequence[str] = INDEPENDENT_LEADS,
+        required_leads: Sequence[str] | None = None,
+        levels: Sequence[int] = (8, 6, 5, 5),
+        refinement_levels: Sequence[int] = (4, 4, 4, 4, 4, 4, 4, 3),
+        num_refinements: int = 6,
+        hidden_sizes: Sequence[int] = (32, 64, 128, 192),
+        num_blocks: Sequence[int] = (1, 2),
+        dilations: Sequence[int] = (1, 2, 4),
         encoder_hidden_size: int = 32,
         decoder_hidden_size: int = 384,
         num_downsamples: int = 4,
         num_norm_groups: int = 8,
         share_lead_encoder: bool = True,
-        format_version: int = 1,
+        format_version: int = 2,
         **kwargs: Any,
     ) -> None:
-        for name, size in (("encoder_hidden_size", encoder_hidden_size), ("decoder_hidden_size", decoder_hidden_size)):
-            if size % 4 or size % num_norm_groups:
-                raise ValueError(f"{name}={size} must be a multiple of 4 and of num_norm_groups={num_norm_groups}")
-        if window_samples < 2**num_downsamples:
-            raise ValueError(
-                f"window_samples={window_samples} is shorter than one token of 2**{num_downsamples} samples"
-            )
+        self.architecture = architecture
         self.sampling_rate = sampling_rate
         self.window_samples = window_samples
         self.leads = list(leads)
         self.levels = list(levels)
+        self.refinement_levels = list(refinement_levels)
+        self.num_refinements = num_refinements
+        self.hidden_sizes = list(hidden_sizes)
+        self.num_blocks = list(num_blocks)
+        self.dilations = list(dilations)
         self.encoder_hidden_size = encoder_hidden_size
         self.decoder_hidden_size = decoder_hidden_size
         self.num_downsamples = num_downsamples
         self.num_norm_groups = num_norm_groups
         self.share_lead_encoder = share_lead_encoder
         self.format_version = format_version
+        if required_leads is None:
+            required_leads = [name for name in ("I", "II") if name in leads] if architecture == "local" else leads
+        self.required_leads = list(required_leads)
+        if min_duration is None:
+            min_duration = 2.0 if window_samples is None else window_samples / sampling_rate
+        self.min_duration = min_duration
+        self._check()
         super().__init__(**kwargs)
+
+    def _check(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture={self.architecture!r} must be one of {', '.join(ARCHITECTURES)}")
+        if not set(self.required_leads) <= set(self.leads):
+            raise ValueError(f"required_leads={self.required_leads} must be among leads={self.leads}")
+        if self.architecture == "local":
+            if self.window_samples is not None:
+                raise ValueError("window_samples must be None for architecture='local', which takes any length")
+            if len(self.num_blocks) != len(self.hidden_sizes) - 2:
+                raise ValueError(
+                    f"num_blocks={self.num_blocks} must have two entries fewer than hidden_sizes={self.hidden_sizes}"
+                )
+            if self.min_duration * self.sampling_rate < self.hop_length:
+                raise ValueError(f"min_duration={self.min_duration} s is shorter than one token")
+            return
+        if self.num_refinements:
+            raise ValueError(f"num_refinements={self.num_refinements} must be 0 for architecture='inception'")
+        for name in ("encoder_hidden_size", "decoder_hidden_size"):
+            size = getattr(self, name)
+            if size % 4 or size % self.num_norm_groups:
+                raise ValueError(f"{name}={size} must be a multiple of 4 and of num_norm_groups={self.num_norm_groups}")
+        if self.window_samples is None or self.window_samples < self.hop_length:
+            raise ValueError(
+                f"window_samples={self.window_samples} is shorter than one token of {self.hop_length} samples"
+            )
+        if not math.isclose(self.min_duration, self.window_samples / self.sampling_rate):
+            raise ValueError(f"min_duration={self.min_duration} must be the length of window_samples")
 
     @classmethod
     def heartllm_paper(cls, **overrides: Any) -> ECGCodecConfig:
         """The published codec: 4,170,608 parameters, 313 tokens for 10 s, 1,296 codes."""
-        return cls(**overrides)
+        sizes: dict[str, Any] = {
+            "architecture": "inception",
+            "sampling_rate": 500,
+            "window_samples": 5000,
+            "leads": STANDARD_LEADS,
+            "levels": (6, 6, 6, 6),
+            "num_refinements": 0,
+        }
+        return cls(**(sizes | overrides))
+
+    @property
+    def stream_levels(self) -> list[list[int]]:
+        """Levels of every stream: the language model's, then the refinements."""
+        return [self.levels, *([self.refinement_levels] * self.num_refinements)]
+
+    @property
+    def num_streams(self) -> int:
+        """Streams of codes; a language model reads the first."""
+        return 1 + self.num_refinements
 
     @property
     def hop_length(self) -> int:
         """Samples between two tokens."""
-        return 2**self.num_downsamples
+        return 2 ** (len(self.hidden_sizes) - 1 if self.architecture == "local" else self.num_downsamples)
 
     @property
-    def tokens_per_second(self) -> float:
-        """Tokens in a second of ECG."""
+    def frame_rate(self) -> float:
+        """Instants a second at which there is a code in every stream, in Hz."""
         return self.sampling_rate / self.hop_length
 
     @property
-    def codebook_size(self) -> int:
-        """Number of different codes."""
-        return math.prod(self.levels)
+    def tokens_per_second(self) -> float:
+        """Tokens that a language model reads in a second of ECG."""
+        return self.frame_rate
 
     @property
-    def window_tokens(self) -> int:
-        """Tokens of one window."""
-        return self.num_tokens(self.window_samples)
+    def codebook_size(self) -> int:
+        """Number of different codes of the stream that a language model reads."""
+        return math.prod(self.levels)
+
+    def bits_per_second_of(self, num_streams: int) -> float:
+        """Fixed-length rate of the first `num_streams` streams, all leads together."""
+        if not 1 <= num_streams <= self.num_streams:
+            raise ValueError(f"num_streams={num_streams} must lie in 1…{self.num_streams}")
+        bits = sum(math.log2(math.prod(levels)) for levels in self.stream_levels[:num_streams])
+        if self.window_samples is None:
+            return bits * self.frame_rate
+        return self.num_tokens(self.window_samples) * bits * self.sampling_rate / self.window_samples
 
     @property
     def bits_per_second(self) -> float:
-        """Fixed-length rate over one window, all leads together."""
-        return self.window_tokens * math.log2(self.codebook_size) * self.sampling_rate / self.window_samples
+        """Fixed-length rate of all streams and leads together."""
+        return self.bits_per_second_of(self.num_streams)
 
     @property
     def bandwidth(self) -> float:
@@ -101,17 +199,46 @@ class ECGCodecConfig(PretrainedConfig):
         return self.sampling_rate / 2
 
     @property
-    def min_duration(self) -> float:
-        """Seconds of the shortest recording that fills one window."""
-        return self.window_samples / self.sampling_rate
+    def receptive_field(self) -> float | None:
+        """Seconds of features that decide one code; None where it is the whole window."""
+        if self.architecture != "local":
+            return None
+        return 2 * self._encoder_reach + 1 / self.sampling_rate
 
     @property
-    def required_leads(self) -> tuple[str, ...]:
-        """Leads that a recording must hold or allow to be derived."""
-        return tuple(self.leads)
+    def latency(self) -> float | None:
+        """Seconds of signal after a token's end that decide its code, the features' baseline filter included."""
+        return None if self.architecture != "local" else self._encoder_reach + BASELINE_SECONDS / 2
+
+    @property
+    def envelope_reach(self) -> int:
+        """Samples to either side over which the local codec takes a signal's amplitude."""
+        return round(ENVELOPE_SECONDS * self.sampling_rate)
+
+    @property
+    def _encoder_reach(self) -> float:
+        samples, step = 3 + self.envelope_reach, 1
+        for index in range(len(self.hidden_sizes) - 1):
+            samples += 2 * step
+            step *= 2
+            if index < len(self.num_blocks):
+                samples += self.num_blocks[index] * 4 * step
+        samples += sum(2 * dilation * step for dilation in self.dilations)
+        return samples / self.sampling_rate
 
     def num_tokens(self, num_samples: int) -> int:
-        """Tokens made of `num_samples` samples: each halving rounds up."""
+        """Tokens made of `num_samples` samples.
+
+        The local codec leaves out a rest that fills no token; in the inception codec each halving rounds up.
+        """
+        if self.architecture == "local":
+            return num_samples // self.hop_length
         for _ in range(self.num_downsamples):
             num_samples = -(-num_samples // 2)
         return num_samples
+
+    def num_samples(self, num_tokens: int) -> int:
+        """Samples that `num_tokens` tokens stand for."""
+        if self.window_samples is not None and num_tokens == self.num_tokens(self.window_samples):
+            return self.window_samples
+        return num_tokens * self.hop_length

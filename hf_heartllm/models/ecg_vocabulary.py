@@ -12,11 +12,11 @@ from transformers import PreTrainedTokenizerFast
 
 from .codec_handle import CodecHandle
 from .ecg_placeholders import as_record
-from .ecg_record import ECGRecord
-from .feature_extraction_ecg import ECGFeatureExtractor
+from .feature_extraction_ecg import ECGFeatureExtractor, decoded_record
 from .prompts import ECG_END_TOKEN, ECG_START_TOKEN
 
 if TYPE_CHECKING:
+    from .ecg_record import ECGRecord
     from .modeling_ecg_codec import ECGCodecModel
 
 
@@ -109,26 +109,27 @@ class ECGVocabulary(PreTrainedTokenizerFast):
             sampling_rate: Hz of the result; the codec's own by default.
 
         Returns:
-            A record in z-scores, since this codec keeps no amplitude.
+            A record in mV with all twelve leads where the codec keeps amplitudes, else in z-scores.
 
         Raises:
-            ValueError: if the ids are not those of an ECG, or not of whole windows.
+            ValueError: if the ids are not those of an ECG, or not of whole windows where the codec reads windows.
         """
         import torch
 
         codes = self.ids_to_codes(ids)
         config = self.codec.config
-        tokens = config.num_tokens(config.window_samples)
-        if codes.size == 0 or codes.size % tokens:
+        tokens = codes.size if config.window_samples is None else config.num_tokens(config.window_samples)
+        if codes.size == 0:
+            raise ValueError("there are no ECG tokens to decode")
+        if codes.size % tokens:
             raise ValueError(f"{codes.size} ECG tokens are not whole windows of {tokens}")
         windows = self.codec.decode(torch.from_numpy(codes.reshape(-1, 1, tokens)))
         signal = np.concatenate(windows.float().cpu().numpy(), axis=-1)
-        units = getattr(config, "units", "z-score")
-        record = ECGRecord(signal, config.sampling_rate, tuple(config.leads), units=units, source="decoded")
+        record = decoded_record(signal, config)
         return record if sampling_rate is None else record.resample(sampling_rate)
 
     def codes_to_ids(self, codes: Any) -> list[int]:
-        """Codes (tokens,), (windows, 1, tokens) or (windows, tokens) → ids, window after window."""
+        """Codes (tokens,), (windows, 1, tokens) or (windows, tokens) of the first stream → ids, window after window."""
         array = np.asarray(codes.cpu() if hasattr(codes, "cpu") else codes)
         if array.ndim == 3 and array.shape[1] != 1:
             raise ValueError(f"a language model reads one stream of codes, got {array.shape[1]}")

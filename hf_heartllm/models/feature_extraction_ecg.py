@@ -10,6 +10,7 @@ import numpy as np
 from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
+from .configuration_ecg_codec import BASELINE_SECONDS
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord
 from .ecg_resample import resample
@@ -18,16 +19,66 @@ MIN_SAMPLING_RATE = 100.0
 MAX_SAMPLING_RATE = 1000.0
 
 
+def slow_baseline(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """A moving average over three seconds with Hann weights, which follows breathing and drift but no beat.
+
+    Near the ends the average is over the samples that are there. Above 0.67 Hz it holds less than
+    3 % of an oscillation.
+
+    Args:
+        signal: float64 (leads, samples). A lead that is NaN stays NaN.
+        sampling_rate: Hz.
+
+    Returns:
+        float64 (leads, samples).
+    """
+    half = round(BASELINE_SECONDS / 2 * sampling_rate)
+    weights = np.hanning(2 * half + 3)[1:-1]
+    ones = np.ones(signal.shape[1])
+    total = np.convolve(ones, weights)[half : half + signal.shape[1]]
+    return np.stack([np.convolve(row, weights)[half : half + signal.shape[1]] / total for row in signal])
+
+
+def decoded_record(features: np.ndarray, config: Any) -> ECGRecord:
+    """What a codec decoded, as a recording.
+
+    Args:
+        features: (leads, samples) as the codec gives them; a lead that is NaN throughout was missing.
+        config: the codec's configuration.
+
+    Returns:
+        With the local codec in mV with the twelve standard leads, the limb leads derived from I and II (so that
+        Einthoven's and Goldberger's laws hold) and missing leads left out; else in z-scores with the codec's leads.
+    """
+    if config.architecture != "local":
+        return ECGRecord(features, config.sampling_rate, tuple(config.leads), units="z-score", source="decoded")
+    present = {name: row for name, row in zip(config.leads, features, strict=True) if not np.isnan(row).any()}
+    if present:
+        present |= derive_limb_leads(np.stack(list(present.values())), list(present))
+    leads = tuple(name for name in STANDARD_LEADS if name in present)
+    if not leads:
+        raise ValueError("these codes say that every lead was missing")
+    signal = np.stack([present[name] for name in leads])
+    return ECGRecord(signal, config.sampling_rate, leads, source="decoded")
+
+
 class ECGFeatureExtractor(FeatureExtractionMixin):
-    """Brings any recording to the codec's rate, lead order and window length, and standardises every lead.
+    """Brings any recording to the codec's rate and lead order.
+
+    For a codec that reads windows (`window_samples`), every lead of every window is standardised. For a codec that
+    reads any length, the signal stays in mV and its slow baseline (a moving average over three seconds) is taken off;
+    leads that are not required may be missing and are NaN throughout.
 
     Arithmetic is float64 and the result is cast once, so a recording given in microvolts, millivolts or converter
     units has the same features.
 
     Args:
         sampling_rate: Hz of the features.
-        window_samples: samples of one window.
+        window_samples: samples of one window; None for recordings of any length.
         leads: leads of the features, in order.
+        required_leads: leads that must be there or derivable; None for all.
+        min_duration: seconds of the shortest recording, where there are no windows.
+        hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
     """
 
     model_input_names: ClassVar[list[str]] = ["input_features"]
@@ -35,36 +86,50 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
     def __init__(
         self,
         sampling_rate: int = 500,
-        window_samples: int = 5000,
+        window_samples: int | None = 5000,
         leads: Sequence[str] = STANDARD_LEADS,
+        required_leads: Sequence[str] | None = None,
+        min_duration: float = 2.0,
+        hop_length: int = 1,
         **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
         self.window_samples = window_samples
         self.leads = list(leads)
+        self.required_leads = list(leads if required_leads is None else required_leads)
+        self.min_duration = min_duration
+        self.hop_length = hop_length
         super().__init__(**kwargs)
 
     @classmethod
     def from_codec(cls, config: Any) -> ECGFeatureExtractor:
         """The extractor that a codec's configuration asks for."""
-        return cls(sampling_rate=config.sampling_rate, window_samples=config.window_samples, leads=config.leads)
+        return cls(
+            sampling_rate=config.sampling_rate,
+            window_samples=config.window_samples,
+            leads=config.leads,
+            required_leads=config.required_leads,
+            min_duration=config.min_duration,
+            hop_length=config.hop_length,
+        )
 
     def extract(self, record: ECGRecord, padding: bool = False) -> np.ndarray:
         """Features of one recording.
 
         Args:
             record: in millivolts, 100 to 1,000 Hz, with the leads of this extractor or enough limb leads to derive
-                them. Longer recordings are cut into whole windows from their start.
+                them. With windows, a longer recording is cut into whole windows from its start.
             padding: whether to fill up a recording (or the rest of one) that is shorter than a window with each
-                lead's mean. Without it a rest is left out with a warning and a short recording is refused.
+                lead's mean. Without it a rest is left out with a warning and a short recording is refused. Where
+                there are no windows, a recording shorter than `min_duration` is filled up with its last sample.
 
         Returns:
-            float32 (windows, leads, samples); every lead of every window has mean 0 and standard deviation 1, a
-            flat lead is 0.
+            float32 (windows, leads, samples), every lead of every window with mean 0 and standard deviation 1 and a
+            flat lead 0; or (1, leads, samples) in mV without the slow baseline.
 
         Raises:
-            ECGError: for another unit or rate, leads that cannot be derived, NaN, a flat recording, or one
-                shorter than a window without `padding`.
+            ECGError: for another unit or rate, required leads that cannot be derived, NaN, a flat recording, or one
+                that is too short without `padding`.
         """
         where = record.source or "record"
         if record.units != "mV":
@@ -75,6 +140,8 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
                 f"{MIN_SAMPLING_RATE:g}–{MAX_SAMPLING_RATE:g} Hz"
             )
         signal = resample(self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate)
+        if self.window_samples is None:
+            return self._whole(signal, padding, where, record.duration)
         window, total = self.window_samples, signal.shape[1]
         count, rest = divmod(total, window)
         if rest and padding:
@@ -90,6 +157,20 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             )
         pieces = [signal[:, i * window : (i + 1) * window] for i in range(count)]
         return np.stack([self._standardise(piece, where) for piece in pieces])
+
+    def _whole(self, signal: np.ndarray, padding: bool, where: str, seconds: float) -> np.ndarray:
+        """float64 (leads, samples) → float32 (1, leads, samples) less the slow baseline, a whole number of tokens."""
+        needed = round(self.min_duration * self.sampling_rate)
+        if signal.shape[1] < needed:
+            if not padding:
+                raise ECGError(
+                    f"{where}: {seconds:g} s is shorter than the {self.min_duration:g} s that the codec needs; "
+                    "ask for padding to fill it up"
+                )
+            signal = np.pad(signal, ((0, 0), (0, needed - signal.shape[1])), mode="edge")
+        samples = signal.shape[1] // self.hop_length * self.hop_length
+        features = signal - slow_baseline(signal, self.sampling_rate)
+        return features[None, :, :samples].astype(np.float32)
 
     def __call__(
         self,
@@ -111,24 +192,33 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         """float64 (leads, samples) in the order of `self.leads`; checked for NaN and flatness."""
         wanted = [standard_lead_name(name) for name in self.leads]
         derived = derive_limb_leads(record.signal, record.leads)
-        missing = [name for name in wanted if name not in record.leads and name not in derived]
+        there = {*record.leads, *derived}
+        needed = [standard_lead_name(name) for name in self.required_leads]
+        missing = [name for name in needed if name not in there]
         if missing:
             raise ECGError(
                 f"{where}: missing lead{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
                 f"the recording holds {', '.join(record.leads)}"
             )
+        absent = [name for name in wanted if name not in there]
+        if absent:
+            warnings.warn(f"{where}: lead {', '.join(absent)} is missing and is encoded as missing", stacklevel=3)
         rows = [
-            record.signal[record.leads.index(name)].astype(np.float64) if name in record.leads else derived[name]
+            record.signal[record.leads.index(name)].astype(np.float64)
+            if name in record.leads
+            else derived.get(name, np.full(record.signal.shape[1], np.nan))
             for name in wanted
         ]
         for name, row in zip(wanted, rows, strict=True):
+            if name in absent:
+                continue
             bad = np.flatnonzero(~np.isfinite(row))
             if bad.size:
                 raise ECGError(
                     f"{where}: lead {name} has {bad.size} missing sample{'s' if bad.size > 1 else ''} (NaN), "
                     f"the first at {bad[0] / record.sampling_rate:.3f} s"
                 )
-        if all(np.ptp(row) == 0 for row in rows):
+        if all(np.ptp(row) == 0 for name, row in zip(wanted, rows, strict=True) if name not in absent):
             raise ECGError(f"{where}: the recording is flat in every lead")
         return np.stack(rows)
 

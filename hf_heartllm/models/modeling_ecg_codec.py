@@ -1,8 +1,7 @@
 """The ECG codec: a waveform becomes discrete codes, and codes become a waveform again.
 
-Architecture of the published HeartLLM codec (arXiv:2508.15338): an Inception-style residual encoder that reads every
-lead on its own, one linear layer that joins the twelve leads into a few dimensions, finite scalar
-quantisation, a mirrored decoder.
+Two architectures share the calls: this project's own (`ecg_codec_local`, the default) and the published HeartLLM codec
+(`ecg_codec_published`, arXiv:2508.15338).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -19,7 +18,10 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .configuration_ecg_codec import ECGCodecConfig
+from .ecg_codec_local import LocalDecoder, LocalEncoder
+from .ecg_codec_published import PublishedDecoder, PublishedEncoder
 from .fsq import FiniteScalarQuantizer
+from .residual_fsq import ResidualQuantizer
 
 
 @dataclass
@@ -30,8 +32,11 @@ class ECGCodecOutput(ModelOutput):
         loss: mean squared error of the reconstruction, scalar.
         reconstruction: float32 (batch, leads, samples), in the units of the features.
         codes: int64 (batch, streams, tokens).
-        latents: float32 (batch, tokens, dimensions), before the quantiser's sigmoid.
-        quantized: float32 (batch, tokens, dimensions), what the decoder read; carries the straight-through gradient.
+        latents: float32 (batch, tokens, dimensions), the first stream's, before the quantiser's sigmoid.
+        quantized: float32 (batch, tokens, dimensions), the first stream's quantised values in [0, 1]; carries the
+            straight-through gradient.
+        presence_logits: float32 (batch, leads), whether the decoder holds a lead for present (local codec).
+        log_envelope: float32 (batch, 1, samples), decoded amplitude over all leads, logarithm of mV (local codec).
     """
 
     loss: torch.Tensor | None = None
@@ -39,6 +44,8 @@ class ECGCodecOutput(ModelOutput):
     codes: torch.Tensor | None = None
     latents: torch.Tensor | None = None
     quantized: torch.Tensor | None = None
+    presence_logits: torch.Tensor | None = None
+    log_envelope: torch.Tensor | None = None
 
 
 @contextmanager
@@ -53,100 +60,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class InceptionBranches(nn.Module):
-    """Convolutions of width 3, 5 and 7 and a max-pool, side by side, joined along channels."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        width = out_channels // 4
-        self.conv3 = nn.Conv1d(in_channels, width, 3, padding=1, bias=False)
-        self.conv5 = nn.Conv1d(in_channels, width, 5, padding=2, bias=False)
-        self.conv7 = nn.Conv1d(in_channels, width, 7, padding=3, bias=False)
-        self.pool_projection = nn.Conv1d(in_channels, width, 1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        pooled = nn.functional.max_pool1d(x, 3, stride=1, padding=1)
-        return torch.cat([self.conv3(x), self.conv5(x), self.conv7(x), self.pool_projection(pooled)], dim=1)
-
-
-class ResidualInception(nn.Module):
-    """Inception branches plus shortcut, then group normalisation and a leaky rectifier."""
-
-    def __init__(self, in_channels: int, out_channels: int, num_norm_groups: int) -> None:
-        super().__init__()
-        self.branches = InceptionBranches(in_channels, out_channels)
-        same = in_channels == out_channels
-        self.shortcut = nn.Identity() if same else nn.Conv1d(in_channels, out_channels, 1, bias=False)
-        self.norm = nn.GroupNorm(num_norm_groups, out_channels, eps=1e-5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return nn.functional.leaky_relu(self.norm(self.branches(x) + self.shortcut(x)), 0.01)
-
-
-class LeadEncoder(nn.Module):
-    """One lead (batch, 1, samples) → its features (batch, channels, tokens)."""
-
-    def __init__(self, config: ECGCodecConfig) -> None:
-        super().__init__()
-        size, groups = config.encoder_hidden_size, config.num_norm_groups
-        self.blocks = nn.ModuleList(
-            ResidualInception(1 if index == 0 else size, size, groups) for index in range(config.num_downsamples)
-        )
-        self.downsamples = nn.ModuleList(
-            nn.Conv1d(size, size, 3, stride=2, padding=1, bias=False) for _ in range(config.num_downsamples)
-        )
-        self.bottleneck = ResidualInception(size, size, groups)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for block, downsample in zip(self.blocks, self.downsamples, strict=True):
-            x = downsample(block(x))
-        return self.bottleneck(x)
-
-
-class ECGEncoder(nn.Module):
-    """Features (batch, leads, samples) → latents (batch, tokens, dimensions)."""
-
-    def __init__(self, config: ECGCodecConfig) -> None:
-        super().__init__()
-        num_leads = len(config.leads)
-        self.lead_encoders = nn.ModuleList(
-            LeadEncoder(config) for _ in range(1 if config.share_lead_encoder else num_leads)
-        )
-        self.to_latents = nn.Linear(num_leads * config.encoder_hidden_size, len(config.levels))
-
-    def lead_features(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, leads, samples) → (batch, leads * channels, tokens), lead by lead."""
-        batch, num_leads, samples = x.shape
-        if len(self.lead_encoders) == 1:
-            encoded = self.lead_encoders[0](x.reshape(batch * num_leads, 1, samples))
-            return encoded.reshape(batch, -1, encoded.shape[-1])
-        return torch.cat([encoder(x[:, i : i + 1]) for i, encoder in enumerate(self.lead_encoders)], dim=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.to_latents(self.lead_features(x).transpose(1, 2))
-
-
-class ECGDecoder(nn.Module):
-    """Quantised values (batch, tokens, dimensions) → features (batch, leads, samples)."""
-
-    def __init__(self, config: ECGCodecConfig) -> None:
-        super().__init__()
-        size, groups = config.decoder_hidden_size, config.num_norm_groups
-        self.from_values = nn.Linear(len(config.levels), size)
-        self.upsamples = nn.ModuleList(
-            nn.ConvTranspose1d(size, size, 3, stride=2, padding=1, output_padding=1)
-            for _ in range(config.num_downsamples)
-        )
-        self.blocks = nn.ModuleList(ResidualInception(size, size, groups) for _ in range(config.num_downsamples))
-        self.to_leads = nn.Conv1d(size, len(config.leads), 1)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        x = self.from_values(values).transpose(1, 2)
-        for upsample, block in zip(self.upsamples, self.blocks, strict=True):
-            x = block(upsample(x))
-        return self.to_leads(x)
-
-
 class ECGCodecModel(PreTrainedModel):
     """ECG codec with finite scalar quantisation.
 
@@ -158,14 +71,20 @@ class ECGCodecModel(PreTrainedModel):
     base_model_prefix = "codec"
     _keep_in_fp32_modules_strict: ClassVar[set[str]] = {
         "encoder",
+        "quantizer",
         "decoder",
     }  # in half precision 9 % of the codes change
 
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__(config)
-        self.encoder = ECGEncoder(config)
-        self.quantizer = FiniteScalarQuantizer(config.levels)
-        self.decoder = ECGDecoder(config)
+        if config.architecture == "local":
+            self.encoder: Any = LocalEncoder(config)
+            self.quantizer: Any = ResidualQuantizer(config.hidden_sizes[-1], config.stream_levels)
+            self.decoder: Any = LocalDecoder(config)
+        else:
+            self.encoder = PublishedEncoder(config)
+            self.quantizer = FiniteScalarQuantizer(config.levels)
+            self.decoder = PublishedDecoder(config)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -178,9 +97,11 @@ class ECGCodecModel(PreTrainedModel):
             nn.init.uniform_(weight, -bound, bound)
             if module.bias is not None:
                 nn.init.uniform_(module.bias, -bound, bound)
-        elif isinstance(module, nn.GroupNorm):
+        elif isinstance(module, nn.GroupNorm | nn.BatchNorm1d):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
+            if isinstance(module, nn.BatchNorm1d):
+                module.reset_running_stats()
 
     def _check_features(self, input_features: torch.Tensor) -> None:
         if input_features.ndim != 3 or input_features.shape[1] != len(self.config.leads):
@@ -189,88 +110,129 @@ class ECGCodecModel(PreTrainedModel):
             )
 
     def forward(
-        self, input_features: torch.Tensor, return_loss: bool = True, return_dict: bool | None = None
+        self,
+        input_features: torch.Tensor,
+        return_loss: bool = True,
+        return_dict: bool | None = None,
+        num_streams: int | torch.Tensor | None = None,
     ) -> ECGCodecOutput | tuple:
         """Encode, quantise and decode a batch.
 
         Args:
-            input_features: (batch, leads, samples) at `config.sampling_rate`, each lead standardised.
-            return_loss: whether to compute the mean squared error.
+            input_features: (batch, leads, samples) at `config.sampling_rate`, in what the feature extractor makes: mV
+                with a whole lead NaN where it is missing (local), or each lead standardised (inception).
+            return_loss: whether to compute the mean squared error over the leads that are present.
             return_dict: whether to return an `ECGCodecOutput` (the default) or a tuple.
+            num_streams: streams that the decoder reads, for all or int64 (batch,); all by default.
         """
         self._check_features(input_features)
         latents = self.encoder(input_features)
-        values, codes = self.quantizer(latents)
-        reconstruction = self.decoder(values)[..., : input_features.shape[-1]]
-        loss = nn.functional.mse_loss(reconstruction.float(), input_features.float()) if return_loss else None
+        presence = log_envelope = None
+        if self.config.architecture == "local":
+            quantized, codes, projections = self.quantizer(latents, num_streams)
+            reconstruction, presence, log_envelope = self.decoder(quantized)
+            first = projections[0]
+            values = self.quantizer.quantizers[0](first)[0]
+            latents = first
+        else:
+            values, codes = self.quantizer(latents)
+            codes = codes[:, None]
+            reconstruction = self.decoder(values)[..., : input_features.shape[-1]]
+        loss = None
+        if return_loss:
+            wanted = input_features[..., : reconstruction.shape[-1]].float()
+            present = ~torch.isnan(wanted)
+            error = (reconstruction.float() - torch.nan_to_num(wanted)).square()
+            loss = (error * present).sum() / present.sum()
         output = ECGCodecOutput(
-            loss=loss, reconstruction=reconstruction, codes=codes[:, None], latents=latents, quantized=values
-        )
+            loss=loss, reconstruction=reconstruction, codes=codes, latents=latents, quantized=values,
+            presence_logits=presence, log_envelope=log_envelope,
+        )  # fmt: skip
         return output if return_dict is not False else output.to_tuple()
 
     @torch.no_grad()
-    def encode(self, input_features: torch.Tensor) -> torch.Tensor:
+    def encode(self, input_features: torch.Tensor, num_streams: int = 1) -> torch.Tensor:
         """Features → codes, one record at a time on one thread and outside autocast.
 
         Args:
             input_features: float (batch, leads, samples).
+            num_streams: streams of codes; the first is what a language model reads.
 
         Returns:
-            int64 (batch, streams, tokens); the published codec has one stream. A record's codes depend on that record
-            alone: not on its neighbours in the batch, the number of threads or an autocast around the call.
+            int64 (batch, streams, tokens). A record's codes depend on that record alone: not on its neighbours in the
+            batch, the number of threads or an autocast around the call.
 
         Raises:
-            ValueError: for a wrong shape, or samples that are not finite.
+            ValueError: for a wrong shape, or samples that are not finite (a lead that is NaN throughout is a missing
+                lead to the local codec).
         """
         self._check_features(input_features)
+        self.config.bits_per_second_of(num_streams)  # raises for streams that the codec has not
         training = self.training
         self.eval()
         dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
         codes = []
         try:
             with _one_thread(), torch.autocast(self.device.type, enabled=False):
-                if not bool(torch.isfinite(input_features).all()):
-                    raise ValueError("input_features hold NaN or infinite samples")
+                self._check_finite(input_features)
                 for features in input_features:
                     latents = self.encoder(features[None].to(self.device, dtype))
-                    codes.append(self.quantizer(latents)[1])
+                    if self.config.architecture == "local":
+                        codes.append(self.quantizer.encode(latents, num_streams))
+                    else:
+                        codes.append(self.quantizer(latents)[1][:, None])
         finally:
             self.train(training)
-        return torch.cat(codes)[:, None]
+        return torch.cat(codes)
+
+    def _check_finite(self, input_features: torch.Tensor) -> None:
+        bad = ~torch.isfinite(input_features)
+        if self.config.architecture == "local":
+            bad &= ~torch.isnan(input_features).all(dim=-1, keepdim=True)
+        if bool(bad.any()):
+            raise ValueError("input_features hold NaN or infinite samples")
 
     @torch.no_grad()
     def decode(self, codes: torch.Tensor, num_samples: int | None = None) -> torch.Tensor:
         """Codes → features.
 
         Args:
-            codes: int64 (batch, streams, tokens) or (batch, tokens).
-            num_samples: samples to return; by default the length of `config.window_samples` for a whole window, else
-                all that the decoder makes.
+            codes: int64 (batch, streams, tokens), the first streams or all, or (batch, tokens) of the first.
+            num_samples: samples to return; by default as many as the tokens stand for.
 
         Returns:
-            float32 (batch, leads, samples).
+            float32 (batch, leads, samples): mV, NaN for a lead that the codes say was missing (local), or standardised
+            leads (inception).
         """
-        if codes.ndim == 3:
-            codes = codes[:, 0]
-        if codes.ndim != 2:
+        if codes.ndim == 2:
+            codes = codes[:, None]
+        if codes.ndim != 3:
             raise ValueError(f"codes must be (batch, streams, tokens) or (batch, tokens), got {tuple(codes.shape)}")
         if num_samples is None:
-            whole = codes.shape[1] == self.config.window_tokens
-            num_samples = self.config.window_samples if whole else codes.shape[1] * self.config.hop_length
+            num_samples = self.config.num_samples(codes.shape[-1])
         with torch.autocast(self.device.type, enabled=False):
-            values = self.quantizer.codes_to_values(codes.to(self.device)).to(self.dtype)
+            if self.config.architecture == "local":
+                latents = self.quantizer.decode(codes.to(self.device))
+                signal, presence, _ = self.decoder(latents)
+                return signal.masked_fill(presence[..., None] < 0, float("nan"))[..., :num_samples]
+            values = self.quantizer.codes_to_values(codes[:, 0].to(self.device)).to(self.dtype)
             return self.decoder(values)[..., :num_samples]
 
     def identity(self) -> str:
-        """Sixteen hexadecimal digits over what decides the codes: the encoder's sizes and weights.
+        """Sixteen hexadecimal digits over what decides the codes that a language model reads: encoder and first stage.
 
         Tokens made by codecs with the same identity may be mixed; the decoder does not count.
         """
         digest = hashlib.sha256()
         config = self.config
-        for name in ("sampling_rate", "window_samples", "leads", "levels", "num_downsamples", "share_lead_encoder"):
+        names = ["sampling_rate", "window_samples", "leads", "levels"]
+        names += ["architecture"] if config.architecture == "local" else ["num_downsamples", "share_lead_encoder"]
+        for name in names:
             digest.update(f"{name}={getattr(config, name)};".encode())
-        for name, tensor in sorted(self.encoder.state_dict().items()):
+        tensors = dict(self.encoder.state_dict())
+        if config.architecture == "local":
+            tensors |= {f"down.{name}": value for name, value in self.quantizer.down[0].state_dict().items()}
+        for name, tensor in sorted(tensors.items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
+from hf_heartllm.labels.scp import superclasses
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.draws import draws
 
@@ -54,15 +55,31 @@ def list_recordings(folder: str | Path, folds: Sequence[int], sampling_rate: int
     return recordings
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """How often a recording is changed before a codec in training reads it.
+
+    Attributes:
+        gain: share of records whose amplitude is multiplied by 0.3 to 3.3; the target too.
+        noise: share of records with white noise of 5 to 60 µV, which the target has not.
+        missing: share of records with one to four missing chest leads.
+    """
+
+    gain: float = 0.0
+    noise: float = 0.0
+    missing: float = 0.0
+
+
 class RecordingDataset(Dataset):
-    """Features of recordings, read when asked for, with the statements of each as a 0/1 vector.
+    """Features of recordings, read when first asked for and then kept in memory, with the statements of each as 0/1.
 
     Args:
         recordings: what to read.
         extractor: makes the features; a recording gives its first window.
-        statements: SCP codes in the order of the vector.
+        statements: SCP codes (and `superclass X`) in the order of the vector.
         crop_samples: length of a random stretch to return of each recording; None for the whole window.
-        seed: of the stretches; another one in each `epoch`, which `EpochOfDraws` sets.
+        seed: of the stretches and changes; another one in each `epoch`, which `EpochOfDraws` sets.
+        augmentation: changes of what the codec reads.
     """
 
     def __init__(
@@ -72,23 +89,57 @@ class RecordingDataset(Dataset):
         statements: Sequence[str] = (),
         crop_samples: int | None = None,
         seed: int = 42,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.recordings = list(recordings)
         self.extractor = extractor
         self.statements = list(statements)
         self.crop_samples = crop_samples
         self.seed = seed
+        self.augmentation = augmentation
         self.epoch = 0
+        self._kept: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.recordings)
 
+    def _features(self, index: int) -> np.ndarray:
+        if index not in self._kept:
+            features = self.extractor.extract(read_ecg(self.recordings[index].path))[0]
+            if self.extractor.window_samples is not None:
+                return features  # 240 kB each: too much to keep
+            self._kept[index] = features
+        return self._kept[index]
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         recording = self.recordings[index]
-        features = self.extractor.extract(read_ecg(recording.path))[0]
+        features = self._features(index)
+        drawn = draws(self.seed, index, self.epoch)
         if self.crop_samples:
             places = features.shape[1] - self.crop_samples + 1
-            start = draws(self.seed, index, self.epoch).randrange(places)
+            start = drawn.randrange(places)
             features = features[:, start : start + self.crop_samples]
-        stated = np.array([code in recording.statements for code in self.statements], dtype=np.float32)
-        return {"input_features": torch.from_numpy(features.copy()), "statement_labels": torch.from_numpy(stated)}
+        held = {*recording.statements, *(f"superclass {group}" for group in superclasses(recording.statements))}
+        stated = np.array([code in held for code in self.statements], dtype=np.float32)
+        row = {"input_features": torch.from_numpy(features.copy()), "statement_labels": torch.from_numpy(stated)}
+        if self.augmentation is None:
+            return row
+        as_recorded = drawn.random() >= self.augmentation.gain
+        if not as_recorded:
+            features = features * np.float32(np.exp(drawn.uniform(-1.2, 1.2)))
+        read = features.copy()
+        if drawn.random() < self.augmentation.noise:
+            deviation = np.exp(drawn.uniform(np.log(0.005), np.log(0.06)))
+            noise = np.random.default_rng(drawn.getrandbits(32)).standard_normal(read.shape, dtype=np.float32)
+            read += np.float32(deviation) * noise
+        if drawn.random() < self.augmentation.missing:
+            chest = [i for i, name in enumerate(self.extractor.leads) if name.startswith("V")]
+            gone = drawn.sample(chest, drawn.randint(1, min(4, len(chest))))
+            read[gone] = np.nan
+            features = features.copy()
+            features[gone] = np.nan
+        return row | {
+            "input_features": torch.from_numpy(read),
+            "target_features": torch.from_numpy(features.copy()),
+            "as_recorded": torch.tensor(as_recorded),
+        }

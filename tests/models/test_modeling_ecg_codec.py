@@ -15,7 +15,7 @@ SMALL = {"encoder_hidden_size": 8, "decoder_hidden_size": 8, "num_norm_groups": 
 @pytest.fixture(scope="module")
 def codec() -> ECGCodecModel:
     torch.manual_seed(0)
-    return ECGCodecModel(ECGCodecConfig(**SMALL)).eval()
+    return ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_paper_preset_has_the_published_sizes():
     model = ECGCodecModel(config)
     assert sum(parameter.numel() for parameter in model.parameters()) == 4_170_608
     assert sum(parameter.numel() for parameter in model.encoder.parameters()) == 30_692
-    assert (config.window_tokens, config.codebook_size, config.hop_length) == (313, 1296, 16)
+    assert (config.num_tokens(5000), config.codebook_size, config.hop_length) == (313, 1296, 16)
     assert config.bits_per_second == pytest.approx(323.6, abs=0.05)
     assert config.tokens_per_second == 31.25
 
@@ -67,8 +67,8 @@ def test_double_precision_gives_the_same_codes(codec, features):
 
 def test_shared_and_separate_lead_encoders(features):
     torch.manual_seed(0)
-    shared = ECGCodecModel(ECGCodecConfig(**SMALL)).eval()
-    separate = ECGCodecModel(ECGCodecConfig(**SMALL, share_lead_encoder=False)).eval()
+    shared = ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL)).eval()
+    separate = ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL, share_lead_encoder=False)).eval()
     assert len(shared.encoder.lead_encoders) == 1
     assert len(separate.encoder.lead_encoders) == 12
     # Separate encoders that all hold the shared weights are the shared encoder.
@@ -100,7 +100,7 @@ def test_refuses_wrong_shapes_and_missing_samples(codec, features):
     with pytest.raises(ValueError, match="NaN"):
         codec.encode(broken)
     with pytest.raises(ValueError, match="encoder_hidden_size=10"):
-        ECGCodecConfig(encoder_hidden_size=10)
+        ECGCodecConfig.heartllm_paper(encoder_hidden_size=10)
 
 
 def test_saved_and_loaded_through_the_auto_classes(codec, features, tmp_path):

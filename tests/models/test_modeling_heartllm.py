@@ -331,7 +331,9 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 def test_the_plain_language_model_reads_ecgs_in_their_text_form(tied: bool, tmp_path: Path) -> None:
-    codec_config = ECGCodecConfig(encoder_hidden_size=8, decoder_hidden_size=8, num_downsamples=8, levels=LEVELS)
+    codec_config = ECGCodecConfig.heartllm_paper(
+        encoder_hidden_size=8, decoder_hidden_size=8, num_downsamples=8, levels=LEVELS
+    )
     base_tokenizer = word_tokenizer()
     tokenizer = ECGTokenizer.from_base(base_tokenizer, ECGCodecModel(codec_config))
     model = HeartLLMForCausalLM.from_base(make_base(tied=tied, rows=len(base_tokenizer)), tokenizer)

@@ -98,7 +98,7 @@ def small_codec():
 
     from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 
-    config = ECGCodecConfig(
+    config = ECGCodecConfig.heartllm_paper(
         sampling_rate=100, window_samples=100, levels=[4, 4, 4, 4], encoder_hidden_size=8, decoder_hidden_size=8
     )
     torch.manual_seed(0)
@@ -399,7 +399,7 @@ def test_decoding_needs_whole_windows_of_ecg_ids() -> None:
     assert (decoded.units, decoded.sampling_rate, decoded.duration) == ("z-score", 250, 1)
     assert decoded.leads == STANDARD_LEADS
     for wrong in (ids[:-1], [], [*ids[:-1], 5], [*ids[:3], tokenizer.ecg_end_token_id, *ids[3:]]):
-        with pytest.raises(ValueError, match=r"whole windows|not an ECG token"):
+        with pytest.raises(ValueError, match=r"whole windows|no ECG tokens|not an ECG token"):
             tokenizer.decode_ecg(wrong)
     for wrong_codes in ([256], [-1], [0.5]):
         with pytest.raises(ValueError, match="codes must be"):
@@ -552,7 +552,7 @@ def test_two_forked_workers_after_the_parent_has_encoded(tmp_path: Path) -> None
     from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 
     pytest.importorskip("datasets")
-    codec = ECGCodecModel(ECGCodecConfig(decoder_hidden_size=8, encoder_hidden_size=8))
+    codec = ECGCodecModel(ECGCodecConfig.heartllm_paper(decoder_hidden_size=8, encoder_hidden_size=8))
     ECGTokenizer.from_base(base_tokenizer("byte-bpe"), codec).save_pretrained(tmp_path / "saved")
     assert run_elsewhere(MAP, tmp_path / "saved", cwd=tmp_path, timeout=120) == "same"
 

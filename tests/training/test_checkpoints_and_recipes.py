@@ -46,8 +46,10 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
         settings = training_arguments({**recipe["training"], "bf16": False}, tmp_path)
         (SFTConfig if path.stem.startswith("finetune") else TrainingArguments)(**settings)
     if path.stem.startswith("codec"):
-        from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+        from hf_heartllm.training.codec_training import PRESETS
+        from hf_heartllm.training.recordings import Augmentation
 
-        ECGCodecConfig.heartllm_paper(**recipe["codec"])
+        PRESETS[recipe["preset"]](**recipe["codec"])
+        Augmentation(**(recipe["data"]["augmentation"] or {}))
     if recipe.get("lora"):
         assert (recipe["lora"]["r"], recipe["lora"]["lora_alpha"], recipe["lora"]["lora_dropout"]) == (64, 16, 0.05)

@@ -1,0 +1,1 @@
+../../models/residual_fsq.py

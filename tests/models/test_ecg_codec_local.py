@@ -1,0 +1,147 @@
+"""Our codec: local, any length, missing leads marked, every prefix of its streams a codec."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hf_heartllm.ecg import ECGRecord
+from hf_heartllm.ecg.simulate import simulate_ecg
+from hf_heartllm.models.configuration_ecg_codec import INDEPENDENT_LEADS, ECGCodecConfig
+from hf_heartllm.models.ecg_record import ECGError
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor, decoded_record
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+
+SMALL = {"hidden_sizes": (8, 8, 16, 16), "num_refinements": 2}
+
+
+@pytest.fixture(scope="module")
+def codec() -> ECGCodecModel:
+    torch.manual_seed(0)
+    model = ECGCodecModel(ECGCodecConfig(**SMALL))
+    model.train()
+    model(torch.randn(8, 8, 400) * 0.3)  # batch normalisation gets statistics other than its initial ones
+    for down in model.quantizer.down:
+        down.weight.data *= 20  # so that the untrained codes spread over the codebook
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def features() -> torch.Tensor:
+    return torch.randn(3, 8, 2400, generator=torch.Generator().manual_seed(1)) * 0.3
+
+
+def extractor() -> ECGFeatureExtractor:
+    return ECGFeatureExtractor.from_codec(ECGCodecConfig())
+
+
+def test_numbers_follow_from_the_sizes():
+    config = ECGCodecConfig()
+    assert (config.frame_rate, config.tokens_per_second, config.codebook_size) == (12.5, 12.5, 1200)
+    assert config.num_tokens(1000) == 125
+    assert config.bits_per_second_of(1) == pytest.approx(127.9, abs=0.05)
+    assert config.bits_per_second_of(2) <= 323.6
+    assert config.bits_per_second == config.bits_per_second_of(7) <= 1300
+    assert config.bandwidth == 50
+
+
+def test_a_code_depends_on_no_more_than_the_stated_stretch(codec, features):
+    config = codec.config
+    reach = int(np.ceil(config.receptive_field / 2 * config.sampling_rate / config.hop_length)) + 1
+    codes = codec.encode(features, config.num_streams)
+    moved = codec.encode(features[..., 40 * config.hop_length :], config.num_streams)
+    assert torch.equal(moved[..., reach:-reach], codes[..., 40 + reach : -reach])
+    # And it does depend on nearly all of it: the statement is no empty one.
+    changed = features.clone()
+    middle = 150 * config.hop_length
+    changed[..., middle : middle + 8] += 3.0
+    differs = (codec.encode(changed, config.num_streams) != codes).any(dim=1).any(dim=0).nonzero()[:, 0]
+    assert differs.min() >= 150 - reach
+    assert differs.max() <= 150 + reach
+
+
+def test_codes_do_not_depend_on_batch_threads_or_autocast(codec, features):
+    codes = codec.encode(features, 3)
+    assert codes.shape == (3, 3, 300)
+    assert torch.equal(torch.cat([codec.encode(row[None], 3) for row in features]), codes)
+    assert torch.equal(codec.encode(features), codes[:, :1])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(codec.encode(features, 3), codes)
+    assert torch.equal(codec.double().encode(features.double(), 3), codes)
+    codec.float()
+
+
+def test_a_prefix_of_the_streams_decodes_as_in_training(codec, features):
+    codes = codec.encode(features, 3)
+    codec.decoder.layers[-1].bias.data[8:] = 1.0  # every lead present
+    for streams in (1, 2, 3):
+        trained = codec(features, num_streams=streams).reconstruction
+        assert torch.allclose(codec.decode(codes[:, :streams]), trained, atol=1e-4)
+    with pytest.raises(ValueError, match="num_streams=4"):
+        codec.encode(features, 4)
+
+
+def test_a_missing_lead_is_not_a_flat_one(codec, features):
+    missing, flat = features.clone(), features.clone()
+    missing[:, 5], flat[:, 5] = float("nan"), 0.0
+    assert not torch.equal(codec.encode(missing), codec.encode(flat))
+    broken = features.clone()
+    broken[0, 5, 100] = float("nan")
+    with pytest.raises(ValueError, match="NaN"):
+        codec.encode(broken)
+
+
+def test_features_take_any_length_from_two_seconds_and_mark_missing_leads():
+    record = simulate_ecg(seed=3)[0]
+    assert extractor().extract(record.crop(0, 2.05)).shape == (1, 8, 200)
+    assert extractor().extract(record).shape == (1, 8, 1000)
+    with pytest.raises(ECGError, match="shorter than the 2 s"):
+        extractor().extract(record.crop(0, 1.9))
+    assert extractor().extract(record.crop(0, 1.0), padding=True).shape == (1, 8, 200)
+    limb = record.select(["II", "III", "V1"])  # I can be derived
+    with pytest.warns(UserWarning, match="V2, V3, V4, V5, V6"):
+        features = extractor().extract(limb)[0]
+    assert np.isnan(features[3:]).all()
+    assert np.allclose(features[0], extractor().extract(record)[0, 0], atol=2e-3)
+    with pytest.raises(ECGError, match="missing leads I, II"):
+        extractor().extract(record.select(["V1"]))
+
+
+def test_features_keep_millivolts_and_leave_the_slow_baseline_out():
+    record = simulate_ecg(seed=3)[0]
+    plain = extractor().extract(record)
+    times = np.arange(record.signal.shape[1]) / record.sampling_rate
+    drift = (1.5 + 0.8 * np.sin(2 * np.pi * 0.1 * times)).astype(np.float32)
+    drifted = ECGRecord(record.signal + drift, record.sampling_rate, record.leads)
+    inner = slice(150, 850)
+    assert np.abs(extractor().extract(drifted) - plain)[..., inner].max() < 0.06
+    doubled = ECGRecord(record.signal * 2, record.sampling_rate, record.leads)
+    assert np.allclose(extractor().extract(doubled), 2 * plain, atol=1e-5)
+
+
+def test_decoded_leads_obey_einthoven_and_goldberger():
+    features = np.random.default_rng(0).normal(size=(8, 80)).astype(np.float32)
+    record = decoded_record(features, ECGCodecConfig())
+    assert len(record.leads) == 12
+    assert record.units == "mV"
+    lead = {name: record.lead(name).astype(np.float64) for name in record.leads}
+    assert np.allclose(lead["III"], lead["II"] - lead["I"], atol=1e-6)
+    assert np.allclose(lead["aVR"] + lead["aVL"] + lead["aVF"], 0, atol=1e-6)
+    features[INDEPENDENT_LEADS.index("V4")] = np.nan
+    assert "V4" not in decoded_record(features, ECGCodecConfig()).leads
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"window_samples": 1000}, "window_samples"),
+        ({"num_blocks": (1,)}, "num_blocks"),
+        ({"required_leads": ("III",)}, "required_leads"),
+        ({"architecture": "other"}, "architecture"),
+        ({"min_duration": 0.01}, "min_duration"),
+    ],
+)
+def test_contradictions_name_the_field(wrong, name):
+    with pytest.raises(ValueError, match=name):
+        ECGCodecConfig(**wrong)
