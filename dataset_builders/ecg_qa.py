@@ -1,141 +1,363 @@
-"""ECG-QA's question files in their official layout (Oh et al., NeurIPS 2023, CC BY 4.0).
+"""ECG-QA (Oh et al., NeurIPS 2023) joined to the recordings that its questions are about.
 
-``template/{train,valid,test}/*.json`` and ``paraphrased/...``, plain or compressed with gzip, beside
-``answers_for_each_template.csv``. Questions that compare two ECGs are read, but not made into training questions yet.
+    python -m dataset_builders.ecg_qa --source ECG_QA --ptb-xl PTB_XL --output DIR
+
+One row a question; a comparison question has two recordings. Configurations are the version (`template`,
+`paraphrased`), with `-official` for ECG-QA's own splits, which are by recording and cut across PTB-XL's folds.
 """
 
 from __future__ import annotations
 
-import ast
+import argparse
 import csv
-import gzip
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import functools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from . import wording
-from .questions import Question
+import datasets
 
-ANSWER_SETS_NAME = "answers_for_each_template.csv"
-SPLITS = ("train", "valid", "test")
+from hf_heartllm.labels.ptbxl import TABLE_NAME, read_ptbxl_table, record_path
+from hf_heartllm.models.ecg_record import ECGError
+
+from .ecg_qa_files import (
+    ANSWER_SETS_NAME,
+    QUESTION_TYPES,
+    SPLITS,
+    Completeness,
+    ECGQARow,
+    Records,
+    Version,
+    completeness,
+    question_files,
+    question_folder,
+    read_answer_sets,
+    read_question_file,
+)
+from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, run_build, split_shards
+
+RECORD_LIST_NAME = "record_list.csv"
+ROWS_PER_SHARD = 10_000
+_SPLIT_NAMES = dict(zip(SPLITS, ("train", "validation", "test"), strict=True))
+
+_CITATION = """\
+@inproceedings{oh2023ecgqa,
+  title     = {{ECG-QA}: A Comprehensive Question Answering Dataset Combined With Electrocardiogram},
+  author    = {Oh, Jungwoo and Lee, Gyubok and Bae, Seongsu and Kwon, Joon-myoung and Choi, Edward},
+  booktitle = {Advances in Neural Information Processing Systems 36, Datasets and Benchmarks Track},
+  year      = {2023}
+}"""
 
 
-@dataclass(frozen=True)
-class ECGQARow:
-    """One row as ECG-QA has it, with the split whose file it stands in."""
+@dataclass
+class ECGQAConfig(datasets.BuilderConfig):
+    """What is built from ECG-QA.
 
-    template_id: int
-    question_id: int
-    sample_id: int
-    question_type: str
-    attribute_type: str
-    question: str
-    answer: tuple[str, ...]
-    ecg_id: tuple[int, ...]
-    attribute: tuple[str, ...] | None
-    split: str
-
-
-def _ptbxl_folder(folder: str | Path) -> Path:
-    """The folder with ``template`` and ``paraphrased`` in it: the one given, its ``ptbxl`` or its ``ecgqa/ptbxl``."""
-    for candidate in (Path(folder), Path(folder) / "ptbxl", Path(folder) / "ecgqa" / "ptbxl"):
-        if (candidate / "template").is_dir() or (candidate / "paraphrased").is_dir():
-            return candidate
-    raise FileNotFoundError(f"{folder}: holds neither template/ nor paraphrased/; give ECG-QA's folder of PTB-XL")
-
-
-def read_ecg_qa(folder: str | Path, version: Literal["template", "paraphrased"] = "template") -> Iterator[ECGQARow]:
-    """Read all rows of one version, split by split, file by file in the order of their numbers.
-
-    Files that are absent are not missed: compare the counts with the paper's (231,536 questions on one ECG) yourself.
-
-    Args:
-        folder: ECG-QA's folder of PTB-XL, or one that holds it as ``ptbxl`` or ``ecgqa/ptbxl``.
-        version: ``"template"`` or ``"paraphrased"``.
-
-    Raises:
-        FileNotFoundError: If the version is not there.
-        ValueError: If a file is no list of such rows; names the file.
+    Attributes:
+        source: its folder of questions (`ecgqa`, `ecgqa/ptbxl`, …).
+        record_folder: the folder of PTB-XL 1.0.x, or of MIMIC-IV-ECG with its `record_list.csv`.
+        question_version: `"template"` or `"paraphrased"`.
+        split_by: `"fold"`: 1–8 train, 9 validation, 10 test, a pair belonging to its higher fold and pairs that cross
+            these parts left out; `"official"`: ECG-QA's own. MIMIC-IV-ECG has no folds.
+        records: `"ptb-xl"` or `"mimic-iv-ecg"`.
+        sampling_rate: 100 or 500 Hz, of PTB-XL's recordings.
+        folds: the part of each fold, as (fold, split).
+        need_files: whether a row is left out when the header of a recording is not on disk; without it the record only
+            needs to be listed.
     """
-    root = _ptbxl_folder(folder) / version
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root}: no such folder")
-    for split in SPLITS:
-        paths = [path for path in (root / split).glob("*") if path.name.endswith((".json", ".json.gz"))]
-        for path in sorted(paths, key=lambda path: (len(path.name.split(".")[0]), path.name)):
-            yield from _read_file(path, split)
+
+    source: Path | None = None
+    record_folder: Path | None = None
+    question_version: Version = "template"
+    split_by: str = "fold"
+    records: Records = "ptb-xl"
+    sampling_rate: int = 500
+    folds: tuple[tuple[int, str], ...] = (*((fold, "train") for fold in range(1, 9)), (9, "validation"), (10, "test"))
+    need_files: bool = True
 
 
-def _read_file(path: Path, split: str) -> list[ECGQARow]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
-            rows = json.load(file)
-        return [
-            ECGQARow(
-                template_id=int(row["template_id"]),
-                question_id=int(row["question_id"]),
-                sample_id=int(row["sample_id"]),
-                question_type=str(row["question_type"]),
-                attribute_type=str(row["attribute_type"]),
-                question=str(row["question"]),
-                answer=tuple(row["answer"]),
-                ecg_id=tuple(int(ecg_id) for ecg_id in row["ecg_id"]),
-                attribute=None if row["attribute"] is None else tuple(row["attribute"]),
-                split=split,
-            )
-            for row in rows
-        ]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a question file of ECG-QA ({type(error).__name__}: {error})") from None
+@dataclass
+class JoinCounts:
+    """What became of ECG-QA's rows, each by (its own split, question type).
 
-
-def read_answer_sets(folder: str | Path) -> dict[int, tuple[str, ...]]:
-    """The closed set of answers of each template, from ``answers_for_each_template.csv``.
-
-    Raises:
-        FileNotFoundError: If the file is not there.
-        ValueError: If it cannot be read.
+    Attributes:
+        read: in the files.
+        absent: with a recording that is not at hand.
+        crossing: comparing recordings of two parts.
     """
-    path = _ptbxl_folder(folder) / ANSWER_SETS_NAME
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; it stands beside ECG-QA's question folders")
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return {int(row["template_id"]): tuple(ast.literal_eval(row["classes"])) for row in csv.DictReader(file)}
-    except (ValueError, SyntaxError, KeyError, TypeError):
-        raise ValueError(f"{path}: not ECG-QA's list of answers (columns template_id, classes)") from None
+
+    read: Counter[tuple[str, str]] = field(default_factory=Counter)
+    absent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    crossing: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def single_ecg_questions(
-    rows: Iterable[ECGQARow], answer_sets: Mapping[int, tuple[str, ...]]
-) -> Iterator[tuple[int, Question]]:
-    """The questions about one ECG, as (ecg_id, question); rows that compare two ECGs are left out.
+class ECGQA(RowBuilder):
+    """ECG-QA's questions with the paths of their recordings; rows as `_info` types them."""
 
-    The answer set is the template's. An answer of several statements is joined by ", " in the order of the answer set;
-    as it is none of the set's own members, ``answers`` is then empty.
+    BUILDER_CONFIG_CLASS = ECGQAConfig
+    COUNTED = ("question_type", "attribute_type", "official_split")
+    config: ECGQAConfig
 
-    Raises:
-        ValueError: If an answer is not in its template's set.
-    """
-    for row in rows:
-        if not row.question_type.startswith("single-") or len(row.ecg_id) != 1:
-            continue
-        allowed = answer_sets.get(row.template_id, ())
-        if not row.answer or not set(row.answer) <= set(allowed):
-            raise ValueError(
-                f"ECG-QA sample {row.sample_id} ({row.split}): its answer is not among template {row.template_id}'s"
-            )
-        ordered = [answer for answer in allowed if answer in row.answer]
-        yield (
-            row.ecg_id[0],
-            Question(
-                question=row.question,
-                answer=wording.SEPARATOR.join(ordered),
-                answers=allowed if len(ordered) == 1 else (),
-                question_type=row.question_type.removeprefix("single-"),
-                attribute_type=row.attribute_type,
-                attribute="|".join(row.attribute or ()),
+    @classmethod
+    def of(cls, version: Version = "template", split_by: str = "fold", **settings: Any) -> ECGQA:
+        """The builder of one configuration, named after its version and splits.
+
+        Args:
+            version: `"template"` or `"paraphrased"`.
+            split_by: `"fold"` or `"official"`.
+            **settings: further fields of `ECGQAConfig`, and `cache_dir`.
+        """
+        name = version if split_by == "fold" else f"{version}-official"
+        if settings.get("records", "ptb-xl") != "ptb-xl":
+            name = f"{settings['records']}-{version}"
+        return cls(config_name=name, question_version=version, split_by=split_by, **settings)
+
+    def _info(self) -> datasets.DatasetInfo:
+        text, texts = datasets.Value("string"), datasets.List(datasets.Value("string"))
+        return datasets.DatasetInfo(
+            description="Questions and answers about one ECG, or comparing two, joined to their recordings.",
+            citation=_CITATION,
+            homepage="https://github.com/Jwoo5/ecg-qa",
+            license="cc-by-4.0",
+            features=datasets.Features(
+                {
+                    "template_id": datasets.Value("int32"),
+                    "question_id": datasets.Value("int32"),
+                    "sample_id": datasets.Value("int64"),
+                    "question_type": text,
+                    "attribute_type": text,
+                    "question": text,
+                    "answer": texts,
+                    "answer_set": texts,
+                    "attribute": texts,
+                    "ecg_id": datasets.List(datasets.Value("int64")),
+                    "ecg_path": texts,
+                    "strat_fold": datasets.Value("int32"),
+                    "official_split": text,
+                }
             ),
         )
+
+    def index_files(self) -> Iterator[Path]:
+        """The question files of the version, the answer sets, and the table or list of the recordings."""
+        yield from (path for _, path in self._files)
+        yield question_folder(self.config.source or "", self.config.records) / ANSWER_SETS_NAME
+        name = TABLE_NAME if self.config.records == "ptb-xl" else RECORD_LIST_NAME
+        if self.config.record_folder is not None and (self.config.record_folder / name).is_file():
+            yield self.config.record_folder / name
+
+    @functools.cached_property
+    def _files(self) -> list[tuple[str, Path]]:
+        source = self.config.source
+        if source is None:
+            raise ValueError("give the folder of ECG-QA as `source`")
+        return question_files(source, self.config.question_version, self.config.records)
+
+    @functools.cached_property
+    def _answer_sets(self) -> dict[int, tuple[str, ...]]:
+        return read_answer_sets(self.config.source or "", self.config.records)
+
+    @functools.cached_property
+    def _records(self) -> dict[int, tuple[str, int | None]]:
+        """Path and fold of each recording that is at hand."""
+        folder = self.config.record_folder
+        if folder is None:
+            raise ValueError("give the folder of the recordings as `record_folder`")
+        if self.config.records == "ptb-xl":
+            rate = self.config.sampling_rate
+            listed: dict[int, tuple[str, int | None]] = {
+                int(row["ecg_id"]): (record_path(row, rate), int(row["strat_fold"]))
+                for _, row in read_ptbxl_table(folder).iterrows()
+            }
+        else:
+            if self.config.split_by != "official":
+                raise ValueError("MIMIC-IV-ECG has no folds; ask for the official splits")
+            listed = _read_record_list(folder)
+        if not self.config.need_files:
+            return dict(listed)
+        return {ecg_id: found for ecg_id, found in listed.items() if (folder / f"{found[0]}.hea").is_file()}
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - a shard's rows stand together in one or two files
+    def _rows_of(self, number: int) -> list[ECGQARow]:
+        split, path = self._files[number]
+        return read_question_file(path, split)
+
+    def _part(self, row: ECGQARow) -> str | None:
+        """The split of a row whose recordings are all at hand; None where they are of two parts."""
+        if self.config.split_by == "official":
+            return _SPLIT_NAMES[row.split]
+        parts = dict(self.config.folds)
+        found = {parts.get(self._records[ecg_id][1] or 0) for ecg_id in row.ecg_id}
+        return found.pop() if len(found) == 1 else None
+
+    @functools.cached_property
+    def _joined(self) -> tuple[dict[str, list[tuple[int, int]]], JoinCounts]:
+        """Keys (file, row) of each split, and what became of the others."""
+        counts = JoinCounts()
+        keys: dict[str, list[tuple[int, int]]] = {name: [] for name in _SPLIT_NAMES.values()}
+        for number, (_, path) in enumerate(self._files):
+            for index, row in enumerate(self._rows_of(number)):
+                what = (row.split, row.question_type)
+                if row.question_type not in QUESTION_TYPES:
+                    raise ECGError(f"{path}: row {index} has the unknown question type {row.question_type!r}")
+                counts.read[what] += 1
+                if any(ecg_id not in self._records for ecg_id in row.ecg_id):
+                    counts.absent[what] += 1
+                elif (part := self._part(row)) is None:
+                    counts.crossing[what] += 1
+                else:
+                    keys[part].append((number, index))
+        return keys, counts
+
+    @property
+    def join_counts(self) -> JoinCounts:
+        """What became of the rows of the copy."""
+        return self._joined[1]
+
+    @property
+    def completeness(self) -> Completeness | None:
+        """How the copy compares with the paper; None for MIMIC-IV-ECG, which it does not count."""
+        return completeness(self.join_counts.read) if self.config.records == "ptb-xl" else None
+
+    def plan(self) -> list[Shard]:
+        """Shards of rows whose recordings are at hand, in the order of the files."""
+        keys = self._joined[0]
+        return [shard for name, found in keys.items() for shard in split_shards(name, found, ROWS_PER_SHARD)]
+
+    def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
+        """The rows of a shard; one whose answer is not in its template's set is a damaged record."""
+        for number, index in shard.keys:
+            row = self._rows_of(number)[index]
+            name = f"{self.config.question_version}/{row.split}, sample {row.sample_id}"
+            with self.reading(name):
+                yield self._row(row, name)
+
+    def _row(self, row: ECGQARow, name: str) -> dict[str, Any]:
+        allowed = self._answer_sets.get(row.template_id, ())
+        foreign = [answer for answer in row.answer if answer not in allowed]
+        if foreign or not row.answer:
+            what = f"answer {foreign[0]!r}" if foreign else "empty answer"
+            raise ECGError(f"{name}: its {what} is not in the closed set of template {row.template_id}")
+        found = [self._records[ecg_id] for ecg_id in row.ecg_id]
+        folds = [fold for _, fold in found if fold is not None]
+        return {
+            "template_id": row.template_id,
+            "question_id": row.question_id,
+            "sample_id": row.sample_id,
+            "question_type": row.question_type,
+            "attribute_type": row.attribute_type,
+            "question": row.question,
+            "answer": list(row.answer),
+            "answer_set": list(allowed),
+            "attribute": None if row.attribute is None else list(row.attribute),
+            "ecg_id": list(row.ecg_id),
+            "ecg_path": [path for path, _ in found],
+            "strat_fold": max(folds) if folds else None,
+            "official_split": row.split,
+        }
+
+
+def _read_record_list(folder: Path) -> dict[int, tuple[str, int | None]]:
+    """Path of each study of MIMIC-IV-ECG, from its `record_list.csv`."""
+    path = folder / RECORD_LIST_NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the folder of MIMIC-IV-ECG that holds it")
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return {int(row["study_id"]): (row["path"], None) for row in csv.DictReader(file)}
+    except (KeyError, ValueError, TypeError):
+        raise ValueError(f"{path}: not MIMIC-IV-ECG's list of records (columns study_id, path)") from None
+
+
+def counts_text(builder: ECGQA) -> str:
+    """What became of the rows of a copy, and how it compares with the paper, as Markdown."""
+    counts, config = builder.join_counts, builder.config
+    lines = [
+        "| question type | split of ECG-QA | rows of the copy | recording absent | crossing parts | kept |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for kind in QUESTION_TYPES:
+        for split in SPLITS:
+            key = (split, kind)
+            kept = counts.read[key] - counts.absent[key] - counts.crossing[key]
+            numbers = (counts.read[key], counts.absent[key], counts.crossing[key], kept)
+            lines.append(f"| {kind} | {split} | " + " | ".join(f"{number:,}" for number in numbers) + " |")
+    text = "\n".join(lines)
+    found = builder.completeness
+    if found is not None:
+        paper = "; ".join(f"{name} {copy:,} of {paper:,}" for name, copy, paper in found.counts)
+        word = "This is a complete copy" if found.complete else "**This is an incomplete copy**"
+        text += f"\n\n{word} of ECG-QA: {paper} rows, as the paper counts them."
+    if config.split_by == "fold":
+        text += (
+            "\n\nA pair belongs to the higher of its folds; pairs that cross train, validation and test are left out."
+        )
+    return text
+
+
+def card_of(builder: ECGQA) -> str:
+    """The text of the card."""
+    config = builder.config
+    where = "PTB-XL" if config.records == "ptb-xl" else "MIMIC-IV-ECG"
+    return f"""# ECG-QA ({config.question_version}) over {where}
+
+Questions and answers of ECG-QA (CC BY 4.0), unchanged, each with the paths of its recordings relative to the folder of
+{where}, the closed answer set of its template (`answer_set`, from `answers_for_each_template.csv`; an answer can be
+several of it), the fold of PTB-XL and the split that ECG-QA has it in (`official_split`). Questions that compare two
+ECGs have two recordings: first, second. `attribute` is null for them, as in ECG-QA.
+
+ECG-QA's own splits are by recording and cut across PTB-XL's folds; patients are in one fold only.
+
+## Where the rows went
+
+{counts_text(builder)}
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build the folder and print the counts. Returns the exit code: 2 for bad input, with one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_qa", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--source", required=True, type=Path, help="ECG-QA's folder (ecgqa, or ecgqa/ptbxl)")
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
+    group.add_argument("--mimic-iv-ecg", type=Path, help="folder of MIMIC-IV-ECG, with record_list.csv")
+    parser.add_argument("--version", choices=("template", "paraphrased"), default="template", help="default: template")
+    parser.add_argument("--split-by", choices=("fold", "official"), help="default: fold; official for MIMIC-IV-ECG")
+    parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
+    parser.add_argument("--listed-is-enough", action="store_true", help="keep rows whose recordings are not on disk")
+    add_build_arguments(parser)
+    args = parser.parse_args(argv)
+    made: list[ECGQA] = []
+
+    def make() -> ECGQA:
+        builder = ECGQA.of(
+            args.version,
+            args.split_by or ("fold" if args.ptb_xl else "official"),
+            source=args.source,
+            record_folder=args.ptb_xl or args.mimic_iv_ecg,
+            records="ptb-xl" if args.ptb_xl else "mimic-iv-ecg",
+            sampling_rate=args.sampling_rate,
+            need_files=not args.listed_is_enough,
+        )
+        made.append(builder)
+        return builder
+
+    def card(report: BuildReport) -> str:
+        return card_of(made[0])
+
+    code = run_build(make, args, card)
+    if code == 0:
+        counts = made[0].join_counts
+        print(f"{sum(counts.absent.values())} rows left out: a recording is absent", end="; ")
+        print(f"{sum(counts.crossing.values())} pairs left out: they cross train, validation and test")
+        if made[0].completeness is not None:
+            print(made[0].completeness)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

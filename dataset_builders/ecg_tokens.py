@@ -1,116 +1,333 @@
-"""The codes of every record of a data set in PTB-XL's layout, each record encoded once.
+"""ECG tokens: one row per record with its codes, its questions with answers and answer sets, and its report.
 
-    python -m dataset_builders.ecg_tokens --ptbxl DIR --codec DIR --folds 1-9 --output tokens.npz
+    python -m dataset_builders.ecg_tokens --records DIR --rows DIR --tokenizer CHECKPOINT --output DIR
 
-The file holds `ecg_id` (records), `codes` uint16 (records, tokens) and `codec`, the codec's identity, so that tokens of
-another codec cannot be mixed in unnoticed. Interrupted, it goes on from its last whole part when run again.
+`--records` is a folder in PTB-XL's layout or one that a builder wrote with signals or paths; each `--rows` is a folder
+or Parquet file of questions or reports on them. Each record is encoded once, however many questions it has. The
+codec's identity stands in every row and in the card, so that tokens of another codec cannot be mixed in unnoticed.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
+import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import datasets
 import numpy as np
 
-RECORDS_PER_PART = 256
+from hf_heartllm.ecg import read_ecg
+from hf_heartllm.labels.ptbxl import TABLE_NAME
+from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 
-_WORKER: dict = {}
+from . import token_archive
+from .built_rows import ID_COLUMNS, built_files, count_rows, read_rows, rows_about
+from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
+from .ptb_xl import PTBXL, SPLITS
 
+CODEC_KEY = "codec_identity"
+"""Entry of the card's YAML with the codec's identity."""
 
-def _start_worker(codec_folder: str) -> None:
-    import torch
-
-    from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-
-    torch.set_num_threads(1)
-    codec = ECGCodecModel.from_pretrained(codec_folder).eval()
-    _WORKER.update(codec=codec, extractor=ECGFeatureExtractor.from_codec(codec.config))
-
-
-def _encode_part(paths: Sequence[str]) -> np.ndarray:
-    """First window of each record → uint16 (records, tokens)."""
-    import torch
-
-    from hf_heartllm.ecg import read_ecg
-
-    features = np.stack([_WORKER["extractor"].extract(read_ecg(path))[0] for path in paths])
-    return _WORKER["codec"].encode(torch.from_numpy(features))[:, 0].numpy().astype(np.uint16)
+_RECORDS_PER_SHARD = 512
+_QUESTION_FIELDS = ("question", "answer", "question_type", "attribute_type", "attribute", "source")
 
 
-def _write_whole(path: Path, **arrays: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part.npz")
-    try:
-        np.savez_compressed(temporary, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+@dataclass
+class ECGTokensConfig(datasets.BuilderConfig):
+    """What is encoded, and by which codec.
+
+    Attributes:
+        tokenizer: folder of a checkpoint with an `ECGTokenizer`, or of a codec alone.
+        records: folder in PTB-XL's layout, or one that a builder has written, with `signal` or `path` in its rows.
+        records_config: which configuration of a built folder.
+        record_root: where the paths of the rows begin, for rows without signals.
+        rows: folders or Parquet files with questions or reports, joined by `record_id` or `ecg_id`.
+        rate: in Hz, of a folder in PTB-XL's layout.
+        train: its folds of the split, as `"1-8"`; empty for none. So too `validation` and `test`.
+        padding: whether to fill up recordings shorter than the codec's window; otherwise they are damaged ones.
+    """
+
+    tokenizer: Path = Path()
+    records: Path = Path()
+    records_config: str | None = None
+    record_root: Path | None = None
+    rows: tuple[Path, ...] = ()
+    rate: int = 100
+    train: str = "1-8"
+    validation: str = "9"
+    test: str = "10"
+    padding: bool = False
+
+    def __post_init__(self) -> None:
+        self.tokenizer, self.records = Path(self.tokenizer), Path(self.records)
+        self.rows = tuple(map(Path, self.rows))
+        super().__post_init__()
 
 
-def _parts(
-    paths: list[str], ids: list[int], scratch: Path, codec: str, workers: int, codec_folder: str
-) -> Iterator[np.ndarray]:
-    """The codes part by part, from disk where a former run wrote them."""
-    from tqdm import tqdm
+class ECGTokens(RowBuilder):
+    """Rows of ECG tokens. See `ECGTokensConfig` for the choices, and `_info` for the columns."""
 
-    starts = range(0, len(paths), RECORDS_PER_PART)
-    names = [scratch / f"{codec}-{ids[start]:06d}-{RECORDS_PER_PART}.npz" for start in starts]
-    open_parts = [i for i, name in enumerate(names) if not name.is_file()]
-    if open_parts:
-        context = multiprocessing.get_context("spawn")  # a forked worker would wait for threads it has not got
-        jobs = [paths[starts[i] : starts[i] + RECORDS_PER_PART] for i in open_parts]
-        with context.Pool(workers, _start_worker, (codec_folder,)) as pool:
-            done = tqdm(pool.imap(_encode_part, jobs), total=len(jobs), unit="part", desc="encoding")
-            for i, codes in zip(open_parts, done, strict=True):
-                _write_whole(names[i], codes=codes)
-    for name in names:
-        yield np.load(name)["codes"]
+    BUILDER_CONFIG_CLASS = ECGTokensConfig
+    COUNTED = ("questions.question_type", "questions.source")
+    config: ECGTokensConfig
+
+    def _info(self) -> datasets.DatasetInfo:
+        text, texts = datasets.Value("string"), datasets.List(datasets.Value("string"))
+        question = {**dict.fromkeys(_QUESTION_FIELDS, text), "answers": texts, "record_ids": texts}
+        return datasets.DatasetInfo(
+            description="ECGs as tokens of a language model, with questions and reports.",
+            features=datasets.Features(
+                {
+                    "record_id": text,
+                    "ecg_id": datasets.Value("int64"),
+                    "strat_fold": datasets.Value("int8"),
+                    "codes": datasets.List(datasets.Value("uint16")),
+                    "codec": text,
+                    "questions": datasets.List(question),
+                    "report": text,
+                    "report_original_english": text,
+                }
+            ),
+        )
+
+    @functools.cached_property
+    def encoder(self) -> Any:
+        """The `ECGTokenizer`, or codec and extractor, as an object with `encode(record)` and `identity`."""
+        return _Encoder(self.config.tokenizer, self.config.padding)
+
+    def identity(self) -> dict[str, str]:
+        """The codec's identity."""
+        return {CODEC_KEY: self.encoder.identity}
+
+    @functools.cached_property
+    def ptb_xl(self) -> PTBXL | None:
+        """The builder that reads a folder in PTB-XL's layout; None for a built folder."""
+        c = self.config
+        if not (c.records / TABLE_NAME).is_file():
+            return None
+        splits = {split: getattr(c, split) for split in SPLITS}
+        return PTBXL(cache_dir=self._cache_dir_root, source=c.records, rate=c.rate, **splits)
+
+    @functools.cached_property
+    def files(self) -> dict[str, list[Path]]:
+        """The Parquet files of a built folder of records, by split."""
+        return built_files(self.config.records, self.config.records_config)
+
+    def index_files(self) -> Iterator[Path]:
+        """The codec's files, PTB-XL's tables, and the cards of built folders, which name their shards by content."""
+        yield from sorted(path for path in self.config.tokenizer.rglob("*") if path.suffix in (".json", ".safetensors"))
+        if (self.config.records / TABLE_NAME).is_file():
+            yield from sorted(self.config.records.glob("*.csv"))
+        for path in (self.config.records, *self.config.rows):
+            if (path / "README.md").is_file():
+                yield path / "README.md"
+            elif path.is_file():
+                yield path
+
+    def shard_files(self, shard: Shard) -> Iterator[Path]:
+        """The records of a shard; in a built folder its Parquet files never change under their names."""
+        if self.ptb_xl is not None:
+            yield from self.ptb_xl.shard_files(shard)
+
+    def plan(self) -> list[Shard]:
+        """Records in the order of their source: PTB-XL's ids, or (file, row) of a built folder."""
+        if self.ptb_xl is not None:
+            return self.ptb_xl.plan()
+        shards = []
+        for split, files in self.files.items():
+            keys = [(number, row) for number, file in enumerate(files) for row in range(count_rows(file))]
+            shards += split_shards(split, keys, _RECORDS_PER_SHARD)
+        return shards
+
+    def notes(self) -> list[str]:
+        """The codec's identity, and what is absent from PTB-XL's folder."""
+        lines = self.ptb_xl.notes() if self.ptb_xl is not None else []
+        for path in self.config.rows:
+            count = sum(count_rows(file) for files in built_files(path).values() for file in files)
+            lines.append(f"{path.stem}: {count:,} rows; those on records that are not here are left out.")
+        return [f"Codec: `{self.encoder.identity}`.", *lines]
+
+    def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
+        """The rows of a shard, one a record."""
+        joined: dict[str, list[dict[str, Any]]] | None = None
+        for key, row in self._records(shard):
+            record_id = self._record_id(row, key)
+            if joined is None:
+                joined = self._joined(shard, row)
+            with self.reading(f"record {record_id}"):
+                codes = self.encoder.encode(self._record(row, record_id))
+                yield self._row(record_id, row, codes, joined.pop(record_id, []))
+
+    def _records(self, shard: Shard) -> Iterator[tuple[Any, dict[str, Any]]]:
+        if self.ptb_xl is not None:
+            self.ptb_xl.on_error, self.ptb_xl.skipped = self.on_error, self.skipped
+            for row in self.ptb_xl.rows(shard):
+                yield row["ecg_id"], row
+            return
+        keys = list(shard.keys)
+        while keys:  # a run of rows of one file at a time
+            file, first = keys[0]
+            run = next((i for i, key in enumerate(keys) if key != (file, first + i)), len(keys))
+            for i, row in enumerate(read_rows(self.files[shard.split][file], first, first + run)):
+                yield keys[i], row
+            keys = keys[run:]
+
+    def _record_id(self, row: Mapping[str, Any], key: Any) -> str:
+        for name in ID_COLUMNS:
+            value = row.get(name)
+            if value is not None and not isinstance(value, list):
+                return str(value)
+        return "-".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+    def _joined(self, shard: Shard, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """Rows on the records of a shard from all the folders of questions and reports."""
+        if not self.config.rows:
+            return {}
+        if self.ptb_xl is not None:
+            ids = [str(key) for key in shard.keys]
+        else:
+            name = next((name for name in ID_COLUMNS if name in row), None)
+            if name is None:
+                raise ValueError(f"{self.config.records}: its rows have no {' or '.join(ID_COLUMNS)} to join by")
+            ids = [self._record_id(other, key) for key, other in self._ids(shard, name)]
+        joined: dict[str, list[dict[str, Any]]] = {}
+        for path in self.config.rows:
+            files = [file for files in built_files(path).values() for file in files]
+            for record_id, found in rows_about(files, ids).items():
+                joined.setdefault(record_id, []).extend({"source": path.stem, **one} for one in found)
+        return joined
+
+    def _ids(self, shard: Shard, name: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+        import pyarrow.parquet as pq
+
+        columns = {file: pq.read_table(self.files[shard.split][file], columns=[name])[name] for file, _ in shard.keys}
+        for file, index in shard.keys:
+            yield (file, index), {name: columns[file][index].as_py()}
+
+    def _record(self, row: Mapping[str, Any], record_id: str) -> ECGRecord:
+        if row.get("signal") is None:
+            if not row.get("path") or self.config.record_root is None:
+                raise ECGError(
+                    f"record {record_id}: its row has no signal; give the folder of the paths (--record-root)"
+                )
+            return read_ecg(self.config.record_root / row["path"])
+        leads = tuple(row.get("leads") or STANDARD_LEADS)
+        return ECGRecord(np.asarray(row["signal"]).T, row["sampling_rate"], leads, source=f"record {record_id}")
+
+    def _row(
+        self, record_id: str, row: Mapping[str, Any], codes: np.ndarray, joined: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        questions: list[dict[str, Any]] = []
+        made, original = row.get("report_from_statements"), None
+        if row.get("report_english_source") == "translated":
+            original = row["report_english"]
+        for other in [dict(row), *joined]:
+            ids = other.get("record_ids") or [record_id]
+            if other.get("question"):
+                questions.append(_question(other, ids))
+            for one in other.get("questions") or ():
+                questions.append(_question({"source": other.get("source"), **one}, one.get("record_ids") or ids))
+        for other in joined:
+            made = other.get("report") or made
+            original = other.get("report_original_english") or original
+        return {
+            "record_id": record_id,
+            "ecg_id": int(record_id) if record_id.isdecimal() else None,
+            "strat_fold": row.get("strat_fold") if row.get("strat_fold") is not None else row.get("fold"),
+            "codes": codes,
+            "codec": self.encoder.identity,
+            "questions": questions,
+            "report": made or row.get("report"),
+            "report_original_english": original,
+        }
 
 
-def build(ptbxl: Path, codec_folder: Path, folds: Sequence[int], output: Path, sampling_rate: int, workers: int) -> int:
-    """Encode the records of some folds and write the file. Returns the number of records."""
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-    from hf_heartllm.training.recordings import list_recordings
+class _Encoder:
+    """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
-    recordings = list_recordings(ptbxl, folds, sampling_rate)
-    codec = ECGCodecModel.from_pretrained(codec_folder).identity()
-    scratch = output.with_name(output.name + ".parts")
-    scratch.mkdir(parents=True, exist_ok=True)
-    ids = [recording.ecg_id for recording in recordings]
-    paths = [str(recording.path) for recording in recordings]
-    codes = np.concatenate(list(_parts(paths, ids, scratch, codec, workers, str(codec_folder))))
-    _write_whole(output, ecg_id=np.array(ids), codes=codes, codec=np.array(codec))
-    for part in scratch.iterdir():
-        part.unlink()
-    scratch.rmdir()
-    return len(ids)
+    def __init__(self, folder: Path, padding: bool) -> None:
+        from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+        from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+        from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+
+        self.padding = padding
+        if (folder / "tokenizer.json").is_file():
+            tokenizer = ECGTokenizer.from_pretrained(str(folder))
+            self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
+        elif (folder / "config.json").is_file():
+            self.codec = ECGCodecModel.from_pretrained(str(folder)).eval()
+            self.extractor = ECGFeatureExtractor.from_codec(self.codec.config)
+        else:
+            raise FileNotFoundError(f"{folder}: neither a checkpoint with an ECG tokenizer nor a codec")
+        if self.codec.config.codebook_size > 65536:
+            raise ValueError(f"{folder}: codes of {self.codec.config.codebook_size} values do not fit into 16 bits")
+        self.identity = self.codec.identity()
+
+    def encode(self, record: ECGRecord) -> np.ndarray:
+        """uint16 (tokens,): the codes of the first stream, window after window."""
+        import torch
+
+        codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))
+        return codes[:, 0].reshape(-1).numpy().astype(np.uint16)
+
+
+def _question(row: Mapping[str, Any], record_ids: list[Any]) -> dict[str, Any]:
+    """One question in the features' form; answers that are lists of statements are joined by ", " in their order."""
+    answers = row["answers"] if isinstance(row.get("answers"), list) else row.get("answer_set")
+    answer = row["answer"]
+    if isinstance(answer, list):
+        # An answer of several statements is no member of the closed set: it has none.
+        answers = answers if len(answer) == 1 else []
+        answer = ", ".join(answer)
+    attribute = row.get("attribute")
+    return {
+        **{name: row.get(name) for name in _QUESTION_FIELDS},
+        "answer": answer,
+        "attribute": "|".join(attribute) if isinstance(attribute, list) else attribute,
+        "answers": list(answers or ()),
+        "record_ids": [str(one) for one in record_ids],
+    }
+
+
+CARD = f"""# ECG tokens
+
+ECGs as tokens of a language model, one row a record, written by `python -m dataset_builders.ecg_tokens`. Not for use in
+care.
+
+* `codes`: uint16, the codec's codes, window after window. `codec` is the identity of the codec that made them, a hash
+  of its weights and configuration, which also stands above as `{CODEC_KEY}`: codes of two codecs mean different things.
+* `questions`: with `answer`, the closed set of `answers` (empty where an answer has several statements), and
+  `record_ids`, the rows that the question is about: two for a comparison, which stands in the row of the first.
+* `report`, and `report_original_english` where an original report is known in English.
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the file. Returns the exit code: 2 for bad input, with one line on stderr."""
-    from hf_heartllm.labels.ptbxl import folds
-
+    """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
+    argv = sys.argv[1:] if argv is None else argv
+    if any(one.endswith(".npz") for one in argv):  # the form of one file, as training takes it too
+        return token_archive.main(argv)
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_tokens", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
-    parser.add_argument("--codec", required=True, type=Path, help="folder of the codec (`checkpoint/codec`)")
-    parser.add_argument("--folds", type=folds, default=folds("1-9"), help="default: 1-9")
-    parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=100, help="default: 100")
-    parser.add_argument("--output", required=True, type=Path, help="file to write (.npz)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; default: one a core")
+    parser.add_argument("--records", "--ptbxl", required=True, type=Path, help="PTB-XL's folder, or a built one")
+    parser.add_argument("--records-config", help="which configuration of a built folder")
+    parser.add_argument("--record-root", type=Path, help="where the paths in the rows begin, for rows without signals")
+    parser.add_argument("--rows", type=Path, action="append", default=[], help="questions or reports; may be repeated")
+    parser.add_argument("--tokenizer", "--codec", required=True, type=Path, help="checkpoint, or folder of its codec")
+    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of PTB-XL's folder; default: 100")
+    for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
+        parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
+    parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")
+    add_build_arguments(parser)
     args = parser.parse_args(argv)
-    try:
-        count = build(args.ptbxl, args.codec, args.folds, args.output, args.sampling_rate, args.workers)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.output}: codes of {count} records")
-    return 0
+    names = ("tokenizer", "records", "records_config", "record_root", "rate", *SPLITS, "padding")
+    settings = {name: getattr(args, name) for name in names}
+    return run_build(lambda: ECGTokens(rows=tuple(args.rows), **settings), args, CARD)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,10 @@ from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
 from .parquet import write_parquet
-from .questions import question_rows, verify_question
+from .sampler.ptbxl import records_of
+from .sampler.records import PTBXL_VOCABULARY
+from .sampler.single import verify_question
+from .sampler.table import TYPE_SETS, Asking, question_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +45,13 @@ def schema() -> Any:
 
 
 def evaluation_questions(
-    table: pd.DataFrame, *, seed: int, per_record: float, every_record: Sequence[str] = ("AFIB",)
+    table: pd.DataFrame,
+    *,
+    seed: int,
+    per_record: float,
+    every_record: Sequence[str] = ("AFIB",),
+    types: Sequence[str] = TYPE_SETS["statements"],
+    not_sure: bool = False,
 ) -> list[dict[str, Any]]:
     """Build the question set of a table.
 
@@ -52,6 +61,9 @@ def evaluation_questions(
         per_record: Mean number of sampled questions with a closed answer set for a record, about.
         every_record: Codes that every record is asked for. A record that does not state the code counts as "no", also
             where it states no rhythm at all.
+        types: Attribute types of the sampled questions (``sampler.records.ATTRIBUTE_TYPES``).
+        not_sure: Whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
+            stated otherwise.
 
     Returns:
         One dictionary per question, with the fields of ``schema()``: first the questions on every record, code by code,
@@ -66,10 +78,12 @@ def evaluation_questions(
             question = verify_question(kind, code, present=code in record["scp_codes"])
             rows.append({**_identity(record), "set": EVERY_RECORD, **asdict(question)})
     # Two of about twelve questions of a record have no closed answer set.
-    for ecg_id, _, question in question_rows(table, seed=seed, per_record=per_record * 1.2):
+    asking = Asking(tuple(types), per_record * 1.2, not_sure, seed)
+    labelled = list(records_of(table, dict.fromkeys(range(1, 11), "all")))
+    for of_record, question in question_rows(labelled, PTBXL_VOCABULARY, asking):
         asked_before = question.question_type == "verify" and question.attribute in every_record
         if question.answers and not asked_before:
-            record = records[ecg_id]
+            record = records[int(of_record.record_id)]
             rows.append({**_identity(record), "set": SAMPLED, **asdict(question)})
     return rows
 
@@ -77,7 +91,7 @@ def evaluation_questions(
 _IDENTITY = ("ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr")
 
 
-def _identity(record: dict[str, Any]) -> dict[str, Any]:
+def _identity(record: Mapping[Any, Any]) -> dict[str, Any]:
     """What names a record in a row; an absent file name is null."""
     return {name: None if record[name] != record[name] else record[name] for name in _IDENTITY}
 
@@ -97,12 +111,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folds", type=folds, default=folds("9"), help="default: 9")
     parser.add_argument("--per-record", type=float, default=5, help="mean number of sampled questions; default: 5")
     parser.add_argument("--every-record", nargs="*", default=["AFIB"], choices=list(STATEMENTS), metavar="CODE")
+    parser.add_argument("--types", choices=list(TYPE_SETS), default="statements", help="default: statements")
+    parser.add_argument(
+        "--not-sure", action="store_true", help="ask for possible statements with the answer 'not sure'"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     try:
         table = read_ptbxl_table(args.ptbxl)
         table = table[table["strat_fold"].isin(args.folds)]
-        rows = evaluation_questions(table, seed=args.seed, per_record=args.per_record, every_record=args.every_record)
+        rows = evaluation_questions(
+            table,
+            seed=args.seed,
+            per_record=args.per_record,
+            every_record=args.every_record,
+            types=TYPE_SETS[args.types],
+            not_sure=args.not_sure,
+        )
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

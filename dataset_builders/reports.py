@@ -1,55 +1,175 @@
-"""English reports of a record: rendered from its SCP statements, or the originals where their English is known."""
+"""The rows that the HeartLLM authors published as samples: reports in English, and questions, of PTB-XL's records."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hf_heartllm.labels.scp import in_report_order, phrase
+from hf_heartllm.labels.english_reports import report_from_statements as report_from_codes
 
-_POSSIBLE_BELOW = 50.0
+__all__ = [
+    "Background",
+    "SampleQuestion",
+    "SampleRecord",
+    "background_text",
+    "parse_background",
+    "read_english_reports",
+    "read_sample_records",
+    "report_from_codes",
+]
+
+SPLITS = ("train", "valid", "test")
+_FIELD = re.compile(r"- (Age|Sex|Height|Weight): ([^;.]+(?:\.\d+)?)")
 
 
-def report_from_codes(codes: Mapping[str, float] | Iterable[str], *, hedged: bool = False) -> str:
-    """Render SCP statements as an English report, lower case: rhythm first, then diagnoses, then form.
+@dataclass(frozen=True)
+class Background:
+    """What is known of a patient; None where it is not.
 
-    Args:
-        codes: Codes, or codes with their likelihoods in per cent (0.0: unknown).
-        hedged: Put "possible" before statements with a known likelihood below 50 %. Needs likelihoods. Off by default,
-            because the likelihoods are not known for every row.
+    Attributes:
+        age: years; 300 is PTB-XL's value for over 89.
+        sex: 0 male, 1 female, as PTB-XL has it.
+        height: in cm.
+        weight: in kg.
+    """
 
-    Returns:
-        For example ``"sinus rhythm. complete left bundle branch block. non-specific st changes."``; empty without
-        codes.
+    age: float | None = None
+    sex: int | None = None
+    height: float | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class SampleQuestion:
+    """A question of the authors' `ecgqa` rows.
+
+    Attributes:
+        question: its wording.
+        answers: all right answers.
+        question_type: ECG-QA's, such as `"single-verify"`.
+        attribute_type: ECG-QA's, such as `"scp_code"`.
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    question_type: str
+    attribute_type: str
+
+
+@dataclass
+class SampleRecord:
+    """All sample rows of one record.
+
+    Attributes:
+        ecg_id: PTB-XL's.
+        path: the record below PTB-XL's folder, at 500 Hz.
+        background: age, sex, height and weight of the row; nothing else of its text is kept.
+        report: in English, white space made single; None if the record has only questions.
+        report_split: the authors' split of the report row.
+        questions: of the record, with the authors' split of each.
+    """
+
+    ecg_id: int
+    path: str
+    background: Background
+    report: str | None = None
+    report_split: str | None = None
+    questions: list[tuple[str, SampleQuestion]] = field(default_factory=list)
+
+
+def parse_background(text: str) -> Background:
+    """Read age, sex, height and weight from a `background` text; ids, dates and devices in it are left behind.
 
     Raises:
-        KeyError: If a code is unknown.
-        ValueError: If ``hedged`` without likelihoods.
+        ValueError: If a value is no number.
     """
-    likelihoods = codes if isinstance(codes, Mapping) else None
-    if hedged and likelihoods is None:
-        raise ValueError("a hedged report needs the likelihoods of the statements")
-    sentences = []
-    for code in in_report_order(codes):
-        unsure = hedged and likelihoods is not None and 0.0 < likelihoods[code] < _POSSIBLE_BELOW
-        sentences.append(f"possible {phrase(code)}." if unsure else f"{phrase(code)}.")
-    return " ".join(sentences)
+    found: dict[str, float | None] = {}
+    for name, value in _FIELD.findall(text):
+        number = float(value)
+        found[name.lower()] = None if number != number else number
+    sex = found.get("sex")
+    return Background(found.get("age"), None if sex is None else int(sex), found.get("height"), found.get("weight"))
 
 
-def read_english_reports(folder: str | Path) -> dict[int, str]:
-    """Read the English report rows of PTB-XL that the HeartLLM authors published as samples.
+def background_text(background: Background) -> str | None:
+    """The background in words, such as ``"age 56 years, female, weight 63 kg"``; None if nothing is known."""
+    parts = []
+    if background.age is not None:
+        parts.append("age over 89 years" if background.age > 89 else f"age {background.age:g} years")
+    if background.sex is not None:
+        parts.append("female" if background.sex == 1 else "male")
+    if background.height is not None:
+        parts.append(f"height {background.height:g} cm")
+    if background.weight is not None:
+        parts.append(f"weight {background.weight:g} kg")
+    return ", ".join(parts) or None
+
+
+def _rows(folder: Path, kind: str, name: str) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    for split in SPLITS:
+        path = folder / kind / "ptbxl" / name.format(split=split)
+        if path.is_file():
+            for row in json.loads(path.read_text(encoding="utf-8")):
+                yield split, path, row
+
+
+def read_sample_records(folder: str | Path) -> dict[int, SampleRecord]:
+    """Read the authors' PTB-XL rows, `report` and `ecgqa`, by record.
+
+    The rows of MIMIC-IV-ECG are never read: their licence is another one.
 
     Args:
-        folder: The ``dataset`` folder of their repository, with ``report/ptbxl/*.json``. The rows of MIMIC-IV-ECG in
-            ``report/mimic-iv-ecg`` are never read: their licence is another one.
+        folder: The ``dataset`` folder of their repository, with ``report/ptbxl/*.json`` and ``ecgqa/ptbxl/*.json``.
 
     Returns:
-        Report by ``ecg_id``, white space made single.
+        By ``ecg_id``, in its order.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If two files give different reports of one record.
+        ValueError: If a row lacks a field, or two rows give different reports of one record.
+    """
+    folder = Path(folder)
+    records: dict[int, SampleRecord] = {}
+    path: Path = folder
+    try:
+        for split, path, row in _rows(folder, "report", "{split}.json"):  # noqa: B007  (errors name it)
+            record = _record(records, int(row["ecg_id"]), row["filepath"], row["background"])
+            report = " ".join(str(row["report"]).split())
+            if record.report is not None and record.report != report:
+                raise ValueError(f"another row has a different report of ecg_id {record.ecg_id}")
+            record.report, record.report_split = report, record.report_split or split
+        for split, path, row in _rows(folder, "ecgqa", "template_{split}_background.json"):  # noqa: B007
+            (ecg_id,) = row["ecg_id"]
+            record = _record(records, int(ecg_id), row["ecg_path"], row["background"])
+            answers = tuple(str(answer) for answer in row["answer"])
+            question = SampleQuestion(row["question"], answers, row["question_type"], row["attribute_type"])
+            record.questions.append((split, question))
+    except KeyError as error:
+        raise ValueError(f"{path}: a row has no field {error}") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not records:
+        raise FileNotFoundError(f"{folder}: holds no rows in report/ptbxl/*.json or ecgqa/ptbxl/*.json")
+    return dict(sorted(records.items()))
+
+
+def _record(records: dict[int, SampleRecord], ecg_id: int, path: str, background: str) -> SampleRecord:
+    return records.setdefault(ecg_id, SampleRecord(ecg_id, str(path), parse_background(background)))
+
+
+def read_english_reports(folder: str | Path) -> dict[int, str]:
+    """Read the authors' English reports of PTB-XL's records, by ``ecg_id``, white space made single.
+
+    Args:
+        folder: The ``dataset`` folder of their repository, with ``report/ptbxl/*.json``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If two rows give different reports of one record, or a row lacks a field.
     """
     files = sorted((Path(folder) / "report" / "ptbxl").glob("*.json"))
     if not files:

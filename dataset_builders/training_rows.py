@@ -10,25 +10,29 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 
-from .beat_questions import beat_questions
-from .ecg_qa import read_answer_sets, read_ecg_qa, single_ecg_questions
+from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import question_type, write_parquet
-from .questions import Question, question_rows
 from .reports import read_english_reports, report_from_codes
+from .sampler.beats import beat_questions
+from .sampler.label_file import with_measurements
+from .sampler.numeric import count_ranges, questions_on_ranges
+from .sampler.ptbxl import records_of
+from .sampler.questions import MEASURED, Question
+from .sampler.records import PTBXL_VOCABULARY
+from .sampler.table import TYPE_SETS, Asking, question_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LABELS = "ptb-xl labels"
 ECG_QA = "ecg-qa"
-MEASURED = "measured"
 
 
 def schema() -> Any:
@@ -57,6 +61,8 @@ def training_rows(
     ecg_qa: Mapping[int, list[Question]] | None = None,
     english_reports: Mapping[int, str] | None = None,
     measured: Mapping[int, list[Question]] | None = None,
+    types: Sequence[str] = TYPE_SETS["statements"],
+    not_sure: bool = False,
 ) -> list[dict[str, Any]]:
     """Build the rows of a table.
 
@@ -68,13 +74,18 @@ def training_rows(
             are not used.
         english_reports: Original reports in English by ``ecg_id``.
         measured: Questions whose answers were measured, by ``ecg_id``; they come last.
+        types: Attribute types of the questions from labels (``sampler.records.ATTRIBUTE_TYPES``).
+        not_sure: Whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
+            stated otherwise.
 
     Returns:
         One dictionary per record, in the order of the table, with the fields of ``schema()``.
     """
     questions: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for ecg_id, _, question in question_rows(table, seed=seed, per_record=per_record):
-        questions[ecg_id].append({**asdict(question), "source": LABELS})
+    asking = Asking(tuple(types), per_record, not_sure, seed)
+    labelled = list(records_of(table, dict.fromkeys(range(1, 11), "all")))
+    for of_record, question in question_rows(labelled, PTBXL_VOCABULARY, asking):
+        questions[int(of_record.record_id)].append({**asdict(question), "source": LABELS})
     for ecg_id, found in (ecg_qa or {}).items():
         questions[ecg_id].extend({**asdict(question), "source": ECG_QA} for question in found)
     for ecg_id, found in (measured or {}).items():
@@ -111,10 +122,15 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--measure-beats", action="store_true", help="ask for rate and regularity too (reads the records)"
     )
+    parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by ecg_id, asked for too")
     parser.add_argument("--english-reports", help="the dataset folder of the HeartLLM authors' samples")
     parser.add_argument("--output", required=True, help="Parquet file to write")
     parser.add_argument("--folds", type=folds, default=folds("1-8"), help="default: 1-8")
     parser.add_argument("--per-record", type=float, default=14, help="mean questions from labels; default: 14")
+    parser.add_argument("--types", choices=list(TYPE_SETS), default="statements", help="default: statements")
+    parser.add_argument(
+        "--not-sure", action="store_true", help="ask for possible statements with the answer 'not sure'"
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 
@@ -134,11 +150,18 @@ def main(argv: list[str] | None = None) -> int:
         at_hand = {int(ecg_id) for ecg_id in table["ecg_id"]}
         used = {ecg_id: found for ecg_id, found in by_record.items() if ecg_id in at_hand}
         reports = read_english_reports(args.english_reports) if args.english_reports else None
-        measured = None
+        measured: dict[int, list[Question]] = defaultdict(list)
         if args.measure_beats:
             ids = [int(ecg_id) for ecg_id in table["ecg_id"]]
             names = [_text(name) for name in table["filename_lr"]]
-            measured = dict(zip(ids, beat_questions(Path(args.ptbxl), names, ids, args.seed), strict=True))
+            measured |= zip(ids, beat_questions(Path(args.ptbxl), names, ids, args.seed), strict=True)
+        if args.measurements:
+            labelled = list(records_of(table, dict.fromkeys(args.folds, "all")))
+            labelled = list(with_measurements(labelled, args.measurements))
+            balance = count_ranges(labelled)
+            for record in labelled:
+                made = questions_on_ranges(record, balance, f"{args.seed}:{record.record_id}")
+                measured[int(record.record_id)] = [*measured[int(record.record_id)], *made]
         rows = training_rows(
             table,
             seed=args.seed,
@@ -146,6 +169,8 @@ def main(argv: list[str] | None = None) -> int:
             ecg_qa=used,
             english_reports=reports,
             measured=measured,
+            types=TYPE_SETS[args.types],
+            not_sure=args.not_sure,
         )
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

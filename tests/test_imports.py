@@ -20,7 +20,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What a checkpoint's code may import, so that it runs wherever transformers runs.
 TRAVELLING = {"torch", "numpy", "transformers", "tokenizers", "safetensors"}
 # Which extras a room may use beside the core dependencies; the other rooms use the core alone.
-EXTRAS_OF_ROOM = {"convert": ["train"], "training": ["train", "eval"], "evaluation": ["eval"], "app": ["app"]}
+EXTRAS_OF_ROOM = {
+    "ecg": ["measure"],
+    "convert": ["train"],
+    "training": ["train", "eval"],
+    "evaluation": ["eval"],
+    "app": ["app"],
+}
 
 
 def modules(folder: Path) -> list[Path]:

@@ -98,7 +98,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base_tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
     )
-    tokenizer = ECGTokenizer.from_base(base_tokenizer, ECGCodecModel(ECGCodecConfig()))
+    tokenizer = ECGTokenizer.from_base(base_tokenizer, ECGCodecModel(ECGCodecConfig.heartllm_paper()))
     shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     base = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), num_key_value_heads=2, **shape))
     folder = tmp_path_factory.mktemp("checkpoint")

@@ -80,7 +80,7 @@ def greedy(model: PreTrainedModel, tokenizer: object) -> list[list[int]]:
 def make_tokenizer() -> ECGTokenizer:
     torch.manual_seed(0)
     # the paper's codes with fewer of them in a window, and a narrow network
-    config = ECGCodecConfig(encoder_hidden_size=8, decoder_hidden_size=16, num_downsamples=6)
+    config = ECGCodecConfig.heartllm_paper(encoder_hidden_size=8, decoder_hidden_size=16, num_downsamples=6)
     return ECGTokenizer.from_base(AutoTokenizer.from_pretrained(BASE), ECGCodecModel(config))
 
 

@@ -27,7 +27,7 @@ def tiny_model_and_tokenizer(seed: int = 0) -> tuple[Any, Any]:
 
     torch.manual_seed(seed)
     codec = ECGCodecModel(
-        ECGCodecConfig(
+        ECGCodecConfig.heartllm_paper(
             sampling_rate=100,
             window_samples=1000,
             levels=[4, 4, 4],

@@ -14,7 +14,7 @@ from ..models.ecg_record import ECGError, ECGRecord
 BAND = (5.0, 25.0)  # Hz, where QRS complexes have most of their energy
 INTEGRATION = 0.12  # s, about the width of a broad QRS complex
 REFRACTORY = 0.24  # s, no second beat before that: 250 beats per minute
-SHARE = 0.2  # of a typical beat's energy that a peak must reach
+SHARE = 0.12  # of a typical beat's energy that a peak must reach; a broad premature beat is less steep than the others
 
 
 def beat_times(record: ECGRecord) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .scp import STATEMENTS, in_report_order
+from .scp import STATEMENTS, in_report_order, superclasses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +91,50 @@ def stated_codes(scp_codes: Mapping[str, float]) -> tuple[str, ...]:
     A likelihood of 0.0 means "unknown" in PTB-XL, not "absent": such a statement counts as stated.
     """
     return in_report_order(scp_codes)
+
+
+def known_likelihoods(row: Mapping[str, Any] | pd.Series) -> dict[str, float | None]:
+    """Likelihood in per cent of each of the record's statements, in the order of reports.
+
+    0.0 is PTB-XL's own value for "unknown". None is a likelihood that the table's copy did not have at all (column
+    ``likelihoods`` of ``ptbxl_row_source.csv``: ``all-but-NORM`` or ``none``), and whose 0.0 there means nothing.
+
+    Args:
+        row: A row of the table.
+    """
+    codes, known = row["scp_codes"], row.get("likelihoods")
+    absent = set(codes) if known == "none" else {"NORM"} if known == "all-but-NORM" else set()
+    return {code: None if code in absent else float(codes[code]) for code in in_report_order(codes)}
+
+
+def statement_classes(codes: Iterable[str]) -> dict[str, list[str]]:
+    """What the stated codes say, by PTB-XL's own classes, each in the order of reports.
+
+    Returns:
+        ``superclass`` (``"NORM"``, ``"MI"`` …), ``subclass``, ``rhythm`` and ``form`` (codes); empty lists where none
+        is stated. Four statements are diagnostic and form, so they are in both.
+
+    Raises:
+        KeyError: If a code is unknown.
+    """
+    stated = [STATEMENTS[code] for code in in_report_order(codes)]
+    subclasses = dict.fromkeys(one.subclass for one in stated if one.subclass is not None)
+    return {
+        "superclass": list(superclasses(one.code for one in stated)),
+        "subclass": list(subclasses),
+        "rhythm": [one.code for one in stated if "rhythm" in one.categories],
+        "form": [one.code for one in stated if "form" in one.categories],
+    }
+
+
+def row_source(row: Mapping[str, Any] | pd.Series) -> str:
+    """How much of a row was to be had: ``"official"``, ``"official-age-1.0.3"`` or ``"reconstructed"``.
+
+    Without ``ptbxl_row_source.csv`` beside the table every row is official. In a reconstructed row an empty column says
+    nothing; in an official one an empty note on noise, electrodes, beats or pacemaker says that none was made.
+    """
+    source = row.get("row")
+    return source if isinstance(source, str) else "official"
 
 
 def record_path(row: Mapping[str, Any] | pd.Series, rate: int) -> str:

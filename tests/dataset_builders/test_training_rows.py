@@ -35,6 +35,20 @@ def test_training_rows_hold_the_wanted_folds_only_and_are_the_same_again(ptbxl: 
     assert {question["source"] for row in rows for question in row["questions"]} == {"ptb-xl labels"}
 
 
+def test_measured_durations_and_all_label_types_are_asked_on_request(ptbxl: Path, tmp_path: Path) -> None:
+    table = tmp_path / "durations.csv"
+    table.write_text("ecg_id,qrs_ms\n1,90\n2,140\n3,95\n4,\n")
+    options = ["--measurements", str(table), "--types", "all", "--not-sure"]
+    assert training_rows.main(["--ptbxl", str(ptbxl), "--output", str(tmp_path / "rows.parquet"), *options]) == 0
+    rows = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    measured = {row["ecg_id"]: {q["answer"] for q in row["questions"] if q["source"] == "measured"} for row in rows}
+    assert "above the normal range" in measured[2]
+    assert measured[4] == set()
+    asked = [q for row in rows for q in row["questions"] if q["question_type"] == "verify" and q["attribute"] == "LVH"]
+    assert {q["answer"] for q in asked} <= {"no", "not sure"}  # its likelihoods are 15 and 50
+    assert {tuple(q["answers"]) for q in asked} <= {("no", "not sure", "yes")}
+
+
 def test_every_held_out_record_is_asked_for_atrial_fibrillation(ptbxl: Path, tmp_path: Path) -> None:
     path = tmp_path / "fold9.parquet"
     assert evaluation_questions.main(["--ptbxl", str(ptbxl), "--folds", "9", "--output", str(path)]) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .waves import (
     ST_VECTORS,
     Beat,
     Source,
+    amplitudes,
     frontal_axis,
     leads_from_dipole,
     make_beat,
@@ -46,6 +47,12 @@ class SimulationTruth:
         axis: frontal QRS axis of the normal beats in degrees (0: to the left, 90: to the feet).
         conduction: `normal`, `left bundle branch block` or `right bundle branch block`.
         st_elevation: `anterior`, `inferior`, `lateral` or None.
+        p_onset: of the normal beats, in ms from the R peak (negative); None without P waves.
+        p_offset: end of P, likewise.
+        qrs_onset: in ms from the R peak (negative).
+        qrs_offset: in ms from the R peak.
+        t_offset: end of T, in ms from the R peak.
+        amplitudes: of the normal beats, lead → `p`, `q`, `r`, `s`, `t`, `j`, `j60` → mV (no `p` without P waves).
     """
 
     rhythm: str
@@ -58,6 +65,12 @@ class SimulationTruth:
     axis: float
     conduction: str = "normal"
     st_elevation: str | None = None
+    p_onset: float | None = None
+    p_offset: float | None = None
+    qrs_onset: float | None = None
+    qrs_offset: float | None = None
+    t_offset: float | None = None
+    amplitudes: dict[str, dict[str, float]] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -171,6 +184,7 @@ def simulate_ecg(
         dipole[:, first:last] += beats[kind].at(times[first:last] - time)
     independent = leads_from_dipole(dipole) + disturbances(times, noise=noise, wander=wander, mains=mains, rng=hum)
     samples = round(duration * sampling_rate)
+    normal = beats["normal"]
     inside = [(time, kind) for time, kind in schedule if 0 <= time <= (samples - 1) / sampling_rate]
     truth = SimulationTruth(
         rhythm=rhythm if fibrillation else _sinus_name(heart_rate),
@@ -180,9 +194,15 @@ def simulate_ecg(
         pr=pr_ms,
         qrs=float(qrs),
         qt=float(qt_ms),
-        axis=frontal_axis(beats["normal"]),
+        axis=frontal_axis(normal),
         conduction=conduction,
         st_elevation=st_elevation,
+        p_onset=None if normal.p_onset is None else normal.p_onset * 1e3,
+        p_offset=None if normal.p_offset is None else normal.p_offset * 1e3,
+        qrs_onset=normal.qrs_onset * 1e3,
+        qrs_offset=normal.qrs_offset * 1e3,
+        t_offset=normal.t_offset * 1e3,
+        amplitudes=amplitudes(normal),
     )
     signal = twelve_leads(resample(independent, _RATE, sampling_rate)[:, before : before + samples])
     source = f"simulated: {name or truth.rhythm}, seed {seed}"

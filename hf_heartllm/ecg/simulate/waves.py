@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...models.ecg_leads import STANDARD_LEADS
+
 # Rows: the lead as a combination of X (to the left), Y (to the feet) and Z (to the back), all in mV.
 TRANSFER_MATRIX = np.array(
     [
@@ -62,6 +64,7 @@ class Beat:
     qrs_offset: float
     t_offset: float
     p_onset: float | None
+    p_offset: float | None = None
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """The dipole, float64 (3, len(times))."""
@@ -140,13 +143,15 @@ def make_beat(
     sources.append(Source(t_end - EDGE * fall, min(0.05, room / 5.5), fall, _scaled(_T[kind], small)))
     if st is not None:
         sources.append(Source(offset, 0.012, min(0.09, room / 3.2), _scaled(ST_VECTORS[st], 1.0)))
-    p_onset = None
+    p_onset = p_offset = None
     if pr is not None:
         p_onset = onset - pr
         atria = [Source(time / 1e3, width / 1e3, width / 1e3, vector) for time, width, vector in _P[p_wave]]
         shift = p_onset - min(source.onset for source in atria)
-        sources += [replace(s, time=s.time + shift, vector=_scaled(s.vector, small)) for s in atria]
-    return Beat(tuple(sources), onset, offset, t_end, p_onset)
+        atria = [replace(s, time=s.time + shift, vector=_scaled(s.vector, small)) for s in atria]
+        p_offset = max(source.offset for source in atria)
+        sources += atria
+    return Beat(tuple(sources), onset, offset, t_end, p_onset, p_offset)
 
 
 def leads_from_dipole(dipole: np.ndarray) -> np.ndarray:
@@ -169,6 +174,39 @@ def frontal_axis(beat: Beat) -> float:
     times = np.arange(beat.qrs_onset, beat.qrs_offset, 1e-3)
     one, two = leads_from_dipole(beat.at(times))[:2].sum(axis=1)
     return float(np.degrees(np.arctan2((two - one / 2) * 2 / np.sqrt(3), one)))
+
+
+def amplitudes(beat: Beat) -> dict[str, dict[str, float]]:
+    """Deflections of the twelve leads in mV, from the beat without noise: lead → name → value.
+
+    `p` and `t`: the largest deflection between the wave's edges (T: from 40 ms after QRS). `r`: the highest point of
+    QRS, `q` and `s`: the lowest before and after it; 0 where the lead stays on the other side. `j` and `j60`: the level
+    at the end of QRS and 60 ms later.
+    """
+    times = np.arange(-0.6, 0.8, 5e-4)
+    leads = dict(zip(STANDARD_LEADS, twelve_leads(leads_from_dipole(beat.at(times)))))
+
+    def part(values: np.ndarray, start: float, stop: float) -> np.ndarray:
+        return values[(times >= start) & (times <= stop)]
+
+    out = {}
+    for lead, values in leads.items():
+        qrs = part(values, beat.qrs_onset, beat.qrs_offset)
+        top = int(np.argmax(qrs))
+        t_wave = part(values, beat.qrs_offset + 0.04, beat.t_offset)
+        found = {
+            "q": min(float(qrs[: top + 1].min()), 0.0),
+            "r": max(float(qrs[top]), 0.0),
+            "s": min(float(qrs[top:].min()), 0.0),
+            "t": float(t_wave[np.argmax(np.abs(t_wave))]),
+            "j": float(np.interp(beat.qrs_offset, times, values)),
+            "j60": float(np.interp(beat.qrs_offset + 0.06, times, values)),
+        }
+        if beat.p_onset is not None and beat.p_offset is not None:
+            p_wave = part(values, beat.p_onset, beat.p_offset)
+            found["p"] = float(p_wave[np.argmax(np.abs(p_wave))])
+        out[lead] = {name: round(value, 6) for name, value in found.items()}
+    return out
 
 
 def _scaled(vector: Vector, factor: float) -> Vector:

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders import questions as sampler
-from dataset_builders import wording
+from dataset_builders.sampler import wording
+from dataset_builders.sampler.balance import count_prevalence
+from dataset_builders.sampler.questions import Question
+from dataset_builders.sampler.records import (
+    PTBXL_VOCABULARY,
+    LabelledRecord,
+    phrase_of,
+    statement_attributes,
+)
+from dataset_builders.sampler.single import questions_for, verify_question
 from hf_heartllm.labels.scp import DIAGNOSES, FORMS, RHYTHMS, STATEMENTS, phrase
 
 
@@ -25,12 +33,16 @@ def _records(count: int) -> list[tuple[str, ...]]:
     return records
 
 
+def _record(codes: tuple[str, ...], uncertain: frozenset[str] = frozenset()) -> LabelledRecord:
+    return LabelledRecord("1", None, "train", statement_attributes(codes), {"diagnosis": uncertain})
+
+
 RECORDS = _records(3000)
-PREVALENCE = sampler.count_prevalence(RECORDS)
+PREVALENCE = count_prevalence(map(_record, RECORDS), PTBXL_VOCABULARY)
 
 
-def _ask(codes: tuple[str, ...], seed: int = 0, count: float = 1000) -> list[sampler.Question]:
-    return sampler.questions_for(codes, seed=seed, count=count, prevalence=PREVALENCE)
+def _ask(codes: tuple[str, ...], seed: int = 0, count: float = 1000) -> list[Question]:
+    return questions_for(_record(codes), seed=seed, count=count, prevalence=PREVALENCE)
 
 
 ALL = [(codes, _ask(codes, seed)) for seed, codes in enumerate(RECORDS)]
@@ -117,14 +129,32 @@ def test_the_evaluated_wording_is_one_of_the_paraphrases_of_every_attribute() ->
     kinds = {"rhythm": RHYTHMS, "diagnosis": DIAGNOSES, "form": FORMS, "superclass": ("MI", "STTC", "CD", "HYP")}
     for kind, codes in kinds.items():
         for code in codes:
-            question = sampler.verify_question(kind, code, present=True)
-            assert question.question == f"Does this ECG show {sampler.phrase_of(kind, code)}?"
+            question = verify_question(kind, code, present=True)
+            assert question.question == f"Does this ECG show {phrase_of(kind, code)}?"
             assert question.answer == "yes"
     assert all(3 <= len(forms) <= 5 for forms in (wording.VERIFY, *wording.CHOOSE.values(), *wording.QUERY.values()))
 
 
 def test_no_records_and_unknown_codes_are_errors() -> None:
     with pytest.raises(ValueError, match="no records"):
-        sampler.count_prevalence([])
+        count_prevalence([], PTBXL_VOCABULARY)
     with pytest.raises(KeyError, match="XYZ"):
         _ask(("XYZ",))
+
+
+def test_a_possible_diagnosis_is_not_sure_and_no_part_of_a_choice() -> None:
+    # Every third LVH is possible only.
+    records = [_record(c, frozenset({"LVH"} if i % 3 == 0 and "LVH" in c else ())) for i, c in enumerate(RECORDS)]
+    prevalence = count_prevalence(records, PTBXL_VOCABULARY, not_sure=True)
+    answers: Counter[str] = Counter()
+    for seed, record in enumerate(records):
+        possible = bool(record.uncertain["diagnosis"])
+        for q in questions_for(record, seed=seed, prevalence=prevalence):
+            if (q.question_type, q.attribute) == ("verify", "LVH"):
+                answers[q.answer] += 1
+                assert (q.answer == "not sure") == possible
+                assert q.answers == ("no", "not sure", "yes")  # whatever the answer is
+            if q.question_type == "choose" and q.attribute_type == "diagnosis":
+                assert not (possible and "LVH" in q.attribute.split("|"))
+    assert answers["not sure"] > 100
+    assert abs(answers["yes"] - answers["no"]) < 4 * answers.total() ** 0.5

@@ -1,0 +1,147 @@
+"""The README.md of a built folder: YAML that `datasets.load_dataset` and the Hub read, and the card's text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+from huggingface_hub import DatasetCard, DatasetCardData
+
+if TYPE_CHECKING:
+    from .engine import BuildReport
+
+_MOST_VALUES = 40  # of a counted column that a table shows
+
+
+def check_identity(output: Path, config_name: str, identity: dict[str, str]) -> None:
+    """Raise ValueError where the folder's other configurations are of another identity (`RowBuilder.identity`)."""
+    path = output / "README.md"
+    if not path.is_file():
+        return
+    data = DatasetCard.load(path).data
+    if not {config["config_name"] for config in data.get("configs") or []} - {config_name}:
+        return
+    for name, value in identity.items():
+        if data.get(name) != value:
+            raise ValueError(
+                f"{output}: its other rows have {name} {data.get(name)}, these {value}; use another folder"
+            )
+
+
+def write_readme(
+    info: datasets.DatasetInfo, text: str, report: BuildReport, identity: dict[str, str] | None = None
+) -> Path:
+    """Write README.md, or add a configuration to the one that is there.
+
+    The names of the shards in its YAML carry hashes of their content, so `datasets` notices whatever has changed and
+    never returns rows from its cache that are no longer there.
+
+    Args:
+        info: of the builder: description, licence, citation, features.
+        text: the card below the YAML; its title and description come from `info` when it is empty.
+        report: with the whole shards.
+        identity: further entries of the YAML.
+    """
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+
+    path = report.output / "README.md"
+    data = DatasetCard.load(path).data if path.is_file() else DatasetCardData()
+    if info.license:
+        data["license"] = info.license
+    for name, value in (identity or {}).items():
+        data[name] = value
+    folder = f"data/{report.config_name}"
+    data_files = [
+        {"split": split, "path": [f"{folder}/{file.path.name}" for file in files]}
+        for split, files in report.files.items()
+    ]
+    configs = MetadataConfigs.from_dataset_card_data(data)
+    settings: dict[str, Any] = {"data_files": data_files}
+    if all(name == report.config_name or not other.get("default") for name, other in configs.items()):
+        settings["default"] = True  # the first one: a folder of several loads without naming one
+    MetadataConfigs({report.config_name: settings}).to_dataset_card_data(data)
+    stated = datasets.DatasetInfo(features=info.features, config_name=report.config_name)
+    stated.splits = datasets.SplitDict()
+    for split, files in report.files.items():
+        stated.splits[split] = datasets.SplitInfo(
+            split, num_bytes=sum(f.num_bytes for f in files), num_examples=sum(f.num_rows for f in files)
+        )
+    stated.download_size = sum(file.file_bytes for files in report.files.values() for file in files)
+    stated.dataset_size = sum(file.num_bytes for files in report.files.values() for file in files)
+    DatasetInfosDict({report.config_name: stated}).to_dataset_card_data(data)
+    body = text.strip() or f"# {report.config_name}\n\n{info.description}".strip()
+    body += f"\n\n## Rows of `{report.config_name}`\n\n{counts_table(report)}\n"
+    body += "".join(f"\n{note}\n" for note in report.notes)
+    if report.skipped:
+        listed = "\n".join(f"* `{name}`: {reason}" for name, reason in report.skipped[:100])
+        body += f"\n## Left out\n\n{len(report.skipped)} records could not be read:\n\n{listed}\n"
+    if info.citation:
+        body += f"\n## Citation\n\n```bibtex\n{info.citation.strip()}\n```\n"
+    _write_whole(path, f"---\n{data.to_yaml(line_break=chr(10))}\n---\n\n{body}")
+    return path
+
+
+def counts_table(report: BuildReport) -> str:
+    """Rows per split, and per value of each counted column, as Markdown tables."""
+    splits = list(report.files)
+    parts = [
+        _table(
+            ["split", "rows", "shards", "MB on disk", "records left out"],
+            [
+                [
+                    split,
+                    f"{sum(f.num_rows for f in files):,}",
+                    str(len(files)),
+                    f"{sum(f.file_bytes for f in files) / 1e6:,.1f}",
+                    str(sum(len(f.skipped) for f in files)),
+                ]
+                for split, files in report.files.items()
+            ],
+        )
+    ]
+    columns = dict.fromkeys(column for files in report.files.values() for file in files for column in file.counts)
+    for column in columns:
+        totals = {split: _total(report, split, column) for split in splits}
+        values = sorted({value for counts in totals.values() for value in counts})
+        if len(values) > _MOST_VALUES:
+            values = sorted(values, key=lambda value: -sum(counts.get(value, 0) for counts in totals.values()))
+            values = values[:_MOST_VALUES]
+        shown = [[value, *(f"{totals[split].get(value, 0):,}" for split in splits)] for value in values]
+        parts.append(_table([column, *splits], shown))
+    return "\n\n".join(parts)
+
+
+def _total(report: BuildReport, split: str, column: str) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for file in report.files[split]:
+        for value, number in file.counts.get(column, {}).items():
+            total[value] = total.get(value, 0) + number
+    return total
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        return "| " + " | ".join([first, *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]) + " |"
+
+    rule = "| " + " | ".join(["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]) + " |"
+    return "\n".join([line(head), rule, *(line(row) for row in rows)])
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def card_text(title: str, *sections: tuple[str, Any]) -> str:
+    """A card's text: a title, then headed sections."""
+    return "\n\n".join([f"# {title}", *(f"## {head}\n\n{str(body).strip()}" for head, body in sections)])

@@ -1,0 +1,25 @@
+"""Questions with answers from the labels of any set of recordings: `records` in, `single` and `pairs` out.
+
+`SampledQuestions` is the data set builder; ``python -m dataset_builders.sampler`` its command line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .questions import PairQuestion, Question
+from .records import LabelledRecord, Vocabulary
+
+if TYPE_CHECKING:
+    from .builder import SampledQuestions
+
+__all__ = ["LabelledRecord", "PairQuestion", "Question", "SampledQuestions", "Vocabulary"]
+
+
+def __getattr__(name: str) -> Any:
+    # The builder needs `datasets`, which those who only make questions need not have.
+    if name == "SampledQuestions":
+        from .builder import SampledQuestions
+
+        return SampledQuestions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

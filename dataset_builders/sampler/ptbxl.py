@@ -1,0 +1,167 @@
+"""PTB-XL's records for the sampler: its statements with their likelihoods, and its notes in German and English.
+
+The notes on noise, extra beats, infarction stage and heart axis are free text with a small vocabulary (Wagner et al.,
+Scientific Data 7, 154, 2020): ``" , I-V1,  "`` names the leads I to V1 in their usual order, ``"alles"`` all of them,
+``"2ES"`` two extra systoles, ``"Stadium II-III"`` a stage between two. Leads were compared with ECG-QA's answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hf_heartllm.labels.ptbxl import SEX
+from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+
+from .records import ANY_NOISE, AXES, EXTRA_SYSTOLES, NOISES, STAGES, LabelledRecord, in_lead, statement_attributes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOISE_COLUMNS = dict(zip(("baseline_drift", "static_noise", "burst_noise", "electrodes_problems"), NOISES, strict=True))
+
+# Horizontal and vertical axes (AXL, AXR) and the S1-S2-S3 type (SAG) are none of the four and are not asked for.
+# ARAD reads "ueberdrehter rechtstyp", a right axis beyond 120 degrees, which still is a deviation to the right.
+_AXIS = {"MID": AXES[0], "LAD": AXES[1], "ALAD": AXES[1], "RAD": AXES[2], "ARAD": AXES[2]}
+_STAGE = {"Stadium I": 0, "Stadium II": 1, "Stadium III": 2}
+_LEAD_NUMBERS = {name.casefold(): number for number, name in enumerate(STANDARD_LEADS)}
+_LEAD = r"(?:avr|avl|avf|v[1-6]|iii|ii|i)"
+_SPAN = re.compile(rf"\b({_LEAD})\s*(?:-\s*({_LEAD}|[1-6]))?(?![a-z0-9])", re.IGNORECASE)
+_MORE_CHEST = re.compile(r"(\bv[1-6](?:\s*-\s*[1-6])?)\s*[,;]\s*([1-6])(?![0-9])", re.IGNORECASE)
+_ALL_LEADS = re.compile(r"\balle?s?\b", re.IGNORECASE)
+_STRENGTH = re.compile(r"noisy recording|noise|leicht|mittel|starke?", re.IGNORECASE)
+_EXTRA_SYSTOLE = re.compile(r"SVES|VES|ES", re.IGNORECASE)
+_BEAT_CODES = {"PVC": EXTRA_SYSTOLES[2], "PAC": EXTRA_SYSTOLES[1]}
+_ANY_BEAT_CODES = frozenset({"PVC", "PAC", "PRC(S)", "BIGU", "TRIGU"})
+
+
+def noted_leads(note: str) -> tuple[frozenset[str], bool]:
+    """The leads that a note names, and whether it was understood to the end.
+
+    ``" , I-AVR,  "`` gives I, II, III, aVR and True; ``"stark"`` (strong) and ``"I-V!,V5"`` leave leads open.
+    """
+    if _ALL_LEADS.search(note):
+        return frozenset(STANDARD_LEADS), True
+    text = note
+    while (longer := _MORE_CHEST.sub(r"\1, V\2", text)) != text:  # "V4,5,6" for "V4, V5, V6"
+        text = longer
+    found: set[str] = set()
+    for first, last in _SPAN.findall(text):
+        start = _LEAD_NUMBERS[first.casefold()]
+        end = _LEAD_NUMBERS[(f"v{last}" if last.isdigit() else last or first).casefold()]
+        found.update(STANDARD_LEADS[min(start, end) : max(start, end) + 1])
+    rest = _STRENGTH.sub("", _SPAN.sub("", text))
+    return frozenset(found), bool(found) and not re.search(r"[A-Za-z0-9!-]", rest)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _noise(row: Mapping[Any, Any]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Kinds of noise, kinds by lead, and kinds by lead that a note leaves open."""
+    kinds, leads, unknown = set(), set(), set()
+    for column, noise in NOISE_COLUMNS.items():
+        note = _text(row.get(column))
+        if note is None:
+            continue
+        kinds.add(noise)
+        named, complete = noted_leads(note)
+        leads |= {in_lead(name, lead) for lead in named for name in (noise, ANY_NOISE)}
+        if not complete:
+            unknown |= {in_lead(name, lead) for lead in STANDARD_LEADS for name in (noise, ANY_NOISE)}
+    return frozenset(kinds), frozenset(leads), frozenset(unknown - leads)
+
+
+def _extra_systoles(row: Mapping[Any, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """Kinds of extra beats that the note names, and those that the note or the statements leave open."""
+    note = _text(row.get("extra_beats"))
+    kinds: set[str] = set()
+    for name in _EXTRA_SYSTOLE.findall(note or ""):
+        kinds |= {EXTRA_SYSTOLES[0], {"sves": EXTRA_SYSTOLES[1], "ves": EXTRA_SYSTOLES[2]}.get(name.casefold(), "")}
+    kinds.discard("")
+    codes = row["scp_codes"]
+    unknown = {name for code, name in _BEAT_CODES.items() if code in codes}
+    if note is not None and not kinds:  # "1,alles": one beat in all leads, of what kind is not said
+        kinds.add(EXTRA_SYSTOLES[0])
+    if kinds == {EXTRA_SYSTOLES[0]}:
+        unknown |= set(EXTRA_SYSTOLES[1:])
+    if not _ANY_BEAT_CODES.isdisjoint(codes):
+        unknown |= set(EXTRA_SYSTOLES)
+    return frozenset(kinds), frozenset(unknown - kinds)
+
+
+def _stages(row: Mapping[Any, Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Stages of infarction, and those of them that are one of two; None where nothing is known."""
+    notes = [note for note in (_text(row.get(f"infarction_stadium{i}")) for i in (1, 2)) if note is not None]
+    if not notes:
+        infarction = "MI" in (statement_attributes(row["scp_codes"])["superclass"] or ())
+        return (None if infarction else frozenset()), frozenset()
+    stages, uncertain = set(), set()
+    for note in notes:
+        first, dash, last = note.partition("-")
+        if note in _STAGE:
+            stages.add(STAGES[_STAGE[note]])
+        elif dash and first in _STAGE and f"Stadium {last}" in _STAGE:
+            between = {STAGES[_STAGE[first]], STAGES[_STAGE[f"Stadium {last}"]]}
+            stages |= between
+            uncertain |= between
+        else:
+            stages.add(STAGES[3])
+    return frozenset(stages), frozenset(uncertain)
+
+
+def record_of(row: Mapping[Any, Any], split: str, rate: int = 500) -> LabelledRecord:
+    """The labelled record of a row of ``read_ptbxl_table``.
+
+    A statement with a likelihood above 0 and below 100 is uncertain; 0.0 is PTB-XL's value for "unknown", and such a
+    statement counts as stated, as in ECG-QA. The notes of rows that were put together without them
+    (``ptbxl_row_source.csv``) are unknown, not absent.
+
+    Args:
+        row: A row of the table.
+        split: The part that the record belongs to.
+        rate: 100 or 500, of the record's path.
+    """
+    codes: Mapping[str, float] = row["scp_codes"]
+    attributes: dict[str, frozenset[str] | None] = {**statement_attributes(codes)}
+    doubtful = frozenset(code for code, likelihood in codes.items() if 0 < likelihood < 100)
+    uncertain: dict[str, frozenset[str]] = {
+        kind: doubtful & (attributes[kind] or frozenset()) for kind in ("rhythm", "form", "diagnosis")
+    }
+    sure = statement_attributes([code for code in codes if code not in doubtful])["superclass"] or frozenset()
+    uncertain["superclass"] = (attributes["superclass"] or frozenset()) - sure
+    unknown: dict[str, frozenset[str]] = {}
+    if row.get("row") != "reconstructed":
+        axis = _AXIS.get(_text(row.get("heart_axis")) or "")
+        attributes["heart_axis"] = None if axis is None else frozenset({axis})
+        attributes["noise"], attributes["noise_in_lead"], unknown["noise_in_lead"] = _noise(row)
+        attributes["extra_systole"], unknown["extra_systole"] = _extra_systoles(row)
+        attributes["stage_of_infarction"], uncertain["stage_of_infarction"] = _stages(row)
+    sex, patient, fold = row.get("sex"), row["patient_id"], row["strat_fold"]
+    return LabelledRecord(
+        record_id=str(int(row["ecg_id"])),
+        patient_id=str(int(patient)),
+        split=split,
+        attributes=attributes,
+        uncertain=uncertain,
+        unknown=unknown,
+        sex=SEX.get(int(sex)) if sex is not None and sex == sex else None,
+        time=_text(row.get("recording_date")),
+        path=_text(row["filename_lr" if rate == 100 else "filename_hr"]),
+        fold=int(fold),
+    )
+
+
+def records_of(table: pd.DataFrame, splits: Mapping[int, str], rate: int = 500) -> Iterator[LabelledRecord]:
+    """The labelled records of a table, in its order.
+
+    Args:
+        table: From ``read_ptbxl_table``.
+        splits: The part of each fold; records of other folds are left out.
+        rate: 100 or 500, of the records' paths.
+    """
+    for row in table.to_dict("records"):
+        if int(row["strat_fold"]) in splits:
+            yield record_of(row, splits[int(row["strat_fold"])], rate)

@@ -1,0 +1,174 @@
+"""One shard: a bounded piece of a source and the Parquet file that it becomes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .row_builder import RowBuilder
+
+FOOTER_KEY = b"dataset_builders"
+
+_NAME = re.compile(r"(?P<split>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})-(?P<hash>[0-9a-f]{16})\.parquet")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A bounded piece of a source.
+
+    Attributes:
+        split: name of the split that its rows belong to.
+        index: number of the shard within its split, from 0.
+        keys: what the builder makes rows from, such as the numbers of records; strings, numbers and tuples of them.
+    """
+
+    split: str
+    index: int
+    keys: tuple
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A whole Parquet file of a shard, as its footer describes it.
+
+    Attributes:
+        path: the file.
+        plan: hash over everything that decides its rows (`RowBuilder.fingerprint` and the shard itself).
+        num_rows: rows.
+        num_bytes: bytes in memory (Arrow), which `datasets` calls `num_bytes`.
+        file_bytes: bytes on disk.
+        skipped: records that could not be read, as (name, reason).
+        counts: column → value → number of rows (or of list items) with it, for the builder's `COUNTED` columns.
+    """
+
+    path: Path
+    plan: str
+    num_rows: int
+    num_bytes: int
+    file_bytes: int
+    skipped: tuple[tuple[str, str], ...] = ()
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def plan_hash(fingerprint: str, shard: Shard) -> str:
+    """What a shard's rows depend on, as a hash: the builder's fingerprint and the shard's keys."""
+    text = json.dumps([fingerprint, shard.split, shard.index, shard.keys], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, plan: str, tick: Any = None) -> ShardFile:
+    """Write the rows of a shard under a temporary name, then rename it to its name with the hash of its content.
+
+    Args:
+        builder: makes the rows.
+        shard: of its plan.
+        count: shards in the split.
+        folder: where the file goes.
+        plan: `plan_hash` of the shard; kept in the file's footer.
+        tick: called with 1 for each row, for a progress bar.
+    """
+    import time
+
+    from datasets.arrow_writer import ParquetWriter
+
+    started = time.time()
+    stem = f"{shard.split}-{shard.index:05d}-of-{count:05d}"
+    for left_over in folder.glob(f".{stem}.*.part"):
+        left_over.unlink(missing_ok=True)
+    temporary = folder / f".{stem}.{os.getpid()}.part"
+    features, counted = builder.info.features, {column: Counter[str]() for column in builder.COUNTED}
+    builder.skipped.clear()
+    try:
+        writer = ParquetWriter(features=features, path=str(temporary), writer_batch_size=builder.ROWS_PER_GROUP)
+        try:
+            for row in builder.rows(shard):
+                writer.write(features.encode_example(row))
+                for column, counter in counted.items():
+                    counter.update(str(value) for value in _values(row, column.split(".")))
+                if tick is not None:
+                    tick(1)
+            writer.write_examples_on_file()
+            if writer.pa_writer is None:  # a shard without rows is a file all the same: the plan has it
+                writer._build_writer(writer.schema)
+            footer = {
+                "plan": plan,
+                "num_bytes": writer._num_bytes,
+                "skipped": builder.skipped,
+                "counts": {column: dict(sorted(counter.items())) for column, counter in counted.items()},
+            }
+            writer.pa_writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
+            writer.finalize()
+        finally:
+            writer.close()
+        # The time of reading, not of writing: a source file that changed in between is newer than the shard.
+        os.utime(temporary, (started, started))
+        path = folder / f"{stem}-{_file_hash(temporary)}.parquet"
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    found = read_shard(path)
+    assert found is not None
+    return found
+
+
+def read_shard(path: Path) -> ShardFile | None:
+    """What the footer of a shard's file says; None where the file is not whole or no such file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path)
+        footer = json.loads(metadata.metadata[FOOTER_KEY])
+        size = path.stat().st_size
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    skipped = tuple((name, reason) for name, reason in footer["skipped"])
+    return ShardFile(path, footer["plan"], metadata.num_rows, footer["num_bytes"], size, skipped, footer["counts"])
+
+
+def find_shard(folder: Path, shard: Shard, count: int, plan: str) -> ShardFile | None:
+    """The last whole file of a shard in a folder, whatever the hash in its name; None where there is none of this plan.
+
+    There can be two: one from before a source file changed stays until the card names the new one.
+    """
+    paths = folder.glob(f"{shard.split}-{shard.index:05d}-of-{count:05d}-*.parquet")
+    whole = [found for path in paths if (found := read_shard(path)) is not None and found.plan == plan]
+    return max(whole, key=lambda found: found.path.stat().st_mtime_ns, default=None)
+
+
+def is_older(path: Path, sources: Iterable[Path]) -> bool:
+    """Whether a shard was read before one of its source files changed, or one of them is no longer there."""
+    made = path.stat().st_mtime
+    try:
+        return any(max(state.st_mtime, state.st_ctime) > made for state in map(os.stat, sources))
+    except OSError:
+        return True
+
+
+def shard_names(folder: Path) -> Iterator[Path]:
+    """The files in a folder that are named as shards are."""
+    return (path for path in folder.glob("*.parquet") if _NAME.fullmatch(path.name))
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """The values at a dotted path, through lists and structures; an absent one is `None`."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _values(item, path)
+    elif path:
+        yield from _values(value[path[0]] if value is not None else None, path[1:])
+    else:
+        yield value

@@ -1,0 +1,115 @@
+"""Writing shards in this process or in several spawned ones, one thread each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hf_heartllm.models.ecg_record import ECGError
+
+from .shards import Shard, write_shard
+
+if TYPE_CHECKING:
+    from .row_builder import RowBuilder
+
+Job = tuple[Shard, int, str]
+"""A shard, the number of shards in its split, and the hash of its plan."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_WORKER: dict[str, Any] = {}
+
+
+def write_shards(builder: RowBuilder, jobs: Sequence[Job], folder: Path, num_proc: int, progress: bool) -> None:
+    """Write shards, with a progress bar over their keys.
+
+    Raises:
+        ECGError: a damaged record where these are fatal, or a worker that was ended by the system.
+    """
+    from tqdm import tqdm
+
+    if not jobs:
+        return
+    total = sum(len(shard.keys) for shard, _, _ in jobs)
+    with tqdm(total=total, unit="record", desc=builder.config.name, disable=not progress) as bar:
+        if num_proc == 1:
+            for shard, count, plan in jobs:
+                write_shard(builder, shard, count, folder, plan, bar.update)
+        else:
+            _write_in_workers(builder, jobs, folder, num_proc, bar)
+
+
+def _write_in_workers(builder: RowBuilder, jobs: Sequence[Job], folder: Path, num_proc: int, bar: Any) -> None:
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")  # a forked worker would wait for threads it has not got
+    done = context.Value("q", 0)
+    with _one_thread_each():
+        pool = ProcessPoolExecutor(num_proc, context, _start_worker, (builder, folder, done))
+        try:
+            open_jobs = {pool.submit(_write_one, job) for job in jobs}
+            while open_jobs:
+                finished, open_jobs = wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
+                bar.update(done.value - bar.n)
+                for future in finished:
+                    future.result()
+        except BrokenProcessPool:
+            raise ECGError(
+                "a worker was ended by the system (out of memory?); run again with fewer processes to go on"
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Spawned processes inherit the environment, which numerical libraries read when they are imported."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start_worker(builder: RowBuilder, folder: Path, done: Any) -> None:
+    import multiprocessing
+    import signal
+    import sys
+    import threading
+
+    import pyarrow as pa
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
+    pa.set_cpu_count(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    # A pool's worker waits for its next job forever when the parent was killed.
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    _WORKER.update(builder=builder, folder=folder, done=done)
+
+
+def _write_one(job: Job) -> None:
+    shard, count, plan = job
+    done = _WORKER["done"]
+
+    def tick(rows: int) -> None:
+        with done.get_lock():
+            done.value += rows
+
+    write_shard(_WORKER["builder"], shard, count, _WORKER["folder"], plan, tick)

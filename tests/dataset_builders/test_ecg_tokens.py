@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dataset_builders import ecg_tokens, simulated
+from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
+from dataset_builders.engine import build
+from dataset_builders.ptb_xl import PTBXL
+from hf_heartllm.ecg import read_ecg
+from hf_heartllm.training.token_file import load_codes, load_rows
+from tests.tiny import tiny_model_and_tokenizer
+
+FOLDS = {"train": "1-2", "validation": "3", "test": ""}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulated records 1-27 of folds 1-3, two tokenizers, questions as ECG-QA's builder has them, training rows."""
+    folder = tmp_path_factory.mktemp("tokens")
+    simulated.build(27, folder / "ptb-xl", seed=1)
+    for seed in (0, 1):
+        tiny_model_and_tokenizer(seed)[1].save_pretrained(folder / f"tokenizer-{seed}")
+    asked = {"question_type": "single-verify", "question": "Does this ECG show atrial fibrillation?"}
+    flat = [
+        {**asked, "ecg_id": [2], "answer": ["yes"], "answer_set": ["yes", "no"], "attribute": ["AFIB"]},
+        {**asked, "ecg_id": [20, 3], "answer": ["a", "b"], "answer_set": ["a", "b"], "attribute": None},
+        {**asked, "ecg_id": [999], "answer": ["no"], "answer_set": ["yes", "no"], "attribute": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(flat), folder / "ecg-qa.parquet")
+    question = {"question": "Is it fast?", "answer": "no", "answers": ["yes", "no"], "source": "labels"}
+    nested = [{"ecg_id": 2, "questions": [question] * 3, "report": "the report", "report_original_english": None}]
+    pq.write_table(pa.Table.from_pylist(nested), folder / "rows.parquet")
+    return folder
+
+
+def builder(folder: Path, seed: int = 0, records: str = "ptb-xl", **settings: Any) -> ECGTokens:
+    rows = (folder / "ecg-qa.parquet", folder / "rows.parquet")
+    settings = {"tokenizer": folder / f"tokenizer-{seed}", "records": folder / records, "rows": rows} | settings
+    return ECGTokens(cache_dir=str(folder / "cache"), **FOLDS, **settings)
+
+
+@pytest.fixture(scope="module")
+def output(folder: Path) -> Path:
+    build(builder(folder), folder / "built", card=CARD, progress=False)
+    return folder / "built"
+
+
+def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: Path, output: Path) -> None:
+    rows = datasets.load_dataset(str(output), cache_dir=str(folder / "cache"))
+    assert {split: part.num_rows for split, part in rows.items()} == {"train": 18, "validation": 9}
+    row = rows["train"][1]
+    tokenizer = tiny_model_and_tokenizer(0)[1]
+    ids = tokenizer.encode_ecg(read_ecg(folder / "ptb-xl/records100/00000/00002_lr"))
+    assert tokenizer.codes_to_ids(row["codes"]) == ids
+    assert rows["train"].features["codes"] == datasets.List(datasets.Value("uint16"))
+    assert (row["record_id"], row["ecg_id"], row["strat_fold"], row["report"]) == ("2", 2, 1, "the report")
+    assert [(q["answer"], q["answers"], q["record_ids"]) for q in row["questions"]] == [
+        ("yes", ["yes", "no"], ["2"]),
+        *[("no", ["yes", "no"], ["2"])] * 3,
+    ]
+    assert {q["source"] for q in row["questions"]} == {"ecg-qa", "labels"}
+    comparison = rows["validation"][1]["questions"]
+    assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["20", "3"])]
+
+
+def test_each_record_is_encoded_once_and_rows_of_a_built_folder_give_the_same(
+    folder: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = PTBXL(source=folder / "ptb-xl", cache_dir=str(folder / "cache"), **FOLDS)
+    build(one, folder / "built-records", progress=False)
+    encoded: Counter[bytes] = Counter()
+    original = ecg_tokens._Encoder.encode
+
+    def counting(self: Any, record: Any) -> np.ndarray:
+        encoded[record.signal.tobytes()] += 1
+        return original(self, record)
+
+    monkeypatch.setattr(ecg_tokens._Encoder, "encode", counting)
+    build(builder(folder, records="built-records"), folder / "again", progress=False)
+    assert len(encoded) == 27
+    assert set(encoded.values()) == {1}
+    for split in ("train", "validation"):
+        tables = [
+            pq.read_table(sorted((place / "data").rglob(f"{split}-*"))[0]) for place in (folder / "again", output)
+        ]
+        assert tables[0].to_pylist() == tables[1].to_pylist()
+
+
+def test_the_card_names_the_codec_and_another_codec_is_refused(folder: Path, output: Path) -> None:
+    identity = builder(folder).encoder.identity
+    card = (output / "README.md").read_text()
+    assert f"{CODEC_KEY}: {identity}" in card
+    with pytest.raises(ValueError, match=r"its other rows have codec_identity .*use another folder"):
+        build(builder(folder, seed=1, config_name="other"), output, progress=False)
+    assert (output / "README.md").read_text() == card
+    with pytest.raises(ValueError, match="encoded by codec"):
+        load_codes(output, builder(folder, seed=1).encoder.identity)
+
+
+def test_rows_of_two_codecs_in_one_folder_are_refused_when_loaded(folder: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        build(builder(folder, seed=seed), tmp_path / f"{seed}", progress=False)
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for seed in (0, 1):
+        for path in (tmp_path / f"{seed}").rglob("train-*.parquet"):
+            (mixed / f"{seed}-{path.name}").write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="encoded by several codecs"):
+        load_codes(mixed)
+
+
+def test_training_reads_the_folder(folder: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, QuestionPrompts
+
+    tokenizer = tiny_model_and_tokenizer(0)[1]
+    codes, rows = load_codes(output, tokenizer.codec.identity()), load_rows(output)
+    assert sorted(codes) == list(range(1, 28))
+    assert all(one.dtype == np.uint16 for one in codes.values())
+    assert len(rows) == 27
+    assert not [q for row in rows for q in row["questions"] if len(q["record_ids"]) != 1], "a training row has one ECG"
+    questions = QuestionDataset(rows, codes, QuestionPrompts(tokenizer))
+    ids = tokenizer.codes_to_ids(codes[2].astype(int))
+    example = questions[1]["input_ids"]
+    assert any(example[start : start + len(ids)] == ids for start in range(len(example)))
+    assert len(ForecastDataset(list(codes.values()), tokenizer)) == 27
+
+
+@pytest.mark.slow
+def test_one_file_as_before(folder: Path, tmp_path: Path, output: Path, capsys: pytest.CaptureFixture) -> None:
+    codec = str(folder / "tokenizer-0" / "codec")
+    path = tmp_path / "tokens.npz"
+    arguments = ["--ptbxl", str(folder / "ptb-xl"), "--codec", codec, "--folds", "1-3", "--workers", "1"]
+    assert ecg_tokens.main([*arguments, "--output", str(path)]) == 0
+    archived, built = load_codes(path), load_codes(output)
+    assert archived.keys() == built.keys()
+    assert all(np.array_equal(archived[one], built[one]) for one in built)
+    bad = ["--records", str(tmp_path), "--tokenizer", codec, "--output", str(tmp_path / "x"), "--quiet"]
+    capsys.readouterr()
+    assert ecg_tokens.main(bad) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+def test_the_footers_name_their_plan(output: Path) -> None:
+    paths = sorted(output.rglob("*.parquet"))
+    plans = {json.loads(pq.read_metadata(path).metadata[b"dataset_builders"])["plan"] for path in paths}
+    assert len(plans) == len(paths) == 2
