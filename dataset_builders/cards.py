@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 if TYPE_CHECKING:
     from .engine import BuildReport
 
+_RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "datasets.json"
 _MOST_VALUES = 40  # of a counted column that a table shows
 
 
@@ -145,3 +146,15 @@ def _write_whole(path: Path, text: str) -> None:
 def card_text(title: str, *sections: tuple[str, Any]) -> str:
     """A card's text: a title, then headed sections."""
     return "\n\n".join([f"# {title}", *(f"## {head}\n\n{str(body).strip()}" for head, body in sections)])
+
+
+def measured_table(prefix: str) -> str:
+    """The project's figures as a Markdown table: rows of `benchmarks/results/datasets.json` whose names begin so.
+
+    Empty where the results are not at hand; they are no part of the wheel.
+    """
+    from hf_heartllm.evaluation.results import read_result_rows
+    from hf_heartllm.hub.cards import results_table
+
+    rows = [row for row in read_result_rows(_RESULTS) if row.name.startswith(prefix)] if _RESULTS.is_file() else []
+    return results_table(rows) if rows else ""

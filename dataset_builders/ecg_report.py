@@ -27,7 +27,8 @@ from hf_heartllm.labels.english_reports import (
 )
 from hf_heartllm.labels.ptbxl import SEX, record_path, row_source
 
-from .engine import Shard, add_build_arguments, run_build
+from .cards import measured_table
+from .engine import BuildReport, Shard, add_build_arguments, run_build
 from .ptb_xl import CITATION, PTBXL, SPLITS, PTBXLConfig
 from .reports import Background, SampleRecord, background_text, read_sample_records
 
@@ -252,6 +253,10 @@ the patient, and its report; written by `python -m dataset_builders.ecg_report`.
 {NO_FAIR_SAMPLE}
 """
 
+AGREEMENT = """How much of the German and Swedish wording the glossary holds (it was made on folds 1-7), and how well
+the translated reports agree with the English rows that the HeartLLM authors published: "findings" compares the SCP
+findings that both state."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
@@ -277,7 +282,11 @@ def main(argv: list[str] | None = None) -> int:
         names = ("source", "report", "samples", "keep_uncovered", "rate", *SPLITS, "signal", "ids")
         return ECGReport(salt=salt, **{name: getattr(args, name) for name in names})
 
-    return run_build(builder, args, CARD)
+    def card(_: BuildReport) -> str:
+        table = measured_table("reports: ")
+        return f"{CARD}\n## Coverage and agreement\n\n{AGREEMENT}\n\n{table}\n" if table else CARD
+
+    return run_build(builder, args, card)
 
 
 if __name__ == "__main__":

@@ -301,3 +301,40 @@ def test_the_transfer_matrix_sees_what_the_electrodes_would() -> None:
     assert feet[1] > 1
     assert (back[2:4] < -0.9).all()
     assert back[7] > 0
+
+
+@pytest.mark.parametrize("rate", [500, 100])
+@pytest.mark.parametrize("name", ["normal", "first_degree_block", "lbbb", "rbbb", "st_elevation_inferior"])
+def test_the_truth_says_where_the_waves_lie_and_how_high_they_are(name: str, rate: int) -> None:
+    record, truth = simulate_ecg(**EXAMPLES[name] | CLEAN, sampling_rate=rate)
+    record = record.resample(1000)  # at 100 Hz a peak lies between two samples
+    assert truth.p_onset is not None
+    assert truth.p_offset is not None
+    assert truth.qrs_onset - truth.p_onset == pytest.approx(truth.pr)
+    assert truth.qrs_offset - truth.qrs_onset == pytest.approx(truth.qrs)
+    assert truth.t_offset - truth.qrs_onset == pytest.approx(truth.qt)
+    assert truth.p_onset < truth.p_offset < truth.qrs_onset < 0 < truth.qrs_offset < truth.t_offset
+    area = {}
+    for lead in STANDARD_LEADS:
+        times, beat = median_beat(record, truth.beat_times, lead, before=0.45)
+        times = times * 1e3
+        qrs = beat[(times >= truth.qrs_onset) & (times <= truth.qrs_offset)]
+        true = truth.amplitudes[lead]
+        tolerance = 0.01 if rate == 500 else 0.05
+        assert max(qrs.max(), 0) == pytest.approx(true["r"], abs=tolerance), lead
+        assert min(qrs.min(), 0) == pytest.approx(min(true["q"], true["s"]), abs=tolerance), lead
+        assert np.interp(truth.qrs_offset + 60, times, beat) == pytest.approx(true["j60"], abs=0.02), lead
+        for wave, start, stop in (
+            ("p", truth.p_onset, truth.p_offset),
+            ("t", truth.qrs_offset + 40, truth.t_offset),
+        ):
+            part = beat[(times >= start) & (times <= stop)]
+            assert part[np.argmax(np.abs(part))] == pytest.approx(true[wave], abs=0.02), (lead, wave)
+        area[lead] = qrs.sum()
+    assert np.degrees(np.arctan2(area["aVF"] * 2 / 3**0.5, area["I"])) == pytest.approx(truth.axis, abs=4)
+
+
+def test_fibrillation_has_no_p_wave_in_the_truth() -> None:
+    _, truth = simulate_ecg(**EXAMPLES["af"], duration=3)
+    assert (truth.pr, truth.p_onset, truth.p_offset) == (None, None, None)
+    assert all("p" not in amplitudes for amplitudes in truth.amplitudes.values())
