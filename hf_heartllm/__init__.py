@@ -22,11 +22,12 @@ from . import auto_classes
 
 if TYPE_CHECKING:
     from .checkpoints import checkpoint
-    from .ecg import plot_ecg, read_ecg, simulate_ecg
+    from .ecg import measure, plot_ecg, read_ecg, simulate_ecg
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_heartllm import HeartLLMConfig
     from .models.ecg_leads import STANDARD_LEADS
     from .models.ecg_record import ECGError, ECGRecord
+    from .models.ecg_stream import encode_stream
     from .models.feature_extraction_ecg import ECGFeatureExtractor
     from .models.modeling_ecg_codec import ECGCodecModel
     from .models.modeling_heartllm import HeartLLMForCausalLM
@@ -47,6 +48,8 @@ __all__ = [
     "HeartLLMForCausalLM",
     "__version__",
     "checkpoint",
+    "encode_stream",
+    "measure",
     "pipeline",
     "plot_ecg",
     "read_ecg",
@@ -65,6 +68,8 @@ _HOME = {
     "HeartLLMConfig": "models.configuration_heartllm",
     "HeartLLMForCausalLM": "models.modeling_heartllm",
     "checkpoint": "checkpoints",
+    "encode_stream": "models.ecg_stream",
+    "measure": "ecg",
     "pipeline": "models.pipeline_ecg",
     "plot_ecg": "ecg",
     "read_ecg": "ecg",

@@ -9,6 +9,7 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,11 +24,13 @@ from hf_heartllm.training.examples import (
     QuestionDataset,
     QuestionPrompts,
     as_hub_dataset,
+    frequent_statements,
     repeat_rows,
 )
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import read_recipe
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
 from hf_heartllm.training.token_file import load_codes, load_rows
 
 
@@ -48,6 +51,8 @@ def main() -> None:
     codes = load_codes(args.tokens, tokenizer.codec.identity())
     chosen = set(folds(str(data["folds"])))
     rows = [row for row in load_rows(args.rows or args.tokens) if row["strat_fold"] in chosen][: data["max_records"]]
+    probe = recipe["probe"]
+    statements = frequent_statements(rows, probe["at_least"]) if probe else []
     rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
         rows,
@@ -57,15 +62,23 @@ def main() -> None:
         max_length=data["max_length"],
         report_share=data["report_share"],
         seed=settings["seed"],
+        statements=statements,
     )
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
 
-    trainer = SFTTrainer(
+    if probe and recipe["lora"]:
+        raise SystemExit("error: a recipe with `lora` trains no probe; set `probe: null`")
+    make_trainer = SFTTrainer
+    if statements:
+        make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe["weight"])
+    trainer = make_trainer(
         model=trained,
         args=SFTConfig(
             max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
             dataset_kwargs={"skip_prepare_dataset": True},
+            # The probe is used outside the model's forward, where a search for unused weights would miss it.
+            ddp_find_unused_parameters=False if statements else None,
             **training_arguments(settings, args.output),
         ),
         train_dataset=as_hub_dataset(dataset),
@@ -74,6 +87,7 @@ def main() -> None:
         callbacks=[EpochOfDraws(dataset)],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    remove_probe(model)
     if is_main_process():
         final = trained.merge_and_unload() if recipe["lora"] else model
         dtype = getattr(torch, recipe["save_dtype"]) if recipe["save_dtype"] else None

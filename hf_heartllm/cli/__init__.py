@@ -1,4 +1,4 @@
-"""The command line: `heartllm ask|report|tokenize|plot|simulate|export|info`."""
+"""The command line: `heartllm ask|report|tokenize|plot|simulate|evaluate|export|info`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ..models.ecg_record import ECGError
-from . import ask, export, info, plot, report, simulate, tokenize
+from . import ask, evaluate, export, info, plot, report, simulate, tokenize
 from .common import UsageError, one_line
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "tokenize": tokenize,
     "plot": plot,
     "simulate": simulate,
+    "evaluate": evaluate,
     "export": export,
     "info": info,
 }

@@ -1,4 +1,4 @@
-"""How well a checkpoint answers on patients it never saw, beside itself with another patient's ECG, and with none.
+"""How well a checkpoint answers on patients it never saw, beside itself under the controls.
 
 The questions come from `python -m dataset_builders.evaluation_questions`: one row a question, with its closed answer
 set. A question counts as right when the likeliest answer of the set is the true one.
@@ -7,132 +7,91 @@ set. A question counts as right when the likeliest answer of the set is the true
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..models.ecg_record import ECGRecord
-from .scoring import score_questions
+from .conditions import BACKGROUND, BLIND, CONTROL, DEAF, REAL, ConditionPrompts, other_patients
+from .partial import PartialResults
+from .question_file import EVERY_RECORD, HeldOutQuestion, HeldOutRecord, read_questions
+from .scoring import score_groups
 
-EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
-CONDITIONS = ("real", "control", "blind")
+__all__ = [
+    "CONDITIONS",
+    "EVERY_RECORD",
+    "Answered",
+    "HeldOutQuestion",
+    "HeldOutRecord",
+    "Outcomes",
+    "evaluate",
+    "other_patients",
+    "read_questions",
+    "record_reader",
+    "tabulate",
+    "weights_fingerprint",
+]
+
+CONDITIONS = (REAL, CONTROL, BLIND)
 """The record's own ECG, another patient's, none."""
 
+JOBS = 20  # records and conditions scored together
+_DECIMALS = 5  # of a log-likelihood that is kept
 
-@dataclass(frozen=True)
-class HeldOutQuestion:
-    """One question with a closed answer set.
-
-    Attributes:
-        question: in words.
-        answer: the true one.
-        answers: the closed set, `answer` among them.
-        question_type: `"verify"`, `"choose"` or `"query"`.
-        attribute_type: `"rhythm"`, `"form"`, `"diagnosis"` or `"superclass"`.
-        attribute: the code asked for.
-        every_record: True for a question that every record is asked.
-    """
-
-    question: str
-    answer: str
-    answers: tuple[str, ...]
-    question_type: str
-    attribute_type: str
-    attribute: str
-    every_record: bool = False
+Outcomes = dict[tuple[int, str], list[list[float]]]
+"""(ecg_id, condition) → for each question the log-likelihoods of its answers, in the order of its set."""
 
 
-@dataclass(frozen=True)
-class HeldOutRecord:
-    """A record with its questions; `filename_lr` and `filename_hr` are relative to PTB-XL's folder."""
-
-    ecg_id: int
-    patient_id: int
-    filename_lr: str
-    filename_hr: str
-    questions: tuple[HeldOutQuestion, ...]
+def _asked(condition: str, question: HeldOutQuestion, background: str) -> Hashable:
+    """Questions with equal keys on one ECG have one outcome."""
+    if condition == DEAF:
+        return question.answers
+    return question.question, question.answers, background if condition == BACKGROUND else ""
 
 
-def read_questions(path: str | os.PathLike[str]) -> list[HeldOutRecord]:
-    """Read a question file, ordered by `ecg_id`.
+@dataclass
+class _Job:
+    """One record under one condition: its questions that are not known yet, and where all its outcomes will be."""
 
-    Raises:
-        ValueError: if the file has no rows, a question has no closed answer set, or its answer is not in the set.
-    """
-    import pyarrow.parquet as pq
+    record: HeldOutRecord
+    condition: str
+    keys: list[Hashable]
+    known: dict[Hashable, list[float]]
+    new: dict[Hashable, tuple[list[int], tuple[str, ...]]]  # prompt and answers
 
-    rows = pq.read_table(path).to_pylist()
-    if not rows:
-        raise ValueError(f"{path}: no questions")
-    questions: dict[int, list[HeldOutQuestion]] = defaultdict(list)
-    heads: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        if row["answer"] not in row["answers"]:
-            raise ValueError(f"{path}: ecg_id {row['ecg_id']}: {row['answer']!r} is not in the closed answer set")
-        heads.setdefault(row["ecg_id"], row)
-        questions[row["ecg_id"]].append(
-            HeldOutQuestion(
-                question=row["question"],
-                answer=row["answer"],
-                answers=tuple(row["answers"]),
-                question_type=row["question_type"],
-                attribute_type=row["attribute_type"],
-                attribute=row["attribute"],
-                every_record=row["set"] == EVERY_RECORD,
-            )
-        )
-    return [
-        HeldOutRecord(
-            ecg_id=ecg_id,
-            patient_id=heads[ecg_id]["patient_id"],
-            filename_lr=heads[ecg_id]["filename_lr"],
-            filename_hr=heads[ecg_id]["filename_hr"],
-            questions=tuple(questions[ecg_id]),
-        )
-        for ecg_id in sorted(heads)
+
+class _Encoder:
+    """The part of a tokenizer that scoring needs, each answer tokenised once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.eos_token_id = tokenizer.eos_token_id
+        self._ids = lru_cache(maxsize=100_000)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        return list(self._ids(text))
+
+
+def _score(model: Any, encoder: _Encoder, jobs: Sequence[_Job]) -> list[list[list[float]]]:
+    """The outcomes of each job; new ones are added to what is known."""
+    groups = [
+        ([prompt for prompt, _ in job.new.values()], [answers for _, answers in job.new.values()]) for job in jobs
     ]
+    for job, scored in zip(jobs, score_groups(model, encoder, groups), strict=True):
+        for key, scores in zip(job.new, scored, strict=True):
+            job.known[key] = np.round(scores.log_likelihoods, _DECIMALS).tolist()
+    return [[job.known[key] for key in job.keys] for job in jobs]
 
 
-def other_patients(records: Sequence[HeldOutRecord], seed: int = 0) -> dict[int, int]:
-    """For each record one of another patient: ecg_id → ecg_id.
-
-    The patients are put in a random circle and each is given the next one's records, so no patient keeps an own one.
-
-    Raises:
-        ValueError: if there are fewer than two patients.
-    """
-    by_patient: dict[int, list[int]] = defaultdict(list)
-    for record in records:
-        by_patient[record.patient_id].append(record.ecg_id)
-    if len(by_patient) < 2:
-        raise ValueError("a control needs records of at least two patients")
-    rng = np.random.default_rng(seed)
-    circle = rng.permutation(sorted(by_patient)).tolist()
-    following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
-    return {record.ecg_id: int(rng.choice(by_patient[following[record.patient_id]])) for record in records}
-
-
-def _score_record(
-    model: Any, tokenizer: Any, ecg_ids: Sequence[int] | None, questions: Sequence[HeldOutQuestion]
-) -> list[list[Any]]:
-    """For each question the chosen answer and p("yes"), None where "yes" is not in the set."""
-    unique = list(dict.fromkeys((question.question, question.answers) for question in questions))
-    scored = dict(zip(unique, score_questions(model, tokenizer, ecg_ids, unique), strict=True))
-    outcome = []
-    for question in questions:
-        scores = scored[question.question, question.answers]
-        outcome.append([scores.best, scores.probability("yes") if "yes" in question.answers else None])
-    return outcome
-
-
-def _fingerprint(records: Sequence[HeldOutRecord], weights: str, seed: int) -> str:
-    return hashlib.sha256(repr((weights, seed, list(records))).encode()).hexdigest()[:16]
+def _fingerprint(
+    records: Sequence[HeldOutRecord], weights: str, seed: int, backgrounds: Mapping[int, str] | None, ecgs: str
+) -> str:
+    told = sorted((backgrounds or {}).items())
+    return hashlib.sha256(repr((weights, seed, list(records), told, ecgs)).encode()).hexdigest()[:16]
 
 
 def weights_fingerprint(model: Any) -> str:
@@ -144,10 +103,6 @@ def weights_fingerprint(model: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-Outcomes = dict[tuple[int, str], list[list[Any]]]
-"""(ecg_id, condition) → for each question (chosen answer, p("yes") or None)."""
-
-
 def evaluate(
     model: Any,
     tokenizer: Any,
@@ -156,8 +111,10 @@ def evaluate(
     folder: str | os.PathLike[str],
     *,
     conditions: Sequence[str] = CONDITIONS,
+    backgrounds: Mapping[int, str] | None = None,
     seed: int = 0,
     progress: bool = True,
+    ecgs: str = "",
 ) -> Outcomes:
     """Ask every question under every condition.
 
@@ -167,9 +124,11 @@ def evaluate(
         records: from `read_questions`.
         ecg_ids: token ids of a record's ECG.
         folder: for partial results, one line a record and condition; a broken-off run goes on from there.
-        conditions: some of `CONDITIONS`.
+        conditions: some of `conditions.CONDITIONS`.
+        backgrounds: ecg_id → what is told of the patient under the condition `"background"`.
         seed: of the control's choice of other patients.
         progress: show a bar on stderr.
+        ecgs: names what `ecg_ids` gives (codec, sampling rate, disturbance); partial results of another are refused.
 
     Raises:
         ValueError: if the folder holds partial results of another model, other questions or another seed.
@@ -178,49 +137,37 @@ def evaluate(
 
     model.eval()
     path = Path(folder) / "outcomes.jsonl"
-    mark = _fingerprint(records, weights_fingerprint(model), seed)
-    outcomes = _read_partial(path, mark)
-    other = other_patients(records, seed)
+    mark = _fingerprint(records, weights_fingerprint(model), seed, backgrounds, ecgs)
+    other = other_patients(records, seed) if CONTROL in conditions else {}
     by_id = {record.ecg_id: record for record in records}
-    todo = [(r, c) for r in records for c in conditions if (r.ecg_id, c) not in outcomes]
-    blind: dict[
-        tuple[str, tuple[str, ...]], list[Any]
-    ] = {}  # without an ECG a question has one answer, whoever is asked
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        if file.tell() == 0:
-            file.write(json.dumps({"run": mark}) + "\n")
-        for record, condition in tqdm(todo, unit="record", disable=not progress):
-            if condition == "blind":
-                new = [q for q in record.questions if (q.question, q.answers) not in blind]
-                if new:
-                    for question, result in zip(new, _score_record(model, tokenizer, None, new), strict=True):
-                        blind[question.question, question.answers] = result
-                result = [blind[q.question, q.answers] for q in record.questions]
-            else:
-                shown = record if condition == "real" else by_id[other[record.ecg_id]]
-                result = _score_record(model, tokenizer, ecg_ids(shown), record.questions)
-            outcomes[record.ecg_id, condition] = result
-            file.write(json.dumps({"ecg_id": record.ecg_id, "condition": condition, "outcome": result}) + "\n")
-            file.flush()
+    prompts, encoder = ConditionPrompts(tokenizer), _Encoder(tokenizer)
+    without_ecg: dict[str, dict[Hashable, list[float]]] = {BLIND: {}, BACKGROUND: {}}  # one answer, whoever is asked
+
+    def job(record: HeldOutRecord, condition: str) -> _Job:
+        told = (backgrounds or {}).get(record.ecg_id, "")
+        keys = [_asked(condition, question, told) for question in record.questions]
+        known = without_ecg.get(condition, {})
+        asked = {key: one for key, one in zip(keys, record.questions, strict=True) if key not in known}
+        ids = None
+        if condition not in without_ecg and asked:
+            ids = ecg_ids(by_id[other[record.ecg_id]] if condition == CONTROL else record)
+        new = {key: (prompts(condition, one.question, ids, told), one.answers) for key, one in asked.items()}
+        return _Job(record, condition, keys, known, new)
+
+    with PartialResults(path, mark) as partial:
+        outcomes = {(line["ecg_id"], line["condition"]): line["log_likelihoods"] for line in partial.lines}
+        plan = [(record, condition) for record in records for condition in conditions]
+        with tqdm(total=len(plan), unit="record", disable=not progress) as bar:
+            for first in range(0, len(plan), JOBS):
+                part = plan[first : first + JOBS]
+                left = [(r, c) for r, c in part if (r.ecg_id, c) not in outcomes]
+                jobs = [job(record, condition) for record, condition in left]
+                found = _score(model, encoder, jobs)
+                for one, result in zip(jobs, found, strict=True):
+                    outcomes[one.record.ecg_id, one.condition] = result
+                    partial.append({"ecg_id": one.record.ecg_id, "condition": one.condition, "log_likelihoods": result})
+                bar.update(len(part))
     return outcomes
-
-
-def _read_partial(path: Path, mark: str) -> Outcomes:
-    if not path.exists():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    complete, newline, cut = text.rpartition("\n")
-    if cut:  # a line that a broken-off run did not finish
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(complete + newline, encoding="utf-8")
-        os.replace(temporary, path)
-    lines = [json.loads(line) for line in complete.splitlines()]
-    if lines and lines[0].get("run") != mark:
-        raise ValueError(
-            f"{path}: partial results of another model, other questions or another seed; give a new folder"
-        )
-    return {(line["ecg_id"], line["condition"]): line["outcome"] for line in lines[1:]}
 
 
 @dataclass(frozen=True)
@@ -230,35 +177,67 @@ class Answered:
     Attributes:
         questions: the questions, record by record.
         patients: int64 (questions,).
-        right: condition → bool (questions,), whether the chosen answer is the true one.
+        right: condition → bool (questions,), whether the likeliest answer is the true one.
         yes: condition → float64 (questions,), p("yes"), NaN where the set has no "yes".
+        ecg_ids: int64 (questions,).
+        chosen: condition → the likeliest answer of each question, the first of the set where two are equal.
+        probabilities: condition → float64 (answers,) for each question, in the order of its set.
+        scores: condition → log-likelihoods of the same.
     """
 
     questions: list[HeldOutQuestion]
     patients: np.ndarray
     right: Mapping[str, np.ndarray]
     yes: Mapping[str, np.ndarray]
+    ecg_ids: np.ndarray
+    chosen: Mapping[str, list[str]]
+    probabilities: Mapping[str, list[np.ndarray]]
+    scores: Mapping[str, list[np.ndarray]]
+
+    def of_answer(self, condition: str, rows: Iterable[int], answer: str) -> np.ndarray:
+        """The probability of one answer that the sets of all these questions hold, float64 (rows,)."""
+        shares = self.probabilities[condition]
+        return np.array([shares[row][self.questions[row].answers.index(answer)] for row in rows])
 
 
 def tabulate(records: Iterable[HeldOutRecord], outcomes: Outcomes, conditions: Sequence[str] = CONDITIONS) -> Answered:
-    """Put outcomes into columns, for `hf_heartllm.evaluation.heldout_figures`."""
-    questions: list[HeldOutQuestion] = []
-    patients: list[int] = []
-    right: dict[str, list[bool]] = {condition: [] for condition in conditions}
-    yes: dict[str, list[float]] = {condition: [] for condition in conditions}
-    for record in records:
-        questions += record.questions
-        patients += [record.patient_id] * len(record.questions)
-        for condition in conditions:
-            for question, (chosen, share) in zip(record.questions, outcomes[record.ecg_id, condition], strict=True):
-                right[condition].append(chosen == question.answer)
-                yes[condition].append(np.nan if share is None else share)
-    return Answered(
-        questions,
-        np.array(patients, dtype=np.int64),
-        {condition: np.array(values, dtype=bool) for condition, values in right.items()},
-        {condition: np.array(values, dtype=np.float64) for condition, values in yes.items()},
-    )
+    """Put outcomes into columns, for the tables of figures."""
+    records = list(records)
+    questions = [question for record in records for question in record.questions]
+    owners = [record for record in records for _ in record.questions]
+    scores = {
+        condition: [np.asarray(one, dtype=np.float64) for r in records for one in outcomes[r.ecg_id, condition]]
+        for condition in conditions
+    }
+    for condition, rows in scores.items():
+        if [len(one) for one in rows] != [len(question.answers) for question in questions]:
+            raise ValueError(f"the outcomes under {condition!r} do not fit the questions")
+    shares = {condition: [_softmax(one) for one in rows] for condition, rows in scores.items()}
+    chosen = {
+        condition: [q.answers[int(one.argmax())] for q, one in zip(questions, rows, strict=True)]
+        for condition, rows in scores.items()
+    }
+    right = {
+        condition: np.array([q.answer == answer for q, answer in zip(questions, answers, strict=True)], dtype=bool)
+        for condition, answers in chosen.items()
+    }
+    yes = {
+        condition: np.array(
+            [
+                one[q.answers.index("yes")] if "yes" in q.answers else np.nan
+                for q, one in zip(questions, rows, strict=True)
+            ]
+        )
+        for condition, rows in shares.items()
+    }
+    patients = np.array([record.patient_id for record in owners], dtype=np.int64)
+    ecg_ids = np.array([record.ecg_id for record in owners], dtype=np.int64)
+    return Answered(questions, patients, right, yes, ecg_ids, chosen, shares, scores)
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
 
 
 def record_reader(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .conditions import CONDITION_WORDS
 from .heldout import Answered
 from .intervals import Interval, bootstrap_auroc, bootstrap_mean, paired_bootstrap
 from .results import ResultRow
 
-CONDITION_WORDS = {"real": "real ECG", "control": "another patient's ECG", "blind": "no ECG"}
 MARGIN_BAR = "interval > 0"
 AUROC_BARS = {"AFIB": ">= 0.95"}
 

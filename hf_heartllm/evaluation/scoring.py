@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..models.answer_scores import AnswerScores, score_answers, score_prompts
+from ..models.answer_scores import AnswerScores, score_answers, score_groups, score_prompts
 from ..models.pipeline_ecg import ecg_prompt
 
-__all__ = ["AnswerScores", "question_prompt", "score_answers", "score_prompts", "score_questions"]
+__all__ = ["AnswerScores", "question_prompt", "score_answers", "score_groups", "score_prompts", "score_questions"]
 
 
 def question_prompt(tokenizer: Any, ecg_ids: Sequence[int] | None, question: str) -> list[int]:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-TAIL_TOKENS = 2048  # tokens scored in one pass behind a shared prefix; bounds the attention mask's memory
+PASS_TOKENS = 2048  # tokens of one row at most; bounds the memory of the attention mask and the logits
+CPU_BATCH_TOKENS, BATCH_TOKENS = 768, 8192  # of several rows in one pass; more of them is slower on a CPU
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,94 @@ def score_answers(model: Any, tokenizer: Any, prompt_ids: Sequence[int], answers
     return _summarise(answers, totals)
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """One prompt's own part behind the shared prefix, with its answers."""
+class _Tree:
+    """Token sequences that begin alike, each shared token once; `ids`, `parents` and `depths` of its nodes.
 
-    stem: list[int]
-    targets: list[list[int]]
+    A node sees its ancestors and itself, so its prediction is that of the sequence alone. The root, -1, stands for what
+    lies before all sequences.
+    """
 
-    @property
-    def tokens(self) -> int:
-        return len(self.stem) + sum(len(ids) - 1 for ids in self.targets)
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.parents: list[int] = []
+        self.depths: list[int] = []
+        self.wanted: list[tuple[int, int, int]] = []  # (node, token that it should predict, number of the answer)
+        self.answers = 0
+        self._children: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def walk(self, node: int, ids: Sequence[int]) -> int:
+        """The node that these tokens lead to from a node, made where it is not there."""
+        for token in ids:
+            child = self._children.get((node, token))
+            if child is None:
+                child = self._children[node, token] = len(self.ids)
+                self.ids.append(token)
+                self.parents.append(node)
+                self.depths.append(0 if node < 0 else self.depths[node] + 1)
+            node = child
+        return node
+
+    def add(self, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> None:
+        """A prompt, of at least one token, with its answers (the last token of each is predicted, never read)."""
+        asked = self.walk(-1, prompt)
+        for target in targets:
+            node = asked
+            for token in target[:-1]:
+                self.wanted.append((node, token, self.answers))
+                node = self.walk(node, (token,))
+            self.wanted.append((node, target[-1], self.answers))
+            self.answers += 1
+
+    def visible(self) -> np.ndarray:
+        """Which node sees which, bool (nodes, nodes)."""
+        seen = np.zeros((len(self), len(self)), dtype=bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                seen[node, :node] = seen[parent, :node]
+            seen[node, node] = True
+        return seen
+
+
+def _score_trees(model: Any, trees: Sequence[_Tree], cache: Any = None, past: int = 0) -> list[np.ndarray]:
+    """The log-likelihood of each tree's answers, float64 (answers,), in one pass.
+
+    Args:
+        model: the language model.
+        trees: one row each, padded on the right; a single one where there is a cache.
+        cache: keys and values of what lies before the tree; it stays as it is.
+        past: number of these tokens.
+    """
+    width = max(map(len, trees))
+    ids = np.zeros((len(trees), width), dtype=np.int64)
+    positions = np.full((len(trees), width), past, dtype=np.int64)
+    visible = np.zeros((len(trees), width, past + width), dtype=bool)
+    visible[:, :, :past] = True
+    visible[:, np.arange(width), past + np.arange(width)] = True  # padding sees itself: no row of the mask is empty
+    for row, tree in enumerate(trees):
+        ids[row, : len(tree)] = tree.ids
+        positions[row, : len(tree)] += np.asarray(tree.depths)
+        visible[row, : len(tree), past : past + len(tree)] = tree.visible()
+    mask = torch.zeros(visible.shape, dtype=model.dtype).masked_fill_(
+        torch.from_numpy(~visible), torch.finfo(model.dtype).min
+    )
+    logits = model(
+        input_ids=torch.from_numpy(ids).to(model.device),
+        attention_mask=mask[:, None].to(model.device),
+        position_ids=torch.from_numpy(positions).to(model.device),
+        past_key_values=copy.deepcopy(cache),
+        use_cache=cache is not None,
+    ).logits
+    totals = []
+    for row, tree in enumerate(trees):
+        nodes, tokens, answers = np.array(tree.wanted, dtype=np.int64).T
+        asked, place = np.unique(nodes, return_inverse=True)
+        predicted = logits[row, torch.from_numpy(asked).to(logits.device)].double().log_softmax(-1)
+        chosen = predicted[torch.from_numpy(place), torch.from_numpy(tokens)].cpu().numpy()
+        totals.append(np.bincount(answers, weights=chosen, minlength=tree.answers))
+    return totals
 
 
 def _attention_window(model: Any) -> int | None:
@@ -141,57 +220,18 @@ def _attention_window(model: Any) -> int | None:
     return getattr(config, "sliding_window", None)
 
 
-def _score_branches(model: Any, cache: Any, past: int, branches: list[_Branch]) -> list[list[float]]:
-    """Score many branches as one row of tokens: each token sees the prefix, its own stem and its own answer only."""
-    ids: list[int] = []
-    positions: list[int] = []
-    blocks: list[tuple[int, int, list[tuple[int, int]]]] = []  # stem's start and end, (start, end) of its answers
-    for branch in branches:
-        start = len(ids)
-        ids += branch.stem
-        positions += range(past, past + len(branch.stem))
-        end = len(ids)
-        spans = []
-        for target in branch.targets:
-            spans.append((len(ids), len(ids) + len(target) - 1))
-            ids += target[:-1]
-            positions += range(past + len(branch.stem), past + len(branch.stem) + len(target) - 1)
-        blocks.append((start, end, spans))
-    total = len(ids)
-    causal = torch.ones((total, total), dtype=torch.bool).tril()
-    allowed = torch.zeros((total, total), dtype=torch.bool)
-    for start, end, spans in blocks:
-        allowed[start:end, start:end] = causal[start:end, start:end]
-        for first, last in spans:
-            allowed[first:last, start:end] = True
-            allowed[first:last, first:last] = causal[first:last, first:last]
-    visible = torch.cat([torch.ones((total, past), dtype=torch.bool), allowed], dim=1)
-    mask = torch.zeros(visible.shape, dtype=model.dtype).masked_fill_(~visible, torch.finfo(model.dtype).min)
-    logits = model(
-        input_ids=torch.tensor([ids], device=model.device),
-        attention_mask=mask[None, None].to(model.device),
-        position_ids=torch.tensor([positions], device=model.device),
-        past_key_values=copy.deepcopy(cache),  # the prefix stays as it is for the next pass
-        use_cache=True,
-    ).logits[0]
-    scores = []
-    for branch, (_, end, spans) in zip(branches, blocks, strict=True):
-        rows = []
-        for target, (first, last) in zip(branch.targets, spans, strict=True):
-            rows.append(_log_likelihood(torch.cat([logits[end - 1 : end], logits[first:last]]), target))
-        scores.append(rows)
-    return scores
+Group = tuple[Sequence[Sequence[int]], Sequence[Sequence[str]]]
+"""Prompts that begin alike, and the closed answer set of each."""
 
 
-@torch.inference_mode()
 def score_prompts(
     model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], answer_sets: Sequence[Sequence[str]]
 ) -> list[AnswerScores]:
     """Score many prompts that begin alike (many questions on one ECG), each with a closed answer set of its own.
 
-    What the prompts share runs through the model once. Behind it all questions and answers follow as one row whose
-    attention mask keeps them apart, so no token is computed twice. Equal to `score_answers` for each prompt up to
-    rounding. Where the attention has a window shorter than the rows, or an implementation without such masks,
+    What prompts or answers share runs through the model once: all of them follow as one row of tokens whose attention
+    mask shows each token what lies before it in its own sequence only. Equal to `score_answers` for each prompt up to
+    rounding. Where the attention has a window shorter than the sequences, or an implementation without such masks,
     `score_answers` is called for each prompt instead.
 
     Args:
@@ -203,40 +243,89 @@ def score_prompts(
     Raises:
         ValueError: if a prompt or a set is empty, or a set holds an answer twice.
     """
-    if len(prompts) != len(answer_sets):
-        raise ValueError(f"{len(prompts)} prompts but {len(answer_sets)} answer sets")
-    if not prompts:
-        return []
-    rows = [list(map(int, prompt)) for prompt in prompts]
-    if not all(rows):
-        raise ValueError("a prompt is empty")
-    for answers in answer_sets:
-        _check_answers(answers)
-    # the last token of every prompt stays in its own branch: it predicts the first token of the answers
+    return score_groups(model, tokenizer, [(prompts, answer_sets)])[0]
+
+
+@torch.inference_mode()
+def score_groups(model: Any, tokenizer: Any, groups: Sequence[Group]) -> list[list[AnswerScores]]:
+    """`score_prompts` for several groups, several of them in one pass; only within a group work is shared.
+
+    Args:
+        model: a causal language model of transformers, in evaluation mode.
+        tokenizer: its tokenizer.
+        groups: prompts and answer sets.
+
+    Raises:
+        ValueError: as `score_prompts`.
+    """
+    found: list[list[AnswerScores]] = [[] for _ in groups]
+    trees: list[tuple[int, _Tree]] = []
+    window = _attention_window(model)
+    implementation = getattr(model.config.get_text_config(), "_attn_implementation", "eager")
+    for number, (prompts, answer_sets) in enumerate(groups):
+        if len(prompts) != len(answer_sets):
+            raise ValueError(f"{len(prompts)} prompts but {len(answer_sets)} answer sets")
+        rows = [list(map(int, prompt)) for prompt in prompts]
+        if not all(rows):
+            raise ValueError("a prompt is empty")
+        for answers in answer_sets:
+            _check_answers(answers)
+        if not rows:
+            continue
+        targets = [[answer_token_ids(tokenizer, answer) for answer in answers] for answers in answer_sets]
+        longest = max(map(len, rows)) + max(len(ids) for answers in targets for ids in answers)
+        if implementation not in ("sdpa", "eager") or (window is not None and window < longest):
+            found[number] = [
+                score_answers(model, tokenizer, prompt, answers)
+                for prompt, answers in zip(rows, answer_sets, strict=True)
+            ]
+            continue
+        tree = _Tree()
+        for row, answers_ids in zip(rows, targets, strict=True):
+            tree.add(row, answers_ids)
+        if len(tree) > PASS_TOKENS:
+            found[number] = _split(_score_behind_cache(model, rows, targets), answer_sets)
+            continue
+        trees.append((number, tree))
+    trees.sort(key=lambda numbered: len(numbered[1]))  # equal lengths together: little padding
+    most = CPU_BATCH_TOKENS if model.device.type == "cpu" else BATCH_TOKENS
+    first = 0
+    while first < len(trees):
+        last = first + 1
+        while last < len(trees) and (last + 1 - first) * len(trees[last][1]) <= most:
+            last += 1
+        batch = trees[first:last]
+        for (number, _), totals in zip(batch, _score_trees(model, [tree for _, tree in batch]), strict=True):
+            found[number] = _split(totals, groups[number][1])
+        first = last
+    return found
+
+
+def _score_behind_cache(model: Any, rows: list[list[int]], targets: list[list[list[int]]]) -> np.ndarray:
+    """Score more than one pass holds: what all prompts share first, then tree after tree behind it."""
+    # the last token of every prompt stays in its own tree: it predicts the first token of the answers
     shared = min(map(len, rows)) - 1
     while any(row[:shared] != rows[0][:shared] for row in rows):
         shared -= 1
-    branches = [
-        _Branch(row[shared:], [answer_token_ids(tokenizer, answer) for answer in answers])
-        for row, answers in zip(rows, answer_sets, strict=True)
-    ]
-    window = _attention_window(model)
-    longest = max(map(len, rows)) + max(len(ids) for b in branches for ids in b.targets)
-    implementation = getattr(model.config.get_text_config(), "_attn_implementation", "eager")
-    if shared == 0 or implementation not in ("sdpa", "eager") or (window is not None and window < longest):
-        return [
-            score_answers(model, tokenizer, prompt, answers)
-            for prompt, answers in zip(prompts, answer_sets, strict=True)
-        ]
-    cache = model(
-        input_ids=torch.tensor([rows[0][:shared]], device=model.device), use_cache=True, logits_to_keep=1
-    ).past_key_values
-    results: list[list[float]] = []
-    batch: list[_Branch] = []
-    for branch in branches:
-        if batch and sum(b.tokens for b in batch) + branch.tokens > TAIL_TOKENS:
-            results += _score_branches(model, cache, shared, batch)
-            batch = []
-        batch.append(branch)
-    results += _score_branches(model, cache, shared, batch)
-    return [_summarise(answers, rows) for answers, rows in zip(answer_sets, results, strict=True)]
+    cache = None
+    if shared:
+        cache = model(
+            input_ids=torch.tensor([rows[0][:shared]], device=model.device), use_cache=True, logits_to_keep=1
+        ).past_key_values
+    totals: list[np.ndarray] = []
+    tree = _Tree()
+    for row, answers in zip(rows, targets, strict=True):
+        most = len(row) - shared + sum(len(ids) - 1 for ids in answers)
+        if len(tree) and len(tree) + most > PASS_TOKENS:
+            totals += _score_trees(model, [tree], cache, shared)
+            tree = _Tree()
+        tree.add(row[shared:], answers)
+    totals += _score_trees(model, [tree], cache, shared)
+    return np.concatenate(totals)
+
+
+def _split(totals: np.ndarray, answer_sets: Sequence[Sequence[str]]) -> list[AnswerScores]:
+    """Log-likelihoods of all answers → the scores of each set."""
+    ends = np.cumsum([len(answers) for answers in answer_sets])
+    parts = np.split(totals, ends[:-1])
+    return [_summarise(answers, part.tolist()) for answers, part in zip(answer_sets, parts, strict=True)]

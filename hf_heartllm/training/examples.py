@@ -7,6 +7,7 @@ sees the ECG and itself, at the positions it would have alone; the loss and its 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -106,6 +107,7 @@ class QuestionDataset(Dataset):
         report_share: probability that a record is asked for its report.
         seed: of the draws; they depend on it, the record and the epoch, so a resumed training draws what an
             uninterrupted one would.
+        statements: for `statement_probe`: examples then carry `statement_labels` and `probe_position` too.
 
     Attributes:
         epoch: set by `EpochOfDraws` when an epoch begins.
@@ -120,7 +122,9 @@ class QuestionDataset(Dataset):
         max_length: int = 640,
         report_share: float = 0.5,
         seed: int = 42,
+        statements: Sequence[str] = (),
     ) -> None:
+        self.statements = statements
         self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
         self.num_absent = len(rows) - len(self.rows)
         self.codes, self.prompts = codes, prompts
@@ -135,7 +139,7 @@ class QuestionDataset(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> dict[str, list[int]]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
         turns = [(one["question"], one["answer"]) for one in row["questions"]]
@@ -145,7 +149,24 @@ class QuestionDataset(Dataset):
             report = original if original and rng.random() < 0.5 else row["report"]
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
         ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
-        return pack_turns(self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns], self.max_length)
+        prefix = self.prompts.prefix(ecg_ids)
+        example: dict[str, Any] = {**pack_turns(prefix, [self.prompts.turn(*turn) for turn in turns], self.max_length)}
+        if self.statements:
+            holding = stated(row)
+            example["probe_position"] = len(prefix) - 1
+            example["statement_labels"] = [int(name in holding) for name in self.statements]
+        return example
+
+
+def stated(row: Mapping[str, Any]) -> set[str]:
+    """Statements of a training row, as its questions tell them: one that holds is always asked for."""
+    return {q["attribute"] for q in row["questions"] if q["question_type"] == "verify" and q["answer"] == "yes"}
+
+
+def frequent_statements(rows: Sequence[Mapping[str, Any]], at_least: int) -> list[str]:
+    """Statements that hold in at least so many rows, alphabetically."""
+    counts = Counter(name for row in rows for name in stated(row))
+    return sorted(name for name, count in counts.items() if count >= at_least)
 
 
 def as_hub_dataset(dataset: Dataset) -> Any:
@@ -171,8 +192,7 @@ def repeat_rows(rows: Sequence[Mapping[str, Any]], repeats: Mapping[str, int]) -
     """
     repeated = []
     for row in rows:
-        stated = {q["attribute"] for q in row["questions"] if q["question_type"] == "verify" and q["answer"] == "yes"}
-        repeated += [row] * max((repeats[code] for code in stated & repeats.keys()), default=1)
+        repeated += [row] * max((repeats[code] for code in stated(row) & repeats.keys()), default=1)
     return repeated
 
 
@@ -221,7 +241,7 @@ class PackedCollator:
 
     pad_token_id: int
 
-    def __call__(self, examples: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         def padded(name: str, value: int) -> torch.Tensor:
             rows = [torch.tensor(example[name]) for example in examples]
             return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
@@ -231,6 +251,9 @@ class PackedCollator:
             lengths = torch.tensor([len(example["input_ids"]) for example in examples])
             batch["attention_mask"] = (torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]).long()
             return batch
+        for name in ("probe_position", "statement_labels"):
+            if name in examples[0]:
+                batch[name] = torch.tensor([example[name] for example in examples])
         batch["position_ids"] = padded("position_ids", 0)
         segments = padded("segment_ids", -1)
         looking, looked_at = segments[:, :, None], segments[:, None, :]

@@ -77,7 +77,7 @@ def test_many_questions_are_scored_in_several_passes_as_in_one(monkeypatch):
     model = AutoModelForCausalLM.from_config(CONFIGS["llama"]).eval()
     prompts, answers = PROMPTS * 5, ANSWERS * 5
     whole = score_prompts(model, Letters(), prompts, answers)
-    monkeypatch.setattr(answer_scores, "TAIL_TOKENS", 30)
+    monkeypatch.setattr(answer_scores, "PASS_TOKENS", 70)
     parts = score_prompts(model, Letters(), prompts, answers)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.log_likelihoods, other.log_likelihoods, atol=1e-4)

@@ -1,0 +1,100 @@
+"""What the metrics give without any model: majority answers on ECG-QA, and PTB-XL's own reports against its labels.
+
+    python benchmarks/evaluation_baselines.py --ptbxl DIR --ecg-qa DIR --results benchmarks/results/evaluation.json
+
+The first is what a model that reads ECGs must beat. The second is the ceiling of the findings of a report:
+cardiologists labelled PTB-XL, but not from the words of its reports alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hf_heartllm.evaluation.ecg_qa_rows import (
+    completeness,
+    read_closed_sets,
+    read_patients_and_folds,
+    read_question_rows,
+)
+from hf_heartllm.evaluation.findings import finding_figures
+from hf_heartllm.evaluation.intervals import Interval
+from hf_heartllm.evaluation.priors import score_priors, split_by_fold
+from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.labels.english_reports import translate_report
+from hf_heartllm.labels.ptbxl import read_ptbxl_table
+
+TRAIN_FOLDS, TEST_FOLD = range(1, 9), 9
+Measured = tuple[str, Interval, str]
+"""Name, value with its interval, and what it was measured on."""
+
+
+def prior_figures(ecg_qa: Path, ptbxl: Path) -> Iterator[Measured]:
+    """Exact match of the majority answers, by ECG-QA's own splits and by fold."""
+    rows, records, closed_sets = read_question_rows(ecg_qa), read_patients_and_folds(ptbxl), read_closed_sets(ecg_qa)
+    official = tuple([row for row in rows if row.split == split] for split in ("train", "test"))
+    by_fold = split_by_fold(rows, records, TRAIN_FOLDS, (TEST_FOLD,))
+    for split, (train, test) in (("official test split", official), ("fold 9", by_fold)):
+        for score in score_priors(train, test, patients=records, closed_sets=closed_sets):
+            if score.figures is None:
+                continue
+            name = f"majority answer per {score.prior}, {score.question_type}, {split}"
+            data = f"{score.test_rows} questions, {score.train_rows} to train on; {completeness(rows)}"
+            yield f"{name}, exact match", score.figures.exact, data
+            yield f"{name}, macro-F1", score.figures.macro_f1, data
+
+
+def report_figures(ptbxl: Path) -> Iterator[Measured]:
+    """The findings of fold 9's own reports, translated, against the labels."""
+    table = read_ptbxl_table(ptbxl)
+    table = table[(table["strat_fold"] == TEST_FOLD) & table["report"].notna()]
+    table = table[table["report"].str.strip() != ""]
+    reports = [translate_report(report).text for report in table["report"]]
+    labels = [list(codes) for codes in table["scp_codes"]]
+    data = f"{len(reports)} records of fold 9 with a report; no fair sample of PTB-XL"
+    for figures in finding_figures(reports, labels, table["patient_id"].astype(str).tolist()):
+        for metric in ("precision", "recall", "f1", "reports_with_hallucination"):
+            name = f"the record's own report, findings, {metric.replace('_', ' ')} ({figures.level})"
+            yield name, getattr(figures, metric), data
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, and write the figures. Returns the exit code: 2 for bad input, with one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/evaluation_baselines.py", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--ptbxl", required=True, type=Path, help="folder of PTB-XL 1.0.x")
+    parser.add_argument("--ecg-qa", required=True, type=Path, help="folder of ECG-QA")
+    parser.add_argument("--results", type=Path, help="results file to write the figures into")
+    args = parser.parse_args(argv)
+    try:
+        found = [*prior_figures(args.ecg_qa, args.ptbxl), *report_figures(args.ptbxl)]
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for name, interval, data in found:
+        print(f"{interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]  {name}: {data}")
+    if args.results is not None:
+        command = "python benchmarks/evaluation_baselines.py --ptbxl DIR --ecg-qa DIR"
+        commit, machine = current_commit(), machine_words()
+        rows = [
+            ResultRow(
+                name=f"baselines: {name}",
+                value=round(interval.value, 4),
+                interval=(round(interval.low, 4), round(interval.high, 4)),
+                bar=None,
+                unit="fraction",
+                data=data,
+                command=command,
+                commit=commit,
+                machine=machine,
+            )
+            for name, interval, data in found
+        ]
+        write_result_rows(args.results, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

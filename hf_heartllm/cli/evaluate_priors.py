@@ -1,0 +1,126 @@
+"""`heartllm evaluate priors ECGQA_DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common import UsageError
+
+if TYPE_CHECKING:
+    from ..evaluation.priors import PriorScores
+
+HELP = "Score ECG-QA's majority answers, which look at no ECG: the figure that every model must beat."
+EXAMPLES = (
+    "heartllm evaluate priors ecg-qa",
+    "heartllm evaluate priors ecg-qa --ptb-xl ptb-xl --split folds --output priors.json",
+)
+TRAIN_FOLDS, TEST_FOLDS = range(1, 9), (9,)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subject's arguments."""
+    parser.add_argument("folder", metavar="ECGQA_DIR", type=Path, help="ECG-QA's folder (ecgqa, or ecgqa/ptbxl)")
+    parser.add_argument("--version", choices=("template", "paraphrased"), default="template", help="default: template")
+    parser.add_argument(
+        "--split",
+        choices=("official", "folds"),
+        default="official",
+        help="ECG-QA's own train and test, or PTB-XL's folds 1-8 and 9, which needs --ptb-xl; default: official",
+    )
+    parser.add_argument("--ptb-xl", type=Path, metavar="DIR", help="PTB-XL's folder: intervals by patient, folds")
+    parser.add_argument("--output", type=Path, metavar="JSON", help="file for every figure, with settings and versions")
+    parser.add_argument("--resamples", type=int, default=2000, metavar="N", help="bootstrap samples; default: 2000")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap; default: 0")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Score the priors, print the table, write the JSON."""
+    from ..evaluation.ecg_qa_rows import completeness, read_closed_sets, read_patients_and_folds, read_question_rows
+    from ..evaluation.prediction_tables import library_versions
+    from ..evaluation.priors import score_priors, split_by_fold
+    from ..evaluation.results import write_whole
+
+    if args.split == "folds" and args.ptb_xl is None:
+        raise UsageError("--split folds: needs --ptb-xl, which says each record's fold")
+    if args.resamples < 1:
+        raise UsageError("--resamples: at least 1")
+    try:
+        rows = read_question_rows(args.folder, args.version)
+        closed_sets = read_closed_sets(args.folder)
+        records = None if args.ptb_xl is None else read_patients_and_folds(args.ptb_xl)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if args.split == "folds" and records is not None:
+        train, test = split_by_fold(rows, records, TRAIN_FOLDS, TEST_FOLDS)
+        where = "trained on PTB-XL's folds 1-8, scored on fold 9"
+    else:
+        train, test = ([row for row in rows if row.split == split] for split in ("train", "test"))
+        where = "trained on ECG-QA's train split, scored on its test split"
+    scores = score_priors(
+        train, test, patients=records, closed_sets=closed_sets, resamples=args.resamples, seed=args.seed
+    )
+    unit = "recordings" if records is None else "patients"
+    head = f"Majority answers without any ECG, {where}; {args.version} questions; {completeness(rows)}."
+    print(f"{head}\n\n{_table(scores, unit)}")
+    if args.output is not None:
+        result = {
+            "title": head,
+            "settings": {
+                "version": args.version,
+                "split": args.split,
+                "resamples": args.resamples,
+                "seed": args.seed,
+                "grouped_by": unit,
+            },
+            "versions": library_versions(),
+            "figures": [_json(score) for score in scores],
+        }
+        write_whole(args.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _table(scores: Sequence[PriorScores], unit: str) -> str:
+    from ..evaluation.ecg_qa_rows import QUESTION_TYPES
+    from ..evaluation.prediction_tables import cell, markdown_table
+
+    rows = []
+    for score in sorted(scores, key=lambda score: QUESTION_TYPES.index(score.question_type)):
+        counts = [f"{score.train_rows:,}", f"{score.test_rows:,}", f"{score.unseen:,}"]
+        found = score.figures
+        if found is None:
+            row = [score.question_type, "any", *counts, "–", "no test rows in this copy", "–"]
+        else:
+            measured = [f"{found.exact.groups:,}", cell(found.exact), cell(found.macro_f1)]
+            row = [score.question_type, score.prior, *counts, *measured]
+        if row not in rows:
+            rows.append(row)
+    header = [
+        "question type",
+        "majority per",
+        "train rows",
+        "test rows",
+        "unseen texts",
+        unit,
+        "exact match (95 % interval)",
+        "macro-F1",
+    ]
+    return markdown_table(header, rows)
+
+
+def _json(score: PriorScores) -> dict[str, Any]:
+    from ..evaluation.prediction_tables import interval_json
+
+    found = score.figures
+    return {
+        "question_type": score.question_type,
+        "prior": score.prior,
+        "train_rows": score.train_rows,
+        "test_rows": score.test_rows,
+        "unseen_texts": score.unseen,
+        "exact_match": found and interval_json(found.exact),
+        "macro_f1": found and interval_json(found.macro_f1),
+        "unanswered": found and found.abstained,
+    }

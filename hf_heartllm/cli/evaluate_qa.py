@@ -1,0 +1,181 @@
+"""`heartllm evaluate qa --ptbxl DIR --questions FILE --output FILE.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from .common import UsageError, add_model_argument, model_source, print_notice, quiet_transformers
+
+HELP = "Evaluate a checkpoint's answers to a fixed set of questions, with every control beside them."
+EXAMPLES = (
+    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --train-rows rows.parquet --output qa.json",
+    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --calibration-questions fold8.parquet "
+    "--output qa.json",
+    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --max-records 40 --generate 50 --output try.json",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subject's arguments."""
+    add_checkpoint_arguments(parser)
+    parser.add_argument(
+        "--train-rows", type=Path, metavar="FILE", help="dataset_builders.training_rows, for the majority answers"
+    )
+    parser.add_argument(
+        "--calibration-questions", type=Path, metavar="FILE", help="questions of fold 8, for the temperature"
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="partial results of another checkpoint, for paired differences",
+    )
+    parser.add_argument("--generate", type=count, default=0, metavar="N", help="questions answered in free text too")
+    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
+
+
+def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True) -> None:
+    """What all evaluations of a checkpoint take; `tokens`: codes may stand for the recordings."""
+    add_model_argument(parser)
+    parser.add_argument("--ptbxl", type=Path, required=True, metavar="DIR", help="folder of PTB-XL 1.0.x")
+    parser.add_argument(
+        "--questions", type=Path, required=True, metavar="FILE", help="of dataset_builders.evaluation_questions"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
+    if tokens:
+        parser.add_argument(
+            "--tokens", type=Path, metavar="PATH", help="codes of the records, made with the checkpoint's codec"
+        )
+    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
+    parser.add_argument("--max-records", type=positive, metavar="N", help="records, evenly spaced (default: all)")
+    parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
+    parser.add_argument("--device", default="cpu", help="default: cpu")
+    parser.add_argument("--resamples", type=positive, default=2000, metavar="N", help="bootstrap; default: 2000")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def positive(text: str) -> int:
+    """A number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def load_checkpoint(args: argparse.Namespace) -> tuple[Any, Any, str]:
+    """Model, tokenizer and the checkpoint's name."""
+    source = model_source(args)
+    quiet_transformers()
+    from ..models.modeling_heartllm import HeartLLMForCausalLM
+    from ..models.pipeline_ecg import default_checkpoint
+    from ..models.tokenization_heartllm import ECGTokenizer
+
+    folder = default_checkpoint() if source is None else source
+    model = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
+    return model, ECGTokenizer.from_pretrained(folder), Path(folder).name
+
+
+def parts_folder(args: argparse.Namespace) -> Path:
+    """Where partial results go."""
+    given: Path | None = args.parts
+    return given or args.output.with_name(f"{args.output.name}.parts")
+
+
+def training_folds(args: argparse.Namespace) -> tuple[int, ...]:
+    """The folds that --training-folds names."""
+    from ..labels.ptbxl import folds
+
+    try:
+        return folds(args.training_folds)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def write_evaluation(args: argparse.Namespace, evaluation: Any, command: str, prefix: str, rows: Any) -> None:
+    """Write the JSON, the Markdown page beside it and, where asked for, the results file; print the page."""
+    from ..evaluation.results import current_commit, machine_words, write_result_rows, write_whole
+
+    document = {**evaluation.document, "command": command}
+    document["commit"] = current_commit(Path(__file__).resolve().parent)
+    document["machine"] = machine_words()
+    page = evaluation.markdown()
+    text = json.dumps(without_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
+    write_whole(args.output, text + "\n")
+    write_whole(args.output.with_suffix(".md"), page)
+    if args.results is not None:
+        questions = document["questions"]
+        facts: dict[str, Any] = {
+            "data": f"PTB-XL 1.0.3, questions {questions['hash']}, {questions['records']} records",
+            "command": command,
+            "commit": document["commit"],
+            "machine": document["machine"],
+        }
+        write_result_rows(args.results, [one for row in rows for one in row.result_rows(prefix=prefix, **facts)])
+    print(page)
+    print_notice()
+
+
+def without_nan(value: Any) -> Any:
+    """The same with null for not-a-number, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ...] = ()) -> str:
+    """The command as others would type it: the folders of this machine say nothing to them."""
+    words = f"heartllm evaluate {subject} --ptbxl DIR --questions {args.questions.name}"
+    words += " --model FOLDER" if args.model else ""
+    for option in ("tokens", "train_rows", "calibration_questions", "against"):
+        if getattr(args, option, None) is not None:
+            words += f" --{option.replace('_', '-')} PATH"
+    usual = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8", "generate": 0}
+    for option in (*usual, *options):
+        value = getattr(args, option, usual.get(option))
+        if value != usual.get(option):
+            words += f" --{option.replace('_', '-')} {shlex.quote(str(value))}"
+    return f"{words} --output FILE"
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate, print the page, write the files."""
+    folds = training_folds(args)
+    from ..evaluation.qa.evaluate import QASettings, evaluate_qa, headline_rows
+
+    settings = QASettings(
+        ptbxl=args.ptbxl,
+        questions=args.questions,
+        tokens=args.tokens,
+        train_rows=args.train_rows,
+        calibration_questions=args.calibration_questions,
+        against=args.against,
+        max_records=args.max_records,
+        generate=args.generate,
+        training_folds=folds,
+        rate=args.rate,
+        seed=args.seed,
+        resamples=args.resamples,
+        progress=not args.quiet,
+    )
+    model, tokenizer, name = load_checkpoint(args)
+    try:
+        evaluation = evaluate_qa(model, tokenizer, name, settings, parts_folder(args))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    write_evaluation(args, evaluation, command_words("qa", args), f"qa, {name}", headline_rows(evaluation))

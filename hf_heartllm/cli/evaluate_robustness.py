@@ -1,0 +1,58 @@
+"""`heartllm evaluate robustness --ptbxl DIR --questions FILE --output FILE.json`."""
+
+from __future__ import annotations
+
+import argparse
+
+from .common import UsageError
+from .evaluate_qa import (
+    add_checkpoint_arguments,
+    command_words,
+    load_checkpoint,
+    parts_folder,
+    training_folds,
+    write_evaluation,
+)
+
+HELP = "Evaluate a checkpoint's answers about disturbed recordings: noise, wander, lost leads, rates, gain, swaps."
+EXAMPLES = (
+    "heartllm evaluate robustness --ptbxl ptb-xl --questions fold9.parquet --max-records 300 --output robustness.json",
+    'heartllm evaluate robustness --ptbxl ptb-xl --questions fold9.parquet --kinds "gain,swapped" --output gain.json',
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subject's arguments."""
+    add_checkpoint_arguments(parser, tokens=False)
+    parser.add_argument("--kinds", metavar="NAMES", help="of disturbances, separated by commas (default: all)")
+    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate, print the page, write the files."""
+    folds = training_folds(args)
+    from ..evaluation.qa.robustness import RobustnessSettings, chosen, evaluate_robustness
+
+    kinds = None if args.kinds is None else tuple(kind.strip() for kind in args.kinds.split(","))
+    try:
+        chosen(kinds)
+    except ValueError as error:
+        raise UsageError(f"--kinds: {error}") from None
+    settings = RobustnessSettings(
+        ptbxl=args.ptbxl,
+        questions=args.questions,
+        max_records=args.max_records,
+        kinds=kinds,
+        training_folds=folds,
+        rate=args.rate,
+        seed=args.seed,
+        resamples=args.resamples,
+        progress=not args.quiet,
+    )
+    model, tokenizer, name = load_checkpoint(args)
+    try:
+        evaluation = evaluate_robustness(model, tokenizer, name, settings, parts_folder(args))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    rows = [row for table in evaluation.tables.values() for row in table]
+    write_evaluation(args, evaluation, command_words("robustness", args, ("kinds",)), f"robustness, {name}", rows)

@@ -1,0 +1,107 @@
+"""A codec as the evaluation sees it: a recording in, codes, and a 12-lead recording in millivolts out."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...ecg import STANDARD_LEADS, ECGRecord
+from ...models.ecg_leads import derive_limb_leads
+from ...models.feature_extraction_ecg import ECGFeatureExtractor, decoded_record
+from ...models.modeling_ecg_codec import ECGCodecModel
+
+COMMON_RATE = 100.0
+"""Hz at which originals and decoded recordings are compared, whatever a codec's own rate."""
+
+
+class Coder:
+    """Encodes and decodes recordings of any rate with any codec of this project.
+
+    A codec with `architecture="inception"` codes each lead without its mean and amplitude. Its decoded recordings get
+    both from the original, window by window, at no cost in bits: what it is judged by is the shape alone.
+
+    Args:
+        codec: the codec; put into evaluation mode.
+        name: what tables call it; its architecture by default.
+    """
+
+    def __init__(self, codec: ECGCodecModel, name: str | None = None) -> None:
+        self.codec = codec.eval()
+        self.config: Any = codec.config
+        self.name = name or self.config.architecture
+        self.extractor = ECGFeatureExtractor.from_codec(self.config)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, name: str | None = None) -> Coder:
+        """Load a codec's folder (`config.json` and weights)."""
+        return cls(ECGCodecModel.from_pretrained(folder), name)
+
+    @property
+    def num_streams(self) -> int:
+        """Streams of codes."""
+        return int(self.config.num_streams)
+
+    def weights_digest(self) -> str:
+        """Sixteen hexadecimal digits over all weights, the decoder's too, and the configuration."""
+        digest = hashlib.sha256(self.codec.identity().encode())
+        for name, tensor in sorted(self.codec.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def features(self, record: ECGRecord) -> torch.Tensor:
+        """float32 (windows, leads, samples)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a rest that fills no window, a missing lead
+            return torch.from_numpy(self.extractor.extract(record))
+
+    def encode(self, record: ECGRecord, num_streams: int | None = None) -> torch.Tensor:
+        """int64 (windows, streams, tokens), all streams by default."""
+        return self.codec.encode(self.features(record), self.num_streams if num_streams is None else num_streams)
+
+    def decode(self, codes: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
+        """The recording that codes stand for.
+
+        Args:
+            codes: int64 (windows, streams, tokens), the first streams or all.
+            original: what was encoded; gives the mean and amplitude of each lead to a codec that does not code them.
+            sampling_rate: Hz of the result.
+
+        Returns:
+            In mV. The twelve standard leads, less those that are coded as missing.
+        """
+        return self.to_record(self.codec.decode(codes), original, sampling_rate)
+
+    def to_record(self, decoded: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
+        """What the codec's decoder gave, float32 (windows, leads, samples), as `decode` returns it."""
+        features = decoded.detach().cpu().numpy().astype(np.float64)
+        if self.config.architecture == "local":
+            return decoded_record(features[0], self.config).resample(sampling_rate)
+        leads = tuple(self.config.leads)
+        source = original.resample(self.config.sampling_rate)
+        rows = {name: source.lead(name) for name in source.leads}
+        rows |= derive_limb_leads(source.signal, source.leads)
+        window = self.config.window_samples
+        for index, piece in enumerate(features):
+            there = np.stack([rows[name][index * window : (index + 1) * window] for name in leads]).astype(np.float64)
+            piece *= there.std(axis=1, keepdims=True)
+            piece += there.mean(axis=1, keepdims=True)
+        signal = np.concatenate(list(features), axis=1)
+        return ECGRecord(signal, self.config.sampling_rate, leads, source="decoded").resample(sampling_rate)
+
+    def prefixes(self) -> list[int]:
+        """Numbers of streams that stand in the tables: one, two, four and all, where there are so many."""
+        return sorted({min(count, self.num_streams) for count in (1, 2, 4, self.num_streams)})
+
+
+def twelve_leads(record: ECGRecord) -> np.ndarray:
+    """float64 (12, samples) in the order of `STANDARD_LEADS`; NaN where a lead is missing and cannot be derived."""
+    rows = {name: record.lead(name).astype(np.float64) for name in record.leads}
+    rows |= {name: row for name, row in derive_limb_leads(record.signal, record.leads).items() if name not in rows}
+    missing = np.full(record.signal.shape[1], np.nan)
+    return np.stack([rows.get(name, missing) for name in STANDARD_LEADS])

@@ -1,0 +1,147 @@
+"""Original and decoded recording in one picture, on ECG paper."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...ecg import STANDARD_LEADS, ECGRecord, simulate_ecg
+from ...ecg.simulate import EXAMPLES
+from ...models.feature_extraction_ecg import slow_baseline
+from ...models.notice import NOTICE
+from .coder import Coder, twelve_leads
+from .parts import Part
+
+PICTURED = ("normal", "af", "premature_ventricular", "lbbb", "st_elevation_inferior")
+DECODED_COLOUR = "#c2410c"
+ORIGINAL_COLOUR = "#172331"
+SECONDS = 10.0
+DOTS_PER_INCH = 160
+
+
+def plot_over(
+    original: ECGRecord, decoded: ECGRecord, path: str | os.PathLike[str], title: str, label: str = "original"
+) -> Path:
+    """Draw two versions of a recording over each other: 25 mm/s, 10 mm/mV, 3 × 4 leads over lead II.
+
+    Args:
+        original: in mV, dark. The first 10 s are drawn.
+        decoded: in mV, in colour, over it.
+        path: `.png` or `.pdf`; written whole.
+        title: the line on top.
+        label: of the original.
+
+    Returns:
+        The path.
+    """
+    import ecg_plot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.lines import Line2D
+
+    path = Path(path)
+    original, decoded = (one.crop(0, min(SECONDS, one.duration)) for one in (original, decoded))
+    values, over = twelve_leads(original), twelve_leads(decoded)
+    together = np.concatenate([values.ravel(), over.ravel()])
+    low = min(-1.0, float(np.floor((np.nanmin(together) - 0.1) * 2) / 2))
+    high = max(1.5, float(np.ceil((np.nanmax(together) + 0.1) * 2) / 2))
+    chart = ecg_plot.plot(
+        values,
+        lead_names=list(STANDARD_LEADS),
+        sample_rate=original.sampling_rate,
+        units="mV",
+        title=title,
+        amplitude_range=(low, high),
+        layout="12lead",
+        time_mode="sequential",
+        rhythm_lead="II",
+    )
+    chart.height_mm += 10
+    figure, axes = chart.to_matplotlib()
+    FigureCanvasAgg(figure)  # never a window
+    for panel in chart.panels:
+        first, last = (round(t * decoded.sampling_rate) for t in (panel.start, panel.end))
+        row = over[panel.lead, first:last]
+        across = panel.x + np.arange(len(row)) / decoded.sampling_rate * chart.speed
+        axes.plot(across, panel.baseline - row * chart.gain, color=DECODED_COLOUR, linewidth=0.8, alpha=0.85, zorder=5)
+    axes.legend(
+        handles=[
+            Line2D([], [], color=ORIGINAL_COLOUR, label=label),
+            Line2D([], [], color=DECODED_COLOUR, label="decoded"),
+        ],
+        loc="upper right",
+        ncols=2,
+        fontsize=8,
+        frameon=True,
+    )
+    axes.text(12, chart.height_mm - 8, NOTICE, fontsize=8, weight="bold")
+    return _write_figure(figure, path)
+
+
+def plot_rates(parts: Mapping[str, Part], coders: Sequence[Coder], path: str | os.PathLike[str]) -> Path:
+    """Distortion over rate, the rate counted at fixed length and entropy-coded (order 1).
+
+    Args:
+        parts: codec's name → its part `rate-distortion`.
+        coders: the codecs.
+        path: `.png`, `.svg` or `.pdf`; written whole.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    figure = Canvas(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for colour, coder in zip(("#c2410c", "#1d4ed8"), coders, strict=False):
+        part = parts[coder.name]
+        errors = [float(part.arrays[f"relative_error {n}"].mean()) for n in range(1, coder.num_streams + 1)]
+        for words, style in (("fixed length", "o-"), ("entropy-coded, order 1", "s--")):
+            rates = [found.value for found in part.figures if found.name.endswith(f"rate, {words}")]
+            axes.plot(rates, errors, style, color=colour, markersize=4, label=f"{coder.name}, {words}")
+    axes.set(xlabel="bit/s, all leads together", ylabel="squared error over variance, 0.5–40 Hz", xscale="log")
+    rates = [100, 150, 200, 300, 500, 700, 1000, 1500]
+    axes.set_xticks(rates, [str(rate) for rate in rates])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=8)
+    return _write_figure(figure, Path(path))
+
+
+def _write_figure(figure: Any, path: Path) -> Path:
+    buffer = io.BytesIO()
+    kind = path.suffix.lower().removeprefix(".")
+    dated: dict[str, str | None] = (
+        {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}
+    )  # equal input, equal file
+    if kind == "svg":
+        dated["Date"] = None
+    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(buffer.getvalue())
+    os.replace(temporary, path)
+    return path
+
+
+def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence[str] = PICTURED) -> list[Path]:
+    """A picture of each simulated example, `NAME-STREAMS.png`, decoded from the first stream and from all."""
+    written = []
+    for name in names:
+        record = simulate_ecg(name=name, **EXAMPLES[name])[0]
+        codes = coder.encode(record)
+        shown, label = record, "original"
+        if coder.config.architecture == "local":  # which codes no slow baseline: beside it the offset is all one sees
+            baseline = slow_baseline(record.signal.astype(np.float64), record.sampling_rate)
+            shown, label = replace(record, signal=record.signal - baseline), "original, slow baseline taken off"
+        for count in sorted({1, coder.num_streams}):
+            rate = coder.config.bits_per_second_of(count)
+            title = f"simulated: {name.replace('_', ' ')}; {count} of {coder.num_streams} streams, {rate:.0f} bit/s"
+            path = Path(folder) / f"{name}-{count}.png"
+            written.append(plot_over(shown, coder.decode(codes[:, :count], record), path, title, label))
+    return written

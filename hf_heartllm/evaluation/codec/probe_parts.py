@@ -1,0 +1,215 @@
+"""The probes of an evaluation: every input, every seed, each kept when it is whole."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...ecg import ECGError, ECGRecord
+from ...models.feature_extraction_ecg import ECGFeatureExtractor
+from .coder import Coder
+from .parts import Figure, Part, folder_name, kept_part
+from .probes import (
+    Probe,
+    ProbeInput,
+    ProbeTraining,
+    auroc_figures,
+    margin_figures,
+    probe_scores,
+    random_codec,
+    raw_extractor,
+    train_probe,
+)
+from .records import LabelledRecord
+from .settings import Settings
+from .targets import target_matrix
+
+RAW = "raw signal"
+RANDOM = "random encoder"
+BARS = {
+    "superclass macro-AUROC": ">= 0.925",
+    "atrial fibrillation AUROC": ">= 0.990",
+    "sinus tachycardia AUROC": ">= 0.995",
+    "first-degree block AUROC": ">= 0.95",
+    "premature beats AUROC": ">= 0.991",
+    "complete right bundle branch block AUROC": ">= 0.996",
+}
+"""What the codes of the evaluated codec should reach."""
+
+MACROS = ("superclass macro-AUROC", "rhythm macro-AUROC")
+ABOVE_THE_OTHER = dict.fromkeys(MACROS, "interval > 0")
+AS_GOOD_AS_RAW = dict.fromkeys(MACROS, "interval reaches 0") | {"pacemaker AUROC": ">= -0.05"}
+LOST_BY_DECODING = dict.fromkeys((*MACROS, "form macro-AUROC"), ">= -0.01")
+
+
+class ProbeRun:
+    """Trains probes on codes and signals of the training folds and scores the evaluated records.
+
+    Args:
+        coder: the codec.
+        against: another one, or None.
+        settings: records and budget.
+        records: the evaluated ones.
+        folder: where whole parts are kept.
+    """
+
+    def __init__(
+        self, coder: Coder, against: Coder | None, settings: Settings, records: list[LabelledRecord], folder: Path
+    ) -> None:
+        self.coder, self.against, self.settings = coder, against, settings
+        self.test = self._readable(records)
+        self.train = self._readable(settings.training_records())
+        self.folder = folder
+        self.labels = target_matrix(self.test)
+        self.train_labels = target_matrix(self.train)
+        self.patients = np.array([one.patient_id for one in self.test])
+        self.training = ProbeTraining(passes=settings.probe_passes)
+
+    @staticmethod
+    def _readable(records: list[LabelledRecord]) -> list[LabelledRecord]:
+        """The records of usual length with twelve usable leads, so that every input has the same ones."""
+        extractor, kept = raw_extractor(), []
+        for one in records:
+            try:
+                record = one.read()
+                extractor.extract(record)
+            except ECGError:
+                continue
+            if math.isclose(record.duration, 10.0) and len(record.leads) == 12:
+                kept.append(one)
+        return kept
+
+    def figures(self) -> list[Figure]:
+        """AUROCs of every input, what is lost on decoded signals, and paired differences."""
+        coder, settings = self.coder, self.settings
+        inputs = {coder.name: self._codes(coder)}
+        if self.against is not None:
+            inputs[self.against.name] = self._codes(self.against)
+        inputs[RANDOM] = self._codes(self._random())
+        raw = tuple(ProbeInput(self._signals(records)) for records in (self.train, self.test))
+        scores = {name: self._scores(name, *data) for name, data in inputs.items()}
+        scores[RAW] = self._scores(RAW, *raw)
+        figures = []
+        for name, found in scores.items():
+            title = f"probes: {name}" if name in (RAW, RANDOM) else f"{name}: probes: codes"
+            bars = BARS if name == coder.name else None
+            figures += auroc_figures(title, self.labels, found, self.patients, bars)
+        for name in [name for name in scores if name != coder.name]:
+            bars = AS_GOOD_AS_RAW if name == RAW else None if name == RANDOM else ABOVE_THE_OTHER
+            title = f"{coder.name}: probes: codes − {name if name in (RAW, RANDOM) else f'codes of {name}'}"
+            figures += margin_figures(title, self.labels, scores[coder.name], scores[name], self.patients, bars)
+        for one in [coder] if self.against is None else [coder, self.against]:
+            for count in one.prefixes():
+                decoded = self._scores_of_decoded(one, count, raw[0])
+                rate = one.config.bits_per_second_of(count)
+                title = f"{one.name}: probes: trained on originals, decoded ({rate:.0f} bit/s) − originals"
+                bars = LOST_BY_DECODING if one is coder and count == one.num_streams else None
+                figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
+        words = f"trained on {len(self.train)} records, {settings.probe_passes} passes"
+        return [replace(figure, data="; ".join(text for text in (figure.data, words) if text)) for figure in figures]
+
+    def _random(self) -> Coder:
+        features = [self.coder.features(one.read()) for one in self.train[:32]]
+        return Coder(random_codec(self.coder.config, features), RANDOM)
+
+    def _codes(self, coder: Coder) -> tuple[ProbeInput, ProbeInput]:
+        """First-stream codes of training and evaluated records."""
+        folder = self.folder / folder_name(coder.name)
+        levels = tuple(coder.config.levels)
+        found = []
+        for which, records in (("training", self.train), ("evaluated", self.test)):
+            title = f"codes-{which}"
+
+            def make(records: list[LabelledRecord] = records, title: str = title) -> Part:
+                rows = [
+                    coder.encode(one.read(), 1)[0, 0].numpy().astype(np.int16)
+                    for one in self.settings.shown(records, f"{coder.name}: {title}")
+                ]
+                return Part(arrays={"codes": np.stack(rows)})
+
+            part = kept_part(folder, title, self.settings.key(coder, records), make)
+            found.append(ProbeInput(part.arrays["codes"], levels))
+        return found[0], found[1]
+
+    def _signals(self, records: list[LabelledRecord]) -> np.ndarray:
+        extractor = raw_extractor()
+        shown = self.settings.shown(records, "raw signals")
+        return np.stack([extractor.extract(one.read())[0].astype(np.float16) for one in shown])
+
+    def _probe(self, name: str, data: ProbeInput, seed: int) -> Probe:
+        from tqdm import tqdm
+
+        steps = self.training.passes * math.ceil(len(self.train) / self.training.batch_size)
+        with tqdm(total=steps, desc=f"{name}: probe {seed}", disable=not self.settings.progress) as bar:
+            return train_probe(
+                data,
+                self.train_labels,
+                seed=seed,
+                training=self.training,
+                device=self.settings.device,
+                progress=bar.update,
+            )
+
+    def _key(self, seed: int) -> dict[str, object]:
+        return {
+            "training": [one.ecg_id for one in self.train],
+            "records": [one.ecg_id for one in self.test],
+            "passes": self.settings.probe_passes,
+            "seed": seed,
+        }
+
+    def _scores(self, name: str, train: ProbeInput, test: ProbeInput) -> np.ndarray:
+        """(seeds, records, targets)."""
+        weights = None
+        if name != RAW:
+            coder = self.coder if name in (self.coder.name, RANDOM) else self.against
+            weights = None if coder is None else coder.weights_digest()
+        rows = []
+        for seed in range(self.settings.probe_seeds):
+
+            def make(seed: int = seed) -> Part:
+                probe = self._probe(name, train, seed)
+                arrays = {"scores": probe_scores(probe, test, self.settings.device)}
+                if name == RAW:  # read again with decoded signals
+                    arrays |= {f"weight {key}": value.cpu().numpy() for key, value in probe.state_dict().items()}
+                return Part(arrays=arrays)
+
+            key = {**self._key(seed), "weights": weights}
+            part = kept_part(self.folder / folder_name(name), f"probe-{seed}", key, make)
+            rows.append(part.arrays["scores"])
+        return np.stack(rows)
+
+    def _scores_of_decoded(self, coder: Coder, count: int, raw: ProbeInput) -> np.ndarray:
+        """Scores that the probes of the raw signal give decoded signals; (seeds, records, targets)."""
+
+        def make() -> Part:
+            extractor = raw_extractor()
+            rows = []
+            for one in self.settings.shown(self.test, f"{coder.name}: decoded, {count} streams"):
+                record = one.read()
+                decoded = coder.decode(coder.encode(record, count), record)
+                rows.append(np.nan_to_num(raw_features(extractor, decoded)))
+            data = ProbeInput(np.stack(rows))
+            scores = []
+            for seed in range(self.settings.probe_seeds):
+                probe = Probe(raw.channels(), 3, self.labels.shape[1])
+                with np.load(self.folder / folder_name(RAW) / f"probe-{seed}.npz") as kept:
+                    state = {k.removeprefix("weight "): torch.from_numpy(kept[k]) for k in kept.files if k != "scores"}
+                probe.load_state_dict(state)
+                scores.append(probe_scores(probe.eval(), data))
+            return Part(arrays={"scores": np.stack(scores)})
+
+        key = {**self._key(self.settings.probe_seeds), "weights": coder.weights_digest()}
+        return kept_part(self.folder / folder_name(coder.name), f"decoded-scores-{count}", key, make).arrays["scores"]
+
+
+def raw_features(extractor: ECGFeatureExtractor, record: ECGRecord) -> np.ndarray:
+    """Features of a decoded recording; a lead that was decoded as missing is NaN, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return extractor.extract(record)[0]

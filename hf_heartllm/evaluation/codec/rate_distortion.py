@@ -1,0 +1,151 @@
+"""Rate and distortion of a codec over recordings: every prefix of its streams is a codec of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ...ecg import ECGError
+from ..intervals import bootstrap_mean
+from .coder import COMMON_RATE, Coder, twelve_leads
+from .distortion import distortion, in_band, ratio_of_means
+from .parts import Figure, Part
+from .rates import perplexity, stream_bits
+from .records import LabelledRecord
+
+MEASURES = ("relative_error", "prdn", "correlation", "snr", "rmse")
+
+
+def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+    """Encode and decode every recording.
+
+    Returns:
+        Figures of every number of streams, and arrays: `ecg_id`, `patient_id`, the mean over leads of every measure as
+        `relative_error 1` … (recordings,), and `codes` int32 (streams, all tokens).
+    """
+    config = coder.config
+    counts = list(range(1, coder.num_streams + 1))
+    kept: list[LabelledRecord] = []
+    codes: list[np.ndarray] = []
+    rows: dict[str, list[float]] = {}
+    seconds, failed = 0.0, 0
+    for one in records:
+        record = one.read()
+        try:
+            encoded = coder.encode(record)
+        except ECGError:
+            failed += 1
+            continue
+        kept.append(one)
+        codes.append(np.concatenate(list(encoded.numpy()), axis=-1).astype(np.int32))
+        seconds += len(encoded) * config.num_samples(encoded.shape[-1]) / config.sampling_rate
+        original = twelve_leads(record.resample(COMMON_RATE))
+        filtered = in_band(original, COMMON_RATE)
+        features = twelve_leads(coder.to_record(coder.features(record), record))
+        found = distortion(filtered, in_band(np.nan_to_num(features), COMMON_RATE))
+        rows.setdefault("relative_error features", []).append(float(np.nanmean(found.relative_error)))
+        for count in counts:
+            decoded = twelve_leads(coder.decode(encoded[:, :count], record))
+            found = distortion(filtered, in_band(np.nan_to_num(decoded), COMMON_RATE))
+            for measure in MEASURES:
+                rows.setdefault(f"{measure} {count}", []).append(float(np.nanmean(getattr(found, measure))))
+            plain = distortion(original, decoded)
+            rows.setdefault(f"unfiltered_prdn {count}", []).append(float(np.nanmean(plain.prdn)))
+    if not kept:
+        raise ECGError(f"none of {failed} recordings could be encoded")
+    arrays = {name: np.array(values) for name, values in rows.items()}
+    arrays["ecg_id"] = np.array([one.ecg_id for one in kept])
+    arrays["patient_id"] = np.array([one.patient_id for one in kept])
+    arrays["codes"] = np.concatenate(codes, axis=-1)
+    figures = [Figure("recordings that could not be encoded", failed, "recordings")] if failed else []
+    lost = bootstrap_mean(arrays["relative_error features"], arrays["patient_id"])
+    title = "features themselves, as if coded without loss: relative squared error"
+    figures.append(Figure(title, lost.value, "of variance", (lost.low, lost.high)))
+    figures += _rates(coder, codes, seconds)
+    for count in counts:
+        figures += _distortions(coder, arrays, count)
+    return Part(figures, arrays)
+
+
+def _label(coder: Coder, count: int) -> str:
+    rate = coder.config.bits_per_second_of(count)
+    return f"{count} stream{'s' if count > 1 else ''} ({rate:.0f} bit/s)"
+
+
+def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Figure]:
+    label, patients = _label(coder, count), arrays["patient_id"]
+
+    def mean(measure: str, title: str, unit: str) -> Figure:
+        found = bootstrap_mean(arrays[f"{measure} {count}"], patients)
+        return Figure(f"{label}: {title}", found.value, unit, (found.low, found.high))
+
+    return [
+        mean("relative_error", "relative squared error", "of variance"),
+        Figure(
+            f"{label}: relative squared error, median recording",
+            float(np.median(arrays[f"relative_error {count}"])),
+            "of variance",
+        ),
+        mean("prdn", "PRDN", "%"),
+        mean("correlation", "correlation", "Pearson"),
+        mean("snr", "SNR", "dB"),
+        mean("rmse", "root mean squared error", "mV"),
+        mean("unfiltered_prdn", "PRDN against the unfiltered original", "%"),
+    ]
+
+
+def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Figure]:
+    """Fixed-length and entropy-coded rates of every prefix; use of every stream's codebook."""
+    config = coder.config
+    figures, sums = [], {0: 0.0, 1: 0.0}
+    for index, levels in enumerate(config.stream_levels):
+        stream = [one[index] for one in codes]
+        size = math.prod(levels)
+        together = np.concatenate(stream)
+        label = _label(coder, index + 1)
+        figures.append(Figure(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), "bit/s"))
+        for order, words in ((0, "order 0"), (1, "order 1")):
+            sums[order] += stream_bits(stream, levels, order)
+            figures.append(
+                Figure(
+                    f"{label}: rate, entropy-coded, {words}",
+                    sums[order] / seconds,
+                    "bit/s",
+                    data="adaptive counts from 1/2 for every level dimension, recordings in order"
+                    + (", context: its level one token before" if order else ""),
+                )
+            )
+        diverse = perplexity(together)
+        where = f"over {len(together)} codes"
+        bar = ">= 0.6" if index == 0 else None
+        title = f"stream {index + 1} of {size} codes"
+        figures += [
+            Figure(f"{title}: perplexity", diverse, "codes", data=where),
+            Figure(f"{title}: perplexity over size", diverse / size, "fraction", bar=bar, data=where),
+            Figure(f"{title}: share in use", len(np.unique(together)) / size, "fraction", data=where),
+        ]
+    return figures
+
+
+def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> list[Figure]:
+    """Two codecs on the same recordings: ratio of their squared errors, each at a number of streams.
+
+    Raises:
+        ValueError: if the parts hold no common recording.
+    """
+    common, first, second = np.intersect1d(ours.arrays["ecg_id"], other.arrays["ecg_id"], return_indices=True)
+    if not len(common):
+        raise ValueError("the two codecs were evaluated on different recordings")
+    patients = ours.arrays["patient_id"][first]
+    figures = []
+    for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
+        found = ratio_of_means(
+            ours.arrays[f"{measure} {streams}"][first], other.arrays[f"{measure} {other_streams}"][second], patients
+        )
+        words = f"{streams} stream{'s' if streams > 1 else ''}"
+        figures.append(
+            Figure(f"{title}, {words} over the other codec's", found.value, "ratio", (found.low, found.high))
+        )
+    return figures

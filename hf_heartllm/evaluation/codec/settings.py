@@ -1,0 +1,84 @@
+"""What an evaluation of a codec is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...ecg import ECGError
+from .coder import Coder
+from .records import LabelledRecord, labelled_records, spread
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which records, which parts, and how much of what is costly.
+
+    Attributes:
+        ptbxl: folder in PTB-XL's layout.
+        folds: that are evaluated.
+        training_folds: that probes are trained on.
+        max_records: of the evaluated folds; all when None.
+        measured_records: at 100 Hz whose intervals and amplitudes are measured; those at 500 Hz all are.
+        tried_records: for robustness and denoising.
+        probe_records: of the training folds, for probes; all when None.
+        probe_passes: of each probe over them.
+        probe_seeds: probes of each input.
+        device: where probes are trained.
+        skip: parts to leave out.
+        progress: whether to show bars.
+    """
+
+    ptbxl: Path
+    folds: tuple[int, ...] = (9,)
+    training_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    max_records: int | None = None
+    measured_records: int = 400
+    tried_records: int = 60
+    probe_records: int | None = None
+    probe_passes: int = 10
+    probe_seeds: int = 3
+    device: str = "cpu"
+    skip: tuple[str, ...] = ()
+    progress: bool = True
+
+    def records(self, sampling_rate: int = 100) -> list[LabelledRecord]:
+        """The evaluated recordings.
+
+        Raises:
+            ECGError: if there is none at 100 Hz.
+        """
+        found = labelled_records(self.ptbxl, self.folds, sampling_rate)
+        if not found and sampling_rate == 100:
+            raise ECGError(f"{self.ptbxl}: no record of folds {list(self.folds)} at 100 Hz; unpack the data first")
+        return spread(found, self.max_records)
+
+    def training_records(self) -> list[LabelledRecord]:
+        """The recordings that probes are trained on.
+
+        Raises:
+            ECGError: if there is none.
+        """
+        found = labelled_records(self.ptbxl, self.training_folds, 100)
+        if not found:
+            raise ECGError(f"{self.ptbxl}: no record of folds {list(self.training_folds)} at 100 Hz to train probes on")
+        return spread(found, self.probe_records)
+
+    def key(self, coder: Coder, records: Sequence[LabelledRecord], **more: Any) -> dict[str, Any]:
+        """What a part depends on: weights, records, and whatever else is named."""
+        return {"weights": coder.weights_digest(), "records": [one.ecg_id for one in records], **more}
+
+    def shown(self, items: Sequence[Item], title: str) -> Iterable[Item]:
+        """The items with a progress bar on stderr."""
+        from tqdm import tqdm
+
+        return tqdm(items, desc=title, disable=not self.progress, dynamic_ncols=True)
+
+    def words(self, count: int) -> str:
+        """What the evaluation was made on, for the rows of results."""
+        folds = ", ".join(str(fold) for fold in self.folds)
+        return f"PTB-XL, fold{'s' if len(self.folds) > 1 else ''} {folds}, {count} records at 100 Hz"

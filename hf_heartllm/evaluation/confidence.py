@@ -1,0 +1,287 @@
+"""How far probabilities can be believed: calibration, temperature, abstaining, other prevalences.
+
+`confidence` is the probability that a model gives to the answer it chose, `right` whether that answer is the true one.
+All functions are numpy only; `confidence_plots` draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Answers of similar confidence.
+
+    Attributes:
+        low: lower edge of the bin, belongs to it only in the first one.
+        high: upper edge, belongs to it.
+        rows: number of answers.
+        weight: their share of all weight.
+        confidence: mean confidence; NaN without rows.
+        accuracy: share of right answers; NaN without rows.
+    """
+
+    low: float
+    high: float
+    rows: int
+    weight: float
+    confidence: float
+    accuracy: float
+
+
+def _columns(
+    confidence: ArrayLike, right: ArrayLike, weights: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checked float64 columns of equal length.
+
+    Raises:
+        ValueError: if lengths differ, a confidence is not in [0, 1], or a weight is negative.
+    """
+    values, truth = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    share = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not values.shape == truth.shape == share.shape:
+        raise ValueError(f"lengths differ: {len(values)} confidences, {len(truth)} outcomes, {len(share)} weights")
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("a confidence is not between 0 and 1")
+    if not (share >= 0).all():
+        raise ValueError("a weight is negative")
+    return values, truth, share
+
+
+def reliability(
+    confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike | None = None, bins: int = BINS
+) -> list[ReliabilityBin]:
+    """The reliability table: bins of equal width over [0, 1], each (low, high] but for the first, which holds 0.
+
+    Args:
+        confidence: float (rows,) in [0, 1].
+        right: bool or 0/1 (rows,).
+        weights: float (rows,) ≥ 0, such as those of `prevalence_weights`; None weighs all rows alike.
+        bins: number of bins.
+
+    Raises:
+        ValueError: if lengths differ or a value is out of range.
+    """
+    values, truth, share = _columns(confidence, right, weights)
+    edges = np.linspace(0, 1, bins + 1)
+    of_row = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, bins - 1)
+    total = share.sum()
+    table = []
+    for index in range(bins):
+        rows = of_row == index
+        weight = share[rows].sum()
+        known = weight > 0
+        table.append(
+            ReliabilityBin(
+                low=float(edges[index]),
+                high=float(edges[index + 1]),
+                rows=int(rows.sum()),
+                weight=float(weight / total) if total > 0 else 0.0,
+                confidence=float(values[rows] @ share[rows] / weight) if known else float("nan"),
+                accuracy=float(truth[rows] @ share[rows] / weight) if known else float("nan"),
+            )
+        )
+    return table
+
+
+def expected_calibration_error(
+    confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike | None = None, bins: int = BINS
+) -> float:
+    """Mean gap between confidence and accuracy over bins of equal width (Guo et al., ICML 2017); NaN without rows."""
+    table = [row for row in reliability(confidence, right, weights=weights, bins=bins) if row.weight > 0]
+    if not table:
+        return float("nan")
+    return float(sum(row.weight * abs(row.accuracy - row.confidence) for row in table))
+
+
+def tempered(scores: ArrayLike, temperature: float) -> np.ndarray:
+    """Probabilities of closed answers from their log-likelihoods at a temperature.
+
+    Args:
+        scores: float (rows, answers); −inf where a row has fewer answers than others.
+        temperature: above 0; above 1 makes probabilities more alike.
+
+    Returns:
+        float64 (rows, answers), rows sum to 1.
+    """
+    if not temperature > 0:
+        raise ValueError(f"a temperature is above 0, not {temperature}")
+    raised = np.asarray(scores, dtype=np.float64) / temperature
+    powers = np.exp(raised - raised.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def padded_scores(scores: Sequence[Sequence[float]]) -> np.ndarray:
+    """Rows of different numbers of answers as one table, −inf behind the shorter ones."""
+    table = np.full((len(scores), max(map(len, scores), default=0)), -np.inf)
+    for row, values in enumerate(scores):
+        table[row, : len(values)] = values
+    return table
+
+
+def negative_log_likelihood(
+    scores: ArrayLike, truth: ArrayLike, temperature: float = 1.0, weights: ArrayLike | None = None
+) -> float:
+    """Mean −log p(true answer) at a temperature; `truth` int (rows,) is its column."""
+    raised = np.asarray(scores, dtype=np.float64) / temperature
+    index = np.asarray(truth, dtype=np.int64)
+    top = raised.max(axis=1)
+    losses = top + np.log(np.exp(raised - top[:, None]).sum(axis=1)) - raised[np.arange(len(index)), index]
+    return float(np.average(losses, weights=None if weights is None else np.asarray(weights, dtype=np.float64)))
+
+
+TEMPERATURES = (0.05, 20.0)
+"""Between these a temperature is sought; all-right or all-wrong answers end at an edge."""
+
+
+def fit_temperature(scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike | None = None) -> float:
+    """The temperature with the least negative log-likelihood (Guo et al., ICML 2017), within `TEMPERATURES`.
+
+    Fit it on fold 8, never on what is reported. The order of a row's answers never changes.
+
+    Args:
+        scores: log-likelihoods, float (rows, answers), −inf where there is no answer.
+        truth: column of the true answer, int (rows,).
+        weights: float (rows,), such as those of `prevalence_weights`.
+
+    Raises:
+        ValueError: if there are no rows, lengths differ, or a true answer has the score −inf.
+    """
+    from scipy.optimize import minimize_scalar
+
+    table, index = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    if len(table) == 0 or len(table) != len(index):
+        raise ValueError(f"{len(table)} rows of scores and {len(index)} true answers")
+    if not np.isfinite(table[np.arange(len(index)), index]).all():
+        raise ValueError("a true answer has no score")
+    found = minimize_scalar(
+        lambda log: negative_log_likelihood(table, index, float(np.exp(log)), weights),
+        bounds=tuple(np.log(TEMPERATURES)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return float(np.exp(found.x))
+
+
+def cross_fit_temperature(
+    scores: ArrayLike, truth: ArrayLike, parts: ArrayLike, *, weights: ArrayLike | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Probabilities of each part (a fold) at the temperature of all other parts, and these temperatures by part.
+
+    Raises:
+        ValueError: if there are fewer than two parts.
+    """
+    table, index, names = np.asarray(scores, dtype=np.float64), np.asarray(truth), np.asarray(parts)
+    if len(np.unique(names)) < 2:
+        raise ValueError("cross-fitting needs at least two parts")
+    probabilities = np.zeros(table.shape)
+    temperatures = {}
+    for name in np.unique(names):
+        here = names == name
+        share = None if weights is None else np.asarray(weights)[~here]
+        temperatures[str(name)] = fit_temperature(table[~here], index[~here], weights=share)
+        probabilities[here] = tempered(table[here], temperatures[str(name)])
+    return probabilities, temperatures
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """What is gained by abstaining: one point a distinct confidence, from the highest down.
+
+    Attributes:
+        threshold: answers of at least this confidence are given, float64 (points,).
+        coverage: share of questions answered, increasing to 1.
+        risk: share of wrong ones among them.
+        area: mean risk over the coverages (AURC; Geifman and El-Yaniv, NeurIPS 2017), ties answered together.
+    """
+
+    threshold: np.ndarray
+    coverage: np.ndarray
+    risk: np.ndarray
+    area: float
+
+
+def risk_coverage(confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike | None = None) -> RiskCoverage:
+    """The risk–coverage curve; without rows it has no points and the area NaN."""
+    values, truth, share = _columns(confidence, right, weights)
+    if share.sum() == 0:
+        return RiskCoverage(np.array([]), np.array([]), np.array([]), float("nan"))
+    threshold, group = np.unique(-values, return_inverse=True)
+    weight = np.cumsum(np.bincount(group, weights=share))
+    wrong = np.cumsum(np.bincount(group, weights=share * (1 - truth)))
+    some = weight > 0  # rows of no weight may come first
+    coverage, risk = weight[some] / weight[-1], wrong[some] / weight[some]
+    area = float(np.diff(coverage, prepend=0) @ risk)
+    return RiskCoverage(-threshold[some], coverage, risk, area)
+
+
+def prevalence_weights(positive: ArrayLike, prevalence: float) -> np.ndarray:
+    """Weights, of mean 1, with which the positive rows make up `prevalence` of all.
+
+    Questions are balanced, records are not: with these weights a balanced set stands for the natural one.
+
+    Raises:
+        ValueError: if the prevalence is not in [0, 1], or a class that it needs has no rows.
+    """
+    truth = np.asarray(positive, dtype=bool)
+    if not 0 <= prevalence <= 1:
+        raise ValueError(f"a prevalence is between 0 and 1, not {prevalence}")
+    if (prevalence > 0 and not truth.any()) or (prevalence < 1 and truth.all()):
+        raise ValueError("a class that the prevalence needs has no rows")
+    share = truth.mean()
+    return np.where(truth, prevalence / share if share else 0, (1 - prevalence) / (1 - share) if share < 1 else 0)
+
+
+def at_prevalence(probability: ArrayLike, trained: float, wanted: float) -> np.ndarray:
+    """Probabilities of a finding, moved from one prevalence to another: its odds times the ratio of prior odds.
+
+    Holds where only the prevalence differs (Saerens et al., Neural Computation 14, 21-41, 2002).
+
+    Raises:
+        ValueError: if a prevalence is not strictly between 0 and 1.
+    """
+    for value in (trained, wanted):
+        if not 0 < value < 1:
+            raise ValueError(f"a prevalence is strictly between 0 and 1, not {value}")
+    values = np.asarray(probability, dtype=np.float64)
+    yes = values * wanted / trained
+    no = (1 - values) * (1 - wanted) / (1 - trained)
+    return yes / (yes + no)
+
+
+@dataclass(frozen=True)
+class YesNo:
+    """Counts of a yes/no question, as rates.
+
+    Attributes:
+        sensitivity: share of the positive rows that are called positive; NaN without positive rows.
+        specificity: share of the negative rows that are called negative; NaN without negative rows.
+    """
+
+    sensitivity: float
+    specificity: float
+
+    @classmethod
+    def of(cls, positive: ArrayLike, called: ArrayLike) -> YesNo:
+        """From the truth and the calls, bool (rows,)."""
+        truth, answer = np.asarray(positive, dtype=bool), np.asarray(called, dtype=bool)
+        if truth.shape != answer.shape:
+            raise ValueError(f"{len(truth)} labels but {len(answer)} calls")
+        return cls(
+            float(answer[truth].mean()) if truth.any() else float("nan"),
+            float((~answer[~truth]).mean()) if not truth.all() else float("nan"),
+        )
+
+    def positive_predictive_value(self, prevalence: float) -> float:
+        """The share of positive calls that are right at a prevalence, by Bayes; NaN if nothing is called positive."""
+        right, wrong = self.sensitivity * prevalence, (1 - self.specificity) * (1 - prevalence)
+        # At prevalence 0 or 1 the rate of the absent class does not count, known or not.
+        right, wrong = (0.0 if prevalence == 0 else right), (0.0 if prevalence == 1 else wrong)
+        return right / (right + wrong) if right + wrong else float("nan")

@@ -1,0 +1,74 @@
+"""The reliability plot and the risk–coverage curve."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .confidence import ReliabilityBin, RiskCoverage
+
+
+def _axes(title: str) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    return figure, axes
+
+
+def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write the picture whole; its format follows the ending of the name."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    try:
+        figure.savefig(temporary, dpi=150)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def plot_reliability(
+    tables: Mapping[str, Sequence[ReliabilityBin]], path: str | os.PathLike[str], title: str = "Reliability"
+) -> None:
+    """Draw accuracy over confidence, one line a table (such as "before" and "after"), with the share of each bin below.
+
+    Args:
+        tables: from `confidence.reliability`, by their name in the legend.
+        path: of the picture to write (.png, .svg, .pdf).
+        title: above it.
+    """
+    figure, axes = _axes(title)
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
+    for name, table in tables.items():
+        known = [row for row in table if row.weight > 0]
+        line = axes.plot([row.confidence for row in known], [row.accuracy for row in known], marker="o", label=name)[0]
+        width = [row.high - row.low for row in table]
+        middle = [(row.high + row.low) / 2 for row in table]
+        axes.bar(middle, [row.weight for row in table], width, color=line.get_color(), alpha=0.2)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share of right answers (bars: share of answers)")
+    axes.legend(loc="upper left")
+    _save(figure, path)
+
+
+def plot_risk_coverage(
+    curves: Mapping[str, RiskCoverage], path: str | os.PathLike[str], title: str = "Risk and coverage"
+) -> None:
+    """Draw the share of wrong answers over the share of questions answered, one line a curve.
+
+    Args:
+        curves: from `confidence.risk_coverage`, by their name in the legend.
+        path: of the picture to write.
+        title: above it.
+    """
+    figure, axes = _axes(title)
+    for name, curve in curves.items():
+        axes.step(curve.coverage, curve.risk, where="pre", label=f"{name} (area {curve.area:.3f})")
+    axes.set(xlim=(0, 1), ylim=(0, None), xlabel="share of questions answered", ylabel="share of wrong answers")
+    axes.legend()
+    _save(figure, path)

@@ -1,0 +1,212 @@
+"""How far a checkpoint's probabilities can be believed: temperature from fold 8, calibration error, predictive value.
+
+Questions are balanced, patients are not. Two temperatures are fitted on the calibration questions, by the likelihood
+of the true answers:
+
+* for the balanced questions, over all of them as they are;
+* for natural prevalence, over the yes/no questions, each statement's weighted to its prevalence in PTB-XL, with the
+  odds of "yes" moved from the 1 : 1 of the questions to that prevalence.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...labels.scp import superclasses
+from ..conditions import REAL
+from ..confidence import TEMPERATURES, at_prevalence, fit_temperature, padded_scores, prevalence_weights
+from ..heldout import Answered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ASKED_PREVALENCE = 0.5
+"""The share of "yes" among the sampler's yes/no questions about a statement."""
+
+Statement = tuple[str, str]
+"""Attribute type and attribute, as ("rhythm", "AFIB")."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted, and on what.
+
+    Attributes:
+        balanced_temperature: for questions as they are asked.
+        natural_temperature: for yes/no questions at natural prevalence; None without any such question.
+        questions: number of balanced questions that the first was fitted on.
+        yes_no_questions: number that the second was fitted on.
+        patients: number of their patients.
+        at_edge: temperatures that ended at an edge of what is sought, by name: they are no fit.
+    """
+
+    balanced_temperature: float
+    natural_temperature: float | None
+    questions: int
+    yes_no_questions: int
+    patients: int
+    at_edge: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def prevalences(table: pd.DataFrame, statements: set[Statement]) -> dict[Statement, float]:
+    """Share of a table's records that state each of these; without those that nobody states, or everybody.
+
+    Statements and superclasses only: other attributes are not known for every record.
+
+    Args:
+        table: from `labels.ptbxl.read_ptbxl_table`, restricted to the wanted folds.
+        statements: those wanted.
+    """
+    codes = [frozenset(held) for held in table["scp_codes"]]
+    classes = [frozenset(superclasses(held)) for held in codes]
+    found = {}
+    for kind, name in statements:
+        if kind not in ("rhythm", "form", "diagnosis", "superclass"):
+            continue
+        share = float(np.mean([name in held for held in (classes if kind == "superclass" else codes)]))
+        if 0 < share < 1:
+            found[kind, name] = share
+    return found
+
+
+@dataclass(frozen=True)
+class YesNoRows:
+    """Yes/no questions as columns.
+
+    Attributes:
+        rows: their places among all questions, int (n,).
+        statements: what each asks for.
+        positive: bool (n,), whether "yes" is true.
+        margin: condition → float64 (n,), log-likelihood of "yes" less that of "no".
+    """
+
+    rows: np.ndarray
+    statements: list[Statement]
+    positive: np.ndarray
+    margin: Mapping[str, np.ndarray]
+
+    def shares(self, of_statement: Mapping[Statement, float]) -> np.ndarray:
+        """A statement's number for each row, float64 (n,)."""
+        return np.array([of_statement[one] for one in self.statements])
+
+    def probability(
+        self, condition: str, temperature: float = 1.0, prevalence: Mapping[Statement, float] | None = None
+    ) -> np.ndarray:
+        """p("yes") at a temperature and, where given, at each statement's prevalence; float64 (n,)."""
+        raised = 1 / (1 + np.exp(-np.clip(self.margin[condition] / temperature, -500, 500)))
+        if prevalence is None or not len(raised):
+            return raised
+        wanted = self.shares(prevalence)
+        moved = np.empty_like(raised)
+        for share in np.unique(wanted):
+            here = wanted == share
+            moved[here] = at_prevalence(raised[here], ASKED_PREVALENCE, float(share))
+        return moved
+
+    def weights(self, prevalence: Mapping[Statement, float]) -> np.ndarray:
+        """Weights with which the rows of each statement stand for its prevalence, float64 (n,)."""
+        wanted, result = self.shares(prevalence), np.zeros(len(self.rows))
+        for statement in set(self.statements):
+            here = np.array([one == statement for one in self.statements])
+            result[here] = prevalence_weights(self.positive[here], float(wanted[here][0]))
+        return result
+
+
+def yes_no_rows(answered: Answered, *, every_record: bool, known: Mapping[Statement, float] | None = None) -> YesNoRows:
+    """The yes/no questions of one set.
+
+    Args:
+        answered: all questions.
+        every_record: those that every record is asked, else the balanced ones.
+        known: statements to keep: those with a prevalence. Of the balanced set only statements with both answers are
+            kept, since one answer alone cannot be weighted. None keeps all.
+    """
+    seen: dict[Statement, set[str]] = defaultdict(set)
+    for question in answered.questions:
+        if question.is_yes_no and question.every_record == every_record:
+            seen[question.attribute_type, question.attribute].add(question.answer)
+    rows = [
+        index
+        for index, question in enumerate(answered.questions)
+        if question.is_yes_no
+        and question.every_record == every_record
+        and (
+            known is None
+            or (
+                (statement := (question.attribute_type, question.attribute)) in known
+                and (every_record or len(seen[statement]) == 2)
+            )
+        )
+    ]
+    questions = [answered.questions[row] for row in rows]
+
+    def margins(scores: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array(
+            [
+                scores[row][question.answers.index("yes")] - scores[row][question.answers.index("no")]
+                for row, question in zip(rows, questions, strict=True)
+            ]
+        )
+
+    return YesNoRows(
+        np.array(rows, dtype=int),
+        [(question.attribute_type, question.attribute) for question in questions],
+        np.array([question.answer == "yes" for question in questions], dtype=bool),
+        {condition: margins(scores) for condition, scores in answered.scores.items()},
+    )
+
+
+def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -> Calibration:
+    """Fit the temperatures on answered calibration questions, with the real ECG.
+
+    Args:
+        answered: questions of fold 8 (or of folds that the model was not trained on).
+        prevalence: of each statement in PTB-XL.
+
+    Raises:
+        ValueError: if there are no balanced questions.
+    """
+    balanced = [index for index, question in enumerate(answered.questions) if not question.every_record]
+    if not balanced:
+        raise ValueError("the calibration file has no balanced questions")
+    scores = padded_scores([answered.scores[REAL][row].tolist() for row in balanced])
+    truth = [answered.questions[row].answers.index(answered.questions[row].answer) for row in balanced]
+    found = {"balanced": fit_temperature(scores, truth)}
+    yes_no = yes_no_rows(answered, every_record=False, known=prevalence)
+    if len(yes_no.rows):
+        found["natural"] = _natural_temperature(yes_no, prevalence)
+    edges = [name for name, value in found.items() if not TEMPERATURES[0] * 1.01 < value < TEMPERATURES[1] / 1.01]
+    return Calibration(
+        found["balanced"],
+        found.get("natural"),
+        len(balanced),
+        len(yes_no.rows),
+        len(set(answered.patients[balanced].tolist())),
+        tuple(edges),
+    )
+
+
+def _natural_temperature(yes_no: YesNoRows, prevalence: Mapping[Statement, float]) -> float:
+    """Least weighted negative log-likelihood of p("yes") at natural prevalence."""
+    from scipy.optimize import minimize_scalar
+
+    weights = yes_no.weights(prevalence)
+    shares = yes_no.shares(prevalence)
+    prior = np.log(shares / (1 - shares)) - np.log(ASKED_PREVALENCE / (1 - ASKED_PREVALENCE))
+    sign = np.where(yes_no.positive, 1.0, -1.0)
+
+    def loss(log: float) -> float:
+        odds = yes_no.margin[REAL] / np.exp(log) + prior
+        return float(np.average(np.logaddexp(0, -sign * odds), weights=weights))
+
+    found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))

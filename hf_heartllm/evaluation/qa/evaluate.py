@@ -1,0 +1,339 @@
+"""The whole evaluation on closed-set questions: read, check, score, calibrate, tabulate; one document of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...labels.ptbxl import read_ptbxl_table
+from ..conditions import CONDITIONS, REAL
+from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
+from ..heldout import Answered, evaluate, tabulate, weights_fingerprint
+from ..partial import PartialResults, run_mark
+from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from .calibration import Calibration, Statement, fit_calibration, prevalences
+from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
+from .figures import ALL, EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
+from .generated import chosen_rows, generate_answers, generated_rows
+from .majority import majority_answers, read_training_rows
+from .paired import compare, write_identity
+from .people import Person, people
+from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
+from .separation import Separation, check_separation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PUBLISHED = (
+    "Published figures on choose and query questions rest on rows of ECG-QA that are not at hand: figures of this "
+    "file's own question set are not to be set beside them."
+)
+BACKGROUND_NOTE = (
+    "Under 'age and sex only' the words of models.prompts.background_text stand before the question; a model that was "
+    "trained without them sees them here for the first time."
+)
+
+
+@dataclass(frozen=True)
+class QASettings:
+    """What to evaluate on, and how.
+
+    Attributes:
+        ptbxl: folder of PTB-XL.
+        questions: file of the test questions.
+        tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
+        train_rows: rows of training, for the majority answers.
+        calibration_questions: file of questions of fold 8.
+        max_records: that many of the test records, evenly spaced.
+        against: partial results of another checkpoint's run on the same questions, for paired differences.
+        generate: number of questions to answer in free text too.
+        training_folds: what the checkpoint was trained on.
+        rate: 100 or 500 Hz, of the records.
+        seed: of the control's choice of patients and of the bootstrap.
+        resamples: of the bootstrap.
+        progress: show bars on stderr.
+    """
+
+    ptbxl: Path
+    questions: Path
+    tokens: Path | None = None
+    train_rows: Path | None = None
+    calibration_questions: Path | None = None
+    max_records: int | None = None
+    against: Path | None = None
+    generate: int = 0
+    training_folds: tuple[int, ...] = tuple(range(1, 9))
+    rate: int = 100
+    seed: int = 0
+    resamples: int = 2000
+    progress: bool = True
+
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        """Arguments of the bootstrap."""
+        return {"resamples": self.resamples, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class QAEvaluation:
+    """What was found.
+
+    Attributes:
+        tables: title → rows, in the order of the page.
+        document: everything, for JSON.
+        pictures: paths of what was drawn.
+    """
+
+    tables: Mapping[str, Sequence[ControlledRow]]
+    document: dict[str, Any]
+    pictures: Sequence[Path] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """The page: head, tables, notes."""
+        doc = self.document
+        questions = doc["questions"]
+        lines = [
+            f"# Questions {questions['hash']} answered by {doc['model']['name']}",
+            "",
+            f"{questions['asked']:,} questions about {questions['records']:,} records of {questions['patients']:,} "
+            f"patients ({questions['file']}); weights {doc['model']['weights']}, codec {doc['model']['codec']}, "
+            f"seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
+        ]
+        for title, rows in self.tables.items():
+            if rows:
+                lines += ["", f"## {title}", "", markdown_table(rows)]
+        if doc["against"] is not None:
+            lines += ["", f"## Exact match less that of {doc['against']['model']['name']}, paired by question", ""]
+            lines += ["| group | difference |", "| --- | ---: |"]
+            differences = doc["against"]["exact_match_ours_minus_theirs"]
+            lines += [f"| {title} | {cell_of(one)} |" for title, one in differences.items()]
+        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+
+
+def headline_rows(evaluation: QAEvaluation) -> list[ControlledRow]:
+    """The rows that stand in git; those of a question type with an attribute type stay in the document."""
+    answers, *rest = evaluation.tables.values()
+    return [
+        *(row for row in answers if row.group == ALL or (row.figure == EXACT and " type " in row.group)),
+        *(row for rows in rest for row in rows),
+    ]
+
+
+def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, parts: Path) -> QAEvaluation:
+    """Evaluate a checkpoint on a question file.
+
+    Args:
+        model: the language model.
+        tokenizer: its `ECGTokenizer`.
+        name: of the checkpoint, for the page.
+        settings: see `QASettings`.
+        parts: folder for partial results and pictures; a broken-off run goes on from there.
+
+    Raises:
+        ValueError: if a patient of the training folds is in the test set, codes are of another codec, or the folder
+            holds partial results of another run.
+    """
+    table = read_ptbxl_table(settings.ptbxl)
+    whole = read_questions(settings.questions)
+    records = evenly_spaced(whole, settings.max_records)
+    training = table[table["strat_fold"].isin(settings.training_folds)]
+    train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
+    apart = _separation(records, training, train_rows, settings, parts)
+    copied = {test for test, _ in apart.copies}
+    records = [record for record in records if record.ecg_id not in copied]
+    persons = _persons(table, records)
+    backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
+    ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
+    options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress, "ecgs": ecgs}
+    outcomes = evaluate(
+        model, tokenizer, records, ecg_ids, parts, conditions=CONDITIONS, backgrounds=backgrounds, **options
+    )
+    answered = tabulate(records, outcomes, CONDITIONS)
+
+    majority = None
+    if train_rows is not None:
+        groups = {ecg_id: person.group for ecg_id, person in people(training).items()}
+        majority = _majority(answered, train_rows, groups, persons)
+
+    statements = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
+    prior = prevalences(training, statements)
+    natural = prevalences(table[table["ecg_id"].isin([record.ecg_id for record in whole])], statements)
+    calibration, calibration_facts = None, None
+    if settings.calibration_questions is not None:
+        calibration, calibration_facts = _calibration(
+            model, tokenizer, settings, table, records, ecg_ids, parts / "calibration", options
+        )
+
+    bootstrap = settings.bootstrap
+    areas = auroc_rows(answered, bootstrap)
+    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group])
+    tables: dict[str, Sequence[ControlledRow]] = {
+        "Answers from the closed set": answer_rows(answered, majority, bootstrap),
+        "AUROC of each answer": [*([mean_area] if mean_area else []), *areas],
+        "Subgroups": subgroup_rows(answered, persons, majority, bootstrap),
+        "Confidence": [
+            *confidence_rows(answered, calibration, prior, natural, bootstrap),
+            risk_coverage_row(answered, calibration, bootstrap),
+        ],
+    }
+    texts: dict[str, list[str]] = {}
+    if settings.generate:
+        rows = chosen_rows(answered, settings.generate)
+        mark = run_mark(weights_fingerprint(model), records, ecgs, sorted(backgrounds.items()))
+        texts = generate_answers(
+            model,
+            tokenizer,
+            answered,
+            rows,
+            records,
+            ecg_ids,
+            parts,
+            mark=mark,
+            backgrounds=backgrounds,
+            seed=settings.seed,
+            progress=settings.progress,
+        )
+        tables["Free text beside the closed set"] = generated_rows(answered, rows, texts, majority, bootstrap)
+    pictures = draw(answered, calibration, prior, natural, parts / "pictures")
+
+    asked, names = question_facts(settings.questions, whole, records), model_facts(model, tokenizer, name)
+    write_identity(parts, names, asked)
+    against = None
+    if settings.against is not None:
+        other, differences = compare(answered, records, asked, settings.against, bootstrap)
+        found = {title: interval_document(one) for title, one in differences.items()}
+        against = {"model": other, "exact_match_ours_minus_theirs": found}
+
+    document = {
+        "format": "heartllm evaluate qa",
+        "format_version": 1,
+        "settings": _plain(settings),
+        "versions": versions(),
+        "model": names,
+        "ecgs": ecgs,
+        "questions": asked,
+        "against": against,
+        "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
+        "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
+        "separation": asdict(apart),
+        "calibration": None if calibration is None else {**calibration.document(), **(calibration_facts or {})},
+        "prevalence_training_folds": {f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
+        "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
+        "statements": statement_figures(answered, natural),
+        "notes": _notes(settings, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
+    }
+    return QAEvaluation(tables, document, pictures)
+
+
+def _persons(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:
+    found = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
+    if absent := [record.ecg_id for record in records if record.ecg_id not in found]:
+        raise ValueError(f"PTB-XL's table has no ecg_id {absent[0]}, which a question is about")
+    return found
+
+
+def _separation(
+    records: Sequence[HeldOutRecord],
+    training: pd.DataFrame,
+    train_rows: Sequence[Mapping[str, Any]] | None,
+    settings: QASettings,
+    parts: Path,
+) -> Separation:
+    """Looked up once: the waveforms of a large set take a minute to read."""
+    patients = {int(patient) for patient in training["patient_id"].dropna()}
+    patients |= {row["patient_id"] for row in train_rows or ()}
+    names = {int(i): str(name) for i, name in zip(training["ecg_id"], training["filename_lr"], strict=True)}
+    folder = settings.ptbxl if settings.rate == 100 else None
+    check_separation(records, patients, {}, None)  # by patient, each time
+    mark = run_mark([record.ecg_id for record in records], sorted(names.items()), settings.rate)
+    with PartialResults(parts / "separation.jsonl", mark) as partial:
+        if partial.lines:
+            kept = partial.lines[0]
+            return Separation(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
+        found = check_separation(records, patients, names, folder, settings.progress)
+        partial.append(asdict(found))
+    return found
+
+
+def _majority(
+    answered: Answered,
+    train_rows: Sequence[Mapping[str, Any]],
+    groups: Mapping[int, Hashable],
+    persons: Mapping[int, Person],
+) -> dict[str, list[str]]:
+    counted = majority_answers(train_rows, groups)
+    asked = list(zip(answered.questions, answered.ecg_ids.tolist(), strict=True))
+    return {
+        MAJORITY: [counted.answer(question) for question, _ in asked],
+        MAJORITY_AGE_SEX: [counted.answer(question, persons[ecg_id].group) for question, ecg_id in asked],
+    }
+
+
+def _calibration(
+    model: Any,
+    tokenizer: Any,
+    settings: QASettings,
+    table: pd.DataFrame,
+    test: Sequence[HeldOutRecord],
+    ecg_ids: Callable[[HeldOutRecord], Sequence[int]],
+    parts: Path,
+    options: Mapping[str, Any],
+) -> tuple[Calibration, dict[str, Any]]:
+    assert settings.calibration_questions is not None
+    whole = read_questions(settings.calibration_questions)
+    records = evenly_spaced(whole, settings.max_records)
+    if both := {record.patient_id for record in records} & {record.patient_id for record in test}:
+        raise ValueError(f"{len(both)} patients have calibration questions and test questions (such as {min(both)})")
+    outcomes = evaluate(model, tokenizer, records, ecg_ids, parts, conditions=(REAL,), **options)
+    answered = tabulate(records, outcomes, (REAL,))
+    of_files = table[table["ecg_id"].isin([record.ecg_id for record in whole])]
+    statements: set[Statement] = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
+    found = fit_calibration(answered, prevalences(of_files, statements))
+    folds = sorted({int(fold) for fold in of_files["strat_fold"].dropna()})
+    facts = {"questions_file": question_facts(settings.calibration_questions, whole, records), "folds": folds}
+    return found, {**facts, "folds_in_training": [fold for fold in folds if fold in settings.training_folds]}
+
+
+def _plain(settings: QASettings) -> dict[str, Any]:
+    """Settings without folders of this machine."""
+    return {
+        key: value.name if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(settings).items()
+        if key not in ("ptbxl", "progress")
+    }
+
+
+def _notes(
+    settings: QASettings, apart: Separation, calibration: Calibration | None, folds_in_training: Sequence[int]
+) -> list[str]:
+    notes = [PUBLISHED, BACKGROUND_NOTE]
+    looked = f"{apart.test_waveforms} test and {apart.training_waveforms} training waveforms were compared"
+    notes.append(
+        f"No patient of folds {', '.join(map(str, settings.training_folds))} ({apart.training_patients} patients) is "
+        f"in the test set; {looked}, {len(apart.copies)} test records with the samples of a training record were "
+        "left out."
+    )
+    if settings.max_records is not None:
+        notes.append(f"Only {settings.max_records} records, evenly spaced over the file: not the whole question set.")
+    if calibration is None:
+        notes.append("No calibration questions were given: probabilities stand as scored.")
+    elif folds_in_training:
+        notes.append(
+            f"The calibration questions are of fold {', '.join(map(str, folds_in_training))}, which the checkpoint was "
+            "trained on: its answers there are better than on new patients, so the temperature may be too low."
+        )
+    if calibration is not None:
+        natural = calibration.natural_temperature
+        notes.append(
+            f"Temperatures: {calibration.balanced_temperature:.3f} for balanced questions"
+            + ("" if natural is None else f", {natural:.3f} for yes/no questions at natural prevalence")
+            + f" (on {calibration.questions:,} and {calibration.yes_no_questions:,} questions of "
+            f"{calibration.patients:,} patients)."
+        )
+    if calibration is not None and calibration.at_edge:
+        notes.append(f"The temperature for {' and '.join(calibration.at_edge)} ended at an edge: it is no fit.")
+    if settings.generate == 0:
+        notes.append("No answers were written freely (--generate 0): all answers come from the closed set.")
+    return notes

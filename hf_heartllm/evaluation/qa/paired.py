@@ -1,0 +1,57 @@
+"""Two checkpoints on the same questions: the difference of their exact match, paired by question."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..conditions import REAL
+from ..heldout import Answered, tabulate
+from ..intervals import Interval, paired_bootstrap
+from ..question_file import HeldOutRecord
+from ..results import write_whole
+from .figures import Settings, question_groups
+
+NAME = "evaluated.json"
+
+
+def write_identity(parts: Path, model: dict[str, Any], questions: dict[str, Any]) -> None:
+    """Note beside the outcomes whose they are, for a later comparison."""
+    write_whole(parts / NAME, json.dumps({"model": model, "questions": questions}, indent=1) + "\n")
+
+
+def compare(
+    answered: Answered, records: list[HeldOutRecord], questions: dict[str, Any], other: Path, settings: Settings
+) -> tuple[dict[str, Any], dict[str, Interval]]:
+    """This checkpoint less another on the real ECGs, by group of questions.
+
+    Args:
+        answered: this checkpoint's answers.
+        records: what was asked.
+        questions: what names the questions (`facts.question_facts`).
+        other: folder of partial results of the other checkpoint's run.
+        settings: of the bootstrap.
+
+    Returns:
+        What names the other checkpoint, and the difference in exact match of each group.
+
+    Raises:
+        ValueError: if the other run was on other questions, or is not whole.
+    """
+    try:
+        identity = json.loads((other / NAME).read_text(encoding="utf-8"))
+        lines = (other / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    except OSError as error:
+        raise ValueError(f"{other}: no finished run of `heartllm evaluate qa` there ({error})") from None
+    if identity["questions"]["hash"] != questions["hash"]:
+        raise ValueError(f"{other}: answers to questions {identity['questions']['hash']}, not {questions['hash']}")
+    found = {(line["ecg_id"], line["condition"]): line["log_likelihoods"] for line in map(json.loads, lines)}
+    if absent := [record.ecg_id for record in records if (record.ecg_id, REAL) not in found]:
+        raise ValueError(f"{other}: no answers about ecg_id {absent[0]} ({len(absent)} are missing)")
+    theirs = tabulate(records, found, (REAL,)).right[REAL]
+    ours = answered.right[REAL]
+    return identity["model"], {
+        title: paired_bootstrap(ours[rows], theirs[rows], answered.patients[rows], **settings)
+        for title, rows in question_groups(answered).items()
+    }

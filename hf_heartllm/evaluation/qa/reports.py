@@ -1,0 +1,304 @@
+"""Reports that a checkpoint writes, scored by words and by findings, with the same controls as its answers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...labels.english_reports import report_from_statements, translate_report
+from ...labels.ptbxl import read_ptbxl_table, row_source
+from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
+from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
+from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
+from ..findings import finding_figures
+from ..generation import generate_texts
+from ..heldout import weights_fingerprint
+from ..intervals import Interval
+from ..partial import PartialResults, run_mark
+from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from ..report_metrics import report_figures
+from ..wordnet import NO_SYNONYMS, Synonyms
+from .figures import NO_TRAINING_ROWS, Settings
+from .majority import MIN_SUPPORT, read_training_rows
+from .people import people
+from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
+from .separation import check_separation
+
+STATEMENTS, TRANSLATED = "statements", "translated"
+REFERENCES = (STATEMENTS, TRANSLATED)
+"""The report made of a record's SCP statements, or PTB-XL's own report in English (official rows only)."""
+
+_FINDING_FIGURES = {
+    "precision": "precision of stated findings",
+    "recall": "recall of the label's findings",
+    "f1": "F1 of findings",
+    "hallucinated": "hallucination rate (stated findings that the label does not hold)",
+    "reports_with_hallucination": "reports with a hallucinated finding",
+    "contradicted": "label's findings that the report denies",
+}
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What to evaluate on, and how: as `QASettings`, and which `reference` (one of `REFERENCES`) is the true report."""
+
+    ptbxl: Path
+    questions: Path
+    tokens: Path | None = None
+    train_rows: Path | None = None
+    max_records: int | None = None
+    reference: str = STATEMENTS
+    training_folds: tuple[int, ...] = tuple(range(1, 9))
+    rate: int = 100
+    seed: int = 0
+    resamples: int = 2000
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class ReportEvaluation:
+    """Tables by title, and one document of everything."""
+
+    tables: Mapping[str, Sequence[ControlledRow]]
+    document: dict[str, Any]
+
+    def markdown(self) -> str:
+        """The page: head, tables, notes."""
+        doc = self.document
+        lines = [
+            f"# Reports written by {doc['model']['name']}",
+            "",
+            f"{doc['questions']['records']:,} records of {doc['questions']['patients']:,} patients "
+            f"({doc['questions']['file']}, {doc['questions']['hash']}); weights {doc['model']['weights']}, codec "
+            f"{doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
+        ]
+        for title, rows in self.tables.items():
+            lines += ["", f"## {title}", "", markdown_table(rows)]
+        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+
+
+def evaluate_reports(
+    model: Any,
+    tokenizer: Any,
+    name: str,
+    settings: ReportSettings,
+    parts: Path,
+    synonyms: Synonyms = NO_SYNONYMS,
+) -> ReportEvaluation:
+    """Let a checkpoint write the reports of the records that a question file names, and score them.
+
+    Args:
+        model: the language model.
+        tokenizer: its `ECGTokenizer`.
+        name: of the checkpoint, for the page.
+        settings: see `ReportSettings`.
+        parts: folder for partial results.
+        synonyms: from `evaluation.wordnet.find_wordnet`, for METEOR.
+
+    Raises:
+        ValueError: if a patient of the training folds is among the records, fewer than two records have a reference,
+            or the folder holds partial results of another run.
+        MissingLibraryError: without the libraries of the extra `eval`.
+    """
+    table = read_ptbxl_table(settings.ptbxl)
+    whole = read_questions(settings.questions)
+    training = table[table["strat_fold"].isin(settings.training_folds)]
+    references = _references(table, settings.reference)
+    records = evenly_spaced([record for record in whole if references.get(record.ecg_id)], settings.max_records)
+    check_separation(records, {int(patient) for patient in training["patient_id"].dropna()}, {}, None)
+    persons = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
+    backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
+    ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
+    texts = write_reports(
+        model,
+        tokenizer,
+        records,
+        ecg_ids,
+        parts,
+        mark=run_mark(weights_fingerprint(model), ecgs, REPORT_REQUEST),
+        backgrounds=backgrounds,
+        seed=settings.seed,
+        progress=settings.progress,
+    )
+    absent: dict[str, str] = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    if settings.train_rows is not None:
+        groups = {ecg_id: person.group for ecg_id, person in people(training).items()}
+        wanted = [persons[record.ecg_id].group for record in records]
+        texts |= _majority_reports(read_training_rows(settings.train_rows), groups, wanted)
+        absent = {}
+    codes = dict(zip(table["ecg_id"].astype(int), table["scp_codes"], strict=True))
+    bootstrap = {"resamples": settings.resamples, "seed": settings.seed}
+    tables = report_rows(
+        texts,
+        [references[record.ecg_id] for record in records],
+        [codes[record.ecg_id] for record in records],
+        [str(record.patient_id) for record in records],
+        absent,
+        synonyms,
+        bootstrap,
+    )
+    plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
+    document = {
+        "format": "heartllm evaluate report",
+        "format_version": 1,
+        "settings": {key: value for key, value in plain.items() if key not in ("ptbxl", "progress")},
+        "versions": versions(),
+        "model": model_facts(model, tokenizer, name),
+        "ecgs": ecgs,
+        "questions": question_facts(settings.questions, whole, records),
+        "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
+        "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
+        "request": REPORT_REQUEST,
+        "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
+        "notes": _notes(settings, synonyms),
+    }
+    return ReportEvaluation(tables, document)
+
+
+def write_reports(
+    model: Any,
+    tokenizer: Any,
+    records: Sequence[HeldOutRecord],
+    ecg_ids: Callable[[HeldOutRecord], Sequence[int]],
+    folder: Path,
+    *,
+    mark: str,
+    backgrounds: Mapping[int, str],
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[str, list[str]]:
+    """Condition → the report of each record, greedy, in batches; a broken-off run goes on from `folder`.
+
+    What needs no ECG is written once for each background.
+    """
+    from tqdm.auto import tqdm
+
+    by_id, other = {record.ecg_id: record for record in records}, other_patients(records, seed)
+    mark = run_mark(mark, [record.ecg_id for record in records], sorted(backgrounds.items()), seed)
+    todo: dict[tuple[str, Hashable], tuple[HeldOutRecord, str]] = {}
+    keys: dict[str, list[tuple[str, Hashable]]] = {condition: [] for condition in CONDITIONS}
+    for condition in CONDITIONS:
+        for record in records:
+            told = backgrounds.get(record.ecg_id, "")
+            shown = other[record.ecg_id] if condition == CONTROL else record.ecg_id
+            # Another patient's report is the one of that record, so nothing is written twice.
+            key: tuple[str, Hashable] = (REAL if condition == CONTROL else condition, shown)
+            if condition not in (REAL, CONTROL, DEAF):
+                key = (condition, told if condition == "background" else "")
+            keys[condition].append(key)
+            todo.setdefault(key, (by_id[shown], told))
+    with PartialResults(folder / "reports.jsonl", mark) as partial:
+        texts = {(line["condition"], line["of"]): line["text"] for line in partial.lines}
+        left = [key for key in todo if key not in texts]
+        with tqdm(total=len(left), desc="reports", unit="report", disable=not progress) as bar:
+            for first in range(0, len(left), BATCH):
+                batch = left[first : first + BATCH]
+                prompts = []
+                for condition, of in batch:
+                    record, told = todo[condition, of]
+                    needed = ecg_ids(record) if condition in (REAL, DEAF) else None
+                    prompts.append(condition_prompt(tokenizer, condition, REPORT_REQUEST, needed, told))
+                for index, text in generate_texts(
+                    model, tokenizer, prompts, max_new_tokens=MAX_REPORT_TOKENS, batch_size=BATCH
+                ):
+                    texts[batch[index]] = text
+                    partial.append({"condition": batch[index][0], "of": batch[index][1], "text": text})
+                bar.update(len(batch))
+    return {condition: [texts[key] for key in keys[condition]] for condition in CONDITIONS}
+
+
+def report_rows(
+    texts: Mapping[str, Sequence[str]],
+    references: Sequence[str],
+    labels: Sequence[Collection[str]],
+    patients: Sequence[str],
+    absent: Mapping[str, str],
+    synonyms: Synonyms,
+    settings: Settings,
+) -> dict[str, list[ControlledRow]]:
+    """Every metric of words and of findings as rows with their controls.
+
+    Args:
+        texts: column → the report of each record.
+        references: the true reports.
+        labels: SCP codes of each record.
+        patients: of each record.
+        absent: why a column is not in `texts`.
+        synonyms: for METEOR.
+        settings: of the bootstrap.
+    """
+    words: dict[str, dict[str, Interval | None]] = defaultdict(dict)
+    findings: dict[tuple[str, str], dict[str, Interval | None]] = defaultdict(dict)
+    for column in COLUMNS:
+        if column not in texts:
+            continue
+        for figure in report_figures(texts[column], references, patients, synonyms=synonyms, **settings):
+            words[figure.name][column] = figure.interval
+        for found in finding_figures(texts[column], labels, patients, **settings):
+            for attribute, title in _FINDING_FIGURES.items():
+                interval = getattr(found, attribute)
+                # Denials are counted for statements only; then all columns have none.
+                if not (attribute == "contradicted" and math.isnan(interval.value)):
+                    findings[title, found.level][column] = interval
+    group = f"{len(references)} reports"
+    missing = {column: reason for column, reason in absent.items() if column not in texts}
+    whole = [(title, level, values) for (title, level), values in findings.items() if values.get(REAL) is not None]
+    no_denial = "no finding of the label can be denied"
+    return {
+        "Findings": [
+            ControlledRow(
+                title, level, values, absent={**dict.fromkeys(set(COLUMNS) - set(values), no_denial), **missing}
+            )
+            for title, level, values in whole
+        ],
+        "Words": [ControlledRow(title, group, values, absent=missing) for title, values in words.items()],
+    }
+
+
+def _references(table: Any, which: str) -> dict[int, str]:
+    if which == STATEMENTS:
+        return {int(i): report_from_statements(codes) for i, codes in zip(table["ecg_id"], table["scp_codes"])}
+    if which != TRANSLATED:
+        raise ValueError(f"no reference {which!r}; there are {', '.join(REFERENCES)}")
+    found = {}
+    for _, row in table.iterrows():
+        if isinstance(row["report"], str) and row_source(row) != "reconstructed":
+            found[int(row["ecg_id"])] = translate_report(row["report"]).text
+    return found
+
+
+def _majority_reports(
+    rows: Sequence[Mapping[str, Any]], groups: Mapping[int, Hashable], wanted: Sequence[Hashable]
+) -> dict[str, list[str]]:
+    """The most frequent training report, and that of the same age band and sex where it occurs often enough."""
+    overall: Counter[str] = Counter()
+    by_group: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row["report"]:
+            overall[row["report"]] += 1
+            by_group[groups.get(row["ecg_id"])][row["report"]] += 1
+    if not overall:
+        raise ValueError("the training rows hold no reports")
+    usual = overall.most_common(1)[0][0]
+    of_group = {group: found.most_common(1)[0][0] for group, found in by_group.items() if found.total() >= MIN_SUPPORT}
+    return {MAJORITY: [usual] * len(wanted), MAJORITY_AGE_SEX: [of_group.get(group, usual) for group in wanted]}
+
+
+def _notes(settings: ReportSettings, synonyms: Synonyms) -> list[str]:
+    notes = [
+        "The true report is the one made of the record's SCP statements."
+        if settings.reference == STATEMENTS
+        else "The true report is PTB-XL's own, in English by the glossary; official rows only.",
+        "Findings are compared with the record's SCP statements whatever the true report is.",
+        f"METEOR matches synonyms by {synonyms.name}." if synonyms.name else "METEOR had no WordNet: no synonyms.",
+        f"No patient of folds {', '.join(map(str, settings.training_folds))} is among the records (by patient number).",
+        "Written greedily; the majority columns hold the most frequent training report.",
+    ]
+    if settings.max_records is not None:
+        notes.append(f"Only {settings.max_records} records, evenly spaced over the file.")
+    return notes

@@ -1,0 +1,69 @@
+"""`heartllm evaluate codec`: figures in a file, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hf_heartllm import cli
+from hf_heartllm.evaluation.results import read_result_rows
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.notice import NOTICE
+from tests.simulated_ptbxl import ptbxl_of_simulated
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("codec")
+    torch.manual_seed(0)
+    ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=1, dilations=(1,))).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def ptbxl(tmp_path_factory) -> str:
+    return str(ptbxl_of_simulated(tmp_path_factory.mktemp("ptbxl"), 4))
+
+
+def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
+    output = tmp_path / "codec.json"
+    arguments = ["evaluate", "codec", codec, "--ptbxl", ptbxl, "--output", str(output), "--quiet"]
+    arguments += ["--skip", "fidelity,robustness,denoising,probes", "--name", "tried"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    rows = {row.name: row for row in read_result_rows(output)}
+    perplexity = rows["tried: rate-distortion: stream 1 of 1200 codes: perplexity over size"]
+    assert 0 < perplexity.value < 1
+    assert perplexity.bar == ">= 0.6"
+    assert "2 records" in perplexity.data
+    assert perplexity.command.startswith("heartllm evaluate codec FOLDER --ptbxl DIR")
+    assert str(tmp_path) not in output.read_text()
+    assert "relative squared error" in printed
+    assert NOTICE in printed
+    assert (tmp_path / "codec.json.parts" / "tried" / "rate-distortion.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--skip", "speed"], "--skip speed: there are rate-distortion"),
+        (["--against", "nowhere"], "nowhere: the folder holds no config.json"),
+        (["--folds", "11"], "'11' is no list of folds"),
+        (["--folds", "3"], "no record of folds [3] at 100 Hz"),
+        (["--max-records", "0"], "not at least 1"),
+        (["--ptbxl", "nowhere"], "nowhere/ptbxl_database.csv: no such file"),
+    ],
+)
+def test_what_is_wrong_is_one_line(capsys, codec, ptbxl, tmp_path, change, message):
+    arguments = ["evaluate", "codec", codec, "--ptbxl", ptbxl, "--output", str(tmp_path / "x.json"), "--quiet"]
+    assert cli.main([*arguments, *change]) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert message in complaint
+    assert "\n" not in complaint
+
+
+def test_two_codecs_need_two_names(capsys, codec, ptbxl, tmp_path):
+    arguments = ["evaluate", "codec", codec, "--against", codec, "--ptbxl", ptbxl, "--output", str(tmp_path / "x.json")]
+    assert cli.main(arguments) == 2
+    assert "both codecs are called ours" in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""`heartllm evaluate qa|report|robustness` on a tiny checkpoint and simulated recordings."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hf_heartllm import cli
+from hf_heartllm.evaluation.results import read_result_rows
+from hf_heartllm.labels.ptbxl import read_ptbxl_table
+from tests.simulated_ptbxl import ptbxl_of_simulated
+from tests.tiny import tiny_checkpoint
+
+RHYTHMS = ["sinus rhythm", "atrial fibrillation"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> str:
+    return str(tiny_checkpoint(tmp_path_factory.mktemp("checkpoint")))
+
+
+@pytest.fixture(scope="module")
+def ptbxl(tmp_path_factory):
+    """16 records: in each patient's pair one is of fold 1 and one of fold 9; the patients are parted here."""
+    folder = ptbxl_of_simulated(tmp_path_factory.mktemp("ptbxl"), 16)
+    path = folder / "ptbxl_database.csv"
+    table = path.read_text().splitlines()
+    head = table[0].split(",")
+    patient = head.index("patient_id")
+    lines = [table[0]]
+    for line in table[1:]:
+        cells = line.split(",")
+        ecg_id = int(cells[head.index("ecg_id")])
+        assert cells[patient] == str(100 + (ecg_id - 1) // 2)
+        cells[patient] = str(100 + ecg_id)  # every record its own patient
+        lines.append(",".join(cells))
+    path.write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def questions_of(ptbxl, fold: int) -> list[dict]:
+    table = read_ptbxl_table(ptbxl)
+    rows = []
+    for record in table[table["strat_fold"] == fold].to_dict("records"):
+        head = {name: record[name] for name in ("ecg_id", "patient_id", "filename_lr", "filename_hr")}
+        af = "AFIB" in record["scp_codes"]
+        verify = {"question": "Does this ECG show atrial fibrillation?", "answer": "yes" if af else "no"}
+        verify |= {"answers": ["no", "yes"], "question_type": "verify", "attribute_type": "rhythm", "attribute": "AFIB"}
+        query = {"question": "What rhythm does this ECG show?", "answer": RHYTHMS[af], "answers": RHYTHMS}
+        query |= {"question_type": "query", "attribute_type": "rhythm", "attribute": "rhythm"}
+        rows += [{**head, "set": "every-record", **verify}, {**head, "set": "sampled", **verify}]
+        rows.append({**head, "set": "sampled", **query})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def questions(ptbxl, tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("questions") / "fold9.parquet"
+    pq.write_table(pa.Table.from_pylist(questions_of(ptbxl, 9)), path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def train_rows(ptbxl, tmp_path_factory) -> str:
+    rows: dict[int, dict] = {}
+    for row in questions_of(ptbxl, 1):
+        one = rows.setdefault(
+            row["ecg_id"],
+            {
+                "ecg_id": row["ecg_id"],
+                "patient_id": row["patient_id"],
+                "strat_fold": 1,
+                "questions": [],
+                "report": "a.",
+            },
+        )
+        one["questions"].append(
+            {name: row[name] for name in ("question", "answer", "question_type", "attribute_type", "attribute")}
+        )
+    path = tmp_path_factory.mktemp("train") / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist(list(rows.values())), path)
+    return str(path)
+
+
+@pytest.fixture
+def common(checkpoint, ptbxl, questions, tmp_path) -> list[str]:
+    return [
+        *("--model", checkpoint, "--ptbxl", str(ptbxl), "--questions", questions),
+        *("--output", str(tmp_path / "out.json"), "--resamples", "20", "--quiet"),
+    ]
+
+
+def test_qa_writes_everything_and_goes_on_where_it_stopped(capsys, common, train_rows, tmp_path, ptbxl):
+    calibration = tmp_path / "fold8.parquet"
+    pq.write_table(pa.Table.from_pylist(questions_of(ptbxl, 1)), calibration)
+    arguments = ["evaluate", "qa", *common, "--train-rows", train_rows, "--generate", "4"]
+    arguments += ["--calibration-questions", str(calibration), "--results", str(tmp_path / "rows.json")]
+    assert cli.main(arguments) == 0
+    page = capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["questions"]["asked"] == 24
+    assert document["questions"]["hash"] in page
+    assert document["model"]["weights"] in page
+    assert document["separation"]["training_waveforms"] == 8
+    assert document["separation"]["copies"] == []
+    assert document["calibration"]["folds_in_training"] == [1]
+    row = document["tables"]["Answers from the closed set"][0]
+    assert row["rows"] == 16
+    assert all(value is not None for value in row["values"].values())
+    assert {one["figure"] for one in document["tables"]["Free text beside the closed set"]} >= {
+        "exact match, written answer",
+        "exact match, closed set",
+        "written answers outside the closed set",
+    }
+    assert (tmp_path / "out.json.parts/pictures/reliability-natural.png").is_file()
+    assert str(tmp_path) not in (tmp_path / "out.json").read_text()
+    results = {one.name: one for one in read_result_rows(tmp_path / "rows.json")}
+    assert any("exact match, all balanced questions, real ECG" in name for name in results)
+    first = (tmp_path / "out.json.parts/outcomes.jsonl").read_text()
+    assert cli.main(arguments) == 0
+    assert (tmp_path / "out.json.parts/outcomes.jsonl").read_text() == first
+    assert json.loads((tmp_path / "out.json").read_text()) == document
+
+
+def test_two_checkpoints_are_compared_question_by_question(capsys, common, tmp_path, tmp_path_factory):
+    assert cli.main(["evaluate", "qa", *common]) == 0
+    other = str(tiny_checkpoint(tmp_path_factory.mktemp("other"), seed=1))
+    again = [*common[2:], "--model", other, "--parts", str(tmp_path / "other")]
+    assert cli.main(["evaluate", "qa", *again, "--against", str(tmp_path / "out.json.parts")]) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    difference = document["against"]["exact_match_ours_minus_theirs"]["all balanced questions"]
+    assert (difference["rows"], difference["groups"]) == (16, 8)
+    assert document["against"]["model"]["weights"] != document["model"]["weights"]
+    assert "paired by question" in capsys.readouterr().out
+    assert cli.main(["evaluate", "qa", *again, "--against", str(tmp_path)]) == 2
+    assert "no finished run" in capsys.readouterr().err
+
+
+def test_a_patient_of_the_training_folds_is_refused(capsys, common, train_rows):
+    assert cli.main(["evaluate", "qa", *common, "--training-folds", "1-9"]) == 2
+    assert "8 patients of the test set are in the training records too" in capsys.readouterr().err
+
+
+def test_a_copied_waveform_is_left_out(capsys, common, ptbxl, tmp_path):
+    table = read_ptbxl_table(ptbxl)
+    theirs, ours = (table[table["strat_fold"] == fold].iloc[0] for fold in (1, 9))
+    path = ptbxl / f"{ours['filename_lr']}.dat"
+    kept = path.read_bytes()
+    try:
+        path.write_bytes((ptbxl / f"{theirs['filename_lr']}.dat").read_bytes())
+        assert cli.main(["evaluate", "qa", *common]) == 0
+    finally:
+        path.write_bytes(kept)
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["separation"]["copies"] == [[int(ours["ecg_id"]), int(theirs["ecg_id"])]]
+    assert document["questions"]["asked"] == 21
+    assert "no training rows were given" in capsys.readouterr().out
+
+
+def test_reports_are_scored_by_words_and_findings_and_resumed(capsys, common, train_rows, tmp_path):
+    arguments = ["evaluate", "report", *common, "--train-rows", train_rows, "--max-records", "4"]
+    assert cli.main(arguments) == 0
+    page = capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    findings = {(row["figure"], row["group"]): row for row in document["tables"]["Findings"]}
+    recall = findings["recall of the label's findings", "SCP statements"]["values"]
+    assert recall["majority"] is not None
+    words = {row["figure"]: row["values"] for row in document["tables"]["Words"]}
+    assert {"BLEU-4 (authors)", "BLEU-4 (sacrebleu)", "ROUGE-L F (authors)", "ROUGE-L F (rouge-score)"} <= set(words)
+    assert all(values["majority"] is not None and values["deaf"] is not None for values in words.values())
+    assert "The true report is the one made of the record's SCP statements." in page
+    kept = (tmp_path / "out.json.parts/reports.jsonl").read_text()
+    assert cli.main(arguments) == 0
+    assert (tmp_path / "out.json.parts/reports.jsonl").read_text() == kept
+
+
+def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_path):
+    kinds = ["--kinds", "gain,missing leads", "--max-records", "3"]
+    assert cli.main(["evaluate", "robustness", *common, *kinds]) == 0
+    page = capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    groups = [row["group"] for row in document["tables"]["Exact match"]]
+    assert groups[:2] == ["undisturbed", "missing leads, aVR"]
+    assert "gain, 2" in groups
+    assert set(document["changes"]) == set(groups[1:])
+    # this codec asks for all chest leads
+    assert "missing leads, V1 to V6: the codec does not take such recordings" in page
+    assert "missing leads, V1 to V6" not in groups
+    assert document["command"].startswith("heartllm evaluate robustness --ptbxl DIR")
+    assert "'gain,missing leads'" in document["command"]
+    assert cli.main(["evaluate", "robustness", *common, "--kinds", "hiss"]) == 2
+    assert "--kinds: no disturbance 'hiss'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--training-folds", "0"], "'0' is no list of folds"),
+        (["--max-records", "0"], "not at least 1"),
+        (["--questions", "nowhere.parquet"], "nowhere.parquet"),
+        (["--tokens", "nowhere"], "nowhere"),
+        (["--max-records", "1"], "at least two patients"),
+    ],
+)
+def test_what_is_wrong_is_one_line(capsys, common, change, message):
+    assert cli.main(["evaluate", "qa", *common, *change]) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert message in complaint
+    assert "\n" not in complaint

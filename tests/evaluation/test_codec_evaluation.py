@@ -1,0 +1,299 @@
+"""The evaluation of a codec: metrics against values worked out by hand, and the whole path on simulated records."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from hf_heartllm.ecg import STANDARD_LEADS, simulate_ecg
+from hf_heartllm.ecg.measurements import GlobalMeasurements, LeadMeasurements, Measurements
+from hf_heartllm.evaluation.codec.coder import Coder, twelve_leads
+from hf_heartllm.evaluation.codec.criteria import (
+    cohen_kappa,
+    cornell,
+    low_limb_voltage,
+    matched_beats,
+    sokolow_lyon,
+    st_verdicts,
+)
+from hf_heartllm.evaluation.codec.denoising import with_noise, without_rounding
+from hf_heartllm.evaluation.codec.distortion import distortion, in_band, ratio_of_means
+from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
+from hf_heartllm.evaluation.codec.fidelity import Changes
+from hf_heartllm.evaluation.codec.parts import Figure, Part, kept_part
+from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
+from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
+from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, perplexity, stream_bits
+from hf_heartllm.evaluation.codec.records import labelled_records, spread
+from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
+from hf_heartllm.evaluation.codec.settings import Settings
+from hf_heartllm.evaluation.codec.targets import TARGETS, group_auroc, patient_weights, target_matrix, weighted_auroc
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.fsq import FiniteScalarQuantizer
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from tests.simulated_ptbxl import ptbxl_of_simulated
+
+
+def small_codec() -> ECGCodecModel:
+    torch.manual_seed(0)
+    model = ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=1, dilations=(1,)))
+    model.train()
+    model(torch.randn(8, 8, 400) * 0.3)
+    model.decoder.layers[-1].bias.data[8:] = 2.0  # every lead present
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def coder() -> Coder:
+    return Coder(small_codec(), "ours")
+
+
+def test_distortion_of_a_hand_made_case():
+    time = np.arange(1000) / 100
+    wave = np.sin(2 * np.pi * time)
+    original = np.stack([wave, 2 * wave + 5, np.zeros(1000), wave, np.full(1000, np.nan)])
+    decoded = np.stack([0.5 * wave, 2 * wave - 3, wave, np.full(1000, np.nan), wave])
+    found = distortion(original, decoded)
+    # Half the amplitude leaves a quarter of the variance. An offset does not count. A lead decoded as missing is lost.
+    assert found.relative_error == pytest.approx([0.25, 0, np.nan, 1, np.nan], abs=1e-12, nan_ok=True)
+    assert found.prdn[0] == pytest.approx(50)
+    assert found.snr[0] == pytest.approx(10 * math.log10(4))
+    assert found.correlation[[0, 1, 3]] == pytest.approx([1, 1, 0])
+    assert found.rmse[0] == pytest.approx(0.5 / math.sqrt(2))
+
+
+def test_the_band_keeps_ten_hertz_and_removes_drift():
+    time = np.arange(3000) / 100
+    kept, drift = np.sin(2 * np.pi * 10 * time), np.sin(2 * np.pi * 0.05 * time)
+    assert in_band(kept[None], 100)[0, 500:-500] == pytest.approx(kept[500:-500], abs=0.02)
+    assert np.abs(in_band(drift[None], 100)[0, 500:-500]).max() < 0.01
+
+
+def test_ratio_of_means_is_paired_and_draws_patients():
+    b = np.array([1.0, 2.0, 4.0, 8.0])
+    found = ratio_of_means(b / 4, b, [1, 1, 2, 3])
+    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    with pytest.raises(ValueError, match="not paired"):
+        ratio_of_means(b, b[:3], [1, 1, 2, 3])
+
+
+def test_adaptive_bits_are_the_sum_over_symbols():
+    symbols, contexts = [0, 0, 1, 0, 2, 2], [0, 0, 1, 1, 0, 1]
+    for given in (None, contexts):
+        seen: dict[tuple[int, int], int] = {}
+        bits = 0.0
+        for symbol, context in zip(symbols, given or [0] * 6, strict=True):
+            total = sum(n for (c, _), n in seen.items() if c == context)
+            bits -= math.log2((seen.get((context, symbol), 0) + 0.5) / (total + 1.5))
+            seen[context, symbol] = seen.get((context, symbol), 0) + 1
+        assert adaptive_bits(np.array(symbols), 3, None if given is None else np.array(given)) == pytest.approx(bits)
+
+
+def test_a_predictable_stream_costs_less_with_its_past():
+    codes = np.tile([0, 5, 10, 15], 200)
+    assert stream_bits([codes], (4, 4), 0) == pytest.approx(2 * 2 * 800, rel=0.02)
+    assert stream_bits([codes], (4, 4), 1) < 110  # what learning eight certain successors costs
+
+
+def test_levels_are_those_of_the_quantiser():
+    levels = (8, 6, 5, 5)
+    codes = torch.arange(1200)
+    expected = FiniteScalarQuantizer(levels).codes_to_levels(codes).numpy()
+    assert np.array_equal(code_levels(codes.numpy(), levels), expected)
+
+
+def test_perplexity_of_even_and_uneven_use():
+    assert perplexity(np.arange(64).repeat(3)) == pytest.approx(64)
+    assert perplexity(np.zeros(9)) == pytest.approx(1)
+    assert perplexity(np.array([0, 0, 0, 1])) == pytest.approx(4 / 3**0.75)
+
+
+def measured(**leads: dict[str, float]) -> Measurements:
+    return Measurements(GlobalMeasurements(), {name: LeadMeasurements(**values) for name, values in leads.items()})
+
+
+def test_voltage_criteria():
+    zero = {"q_mv": 0.0, "r_mv": 0.0, "s_mv": 0.0}
+    large = measured(V1=zero | {"s_mv": -2.0}, V5=zero | {"r_mv": 1.4}, V6=zero | {"r_mv": 1.6})
+    assert sokolow_lyon(large) is True
+    assert sokolow_lyon(measured(V1=zero | {"s_mv": -2.0}, V5=zero | {"r_mv": 1.4}, V6=zero | {"r_mv": 1.4})) is False
+    assert sokolow_lyon(measured(V1=zero | {"q_mv": -2.0}, V5=zero | {"r_mv": 1.4}, V6=zero | {"r_mv": 1.6})) is True
+    assert sokolow_lyon(measured(V1=zero, V5=zero)) is None
+    between = measured(aVL=zero | {"r_mv": 1.0}, V3=zero | {"s_mv": -1.4})
+    assert (cornell(between, "male"), cornell(between, "female"), cornell(between, None)) == (False, True, None)
+    limb = {name: zero | {"r_mv": 0.3, "s_mv": -0.15} for name in STANDARD_LEADS[:6]}
+    assert low_limb_voltage(measured(**limb)) is True
+    assert low_limb_voltage(measured(**limb | {"II": zero | {"r_mv": 0.4, "q_mv": -0.1}})) is False
+    assert low_limb_voltage(measured(I=zero)) is None
+
+
+def test_st_thresholds_differ_by_lead():
+    same = {"st_j_mv": 0.15, "st_j60_mv": -0.06}
+    assert st_verdicts(measured(II=same, V2=same)) == {"II": (True, True), "V2": (False, True)}
+
+
+def test_kappa_and_beats():
+    assert cohen_kappa([1, 1, 0, 0], [1, 0, 0, 0]) == pytest.approx(0.5)
+    assert cohen_kappa([1, 0], [1, 0]) == 1
+    assert cohen_kappa([0, 0], [0, 0]) is None
+    assert matched_beats([1.0, 2.0, 3.0], [1.04, 2.2, 2.96, 4.0]) == 2
+    assert matched_beats([1.0], [0.98, 1.02]) == 1
+
+
+def test_changes_count_what_cannot_be_measured_any_more():
+    changes = Changes()
+    before = Measurements(GlobalMeasurements(pr_ms=160, qrs_ms=90), {"I": LeadMeasurements(r_mv=1.0, s_mv=-0.5)})
+    after = Measurements(GlobalMeasurements(pr_ms=None, qrs_ms=96), {"I": LeadMeasurements(r_mv=0.9, s_mv=-0.5)})
+    changes.add(before, after, "male")
+    assert changes.measurable == {"pr_ms": [False], "qrs_ms": [True]}
+    assert changes.quantile("qrs_ms", 0.5) == 6
+    assert changes.quantile("pr_ms", 0.5) is None
+    assert changes.quantile("R", 0.5) == pytest.approx(0.1)
+
+
+def test_noise_has_the_stated_strength():
+    record = simulate_ecg(seed=1)[0]
+    noisy = with_noise(record, "muscle noise", 10, seed=2)
+    for lead in ("I", "V3"):
+        clean, added = record.lead(lead), noisy.lead(lead) - record.lead(lead)
+        assert 20 * math.log10(clean.std() / added.std()) == pytest.approx(10, abs=0.05)
+    assert noisy.lead("III") == pytest.approx(noisy.lead("II") - noisy.lead("I"), abs=1e-5)
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_without_rounding_is_what_rounding_approximates(coder, streams):
+    """With very many levels the quantised way comes near the unquantised one of its first stream."""
+    fine = Coder(
+        ECGCodecModel(
+            ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=0, levels=(1023, 1023), dilations=(1,))
+        )
+    )
+    features = coder.features(simulate_ecg(sampling_rate=100, seed=1)[0])
+    plain = without_rounding(fine, features, 1)
+    rounded = fine.codec(features).reconstruction
+    assert (plain - rounded).abs().max() < 0.02 * rounded.std() + 1e-3
+    assert without_rounding(coder, features, streams).shape == features.shape
+
+
+def test_the_paper_preset_gets_the_amplitude_back():
+    torch.manual_seed(0)
+    sizes = {"encoder_hidden_size": 8, "decoder_hidden_size": 8}
+    paper = Coder(ECGCodecModel(ECGCodecConfig.heartllm_paper(**sizes)), "paper")
+    record = simulate_ecg(sampling_rate=100, seed=4)[0]
+    shapes = torch.from_numpy(paper.extractor.extract(record))
+    decoded = paper.to_record(shapes, record)  # as if the codec were perfect
+    assert decoded.sampling_rate == 100
+    middle = slice(50, -50)
+    assert twelve_leads(decoded)[:, middle] == pytest.approx(twelve_leads(record)[:, middle], abs=0.05)
+
+
+def test_the_local_codec_obeys_einthoven(coder):
+    record = simulate_ecg(sampling_rate=250, seed=5)[0]
+    decoded = coder.decode(coder.encode(record), record, 250)
+    assert decoded.leads == STANDARD_LEADS
+    assert decoded.lead("I") + decoded.lead("III") == pytest.approx(decoded.lead("II"), abs=1e-5)
+
+
+def test_a_moved_window_keeps_its_codes_and_gain_error_is_relative(coder):
+    assert shift_agreement(coder, 5) == 1
+    record = simulate_ecg(sampling_rate=100, seed=6)[0]
+    assert gain_error(coder, record, 1.0) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_weighted_area_is_the_area_of_the_repeated_rows():
+    labels, scores = np.array([1, 0, 1, 0, 0], dtype=bool), np.array([0.9, 0.8, 0.4, 0.4, 0.1])
+    assert weighted_auroc(labels, scores, np.ones((1, 5)))[0] == pytest.approx((3 + 1.5) / 6)
+    twice = np.array([[1, 2, 1, 1, 0]])
+    assert weighted_auroc(labels, scores, twice)[0] == pytest.approx((3 + 0.5) / 6)
+    assert np.isnan(weighted_auroc(labels, scores, np.array([[0, 1, 0, 1, 1]]))[0])
+    weights = patient_weights([1, 1, 2, 2, 3], 50)
+    assert weights[0].tolist() == [1] * 5
+    assert (weights[:, 0] == weights[:, 1]).all()
+    areas, judged = group_auroc(
+        labels[:, None].repeat(2, 1) * [1, 0], np.stack([scores, scores])[None].transpose(0, 2, 1), [0, 1], weights
+    )
+    assert judged == 1
+    assert areas[0] == pytest.approx(0.75)
+
+
+def test_a_probe_reads_a_rule_from_codes():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 40, (256, 30))
+    codes[:, ::2] -= codes[:, ::2] % 8  # level 0 of the first dimension, in half of the tokens
+    labels = (rng.random(256) < 0.5).astype(np.float32)
+    codes[labels == 1, ::3] = 39
+    data = ProbeInput(codes, (8, 5))
+    assert data.batch(np.array([0, 1])).sum(dim=1).eq(2).all()  # one level a dimension
+    probe = train_probe(data, labels[:, None], seed=0, training=ProbeTraining(passes=3))
+    scores = probe_scores(probe, data)[:, 0]
+    assert weighted_auroc(labels.astype(bool), scores, np.ones((1, 256)))[0] > 0.95
+
+
+def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):
+    made = []
+
+    def make() -> Part:
+        made.append(1)
+        return Part([Figure("a", 1.5, "mV", (1.0, 2.0), "<= 2")], {"x": np.arange(3)})
+
+    first = kept_part(tmp_path, "part", {"records": [1]}, make)
+    again = kept_part(tmp_path, "part", {"records": [1]}, make)
+    assert len(made) == 1
+    assert again.figures == first.figures
+    assert again.arrays["x"].tolist() == [0, 1, 2]
+    kept_part(tmp_path, "part", {"records": [2]}, make)
+    assert len(made) == 2
+    (tmp_path / "part.json").unlink()  # as after a kill between the two files
+    kept_part(tmp_path, "part", {"records": [2]}, make)
+    assert len(made) == 3
+    assert sorted(os.listdir(tmp_path)) == ["part.json", "part.npz"]
+
+
+def test_records_and_targets_of_a_table(tmp_path):
+    records = labelled_records(ptbxl_of_simulated(tmp_path, 8), [9])
+    assert [one.ecg_id for one in records] == [1, 4, 5, 8]
+    assert [one.sex for one in records] == ["male", "female", "male", None]
+    assert [one.noise_noted for one in records] == [True, True, False, False]
+    assert [one.ecg_id for one in spread(records, 2)] == [1, 5]
+    matrix = target_matrix(records)
+    assert matrix[:, TARGETS.index("superclass NORM")].tolist() == [1, 0, 1, 0]
+    assert matrix[:, TARGETS.index("listed atrial fibrillation")].tolist() == [0, 1, 0, 1]
+    assert matrix[:, TARGETS.index("listed complete right bundle branch block")].tolist() == [0, 1, 0, 1]
+
+
+def test_rate_distortion_adds_up(coder, tmp_path):
+    records = labelled_records(ptbxl_of_simulated(tmp_path, 4), [9])
+    part = rate_distortion(coder, records)
+    found = {figure.name: figure.value for figure in part.figures}
+    assert part.arrays["codes"].shape == (2, 2 * 125)
+    assert found["1 stream (128 bit/s): rate, fixed length"] == pytest.approx(127.9, abs=0.05)
+    errors = part.arrays["relative_error 2"]
+    assert found["2 streams (323 bit/s): relative squared error"] == pytest.approx(errors.mean())
+    assert found["stream 1 of 1200 codes: share in use"] == len(np.unique(part.arrays["codes"][0])) / 1200
+
+
+@pytest.mark.slow
+def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
+    folder = ptbxl_of_simulated(tmp_path / "data", 12)
+    other = Coder(small_codec(), "other")
+    settings = Settings(
+        folder, training_folds=(1,), measured_records=2, tried_records=2, probe_passes=1, probe_seeds=1, progress=False
+    )
+    figures = evaluate_codecs(coder, other, settings, tmp_path / "parts").figures
+    names = [figure.name for figure in figures]
+    assert len(set(names)) == len(names)
+    assert all(math.isfinite(figure.value) for figure in figures)
+    values = {figure.name: figure.value for figure in figures}
+    assert values["ours against other: relative squared error, 2 streams over the other codec's"] == pytest.approx(1)
+    assert values["ours: robustness: moved by 10 tokens: codes that stay"] == 1
+    assert values["ours: robustness: two threads: codes that change"] == 0
+    kept = sorted((tmp_path / "parts").rglob("*.json"))
+    stamps = [os.stat(path).st_mtime_ns for path in kept]
+    assert evaluate_codecs(coder, other, settings, tmp_path / "parts").figures == figures
+    assert [os.stat(path).st_mtime_ns for path in kept] == stamps
+    assert all("key" in json.loads(path.read_text()) for path in kept)
