@@ -37,7 +37,7 @@ endif
 	touch $@
 
 $(DEV): $(CORE)
-	$(PIP) install -c constraints.txt -e ".[train,eval,dev]"
+	$(PIP) install -c constraints.txt -e ".[train,eval,measure,dev]"
 	touch $@
 
 demo: $(CORE)  ## one recording: its picture, an answer, a report

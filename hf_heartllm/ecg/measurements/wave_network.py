@@ -43,7 +43,7 @@ class WaveFrames:
 @lru_cache(maxsize=1)
 def _network() -> tuple[Any, int, int, int]:
     """The interpreter, and the indices of its input, classes and distances. One thread: results do not depend on it."""
-    from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+    from ai_edge_litert.interpreter import Interpreter
     from openecg.deploy import bundled_model_path
 
     interpreter = Interpreter(model_path=str(bundled_model_path()), num_threads=1)
