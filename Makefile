@@ -36,7 +36,7 @@ endif
 	$(PIP) install -c constraints.txt -e .
 	touch $@
 
-$(DEV): $(CORE)
+$(DEV): $(CORE) Makefile
 	$(PIP) install -c constraints.txt -e ".[train,eval,measure,dev]"
 	touch $@
 
