@@ -203,6 +203,16 @@ class ForecastWindow:
     step: int
 
 
+def scaled_windows(num_tokens: int) -> list[tuple[int, int]]:
+    """The paper's windows for records of another number of tokens: the same share of a record is read and forecast."""
+    paper = max(window + step for window, step in FORECAST_WINDOWS)
+    scaled = []
+    for window, step in FORECAST_WINDOWS:
+        forecast = max(1, round(step * num_tokens / paper))
+        scaled.append((min(round(window * num_tokens / paper), num_tokens - forecast), forecast))
+    return scaled
+
+
 def forecast_windows(
     num_records: int,
     rng: random.Random,

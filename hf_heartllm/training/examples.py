@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows
+from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
 
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
@@ -29,7 +29,8 @@ class ForecastDataset(Dataset):
     Args:
         codes: of each record.
         tokenizer: an `ECGTokenizer`.
-        whole: one row a record, every code labelled; else the paper's five windows (labels on the forecast only).
+        whole: one row a record, every code labelled; else the paper's five windows (labels on the forecast only), in
+            proportion for records of other than 313 tokens.
         seed: of the windows' starts.
     """
 
@@ -41,7 +42,8 @@ class ForecastDataset(Dataset):
         self.windows = None
         if not whole:
             rng = random.Random(seed)
-            self.windows = forecast_windows(len(self.rows), rng, num_tokens=len(self.rows[0]))
+            tokens = len(self.rows[0])
+            self.windows = forecast_windows(len(self.rows), rng, tokens, scaled_windows(tokens))
 
     def __len__(self) -> int:
         return len(self.windows if self.windows is not None else self.rows)

@@ -181,3 +181,13 @@ def test_the_papers_rows_on_our_tokenizer_hold_one_ecg_whatever_the_question() -
     assert bytes(i for i in row.labels if i != IGNORE_INDEX) == b"<|start_ecg|> yes$"
     before, _ = prompts.heartllm_report_prompt("")
     assert encode(before)[-1] == 1000
+
+
+@pytest.mark.parametrize("num_tokens", [25, 125, 313, 500])
+def test_windows_for_other_codecs_keep_the_papers_shares(num_tokens):
+    scaled = prompts.scaled_windows(num_tokens)
+    assert max(window + step for window, step in scaled) <= num_tokens
+    for (window, step), (read, forecast) in zip(scaled, prompts.FORECAST_WINDOWS, strict=True):
+        assert window / num_tokens == pytest.approx(read / 313, abs=1 / num_tokens)
+        assert step / num_tokens == pytest.approx(forecast / 313, abs=1 / num_tokens)
+    assert prompts.scaled_windows(313) == list(prompts.FORECAST_WINDOWS)
