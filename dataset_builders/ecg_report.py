@@ -29,7 +29,7 @@ from hf_heartllm.labels.ptbxl import SEX, record_path, row_source
 
 from .cards import measured_table
 from .engine import BuildReport, Shard, add_build_arguments, run_build
-from .ptb_xl import CITATION, PTBXL, SPLITS, PTBXLConfig
+from .ptb_xl import CITATION, PTBXL, PTBXLConfig, add_ptbxl_arguments, ptbxl_arguments
 from .reports import Background, SampleRecord, background_text, read_sample_records
 
 REPORTS = ("original", "translated", "statements", "samples")
@@ -262,25 +262,18 @@ def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
+    add_ptbxl_arguments(parser)
     parser.add_argument("--report", choices=REPORTS, default="translated", help="default: translated")
     parser.add_argument("--samples", type=Path, help="dataset folder of the HeartLLM authors, for --report samples")
     parser.add_argument(
         "--keep-uncovered", action="store_true", help="keep translations with words not in the glossary"
     )
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz; default: 100")
-    for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
-        parser.add_argument(f"--{split}", default=default, help=f"folds of this split, '' for none; default: {default}")
-    parser.add_argument("--signal", choices=("array", "path"), default="array", help="samples or the record's name")
-    parser.add_argument("--ids", choices=("plain", "salted", "none"), default="plain", help="default: plain")
-    parser.add_argument("--salt-file", type=Path, help="file with the salt for --ids salted")
     add_build_arguments(parser)
     args = parser.parse_args(argv)
 
     def builder() -> ECGReport:
-        salt = args.salt_file.read_text(encoding="utf-8").strip() if args.salt_file else ""
-        names = ("source", "report", "samples", "keep_uncovered", "rate", *SPLITS, "signal", "ids")
-        return ECGReport(salt=salt, **{name: getattr(args, name) for name in names})
+        own = {name: getattr(args, name) for name in ("report", "samples", "keep_uncovered")}
+        return ECGReport(**own, **ptbxl_arguments(args))
 
     def card(_: BuildReport) -> str:
         table = measured_table("reports: ")

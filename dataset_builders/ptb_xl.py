@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -331,25 +331,37 @@ CARD = f"""# PTB-XL
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ptb_xl", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+PTBXL_OPTIONS = ("source", "rate", *SPLITS, "signal", "ids")
+
+
+def add_ptbxl_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every builder from PTB-XL's folder takes: `PTBXL_OPTIONS`, and the file of the salt."""
     parser.add_argument("--source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
-    parser.add_argument("--download", action="store_true", help="fetch PTB-XL 1.0.3 into it first (1.7 GB, PhysioNet)")
     parser.add_argument("--rate", type=int, choices=sorted(_RECORDS_PER_SHARD), default=100, help="Hz; default: 100")
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of this split, '' for none; default: {default}")
     parser.add_argument("--signal", choices=("array", "path"), default="array", help="samples or the record's name")
     parser.add_argument("--ids", choices=("plain", "salted", "none"), default="plain", help="default: plain")
     parser.add_argument("--salt-file", type=Path, help="file with the salt for --ids salted")
+
+
+def ptbxl_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `PTBXLConfig` that `add_ptbxl_arguments` asked for."""
+    salt = args.salt_file.read_text(encoding="utf-8").strip() if args.salt_file else ""
+    return {"salt": salt, **{name: getattr(args, name) for name in PTBXL_OPTIONS}}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ptb_xl", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_ptbxl_arguments(parser)
+    parser.add_argument("--download", action="store_true", help="fetch PTB-XL 1.0.3 into it first (1.7 GB, PhysioNet)")
     add_build_arguments(parser)
     args = parser.parse_args(argv)
 
     def builder() -> PTBXL:
-        salt = args.salt_file.read_text(encoding="utf-8").strip() if args.salt_file else ""
-        names: Iterable[str] = ("source", "rate", *SPLITS, "signal", "ids", "download")
-        return PTBXL(salt=salt, **{name: getattr(args, name) for name in names})
+        return PTBXL(download=args.download, **ptbxl_arguments(args))
 
     return run_build(builder, args, CARD)
 

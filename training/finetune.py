@@ -28,7 +28,7 @@ from hf_heartllm.training.examples import (
     repeat_rows,
 )
 from hf_heartllm.training.lora import add_lora
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
 from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
 from hf_heartllm.training.token_file import load_codes, load_rows
@@ -43,7 +43,11 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
-    recipe = read_recipe(args.recipe, args.set)
+    try:
+        recipe = read_recipe(args.recipe, args.set)
+        begin_run(args.output, recipe)
+    except ValueError as error:
+        parser.error(str(error))
     data, settings = recipe["data"], recipe["training"]
 
     set_seed(settings["seed"])

@@ -44,7 +44,10 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="checkpoint folder to write")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
-    recipe = read_recipe(args.recipe, args.set)
+    try:
+        recipe = read_recipe(args.recipe, args.set)
+    except ValueError as error:
+        parser.error(str(error))
 
     set_seed(recipe["seed"])
     text_tokenizer = train_text_tokenizer(texts(args.rows), recipe["vocabulary"]["size"])

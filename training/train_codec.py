@@ -21,7 +21,7 @@ from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import PRESETS, CodecWithProbe, probe_statements
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings
 
 
@@ -64,7 +64,11 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
-    recipe = read_recipe(args.recipe, args.set)
+    try:
+        recipe = read_recipe(args.recipe, args.set)
+        begin_run(args.output, recipe)
+    except ValueError as error:
+        parser.error(str(error))
 
     data = recipe["data"]
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from ..models.ecg_record import ECGError
 from . import ask, evaluate, export, info, plot, report, simulate, tokenize
-from .common import UsageError, one_line
+from .common import UsageError, add_commands, one_line
 
 COMMANDS = {
     "ask": ask,
@@ -37,16 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(prog="heartllm", description="Ask questions about 12-lead ECGs.", epilog=NOTICE)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, module in COMMANDS.items():
-        subparser = subparsers.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog="examples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES) + f"\n\n{NOTICE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+    add_commands(subparsers, COMMANDS)
     return parser
 
 

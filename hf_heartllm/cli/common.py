@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..models.notice import NOTICE
@@ -23,6 +25,42 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fspath(error.filename)}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def positive(text: str) -> int:
+    """A number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
+    """Add one sub-parser a module, with its help, its examples and the notice.
+
+    Args:
+        subparsers: what `ArgumentParser.add_subparsers` gave.
+        modules: command → module with `HELP`, `EXAMPLES`, `add_arguments`, and `run` unless it has commands of its own.
+    """
+    for name, module in modules.items():
+        parser = subparsers.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog="examples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES) + f"\n\n{NOTICE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(parser)
+        if hasattr(module, "run"):
+            parser.set_defaults(run=module.run)
 
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,3 +33,29 @@ def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
             raise ValueError(f"--set {override}: the recipe {path} has no setting {name}")
         place[key] = yaml.safe_load(value)
     return recipe
+
+
+def begin_run(output: str | Path, recipe: dict[str, Any]) -> None:
+    """Write the recipe into the folder of a run, or check that the run that was begun there has the same.
+
+    The section `training` may differ: a run may go on for more steps.
+
+    Raises:
+        ValueError: if the folder holds a run with other settings, or checkpoints of an unknown one.
+    """
+    output = Path(output)
+    kept = output / "recipe.yaml"
+    if kept.is_file():
+        begun = yaml.safe_load(kept.read_text(encoding="utf-8"))
+        differing = [name for name in sorted({*begun, *recipe} - {"training"}) if begun.get(name) != recipe.get(name)]
+        if differing:
+            raise ValueError(
+                f"{output}: a run with other settings of {', '.join(differing)} was begun here; give another --output"
+            )
+        return
+    if any(output.glob("checkpoint-*")):
+        raise ValueError(f"{output}: checkpoints of an unknown recipe lie here; give another --output")
+    output.mkdir(parents=True, exist_ok=True)
+    scratch = output / f".recipe.{os.getpid()}.tmp"
+    scratch.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    os.replace(scratch, kept)

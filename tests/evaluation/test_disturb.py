@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.qa.disturb import SWAPS, disturbances
-from hf_heartllm.evaluation.qa.robustness import chosen
+from hf_heartllm.evaluation.checkpoint.disturb import SWAPS, disturbances
+from hf_heartllm.evaluation.checkpoint.robustness import chosen
 
 EVERY = {one.name: one for one in disturbances()}
 

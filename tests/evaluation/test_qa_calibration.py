@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 from hf_heartllm.evaluation import heldout
-from hf_heartllm.evaluation.conditions import CONDITIONS
-from hf_heartllm.evaluation.confidence import expected_calibration_error
-from hf_heartllm.evaluation.qa.calibration import fit_calibration, prevalences, yes_no_rows
-from hf_heartllm.evaluation.qa.confidence_figures import (
+from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences, yes_no_rows
+from hf_heartllm.evaluation.checkpoint.confidence_figures import (
     calibration_error,
     confidence_rows,
     draw,
@@ -18,6 +16,8 @@ from hf_heartllm.evaluation.qa.confidence_figures import (
     risk_coverage_row,
     statement_figures,
 )
+from hf_heartllm.evaluation.conditions import CONDITIONS
+from hf_heartllm.evaluation.confidence import expected_calibration_error
 from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord
 
 SETTINGS = {"resamples": 30, "seed": 0}

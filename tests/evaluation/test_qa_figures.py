@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_heartllm.evaluation import heldout
+from hf_heartllm.evaluation.checkpoint.figures import answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
+from hf_heartllm.evaluation.checkpoint.majority import MajorityAnswers
+from hf_heartllm.evaluation.checkpoint.people import age_band, people
+from hf_heartllm.evaluation.checkpoint.rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
 from hf_heartllm.evaluation.conditions import CONDITIONS
 from hf_heartllm.evaluation.intervals import Interval
-from hf_heartllm.evaluation.qa.figures import answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
-from hf_heartllm.evaluation.qa.majority import MajorityAnswers
-from hf_heartllm.evaluation.qa.people import age_band, people
-from hf_heartllm.evaluation.qa.rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
 from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord, evenly_spaced, rows_hash
 
 SETTINGS = {"resamples": 50, "seed": 0}

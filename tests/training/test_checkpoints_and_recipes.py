@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import begin_run, read_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
 
@@ -32,6 +32,17 @@ def test_overrides_reach_what_is_there_and_nothing_else(tmp_path):
     for wrong in ("training.maxsteps=7", "nothing.there=1", "training.max_steps"):
         with pytest.raises(ValueError, match="has no setting"):
             read_recipe(recipe, [wrong])
+
+
+def test_a_run_goes_on_with_its_own_recipe_only(tmp_path):
+    recipe = read_recipe(RECIPES / "codec.yaml")
+    begin_run(tmp_path / "run", recipe)
+    begin_run(tmp_path / "run", read_recipe(RECIPES / "codec.yaml", ["training.max_steps=9"]))  # longer
+    with pytest.raises(ValueError, match="other settings of codec was begun here"):
+        begin_run(tmp_path / "run", read_recipe(RECIPES / "codec.yaml", ["codec.levels=[8, 5, 5, 5]"]))
+    (tmp_path / "old" / "checkpoint-9").mkdir(parents=True)
+    with pytest.raises(ValueError, match="unknown recipe"):
+        begin_run(tmp_path / "old", recipe)
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

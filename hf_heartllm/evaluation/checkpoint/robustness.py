@@ -12,35 +12,26 @@ from typing import Any
 import numpy as np
 
 from ...ecg import read_ecg
-from ...labels.ptbxl import read_ptbxl_table
 from ...models.ecg_record import ECGError
 from ..conditions import BACKGROUND, BLIND, CONDITIONS, CONTROL, DEAF, REAL
 from ..facts import file_facts, model_facts, question_facts, versions
 from ..heldout import Answered, Outcomes, evaluate, tabulate
 from ..intervals import Interval, paired_bootstrap
-from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from ..question_file import HeldOutRecord
 from .disturb import Disturbance, disturbances
 from .figures import auroc_rows, exact_match_row
-from .people import people
+from .held_out import CheckpointSettings, persons_of, read_held_out
 from .rows import ControlledRow, cell, interval_document, markdown_table
 from .separation import check_separation
 
 UNDISTURBED = "undisturbed"
 
 
-@dataclass(frozen=True)
-class RobustnessSettings:
-    """What to evaluate on, and how: as `QASettings`; `kinds` names the disturbances to try, None tries all."""
+@dataclass(frozen=True, kw_only=True)
+class RobustnessSettings(CheckpointSettings):
+    """What to evaluate on, and how: `CheckpointSettings`, and the `kinds` of disturbances to try (None: all)."""
 
-    ptbxl: Path
-    questions: Path
-    max_records: int | None = None
     kinds: tuple[str, ...] | None = None
-    training_folds: tuple[int, ...] = tuple(range(1, 9))
-    rate: int = 100
-    seed: int = 0
-    resamples: int = 2000
-    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,16 +79,14 @@ def evaluate_robustness(
             partial results of another run.
     """
     tried = chosen(settings.kinds)
-    table = read_ptbxl_table(settings.ptbxl)
-    whole = read_questions(settings.questions)
-    records = evenly_spaced(whole, settings.max_records)
-    training = table[table["strat_fold"].isin(settings.training_folds)]
-    check_separation(records, {int(patient) for patient in training["patient_id"].dropna()}, {}, None)
-    persons = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
+    held_out = read_held_out(settings)
+    whole, records = held_out.whole, held_out.records
+    check_separation(records, held_out.training_patients, {}, None)
+    persons = persons_of(held_out.table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     identity = f"codec {tokenizer.codec.identity()}, records at {settings.rate} Hz"
     options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress}
-    bootstrap = {"resamples": settings.resamples, "seed": settings.seed}
+    bootstrap = settings.bootstrap
 
     plain = evaluate(
         model,

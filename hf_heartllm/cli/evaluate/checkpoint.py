@@ -1,4 +1,4 @@
-"""`heartllm evaluate qa --ptbxl DIR --questions FILE --output FILE.json`."""
+"""What the evaluations of a checkpoint share: arguments, loading, writing what was found."""
 
 from __future__ import annotations
 
@@ -8,34 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .common import UsageError, add_model_argument, model_source, print_notice, quiet_transformers
-
-HELP = "Evaluate a checkpoint's answers to a fixed set of questions, with every control beside them."
-EXAMPLES = (
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --train-rows rows.parquet --output qa.json",
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --calibration-questions fold8.parquet "
-    "--output qa.json",
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --max-records 40 --generate 50 --output try.json",
-)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this subject's arguments."""
-    add_checkpoint_arguments(parser)
-    parser.add_argument(
-        "--train-rows", type=Path, metavar="FILE", help="dataset_builders.training_rows, for the majority answers"
-    )
-    parser.add_argument(
-        "--calibration-questions", type=Path, metavar="FILE", help="questions of fold 8, for the temperature"
-    )
-    parser.add_argument(
-        "--against",
-        type=Path,
-        metavar="DIR",
-        help="partial results of another checkpoint, for paired differences",
-    )
-    parser.add_argument("--generate", type=count, default=0, metavar="N", help="questions answered in free text too")
-    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
+from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True) -> None:
@@ -57,32 +30,17 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--resamples", type=positive, default=2000, metavar="N", help="bootstrap; default: 2000")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
-
-
-def positive(text: str) -> int:
-    """A number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
-def count(text: str) -> int:
-    """A number of at least 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
 
 
 def load_checkpoint(args: argparse.Namespace) -> tuple[Any, Any, str]:
     """Model, tokenizer and the checkpoint's name."""
     source = model_source(args)
     quiet_transformers()
-    from ..models.modeling_heartllm import HeartLLMForCausalLM
-    from ..models.pipeline_ecg import default_checkpoint
-    from ..models.tokenization_heartllm import ECGTokenizer
+    from ...models.modeling_heartllm import HeartLLMForCausalLM
+    from ...models.pipeline_ecg import default_checkpoint
+    from ...models.tokenization_heartllm import ECGTokenizer
 
     folder = default_checkpoint() if source is None else source
     model = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
@@ -95,19 +53,21 @@ def parts_folder(args: argparse.Namespace) -> Path:
     return given or args.output.with_name(f"{args.output.name}.parts")
 
 
-def training_folds(args: argparse.Namespace) -> tuple[int, ...]:
-    """The folds that --training-folds names."""
-    from ..labels.ptbxl import folds
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `evaluation.checkpoint.held_out.CheckpointSettings`."""
+    from ...labels.ptbxl import folds
 
     try:
-        return folds(args.training_folds)
+        training = folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    names = ("ptbxl", "questions", "max_records", "rate", "seed", "resamples")
+    return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
 
 
 def write_evaluation(args: argparse.Namespace, evaluation: Any, command: str, prefix: str, rows: Any) -> None:
     """Write the JSON, the Markdown page beside it and, where asked for, the results file; print the page."""
-    from ..evaluation.results import current_commit, machine_words, write_result_rows, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_result_rows, write_whole
 
     document = {**evaluation.document, "command": command}
     document["commit"] = current_commit(Path(__file__).resolve().parent)
@@ -151,31 +111,3 @@ def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ..
         if value != usual.get(option):
             words += f" --{option.replace('_', '-')} {shlex.quote(str(value))}"
     return f"{words} --output FILE"
-
-
-def run(args: argparse.Namespace) -> None:
-    """Evaluate, print the page, write the files."""
-    folds = training_folds(args)
-    from ..evaluation.qa.evaluate import QASettings, evaluate_qa, headline_rows
-
-    settings = QASettings(
-        ptbxl=args.ptbxl,
-        questions=args.questions,
-        tokens=args.tokens,
-        train_rows=args.train_rows,
-        calibration_questions=args.calibration_questions,
-        against=args.against,
-        max_records=args.max_records,
-        generate=args.generate,
-        training_folds=folds,
-        rate=args.rate,
-        seed=args.seed,
-        resamples=args.resamples,
-        progress=not args.quiet,
-    )
-    model, tokenizer, name = load_checkpoint(args)
-    try:
-        evaluation = evaluate_qa(model, tokenizer, name, settings, parts_folder(args))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    write_evaluation(args, evaluation, command_words("qa", args), f"qa, {name}", headline_rows(evaluation))

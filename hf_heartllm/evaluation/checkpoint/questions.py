@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...labels.ptbxl import read_ptbxl_table
 from ..conditions import CONDITIONS, REAL
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
 from ..heldout import Answered, evaluate, tabulate, weights_fingerprint
@@ -17,6 +16,7 @@ from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
 from .figures import ALL, EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
 from .generated import chosen_rows, generate_answers, generated_rows
+from .held_out import CheckpointSettings, HeldOutSet, persons_of, read_held_out
 from .majority import majority_answers, read_training_rows
 from .paired import compare, write_identity
 from .people import Person, people
@@ -36,44 +36,23 @@ BACKGROUND_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class QASettings:
-    """What to evaluate on, and how.
+@dataclass(frozen=True, kw_only=True)
+class QASettings(CheckpointSettings):
+    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
 
     Attributes:
-        ptbxl: folder of PTB-XL.
-        questions: file of the test questions.
         tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
         train_rows: rows of training, for the majority answers.
         calibration_questions: file of questions of fold 8.
-        max_records: that many of the test records, evenly spaced.
         against: partial results of another checkpoint's run on the same questions, for paired differences.
         generate: number of questions to answer in free text too.
-        training_folds: what the checkpoint was trained on.
-        rate: 100 or 500 Hz, of the records.
-        seed: of the control's choice of patients and of the bootstrap.
-        resamples: of the bootstrap.
-        progress: show bars on stderr.
     """
 
-    ptbxl: Path
-    questions: Path
     tokens: Path | None = None
     train_rows: Path | None = None
     calibration_questions: Path | None = None
-    max_records: int | None = None
     against: Path | None = None
     generate: int = 0
-    training_folds: tuple[int, ...] = tuple(range(1, 9))
-    rate: int = 100
-    seed: int = 0
-    resamples: int = 2000
-    progress: bool = True
-
-    @property
-    def bootstrap(self) -> dict[str, int]:
-        """Arguments of the bootstrap."""
-        return {"resamples": self.resamples, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -135,15 +114,13 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         ValueError: if a patient of the training folds is in the test set, codes are of another codec, or the folder
             holds partial results of another run.
     """
-    table = read_ptbxl_table(settings.ptbxl)
-    whole = read_questions(settings.questions)
-    records = evenly_spaced(whole, settings.max_records)
-    training = table[table["strat_fold"].isin(settings.training_folds)]
+    held_out = read_held_out(settings)
+    table, training, whole = held_out.table, held_out.training, held_out.whole
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
-    apart = _separation(records, training, train_rows, settings, parts)
+    apart = _separation(held_out, train_rows, settings, parts)
     copied = {test for test, _ in apart.copies}
-    records = [record for record in records if record.ecg_id not in copied]
-    persons = _persons(table, records)
+    records = [record for record in held_out.records if record.ecg_id not in copied]
+    persons = persons_of(table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
     options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress, "ecgs": ecgs}
@@ -227,23 +204,12 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
     return QAEvaluation(tables, document, pictures)
 
 
-def _persons(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:
-    found = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
-    if absent := [record.ecg_id for record in records if record.ecg_id not in found]:
-        raise ValueError(f"PTB-XL's table has no ecg_id {absent[0]}, which a question is about")
-    return found
-
-
 def _separation(
-    records: Sequence[HeldOutRecord],
-    training: pd.DataFrame,
-    train_rows: Sequence[Mapping[str, Any]] | None,
-    settings: QASettings,
-    parts: Path,
+    held_out: HeldOutSet, train_rows: Sequence[Mapping[str, Any]] | None, settings: QASettings, parts: Path
 ) -> Separation:
     """Looked up once: the waveforms of a large set take a minute to read."""
-    patients = {int(patient) for patient in training["patient_id"].dropna()}
-    patients |= {row["patient_id"] for row in train_rows or ()}
+    records, training = held_out.records, held_out.training
+    patients = held_out.training_patients | {row["patient_id"] for row in train_rows or ()}
     names = {int(i): str(name) for i, name in zip(training["ecg_id"], training["filename_lr"], strict=True)}
     folder = settings.ptbxl if settings.rate == 100 else None
     check_separation(records, patients, {}, None)  # by patient, each time

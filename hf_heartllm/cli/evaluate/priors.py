@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import UsageError
+from ..common import UsageError, positive
 
 if TYPE_CHECKING:
-    from ..evaluation.priors import PriorScores
+    from ...evaluation.priors import PriorScores
 
 HELP = "Score ECG-QA's majority answers, which look at no ECG: the figure that every model must beat."
 EXAMPLES = (
@@ -33,21 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ptb-xl", type=Path, metavar="DIR", help="PTB-XL's folder: intervals by patient, folds")
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for every figure, with settings and versions")
-    parser.add_argument("--resamples", type=int, default=2000, metavar="N", help="bootstrap samples; default: 2000")
+    parser.add_argument(
+        "--resamples", type=positive, default=2000, metavar="N", help="bootstrap samples; default: 2000"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap; default: 0")
 
 
 def run(args: argparse.Namespace) -> None:
     """Score the priors, print the table, write the JSON."""
-    from ..evaluation.ecg_qa_rows import completeness, read_closed_sets, read_patients_and_folds, read_question_rows
-    from ..evaluation.prediction_tables import library_versions
-    from ..evaluation.priors import score_priors, split_by_fold
-    from ..evaluation.results import write_whole
+    from ...evaluation.ecg_qa_rows import completeness, read_closed_sets, read_patients_and_folds, read_question_rows
+    from ...evaluation.prediction_tables import library_versions
+    from ...evaluation.priors import score_priors, split_by_fold
+    from ...evaluation.results import write_whole
 
     if args.split == "folds" and args.ptb_xl is None:
         raise UsageError("--split folds: needs --ptb-xl, which says each record's fold")
-    if args.resamples < 1:
-        raise UsageError("--resamples: at least 1")
     try:
         rows = read_question_rows(args.folder, args.version)
         closed_sets = read_closed_sets(args.folder)
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _table(scores: Sequence[PriorScores], unit: str) -> str:
-    from ..evaluation.ecg_qa_rows import QUESTION_TYPES
-    from ..evaluation.prediction_tables import cell, markdown_table
+    from ...evaluation.ecg_qa_rows import QUESTION_TYPES
+    from ...evaluation.prediction_tables import cell, markdown_table
 
     rows = []
     for score in sorted(scores, key=lambda score: QUESTION_TYPES.index(score.question_type)):
@@ -111,7 +111,7 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
 
 
 def _json(score: PriorScores) -> dict[str, Any]:
-    from ..evaluation.prediction_tables import interval_json
+    from ...evaluation.prediction_tables import interval_json
 
     found = score.figures
     return {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...labels.english_reports import report_from_statements, translate_report
-from ...labels.ptbxl import read_ptbxl_table, row_source
+from ...labels.ptbxl import row_source
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
@@ -19,10 +19,11 @@ from ..generation import generate_texts
 from ..heldout import weights_fingerprint
 from ..intervals import Interval
 from ..partial import PartialResults, run_mark
-from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from ..question_file import HeldOutRecord, evenly_spaced
 from ..report_metrics import report_figures
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS, Settings
+from .held_out import CheckpointSettings, persons_of, read_held_out
 from .majority import MIN_SUPPORT, read_training_rows
 from .people import people
 from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
@@ -43,21 +44,19 @@ _FINDING_FIGURES = {
 BATCH = 32
 
 
-@dataclass(frozen=True)
-class ReportSettings:
-    """What to evaluate on, and how: as `QASettings`, and which `reference` (one of `REFERENCES`) is the true report."""
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings(CheckpointSettings):
+    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
 
-    ptbxl: Path
-    questions: Path
+    Attributes:
+        tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
+        train_rows: rows of training, for the majority report.
+        reference: one of `REFERENCES`, the true report.
+    """
+
     tokens: Path | None = None
     train_rows: Path | None = None
-    max_records: int | None = None
     reference: str = STATEMENTS
-    training_folds: tuple[int, ...] = tuple(range(1, 9))
-    rate: int = 100
-    seed: int = 0
-    resamples: int = 2000
-    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,13 +104,12 @@ def evaluate_reports(
             or the folder holds partial results of another run.
         MissingLibraryError: without the libraries of the extra `eval`.
     """
-    table = read_ptbxl_table(settings.ptbxl)
-    whole = read_questions(settings.questions)
-    training = table[table["strat_fold"].isin(settings.training_folds)]
+    held_out = read_held_out(settings)
+    table, training, whole = held_out.table, held_out.training, held_out.whole
     references = _references(table, settings.reference)
     records = evenly_spaced([record for record in whole if references.get(record.ecg_id)], settings.max_records)
-    check_separation(records, {int(patient) for patient in training["patient_id"].dropna()}, {}, None)
-    persons = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
+    check_separation(records, held_out.training_patients, {}, None)
+    persons = persons_of(table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
     texts = write_reports(
@@ -132,7 +130,7 @@ def evaluate_reports(
         texts |= _majority_reports(read_training_rows(settings.train_rows), groups, wanted)
         absent = {}
     codes = dict(zip(table["ecg_id"].astype(int), table["scp_codes"], strict=True))
-    bootstrap = {"resamples": settings.resamples, "seed": settings.seed}
+    bootstrap = settings.bootstrap
     tables = report_rows(
         texts,
         [references[record.ecg_id] for record in records],

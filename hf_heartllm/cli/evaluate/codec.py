@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .common import UsageError, print_notice, quiet_transformers
+from ..common import UsageError, positive, print_notice, quiet_transformers
+from .checkpoint import parts_folder
 
 HELP = "Rate and distortion, clinical fidelity, robustness and meaning of an ECG codec, on recordings of PTB-XL."
 EXAMPLES = (
@@ -41,18 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--training-folds", default=USUAL["training_folds"], metavar="FOLDS", help="of the probes (default: 1-8)"
     )
-    parser.add_argument("--max-records", type=_positive, metavar="N", help="of the evaluated folds, evenly spaced")
+    parser.add_argument("--max-records", type=positive, metavar="N", help="of the evaluated folds, evenly spaced")
     parser.add_argument(
-        "--measured-records", type=_positive, default=USUAL["measured_records"], metavar="N", help="default: 400"
+        "--measured-records", type=positive, default=USUAL["measured_records"], metavar="N", help="default: 400"
     )
     parser.add_argument(
-        "--tried-records", type=_positive, default=USUAL["tried_records"], metavar="N", help="robustness; default: 60"
+        "--tried-records", type=positive, default=USUAL["tried_records"], metavar="N", help="robustness; default: 60"
     )
-    parser.add_argument("--probe-records", type=_positive, metavar="N", help="to train probes on (default: all)")
-    parser.add_argument(
-        "--probe-passes", type=_positive, default=USUAL["probe_passes"], metavar="N", help="default: 10"
-    )
-    parser.add_argument("--probe-seeds", type=_positive, default=USUAL["probe_seeds"], metavar="N", help="default: 3")
+    parser.add_argument("--probe-records", type=positive, metavar="N", help="to train probes on (default: all)")
+    parser.add_argument("--probe-passes", type=positive, default=USUAL["probe_passes"], metavar="N", help="default: 10")
+    parser.add_argument("--probe-seeds", type=positive, default=USUAL["probe_seeds"], metavar="N", help="default: 3")
     parser.add_argument("--skip", default="", metavar="PARTS", help=f"of {','.join(PARTS)}")
     parser.add_argument("--parts", metavar="DIR", type=Path, help="where whole parts are kept (default: FILE.parts)")
     parser.add_argument("--pictures", metavar="DIR", type=Path, help="also draw originals over decoded, simulated ECGs")
@@ -60,16 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the table, write the file."""
-    from ..labels.ptbxl import folds
+    from ...labels.ptbxl import folds
 
     skip = tuple(part for part in args.skip.split(",") if part)
     unknown = [part for part in skip if part not in PARTS]
@@ -83,11 +75,11 @@ def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     quiet_transformers()
-    from ..evaluation.codec.coder import Coder
-    from ..evaluation.codec.evaluate import evaluate_codecs
-    from ..evaluation.codec.parts import table
-    from ..evaluation.codec.settings import Settings
-    from ..evaluation.results import current_commit, machine_words, write_result_rows
+    from ...evaluation.codec.coder import Coder
+    from ...evaluation.codec.evaluate import evaluate_codecs
+    from ...evaluation.codec.parts import table
+    from ...evaluation.codec.settings import Settings
+    from ...evaluation.results import current_commit, machine_words, write_result_rows
 
     coder = _load(Coder, args.folder, args.name)
     against = None if args.against is None else _load(Coder, args.against, args.against_name)
@@ -107,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
         skip=skip,
         progress=not args.quiet,
     )
-    parts = args.parts or args.output.with_name(f"{args.output.name}.parts")
+    parts = parts_folder(args)
     evaluation = evaluate_codecs(coder, against, settings, parts)
     print(table(evaluation.figures))
     facts: dict[str, Any] = {
@@ -118,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
     }
     write_result_rows(args.output, [figure.row(prefix="", **facts) for figure in evaluation.figures])
     if args.pictures is not None:
-        from ..evaluation.codec.picture import plot_rates, write_pictures
+        from ...evaluation.codec.picture import plot_rates, write_pictures
 
         written = write_pictures(coder, args.pictures)
         if evaluation.distortions:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .common import UsageError
+from ..common import UsageError, positive
 
 HELP = "Score any model's answers or reports, with intervals by patient and beside their controls."
 EXAMPLES = (
@@ -25,21 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for every figure, with settings and versions")
     parser.add_argument("--wordnet", type=Path, metavar="DIR", help="WordNet's folder, for METEOR (default: search)")
-    parser.add_argument("--resamples", type=int, default=2000, metavar="N", help="bootstrap samples; default: 2000")
+    parser.add_argument(
+        "--resamples", type=positive, default=2000, metavar="N", help="bootstrap samples; default: 2000"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap; default: 0")
 
 
 def run(args: argparse.Namespace) -> None:
     """Score the file, print the tables, write the JSON."""
-    from ..evaluation.libraries import MissingLibraryError
-    from ..evaluation.prediction_figures import score_predictions
-    from ..evaluation.prediction_files import PredictionFileError, read_predictions
-    from ..evaluation.prediction_tables import scores_json, scores_markdown
-    from ..evaluation.results import write_whole
-    from ..evaluation.wordnet import NO_SYNONYMS, find_wordnet
+    from ...evaluation.libraries import MissingLibraryError
+    from ...evaluation.prediction_figures import score_predictions
+    from ...evaluation.prediction_files import PredictionFileError, read_predictions
+    from ...evaluation.prediction_tables import scores_json, scores_markdown
+    from ...evaluation.results import write_whole
+    from ...evaluation.wordnet import NO_SYNONYMS, find_wordnet
 
-    if args.resamples < 1:
-        raise UsageError("--resamples: at least 1")
     try:
         file = read_predictions(args.file)
         synonyms = NO_SYNONYMS

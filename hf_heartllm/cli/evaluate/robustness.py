@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from .common import UsageError
-from .evaluate_qa import (
+from ..common import UsageError
+from .checkpoint import (
     add_checkpoint_arguments,
     command_words,
+    given_settings,
     load_checkpoint,
     parts_folder,
-    training_folds,
     write_evaluation,
 )
 
@@ -25,30 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subject's arguments."""
     add_checkpoint_arguments(parser, tokens=False)
     parser.add_argument("--kinds", metavar="NAMES", help="of disturbances, separated by commas (default: all)")
-    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
-    folds = training_folds(args)
-    from ..evaluation.qa.robustness import RobustnessSettings, chosen, evaluate_robustness
+    from ...evaluation.checkpoint.robustness import RobustnessSettings, chosen, evaluate_robustness
 
     kinds = None if args.kinds is None else tuple(kind.strip() for kind in args.kinds.split(","))
     try:
         chosen(kinds)
     except ValueError as error:
         raise UsageError(f"--kinds: {error}") from None
-    settings = RobustnessSettings(
-        ptbxl=args.ptbxl,
-        questions=args.questions,
-        max_records=args.max_records,
-        kinds=kinds,
-        training_folds=folds,
-        rate=args.rate,
-        seed=args.seed,
-        resamples=args.resamples,
-        progress=not args.quiet,
-    )
+    settings = RobustnessSettings(**given_settings(args), kinds=kinds)
     model, tokenizer, name = load_checkpoint(args)
     try:
         evaluation = evaluate_robustness(model, tokenizer, name, settings, parts_folder(args))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import UsageError
-from .evaluate_qa import (
+from ..common import UsageError
+from .checkpoint import (
     add_checkpoint_arguments,
     command_words,
+    given_settings,
     load_checkpoint,
     parts_folder,
-    training_folds,
     write_evaluation,
 )
 
@@ -35,28 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="true report: made of the SCP statements, or PTB-XL's own in English; default: statements",
     )
     parser.add_argument("--wordnet", type=Path, metavar="DIR", help="WordNet's folder, for METEOR (default: search)")
-    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
-    folds = training_folds(args)
-    from ..evaluation.libraries import MissingLibraryError
-    from ..evaluation.qa.reports import ReportSettings, evaluate_reports
-    from ..evaluation.wordnet import find_wordnet
+    from ...evaluation.checkpoint.reports import ReportSettings, evaluate_reports
+    from ...evaluation.libraries import MissingLibraryError
+    from ...evaluation.wordnet import find_wordnet
 
     settings = ReportSettings(
-        ptbxl=args.ptbxl,
-        questions=args.questions,
+        **given_settings(args),
         tokens=args.tokens,
         train_rows=args.train_rows,
-        max_records=args.max_records,
         reference=args.reference,
-        training_folds=folds,
-        rate=args.rate,
-        seed=args.seed,
-        resamples=args.resamples,
-        progress=not args.quiet,
     )
     model, tokenizer, name = load_checkpoint(args)
     try:

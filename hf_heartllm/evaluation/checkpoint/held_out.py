@@ -1,0 +1,87 @@
+"""What every evaluation of a checkpoint starts from: its settings, and the test records apart from the training's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...labels.ptbxl import read_ptbxl_table
+from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from .people import Person, people
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings:
+    """What to evaluate on, and how.
+
+    Attributes:
+        ptbxl: folder of PTB-XL.
+        questions: file of the test questions.
+        max_records: that many of the test records, evenly spaced.
+        training_folds: what the checkpoint was trained on.
+        rate: 100 or 500 Hz, of the records.
+        seed: of the control's choice of patients and of the bootstrap.
+        resamples: of the bootstrap.
+        progress: show bars on stderr.
+    """
+
+    ptbxl: Path
+    questions: Path
+    max_records: int | None = None
+    training_folds: tuple[int, ...] = tuple(range(1, 9))
+    rate: int = 100
+    seed: int = 0
+    resamples: int = 2000
+    progress: bool = True
+
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        """Arguments of the bootstrap."""
+        return {"resamples": self.resamples, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class HeldOutSet:
+    """The records to evaluate on.
+
+    Attributes:
+        table: PTB-XL's, all of it.
+        training: its rows of the training folds.
+        whole: all records of the question file.
+        records: those that are evaluated.
+    """
+
+    table: pd.DataFrame
+    training: pd.DataFrame
+    whole: list[HeldOutRecord]
+    records: list[HeldOutRecord]
+
+    @property
+    def training_patients(self) -> set[int]:
+        """Patients of the training folds."""
+        return {int(patient) for patient in self.training["patient_id"].dropna()}
+
+
+def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
+    """Read the question file and PTB-XL's table."""
+    table = read_ptbxl_table(settings.ptbxl)
+    whole = read_questions(settings.questions)
+    training = table[table["strat_fold"].isin(settings.training_folds)]
+    return HeldOutSet(table, training, whole, evenly_spaced(whole, settings.max_records))
+
+
+def persons_of(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:
+    """Who the records are of, by `ecg_id`.
+
+    Raises:
+        ValueError: if the table has not all of them.
+    """
+    found = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
+    if absent := [record.ecg_id for record in records if record.ecg_id not in found]:
+        raise ValueError(f"PTB-XL's table has no ecg_id {absent[0]}, which a question is about")
+    return found
