@@ -140,26 +140,84 @@ def bootstrap_auroc(
     if positive.all() or not positive.any():
         raise ValueError("AUROC needs rows of both classes")
     index, count = _group_index(groups, len(values))
+    area = _ranked_area(positive, ~positive, values)
+    draws = _draws(count, resamples, seed)
+    areas = [
+        area(draws[first : first + RESAMPLES_AT_ONCE][:, index]) for first in range(0, resamples, RESAMPLES_AT_ONCE)
+    ]
+    low, high = _percentiles(np.concatenate(areas), level)
+    value = float(area(np.ones((1, len(values))))[0])
+    return Interval(value, low, high, level, len(values), count)
+
+
+def _ranked_area(positive: np.ndarray, negative: np.ndarray, values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from weights (n, rows) to AUROCs (n,), NaN where a class has no weight."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])  # of the runs of equal scores
-    row_group, row_positive = index[order], positive[order]
 
     def area(weights: np.ndarray) -> np.ndarray:
-        """AUROC of (resamples, rows) weights, rows sorted by score."""
-        gained = np.add.reduceat(weights * row_positive, starts, axis=1)
-        lost = np.add.reduceat(weights * ~row_positive, starts, axis=1)
+        sorted_weights = weights[:, order]
+        gained = np.add.reduceat(sorted_weights * positive[order], starts, axis=1)
+        lost = np.add.reduceat(sorted_weights * negative[order], starts, axis=1)
         below = np.cumsum(lost, axis=1) - lost
         pairs = gained.sum(axis=1) * lost.sum(axis=1)
         wins = (gained * (below + lost / 2)).sum(axis=1)
         return np.divide(wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
-    draws = _draws(count, resamples, seed)
+    return area
+
+
+def bootstrap_macro_auroc(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The mean of several classes' AUROCs with its interval, resampling patients; each class counts alike.
+
+    A class with rows of one side only has no AUROC and is left out; so it is in a resample where that happens. NaN if
+    no class has one.
+
+    Args:
+        labels: 0 or 1 (rows, classes); NaN where it is not known, which leaves the row out of that class.
+        scores: float (rows, classes), higher means more likely positive.
+        groups: patient of each row, (rows,).
+        resamples: number of bootstrap samples.
+        seed: of the draws.
+        level: coverage of the interval.
+
+    Raises:
+        ValueError: if there are no rows, lengths differ or a score of a known label is NaN.
+    """
+    truth, values = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    if truth.shape != values.shape or truth.ndim != 2:
+        raise ValueError(f"labels of shape {truth.shape} but scores of shape {values.shape}")
+    if np.isnan(values[~np.isnan(truth)]).any():
+        raise ValueError("a score is NaN")
+    index, count = _group_index(groups, len(truth))
     areas = [
-        area(draws[first : first + RESAMPLES_AT_ONCE][:, row_group]) for first in range(0, resamples, RESAMPLES_AT_ONCE)
+        _ranked_area(truth[:, column] == 1, truth[:, column] == 0, np.nan_to_num(values[:, column]))
+        for column in range(truth.shape[1])
+        if {0.0, 1.0} <= set(truth[:, column].tolist())
     ]
-    low, high = _percentiles(np.concatenate(areas), level)
-    value = float(area(np.ones((1, len(values))))[0])
-    return Interval(value, low, high, level, len(values), count)
+    if not areas:
+        none = float("nan")
+        return Interval(none, none, none, level, len(truth), count)
+    draws = _draws(count, resamples, seed)
+    means = []
+    for first in range(0, resamples, RESAMPLES_AT_ONCE):
+        weights = draws[first : first + RESAMPLES_AT_ONCE][:, index]
+        found = np.stack([area(weights) for area in areas])
+        known = (~np.isnan(found)).sum(axis=0)
+        mean = np.divide(np.nansum(found, axis=0), known, out=np.full(len(weights), np.nan), where=known > 0)
+        means.append(mean[known > 0])
+    drawn = np.concatenate(means)
+    low, high = _percentiles(drawn, level) if len(drawn) else (float("nan"), float("nan"))
+    value = float(np.mean([area(np.ones((1, len(truth))))[0] for area in areas]))
+    return Interval(value, low, high, level, len(truth), count)
 
 
 def bootstrap_sums(

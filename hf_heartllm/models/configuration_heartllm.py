@@ -21,6 +21,8 @@ class HeartLLMConfig(PretrainedConfig):
         ecg_end_token_id: id of the token that closes an ECG; by default the id before the codes.
         format_version: version of the checkpoint's layout.
         tie_word_embeddings: taken from `text_config` where there is one, because the inner value decides.
+        seen_in_training: what the weights saw of what they may be tested on, some of `"labels"`, `"report text"`,
+            `"letter choice"` and `"yes/no"` (`heartllm evaluate classify`); an empty list: none of them; None: unknown.
 
     Raises:
         ValueError: if the ECG ids overlap, or do not fit into the vocabulary of `text_config`.
@@ -39,6 +41,7 @@ class HeartLLMConfig(PretrainedConfig):
         ecg_end_token_id: int | None = None,
         format_version: int = 1,
         tie_word_embeddings: bool = False,
+        seen_in_training: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(text_config, dict):
@@ -52,6 +55,7 @@ class HeartLLMConfig(PretrainedConfig):
         self.ecg_start_token_id = ecg_start_token_id
         self.ecg_end_token_id = ecg_end_token_id
         self.format_version = format_version
+        self.seen_in_training = seen_in_training
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from ..common import add_commands
-from . import codec, predictions, priors, qa, report, robustness
+from . import classify, codec, predictions, priors, qa, report, robustness
 
 HELP = "Evaluate a checkpoint, a codec, anyone's predictions, or what can be answered without an ECG."
 SUBJECTS = {
+    "classify": classify,
     "codec": codec,
     "predictions": predictions,
     "priors": priors,

@@ -11,13 +11,20 @@ from typing import Any
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 
-def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True) -> None:
-    """What all evaluations of a checkpoint take; `tokens`: codes may stand for the recordings."""
+def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True, questions: bool = True) -> None:
+    """What all evaluations of a checkpoint take.
+
+    Args:
+        parser: to add to.
+        tokens: codes may stand for the recordings.
+        questions: PTB-XL and a question file are what is evaluated on; without it PTB-XL may be left out.
+    """
     add_model_argument(parser)
-    parser.add_argument("--ptbxl", type=Path, required=True, metavar="DIR", help="folder of PTB-XL 1.0.x")
-    parser.add_argument(
-        "--questions", type=Path, required=True, metavar="FILE", help="of dataset_builders.evaluation_questions"
-    )
+    parser.add_argument("--ptbxl", type=Path, required=questions, metavar="DIR", help="folder of PTB-XL 1.0.x")
+    if questions:
+        parser.add_argument(
+            "--questions", type=Path, required=True, metavar="FILE", help="of dataset_builders.evaluation_questions"
+        )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
     parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
     if tokens:
@@ -55,13 +62,18 @@ def parts_folder(args: argparse.Namespace) -> Path:
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `evaluation.checkpoint.held_out.CheckpointSettings`."""
+    return {**run_settings(args), "ptbxl": args.ptbxl, "questions": args.questions}
+
+
+def run_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `evaluation.checkpoint.held_out.RunSettings`."""
     from ...labels.ptbxl import folds
 
     try:
         training = folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    names = ("ptbxl", "questions", "max_records", "rate", "seed", "resamples")
+    names = ("max_records", "rate", "seed", "resamples")
     return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
 
 
@@ -79,7 +91,8 @@ def write_evaluation(args: argparse.Namespace, evaluation: Any, command: str, pr
     if args.results is not None:
         questions = document["questions"]
         facts: dict[str, Any] = {
-            "data": f"PTB-XL 1.0.3, questions {questions['hash']}, {questions['records']} records",
+            "data": f"{document.get('data', 'PTB-XL 1.0.3')}, questions {questions['hash']}, "
+            f"{questions['records']} records",
             "command": command,
             "commit": document["commit"],
             "machine": document["machine"],
@@ -100,7 +113,10 @@ def without_nan(value: Any) -> Any:
 
 def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ...] = ()) -> str:
     """The command as others would type it: the folders of this machine say nothing to them."""
-    words = f"heartllm evaluate {subject} --ptbxl DIR --questions {args.questions.name}"
+    words = f"heartllm evaluate {subject}"
+    words += " --ptbxl DIR" if args.ptbxl is not None else ""
+    words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
+    words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
     words += " --model FOLDER" if args.model else ""
     for option in ("tokens", "train_rows", "calibration_questions", "against"):
         if getattr(args, option, None) is not None:

@@ -70,7 +70,7 @@ def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
     record = _decode(header, all(signal.per_frame == 1 for signal in signals), where)
     rate, samples = _samples(record, signals, where)
     names = [signal.name or f"signal {number}" for number, signal in enumerate(signals, 1)]
-    return ECGRecord(samples, rate, tuple(names), source=where, **_comments(text))
+    return ECGRecord(samples, rate, tuple(names), source=where, **header_comments(text))
 
 
 def read_header_text(header: Path, where: str) -> str:
@@ -212,7 +212,7 @@ def _missing_value(sample_format: str) -> int | None:
     return None if bits is None or sample_format == "8" else -(1 << (bits - 1))
 
 
-def _comments(text: str) -> dict[str, Any]:
+def header_comments(text: str) -> dict[str, Any]:
     """Age, sex, height and weight where the comments state them in a way that has one meaning."""
     found: dict[str, Any] = {}
     for line in text.splitlines():

@@ -16,22 +16,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointSettings:
-    """What to evaluate on, and how.
+class RunSettings:
+    """How to evaluate a checkpoint.
 
     Attributes:
-        ptbxl: folder of PTB-XL.
-        questions: file of the test questions.
         max_records: that many of the test records, evenly spaced.
         training_folds: what the checkpoint was trained on.
-        rate: 100 or 500 Hz, of the records.
+        rate: 100 or 500 Hz, of PTB-XL's records.
         seed: of the control's choice of patients and of the bootstrap.
         resamples: of the bootstrap.
         progress: show bars on stderr.
     """
 
-    ptbxl: Path
-    questions: Path
     max_records: int | None = None
     training_folds: tuple[int, ...] = tuple(range(1, 9))
     rate: int = 100
@@ -43,6 +39,19 @@ class CheckpointSettings:
     def bootstrap(self) -> dict[str, int]:
         """Arguments of the bootstrap."""
         return {"resamples": self.resamples, "seed": self.seed}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings(RunSettings):
+    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
+
+    Attributes:
+        ptbxl: folder of PTB-XL.
+        questions: file of the test questions.
+    """
+
+    ptbxl: Path
+    questions: Path
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..conditions import CONDITIONS, REAL
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
 from ..heldout import Answered, evaluate, tabulate, weights_fingerprint
-from ..partial import PartialResults, run_mark
+from ..partial import run_mark
 from ..question_file import HeldOutRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
@@ -21,7 +21,7 @@ from .majority import majority_answers, read_training_rows
 from .paired import compare, write_identity
 from .people import Person, people
 from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
-from .separation import Separation, check_separation
+from .separation import Separation, check_separation, separation_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,20 +207,18 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
 def _separation(
     held_out: HeldOutSet, train_rows: Sequence[Mapping[str, Any]] | None, settings: QASettings, parts: Path
 ) -> Separation:
-    """Looked up once: the waveforms of a large set take a minute to read."""
+    """By patient each time, by waveform once."""
     records, training = held_out.records, held_out.training
     patients = held_out.training_patients | {row["patient_id"] for row in train_rows or ()}
     names = {int(i): str(name) for i, name in zip(training["ecg_id"], training["filename_lr"], strict=True)}
     folder = settings.ptbxl if settings.rate == 100 else None
     check_separation(records, patients, {}, None)  # by patient, each time
     mark = run_mark([record.ecg_id for record in records], sorted(names.items()), settings.rate)
-    with PartialResults(parts / "separation.jsonl", mark) as partial:
-        if partial.lines:
-            kept = partial.lines[0]
-            return Separation(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
-        found = check_separation(records, patients, names, folder, settings.progress)
-        partial.append(asdict(found))
-    return found
+    return separation_once(
+        parts / "separation.jsonl",
+        mark,
+        lambda: check_separation(records, patients, names, folder, settings.progress),
+    )
 
 
 def _majority(

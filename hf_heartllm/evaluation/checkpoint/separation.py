@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..partial import PartialResults
 from ..question_file import HeldOutRecord
+
+_MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` file (MATLAB version 4)
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,28 @@ class Separation:
 
 
 def waveform_hashes(folder: Path, names: Mapping[int, str], progress: bool = True) -> dict[int, bytes]:
-    """Hash of each record's samples as they lie on disk (`.dat`), by ecg_id, without those that are not there."""
+    """Hash of each record's samples as they lie on disk, by ecg_id, without those that are not there.
+
+    The samples of a `.dat` file, or of a `.mat` file as the PhysioNet/CinC Challenges have them, which are the same for
+    the same recording. A copy that was resampled or rescaled has others.
+    """
     from tqdm.auto import tqdm
 
     found = {}
     for ecg_id, name in tqdm(names.items(), desc="waveforms", unit="record", disable=not progress):
+        data = _stored_samples(folder, name)
+        if data is not None:
+            found[ecg_id] = hashlib.sha256(data).digest()
+    return found
+
+
+def _stored_samples(folder: Path, name: str) -> bytes | None:
+    for suffix, start in ((".dat", 0), (".mat", _MATLAB_HEADER)):
         try:
-            data = (folder / f"{name}.dat").read_bytes()
+            return (folder / f"{name}{suffix}").read_bytes()[start:]
         except OSError:
             continue
-        found[ecg_id] = hashlib.sha256(data).digest()
-    return found
+    return None
 
 
 def check_separation(
@@ -76,3 +90,45 @@ def check_separation(
     known = {digest: ecg_id for ecg_id, digest in theirs.items()}
     copies = tuple((ecg_id, known[digest]) for ecg_id, digest in ours.items() if digest in known)
     return Separation(len(trained), len(tested), len(theirs), len(ours), copies)
+
+
+def check_copies(
+    folder: Path, names: Mapping[int, str], ptbxl: Path, training: Mapping[int, Iterable[str]], progress: bool = True
+) -> Separation:
+    """Compare the waveforms of another folder's records with those of training; its patients are not PTB-XL's.
+
+    Args:
+        folder: of the test records.
+        names: number → file of each test record.
+        ptbxl: folder of PTB-XL.
+        training: ecg_id → files of each training record, at each rate.
+        progress: show a bar on stderr.
+    """
+    ours = waveform_hashes(folder, names, progress)
+    files = {
+        number: (ecg_id, name) for number, (ecg_id, name) in enumerate((i, n) for i in training for n in training[i])
+    }
+    theirs = waveform_hashes(ptbxl, {number: name for number, (_, name) in files.items()}, progress)
+    known = {digest: files[number][0] for number, digest in theirs.items()}
+    copies = tuple((number, known[digest]) for number, digest in ours.items() if digest in known)
+    return Separation(0, len(names), len(theirs), len(ours), copies)
+
+
+def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Separation:
+    """What was looked up, kept in a file: the waveforms of a large set take a minute to read.
+
+    Args:
+        path: of the file.
+        mark: names what is compared (`partial.run_mark`).
+        look: compares.
+
+    Raises:
+        ValueError: if the file is of another comparison.
+    """
+    with PartialResults(path, mark) as partial:
+        if partial.lines:
+            kept = partial.lines[0]
+            return Separation(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
+        found = look()
+        partial.append(asdict(found))
+    return found

@@ -1,0 +1,91 @@
+"""`heartllm evaluate classify --ptbxl DIR --output FILE.json`, or `--data FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..common import UsageError
+from .checkpoint import (
+    add_checkpoint_arguments,
+    command_words,
+    load_checkpoint,
+    parts_folder,
+    run_settings,
+    write_evaluation,
+)
+
+HELP = "Evaluate classification by prompt: superclass, rhythm and form, by letter and by yes or no, with every control."
+EXAMPLES = (
+    "heartllm evaluate classify --ptbxl ptb-xl --output classify.json",
+    "heartllm evaluate classify --data georgia --ptbxl ptb-xl --output georgia.json",
+    'heartllm evaluate classify --ptbxl ptb-xl --model my-model --seen "report text" --output classify.json',
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subject's arguments."""
+    add_checkpoint_arguments(parser, questions=False)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="WFDB records whose headers hold labels (PhysioNet/CinC Challenges, LUDB), instead of PTB-XL's folds; "
+        "with --ptbxl beside it, its training folds give the majority and copies of them are left out",
+    )
+    parser.add_argument("--folds", default="9", metavar="FOLDS", help="PTB-XL's test folds; default: 9")
+    parser.add_argument(
+        "--tasks", default="superclass,rhythm,form", metavar="NAMES", help="default: superclass,rhythm,form"
+    )
+    parser.add_argument(
+        "--seen",
+        metavar="WHAT",
+        help="what the checkpoint saw in training, separated by commas: labels, report text, letter choice, yes/no, "
+        "prompt format (both formats), or nothing (default: what its configuration says, else unknown)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate, print the page, write the files."""
+    from ...evaluation.classification.run import ClassifySettings, evaluate_classification
+
+    settings = ClassifySettings(
+        **run_settings(args), ptbxl=args.ptbxl, data=args.data, tokens=args.tokens, **_choices(args)
+    )
+    model, tokenizer, name = load_checkpoint(args)
+    try:
+        evaluation = evaluate_classification(model, tokenizer, name, settings, parts_folder(args))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    rows = [row for table in evaluation.tables.values() for row in table]
+    options = tuple(
+        option
+        for option, usual in (("folds", "9"), ("tasks", "superclass,rhythm,form"), ("seen", None))
+        if getattr(args, option) != usual
+    )
+    write_evaluation(args, evaluation, command_words("classify", args, options), f"classify, {name}", rows)
+
+
+def _choices(args: argparse.Namespace) -> dict[str, Any]:
+    from ...evaluation.classification.seen import read_seen
+    from ...evaluation.classification.tasks import TASKS
+    from ...labels.ptbxl import folds
+
+    if args.ptbxl is None and args.data is None:
+        raise UsageError("give --ptbxl DIR, or --data FOLDER")
+    if args.data is not None and args.tokens is not None:
+        raise UsageError("--tokens: codes of PTB-XL's records; not with --data")
+    tasks = tuple(dict.fromkeys(task.strip() for task in args.tasks.split(",")))
+    for task in tasks:
+        if task not in TASKS:
+            raise UsageError(f"--tasks: no task {task!r}; there are {', '.join(TASKS)}")
+    try:
+        seen = None if args.seen is None else read_seen(args.seen.split(","))
+    except ValueError as error:
+        raise UsageError(f"--seen: {error}") from None
+    try:
+        chosen = folds(args.folds)
+    except ValueError as error:
+        raise UsageError(f"--folds: {error}") from None
+    return {"tasks": tasks, "seen": seen, "folds": chosen}

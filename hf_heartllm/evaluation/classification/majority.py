@@ -1,0 +1,74 @@
+"""What the training folds give without any ECG: their commonest class, and that of the same age band and sex."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..checkpoint.majority import MIN_SUPPORT
+from ..checkpoint.people import Person, people
+from ..checkpoint.rows import MAJORITY, MAJORITY_AGE_SEX
+from .figures import EVERY, Classified
+from .records import label_truth
+from .tasks import Task, only_class
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class TrainingClasses:
+    """The classes of the training records.
+
+    Args:
+        training: rows of `labels.ptbxl.read_ptbxl_table`.
+    """
+
+    def __init__(self, training: pd.DataFrame) -> None:
+        persons = people(training)
+        self._records = [
+            (persons[int(ecg_id)].group, label_truth(codes))
+            for ecg_id, codes in zip(training["ecg_id"], training["scp_codes"], strict=True)
+        ]
+
+    def choices(self, found: Classified, persons: Mapping[int, Person]) -> dict[str, np.ndarray]:
+        """What the majority chooses for each record, by column, bool (records, classes).
+
+        Where a record has one class: the commonest among training records with one class (the first of the task where
+        two are equal). On every record: each class that more than half of the training records have. A group of age
+        band and sex with fewer than `MIN_SUPPORT` training records falls back to all.
+        """
+        chosen = self._of_every if found.records == EVERY else self._of_one
+        usual, of_group = chosen(found.task)
+        groups = [persons[int(ecg_id)].group for ecg_id in found.ecg_ids]
+        return {
+            MAJORITY: np.array([usual for _ in groups]),
+            MAJORITY_AGE_SEX: np.array([of_group.get(group, usual) for group in groups]),
+        }
+
+    def _of_one(self, task: Task) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
+        counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
+        for group, truth in self._records:
+            name = only_class(task, truth)
+            if name is not None:
+                counts[group][name] += 1
+                counts[None][name] += 1
+
+        def choice(seen: Counter[str]) -> np.ndarray:
+            numbers = np.array([seen[name] for name in task.classes])
+            return np.eye(len(task.classes), dtype=bool)[numbers.argmax()]
+
+        large = {group: choice(seen) for group, seen in counts.items() if group and seen.total() >= MIN_SUPPORT}
+        return choice(counts[None]), large
+
+    def _of_every(self, task: Task) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
+        rows: dict[Hashable, list[list[bool]]] = defaultdict(list)
+        for group, truth in self._records:
+            has = [bool(truth(name)) for name in task.classes]
+            rows[group].append(has)
+            rows[None].append(has)
+        shares = {group: np.mean(found, axis=0) > 0.5 for group, found in rows.items()}
+        large = {group: one for group, one in shares.items() if group and len(rows[group]) >= MIN_SUPPORT}
+        return shares.get(None, np.zeros(len(task.classes), dtype=bool)), large

@@ -1,0 +1,144 @@
+"""Labels in the comments of WFDB headers: a folder of records that says itself what they show.
+
+Two layouts are read, told apart by the comments themselves:
+
+* PhysioNet/CinC Challenge 2020 and 2021 (CPSC 2018, Georgia, Chapman and others): `#Dx: 164889003,59118001`, SNOMED CT;
+* LUDB: `#<diagnoses>:` with one diagnosis a line behind it, such as `#Rhythm: Sinus rhythm.`.
+
+Neither says whose record it is, so every record counts as a patient of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..ecg.readers.wfdb_format import header_comments, read_header_text
+from ..models.ecg_record import ECGError
+from .foreign_terms import SNOMED, Meaning, ludb_meaning
+
+CINC, LUDB = "PhysioNet/CinC Challenge", "LUDB"
+
+
+@dataclass(frozen=True)
+class HeaderLabels:
+    """What one header says.
+
+    Attributes:
+        layout: `CINC` or `LUDB`.
+        codes: SCP statements.
+        classes: diagnostic superclasses.
+        unclear: SCP statements and superclasses that a label leaves open.
+        unknown: labels that are in no table; with one of them nothing that is not stated counts as absent.
+        age: years, or None.
+        sex: `"male"`, `"female"` or None.
+    """
+
+    layout: str
+    codes: frozenset[str]
+    classes: frozenset[str]
+    unclear: frozenset[str]
+    unknown: tuple[str, ...]
+    age: float | None = None
+    sex: str | None = None
+
+    def has(self, name: str) -> bool | None:
+        """Whether the record shows an SCP statement or superclass; None where its labels leave that open."""
+        if name in self.codes or name in self.classes:
+            return True
+        return None if self.unknown or name in self.unclear else False
+
+
+@dataclass(frozen=True)
+class LabelledFolder:
+    """The records of a folder.
+
+    Attributes:
+        labels: record's path in the folder, without suffix → what its header says; sorted by path.
+        without: paths of records whose header states no diagnosis in either layout.
+        unknown: label that is in no table → number of records with it.
+    """
+
+    labels: dict[str, HeaderLabels]
+    without: tuple[str, ...]
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def layouts(self) -> Counter[str]:
+        """Number of records of each layout."""
+        return Counter(one.layout for one in self.labels.values())
+
+
+def header_labels(text: str) -> HeaderLabels | None:
+    """What a header's comments say; None if they state no diagnosis in either layout.
+
+    Args:
+        text: of the header file.
+    """
+    comments = [line.strip().lstrip("#").strip() for line in text.splitlines() if line.lstrip().startswith("#")]
+    stated = [line.partition(":")[2] for line in comments if line.lower().startswith("dx:")]
+    if stated:
+        terms = [term.strip() for line in stated for term in line.split(",")]
+        # The Challenge writes "Unknown" where there is no diagnosis.
+        return _labels(CINC, [term for term in terms if term and term.lower() != "unknown"], SNOMED.get, text)
+    starts = [number for number, line in enumerate(comments) if line.lower() == "<diagnoses>:"]
+    if not starts:
+        return None
+    return _labels(LUDB, [line for line in comments[starts[0] + 1 :] if line], ludb_meaning, text)
+
+
+def _labels(
+    layout: str, terms: Sequence[str], meaning_of: Callable[[str], Meaning | None], text: str
+) -> HeaderLabels | None:
+    if not terms:
+        return None
+    meanings: list[Meaning] = []
+    unknown = []
+    for term in terms:
+        meaning = meaning_of(term)
+        if meaning is None:
+            unknown.append(term)
+        else:
+            meanings.append(meaning)
+    person = header_comments(text)
+    return HeaderLabels(
+        layout,
+        frozenset().union(*(one.codes for one in meanings)),
+        frozenset().union(*(one.classes for one in meanings)),
+        frozenset().union(*(one.unclear for one in meanings)),
+        tuple(dict.fromkeys(unknown)),
+        person.get("age"),
+        person.get("sex"),
+    )
+
+
+def read_labelled_folder(folder: str | Path) -> LabelledFolder:
+    """Read the headers of all WFDB records in a folder and below it.
+
+    Args:
+        folder: of the records.
+
+    Raises:
+        ECGError: if the folder is not there, or no header in it states a diagnosis.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ECGError(f"{folder}: no such folder")
+    labels, without = {}, []
+    unknown: Counter[str] = Counter()
+    for path in sorted(folder.rglob("*.hea"), key=lambda path: path.relative_to(folder).as_posix()):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        found = header_labels(read_header_text(path, str(path)))
+        if found is None:
+            without.append(name)
+            continue
+        labels[name] = found
+        unknown.update(found.unknown)
+    if not labels:
+        raise ECGError(
+            f"{folder}: no WFDB header states a diagnosis ('#Dx: …' as in the PhysioNet/CinC Challenges, or "
+            "'#<diagnoses>:' as in LUDB)"
+        )
+    return LabelledFolder(labels, tuple(without), unknown)
