@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checkpoint.figures import NO_PROBABILITIES, Settings
-from ..checkpoint.people import Person, subgroups
+from ..checkpoint.people import UNKNOWN, Person, subgroups
 from ..checkpoint.rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow
 from ..conditions import CONDITIONS, REAL
 from ..heldout import Answered
@@ -243,6 +243,8 @@ def subgroup_rows(
     right = {column: right_sets(found.truth, one) for column, one in {**found.chosen, **(majority or {})}.items()}
     rows = []
     for title, members in subgroups(persons[int(ecg_id)] for ecg_id in found.ecg_ids).items():
+        if len(members) == len(found.ecg_ids) and title.endswith(UNKNOWN):
+            continue  # nothing is known of anyone: the rows of all records say the same
         patients = found.patients[members]
         values: dict[str, Interval | None] = {
             column: bootstrap_mean(one[members], patients, **settings) for column, one in right.items()
