@@ -105,9 +105,9 @@ def _labels(
     person = header_comments(text)
     return HeaderLabels(
         layout,
-        frozenset().union(*(one.codes for one in meanings)),
-        frozenset().union(*(one.classes for one in meanings)),
-        frozenset().union(*(one.unclear for one in meanings)),
+        frozenset[str]().union(*(one.codes for one in meanings)),
+        frozenset[str]().union(*(one.classes for one in meanings)),
+        frozenset[str]().union(*(one.unclear for one in meanings)),
         tuple(dict.fromkeys(unknown)),
         person.get("age"),
         person.get("sex"),

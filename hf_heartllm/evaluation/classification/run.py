@@ -284,8 +284,8 @@ def _folder_notes(whole: LabelledSet) -> list[str]:
         notes.append(f"Labels in no table: {named}. On their records only what other labels state is counted.")
     if whole.unstated:
         notes.append(
-            f"No label of the folder states {', '.join(facts['classes_not_stated'])}; its collection may have no word for "
-            "them, so that on every record they are left out."
+            f"No label of the folder states {', '.join(facts['classes_not_stated'])}; its collection may have no word "
+            "for them, so that on every record they are left out."
         )
     if facts["records_without_question"]:
         notes.append(f"{len(facts['records_without_question'])} records have no known class of any task.")
