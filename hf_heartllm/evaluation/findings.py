@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..labels.stated_findings import groups_of, stated_findings
-from .intervals import Interval, bootstrap_sums
+from .intervals import Interval, Resampled, resample_sums
 
 LEVELS = ("SCP statements", "groups of statements")
 """A statement must be the label's own, or one that reports use for it (`labels.stated_findings.GROUPS`)."""
+
+FIGURES = ("precision", "recall", "f1", "hallucinated", "reports_with_hallucination", "contradicted")
+"""The figures of `FindingFigures`, in the order in which they are computed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,31 @@ def finding_figures(
     resamples: int = 2000,
     seed: int = 0,
 ) -> list[FindingFigures]:
-    """The figures on each of `LEVELS`, with intervals by patient.
+    """The figures on each of `LEVELS`, with intervals by patient: those of `resampled_findings`.
+
+    Raises:
+        ValueError: if there are no reports or the lengths differ.
+    """
+    found = resampled_findings(reports, labels, patients, resamples=resamples, seed=seed)
+    read = [stated_findings(report) for report in reports]
+    silent = {LEVELS[0]: sum(not one.codes for one in read), LEVELS[1]: sum(not one.groups for one in read)}
+    return [
+        FindingFigures(
+            level=level, without_finding=silent[level], **{name: found[level, name].interval() for name in FIGURES}
+        )
+        for level in LEVELS
+    ]
+
+
+def resampled_findings(
+    reports: Sequence[str],
+    labels: Sequence[Collection[str]],
+    patients: Sequence[str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[tuple[str, str], Resampled]:
+    """Each of `FIGURES` on each of `LEVELS`, by level and name.
 
     Args:
         reports: in English; an empty one states nothing.
@@ -62,32 +89,18 @@ def finding_figures(
     if len(reports) != len(labels):
         raise ValueError(f"{len(reports)} reports but {len(labels)} labels")
     read = [stated_findings(report) for report in reports]
-    result = []
+    result: dict[tuple[str, str], Resampled] = {}
     for level in LEVELS:
         by_code = level == LEVELS[0]
-        counts, silent = [], 0
+        counts = []
         for found, codes in zip(read, labels, strict=True):
             stated = found.codes if by_code else found.groups
             held = frozenset(codes) if by_code else groups_of(codes)
-            silent += not stated
             denied = len(found.denied & held) if by_code else np.nan
             counts.append([1, len(stated & held), len(stated), len(held), bool(stated - held), denied])
         columns = np.array(counts, dtype=float).reshape(-1, 6)
-        precision, recall, f1, hallucinated, reports_with, contradicted = bootstrap_sums(
-            columns, patients, _figures, resamples=resamples, seed=seed
-        )
-        result.append(
-            FindingFigures(
-                level=level,
-                precision=precision,
-                recall=recall,
-                f1=f1,
-                hallucinated=hallucinated,
-                reports_with_hallucination=reports_with,
-                contradicted=contradicted,
-                without_finding=silent,
-            )
-        )
+        found = resample_sums(columns, patients, _figures, resamples=resamples, seed=seed)
+        result |= {(level, name): one for name, one in zip(FIGURES, found, strict=True)}
     return result
 
 

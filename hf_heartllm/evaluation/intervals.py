@@ -220,16 +220,46 @@ def bootstrap_macro_auroc(
     return Interval(value, low, high, level, len(truth), count)
 
 
-def bootstrap_sums(
+@dataclass(frozen=True)
+class Resampled:
+    """An estimate with its values on resamples of patients, for an interval or a paired difference.
+
+    Attributes:
+        value: the estimate on all rows.
+        samples: on each resample, float64 (resamples,), NaN where it has no value.
+        drawn: seed, number of rows and of patients: equal ones had the same draws.
+    """
+
+    value: float
+    samples: np.ndarray
+    drawn: tuple[int, int, int]
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Its interval; resamples without a value are left out, and the ends are NaN where there is none."""
+        known = self.samples[~np.isnan(self.samples)]
+        low, high = _percentiles(known, level) if len(known) else (float("nan"), float("nan"))
+        return Interval(self.value, low, high, level, self.drawn[1], self.drawn[2])
+
+    def minus(self, other: Resampled, level: float = 0.95) -> Interval:
+        """The difference to an estimate of the same rows in the same order, on the same resamples: a paired one.
+
+        Raises:
+            ValueError: if the resamples were others.
+        """
+        if self.drawn != other.drawn or self.samples.shape != other.samples.shape:
+            raise ValueError("not paired: the resamples are others")
+        return Resampled(self.value - other.value, self.samples - other.samples, self.drawn).interval(level)
+
+
+def resample_sums(
     columns: ArrayLike,
     groups: ArrayLike,
     statistic: Callable[[np.ndarray], np.ndarray],
     *,
     resamples: int = 2000,
     seed: int = 0,
-    level: float = 0.95,
-) -> list[Interval]:
-    """Several statistics of summed columns with their intervals, on the same resamples of patients.
+) -> list[Resampled]:
+    """Several statistics of summed columns on the same resamples of patients.
 
     Whatever is a function of sums over rows fits: F1 of counts, BLEU of a corpus from its matched n-grams.
 
@@ -239,10 +269,6 @@ def bootstrap_sums(
         statistic: (n, columns) sums → (n, statistics); NaN where a statistic has no value.
         resamples: number of bootstrap samples.
         seed: of the draws.
-        level: coverage of the intervals.
-
-    Returns:
-        One interval a statistic. Resamples without a value are left out; value and ends are NaN where there is none.
 
     Raises:
         ValueError: if there are no rows or the lengths differ.
@@ -257,9 +283,26 @@ def bootstrap_sums(
         [statistic(draws[first : first + RESAMPLES_AT_ONCE] @ sums) for first in range(0, resamples, RESAMPLES_AT_ONCE)]
     )
     values = statistic(sums.sum(axis=0, keepdims=True))[0]
-    intervals = []
-    for column, value in enumerate(values):
-        known = found[~np.isnan(found[:, column]), column]
-        low, high = _percentiles(known, level) if len(known) else (float("nan"), float("nan"))
-        intervals.append(Interval(float(value), low, high, level, len(table), count))
-    return intervals
+    drawn = seed, len(table), count
+    return [Resampled(float(value), found[:, column], drawn) for column, value in enumerate(values)]
+
+
+def bootstrap_sums(
+    columns: ArrayLike,
+    groups: ArrayLike,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[Interval]:
+    """The statistics of `resample_sums` with their intervals.
+
+    Returns:
+        One interval a statistic. Resamples without a value are left out; value and ends are NaN where there is none.
+
+    Raises:
+        ValueError: if there are no rows or the lengths differ.
+    """
+    found = resample_sums(columns, groups, statistic, resamples=resamples, seed=seed)
+    return [one.interval(level) for one in found]

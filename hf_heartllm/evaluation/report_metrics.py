@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .intervals import Interval, bootstrap_sums
+from .intervals import Interval, Resampled, resample_sums
 from .libraries import library
 from .wordnet import NO_SYNONYMS, Synonyms
 
@@ -135,7 +135,26 @@ def report_figures(
     resamples: int = 2000,
     seed: int = 0,
 ) -> list[ReportFigure]:
-    """Every variant with its interval by patient: averages over reports, then corpus BLEU.
+    """Every variant with its interval by patient: the figures of `resampled_reports`.
+
+    Raises:
+        ValueError: if there are no reports, the lengths differ or a reference is empty.
+        MissingLibraryError: without the libraries of the extra `eval`.
+    """
+    found = resampled_reports(predictions, references, patients, synonyms=synonyms, resamples=resamples, seed=seed)
+    return [ReportFigure(*name, one.interval()) for name, one in found.items()]
+
+
+def resampled_reports(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    patients: Sequence[str],
+    *,
+    synonyms: Synonyms = NO_SYNONYMS,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[tuple[str, str], Resampled]:
+    """Every variant by metric and convention: averages over reports, then corpus BLEU.
 
     Args:
         predictions: the reports of the model; an empty one scores 0.
@@ -152,15 +171,12 @@ def report_figures(
     scores = row_scores(predictions, references, synonyms)
     columns = np.column_stack([np.ones(len(predictions)), *scores.values()])
     settings = {"resamples": resamples, "seed": seed}
-    means = bootstrap_sums(columns, patients, lambda sums: sums[:, 1:] / sums[:, :1], **settings)
-    found = [ReportFigure(*name, interval) for name, interval in zip(scores, means, strict=True)]
+    means = resample_sums(columns, patients, lambda sums: sums[:, 1:] / sums[:, :1], **settings)
+    found = dict(zip(scores, means, strict=True))
     for convention, options in _CORPUS_BLEU.items():
-        intervals = bootstrap_sums(
-            _bleu_counts(predictions, references, options), patients, _corpus_bleu(options), **settings
-        )
-        found += [
-            ReportFigure(f"BLEU-{order}", convention, interval) for order, interval in enumerate(intervals, start=1)
-        ]
+        counts = _bleu_counts(predictions, references, options)
+        orders = resample_sums(counts, patients, _corpus_bleu(options), **settings)
+        found |= {(f"BLEU-{order}", convention): one for order, one in enumerate(orders, start=1)}
     return found
 
 

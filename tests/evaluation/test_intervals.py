@@ -6,7 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_mean, paired_bootstrap
+from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_mean, paired_bootstrap, resample_sums
+
+
+def test_paired_resamples_give_the_interval_of_the_paired_bootstrap():
+    rng = np.random.default_rng(0)
+    a, b, patients = rng.random(300), rng.random(300), rng.integers(0, 60, 300)
+
+    def mean(values: np.ndarray, seed: int = 0):
+        columns = np.column_stack([np.ones(300), values])
+        return resample_sums(columns, patients, lambda sums: sums[:, 1:] / sums[:, :1], resamples=200, seed=seed)[0]
+
+    found, wanted = mean(a).minus(mean(b)), paired_bootstrap(a, b, patients, resamples=200)
+    assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
+    assert (found.rows, found.groups) == (300, wanted.groups)
+    with pytest.raises(ValueError, match="not paired"):
+        mean(a).minus(mean(b, seed=1))
 
 
 def test_paired_difference_holds_the_true_one_and_is_paired():

@@ -34,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="statements",
         help="true report: made of the SCP statements, or PTB-XL's own in English; default: statements",
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="partial results of another checkpoint, for paired differences",
+    )
     parser.add_argument("--wordnet", type=Path, metavar="DIR", help="WordNet's folder, for METEOR (default: search)")
 
 
@@ -48,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         tokens=args.tokens,
         train_rows=args.train_rows,
         reference=args.reference,
+        against=args.against,
     )
     model, tokenizer, name = load_checkpoint(args)
     try:

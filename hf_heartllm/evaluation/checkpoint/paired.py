@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,30 @@ NAME = "evaluated.json"
 def write_identity(parts: Path, model: dict[str, Any], questions: dict[str, Any]) -> None:
     """Note beside the outcomes whose they are, for a later comparison."""
     write_whole(parts / NAME, json.dumps({"model": model, "questions": questions}, indent=1) + "\n")
+
+
+def read_other_run(
+    other: Path, file: str, questions: Mapping[str, Any], subject: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What names the checkpoint of another run, and the lines of its partial results.
+
+    Args:
+        other: folder of its partial results.
+        file: which of them.
+        questions: what names this run's questions (`facts.question_facts`).
+        subject: of `heartllm evaluate`.
+
+    Raises:
+        ValueError: if no such run was finished there, or it was on other questions.
+    """
+    try:
+        identity = json.loads((other / NAME).read_text(encoding="utf-8"))
+        lines = (other / file).read_text(encoding="utf-8").splitlines()[1:]
+    except OSError as error:
+        raise ValueError(f"{other}: no finished run of `heartllm evaluate {subject}` there ({error})") from None
+    if identity["questions"]["hash"] != questions["hash"]:
+        raise ValueError(f"{other}: answers to questions {identity['questions']['hash']}, not {questions['hash']}")
+    return identity["model"], [json.loads(line) for line in lines]
 
 
 def compare(
@@ -39,19 +64,13 @@ def compare(
     Raises:
         ValueError: if the other run was on other questions, or is not whole.
     """
-    try:
-        identity = json.loads((other / NAME).read_text(encoding="utf-8"))
-        lines = (other / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()[1:]
-    except OSError as error:
-        raise ValueError(f"{other}: no finished run of `heartllm evaluate qa` there ({error})") from None
-    if identity["questions"]["hash"] != questions["hash"]:
-        raise ValueError(f"{other}: answers to questions {identity['questions']['hash']}, not {questions['hash']}")
-    found = {(line["ecg_id"], line["condition"]): line["log_likelihoods"] for line in map(json.loads, lines)}
+    model, lines = read_other_run(other, "outcomes.jsonl", questions, "qa")
+    found = {(line["ecg_id"], line["condition"]): line["log_likelihoods"] for line in lines}
     if absent := [record.ecg_id for record in records if (record.ecg_id, REAL) not in found]:
         raise ValueError(f"{other}: no answers about ecg_id {absent[0]} ({len(absent)} are missing)")
     theirs = tabulate(records, found, (REAL,)).right[REAL]
     ours = answered.right[REAL]
-    return identity["model"], {
+    return model, {
         title: paired_bootstrap(ours[rows], theirs[rows], answered.patients[rows], **settings)
         for title, rows in question_groups(answered).items()
     }

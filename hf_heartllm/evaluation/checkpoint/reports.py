@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,33 +13,24 @@ from ...labels.ptbxl import row_source
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
-from ..findings import finding_figures
 from ..generation import generate_texts
 from ..heldout import weights_fingerprint
-from ..intervals import Interval
 from ..partial import PartialResults, run_mark
 from ..question_file import HeldOutRecord, evenly_spaced
-from ..report_metrics import report_figures
 from ..wordnet import NO_SYNONYMS, Synonyms
-from .figures import NO_TRAINING_ROWS, Settings
+from .figures import NO_TRAINING_ROWS
 from .held_out import CheckpointSettings, persons_of, read_held_out
 from .majority import MIN_SUPPORT, read_training_rows
+from .paired import write_identity
 from .people import people
-from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
+from .report_rows import REPORTS, ReportScorer, other_reports, report_differences, report_rows
+from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
 from .separation import check_separation
 
 STATEMENTS, TRANSLATED = "statements", "translated"
 REFERENCES = (STATEMENTS, TRANSLATED)
 """The report made of a record's SCP statements, or PTB-XL's own report in English (official rows only)."""
 
-_FINDING_FIGURES = {
-    "precision": "precision of stated findings",
-    "recall": "recall of the label's findings",
-    "f1": "F1 of findings",
-    "hallucinated": "hallucination rate (stated findings that the label does not hold)",
-    "reports_with_hallucination": "reports with a hallucinated finding",
-    "contradicted": "label's findings that the report denies",
-}
 BATCH = 32
 
 
@@ -52,11 +42,13 @@ class ReportSettings(CheckpointSettings):
         tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
         train_rows: rows of training, for the majority report.
         reference: one of `REFERENCES`, the true report.
+        against: partial results of another checkpoint's run on the same records, for paired differences.
     """
 
     tokens: Path | None = None
     train_rows: Path | None = None
     reference: str = STATEMENTS
+    against: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,11 @@ class ReportEvaluation:
             f"{doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
         ]
         for title, rows in self.tables.items():
-            lines += ["", f"## {title}", "", markdown_table(rows)]
+            lines += ["", f"## {title}", "", markdown_table(rows, every_margin=True)]
+        if doc["against"] is not None:
+            lines += ["", f"## Less the reports of {doc['against']['model']['name']}, paired by record", ""]
+            lines += ["| figure | difference |", "| --- | ---: |"]
+            lines += [f"| {title} | {cell_of(one)} |" for title, one in doc["against"]["ours_minus_theirs"].items()]
         return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
 
 
@@ -129,26 +125,35 @@ def evaluate_reports(
         wanted = [persons[record.ecg_id].group for record in records]
         texts |= _majority_reports(read_training_rows(settings.train_rows), groups, wanted)
         absent = {}
+    asked, names = question_facts(settings.questions, whole, records), model_facts(model, tokenizer, name)
+    write_identity(parts, names, asked)
+    other = None if settings.against is None else other_reports(settings.against, asked, records)
     codes = dict(zip(table["ecg_id"].astype(int), table["scp_codes"], strict=True))
     bootstrap = settings.bootstrap
-    tables = report_rows(
-        texts,
+    score = ReportScorer(
         [references[record.ecg_id] for record in records],
         [codes[record.ecg_id] for record in records],
         [str(record.patient_id) for record in records],
-        absent,
         synonyms,
         bootstrap,
     )
+    scores = {column: score(texts[column]) for column in COLUMNS if column in texts}
+    tables = report_rows(scores, absent)
+    against = None
+    if other is not None:
+        differences = report_differences(scores[REAL], score(other[1]))
+        found = {title: interval_document(one) for title, one in differences.items()}
+        against = {"model": other[0], "ours_minus_theirs": found}
     plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
     document = {
         "format": "heartllm evaluate report",
         "format_version": 1,
         "settings": {key: value for key, value in plain.items() if key not in ("ptbxl", "progress")},
         "versions": versions(),
-        "model": model_facts(model, tokenizer, name),
+        "model": names,
         "ecgs": ecgs,
-        "questions": question_facts(settings.questions, whole, records),
+        "questions": asked,
+        "against": against,
         "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
         "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
         "request": REPORT_REQUEST,
@@ -190,7 +195,7 @@ def write_reports(
                 key = (condition, told if condition == "background" else "")
             keys[condition].append(key)
             todo.setdefault(key, (by_id[shown], told))
-    with PartialResults(folder / "reports.jsonl", mark) as partial:
+    with PartialResults(folder / REPORTS, mark) as partial:
         texts = {(line["condition"], line["of"]): line["text"] for line in partial.lines}
         left = [key for key in todo if key not in texts]
         with tqdm(total=len(left), desc="reports", unit="report", disable=not progress) as bar:
@@ -208,54 +213,6 @@ def write_reports(
                     partial.append({"condition": batch[index][0], "of": batch[index][1], "text": text})
                 bar.update(len(batch))
     return {condition: [texts[key] for key in keys[condition]] for condition in CONDITIONS}
-
-
-def report_rows(
-    texts: Mapping[str, Sequence[str]],
-    references: Sequence[str],
-    labels: Sequence[Collection[str]],
-    patients: Sequence[str],
-    absent: Mapping[str, str],
-    synonyms: Synonyms,
-    settings: Settings,
-) -> dict[str, list[ControlledRow]]:
-    """Every metric of words and of findings as rows with their controls.
-
-    Args:
-        texts: column → the report of each record.
-        references: the true reports.
-        labels: SCP codes of each record.
-        patients: of each record.
-        absent: why a column is not in `texts`.
-        synonyms: for METEOR.
-        settings: of the bootstrap.
-    """
-    words: dict[str, dict[str, Interval | None]] = defaultdict(dict)
-    findings: dict[tuple[str, str], dict[str, Interval | None]] = defaultdict(dict)
-    for column in COLUMNS:
-        if column not in texts:
-            continue
-        for figure in report_figures(texts[column], references, patients, synonyms=synonyms, **settings):
-            words[figure.name][column] = figure.interval
-        for found in finding_figures(texts[column], labels, patients, **settings):
-            for attribute, title in _FINDING_FIGURES.items():
-                interval = getattr(found, attribute)
-                # Denials are counted for statements only; then all columns have none.
-                if not (attribute == "contradicted" and math.isnan(interval.value)):
-                    findings[title, found.level][column] = interval
-    group = f"{len(references)} reports"
-    missing = {column: reason for column, reason in absent.items() if column not in texts}
-    whole = [(title, level, values) for (title, level), values in findings.items() if values.get(REAL) is not None]
-    no_denial = "no finding of the label can be denied"
-    return {
-        "Findings": [
-            ControlledRow(
-                title, level, values, absent={**dict.fromkeys(set(COLUMNS) - set(values), no_denial), **missing}
-            )
-            for title, level, values in whole
-        ],
-        "Words": [ControlledRow(title, group, values, absent=missing) for title, values in words.items()],
-    }
 
 
 def _references(table: Any, which: str) -> dict[int, str]:

@@ -13,10 +13,15 @@ from ..results import ResultRow
 
 MAJORITY, MAJORITY_AGE_SEX = "majority", "majority by age and sex"
 COLUMNS = (*CONDITIONS, MAJORITY, MAJORITY_AGE_SEX)
+TEXT_ALONE = "trained on text alone"
+ALL_COLUMNS = (*COLUMNS, TEXT_ALONE)
+"""The controls that every row has, or says why not; and another model, which is there where one was given."""
+
 COLUMN_WORDS = {
     **CONDITION_WORDS,
     MAJORITY: "majority answer of the template",
     MAJORITY_AGE_SEX: "majority answer of the template, age band and sex",
+    TEXT_ALONE: "a model trained on text alone, shown the real ECG",
 }
 MARGIN_BAR = "interval > 0"
 """The bar of a row whose real ECG must beat another patient's."""
@@ -29,6 +34,7 @@ _SHORT = {
     BACKGROUND: "age, sex",
     MAJORITY: "majority",
     MAJORITY_AGE_SEX: "majority by age, sex",
+    TEXT_ALONE: "trained on text alone",
 }
 
 
@@ -39,7 +45,8 @@ class ControlledRow:
     Attributes:
         figure: such as `"exact match"`.
         group: such as `"question type verify"`.
-        values: of every column in `COLUMNS`; None where a control has no such figure, with the reason in `absent`.
+        values: of every column in `COLUMNS`, and of `TEXT_ALONE` where there is such a model; None where a control has
+            no such figure, with the reason in `absent`.
         margins: control → real ECG − control, paired by row, where it is known.
         absent: column → why it has no value.
         bar: what the real ECG's figure should reach, or `MARGIN_BAR`; None: nothing is asked.
@@ -85,21 +92,26 @@ class ControlledRow:
             "bar": self.bar,
             "rows": self.real.rows,
             "patients": self.real.groups,
-            "values": {column: interval_document(self.values.get(column)) for column in COLUMNS},
+            "values": {
+                column: interval_document(self.values.get(column))
+                for column in ALL_COLUMNS
+                if column in COLUMNS or column in self.values
+            },
             "real_minus": {column: interval_document(margin) for column, margin in self.margins.items()},
             "absent": dict(self.absent),
         }
 
     def result_rows(self, *, prefix: str, data: str, command: str, commit: str, machine: str) -> list[ResultRow]:
-        """The row as it stands in git: each column's value, and the margin over another patient's ECG with the bar
-        where the row has one."""
+        """The row as it stands in git: each column's value, and the margins over another patient's ECG, with the bar
+        where the row has one, and over a model trained on text alone."""
         of_margin = self.bar == MARGIN_BAR
         named: list[tuple[str, Interval | None, str | None]] = [
             (COLUMN_WORDS[column], self.values.get(column), self.bar if column == REAL and not of_margin else None)
-            for column in COLUMNS
+            for column in ALL_COLUMNS
         ]
-        margin = self.margins.get(CONTROL)
-        named.append((f"real ECG − {COLUMN_WORDS[CONTROL]}", margin, self.bar if of_margin else None))
+        for column in (CONTROL, TEXT_ALONE):
+            bar = self.bar if of_margin and column == CONTROL else None
+            named.append((f"real ECG − {COLUMN_WORDS[column]}", self.margins.get(column), bar))
         return [
             ResultRow(
                 name=f"{prefix}: {self.name}, {words}",
@@ -126,17 +138,25 @@ def interval_document(found: Interval | None) -> dict[str, Any] | None:
     }
 
 
-def markdown_table(rows: Iterable[ControlledRow]) -> str:
-    """The rows as a Markdown table, each value with its 95 % interval."""
+def markdown_table(rows: Iterable[ControlledRow], every_margin: bool = False) -> str:
+    """The rows as a Markdown table, each value with its 95 % interval.
+
+    Args:
+        rows: the rows.
+        every_margin: print the difference to every control, not only to another patient's ECG.
+    """
     rows = list(rows)
     # A column without any value is not drawn; the text below the table says why it is absent.
-    shown = [column for column in COLUMNS if any(row.values.get(column) is not None for row in rows)]
-    head = ["figure", "group", "n (patients)", *(_SHORT[column] for column in shown), "real − other patient's"]
+    shown = [column for column in ALL_COLUMNS if any(row.values.get(column) is not None for row in rows)]
+    printed = ALL_COLUMNS if every_margin else (CONTROL, TEXT_ALONE)
+    margins = [one for one in printed if one == CONTROL or any(one in row.margins for row in rows)]
+    head = ["figure", "group", "n (patients)", *(_SHORT[column] for column in shown)]
+    head += [f"real − {_SHORT[column]}" for column in margins]
     lines = [_line(head), _line(["---", "---", *(["---:"] * (len(head) - 2))])]
     for row in rows:
         cells = [row.figure, row.group, f"{row.real.rows:,} ({row.real.groups:,})"]
         cells += [cell(row.values.get(column)) for column in shown]
-        lines.append(_line([*cells, cell(row.margins.get(CONTROL))]))
+        lines.append(_line([*cells, *(cell(row.margins.get(column)) for column in margins)]))
     reasons = {(column, reason) for row in rows for column, reason in row.absent.items()}
     notes = [f"{_SHORT[column]}: {reason}." for column, reason in sorted(reasons)]
     return "\n".join([*lines, *([""] if notes else []), *(f"* {note}" for note in notes)])
