@@ -16,7 +16,7 @@ import torch
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
-from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import (
@@ -29,6 +29,7 @@ from hf_heartllm.training.examples import (
 )
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import begin_run, read_recipe
+from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
 from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
 from hf_heartllm.training.token_file import load_codes, load_rows
@@ -40,22 +41,40 @@ def main() -> None:
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
     parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
     parser.add_argument("--tokens", required=True, type=Path, help="folder or .npz file of dataset_builders.ecg_tokens")
+    parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
-        begin_run(args.output, recipe)
+        data, settings = recipe["data"], recipe["training"]
+        if data["ecg"] not in ("real", "none"):
+            raise ValueError(f"data.ecg is real or none, not {data['ecg']!r}")
+        if data["devices"] is not None and args.ptbxl is None:
+            raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
     except ValueError as error:
         parser.error(str(error))
-    data, settings = recipe["data"], recipe["training"]
 
     set_seed(settings["seed"])
     model, tokenizer = load_checkpoint(args.model)
     codes = load_codes(args.tokens, tokenizer.codec.identity())
-    chosen = set(folds(str(data["folds"])))
-    rows = [row for row in load_rows(args.rows or args.tokens) if row["strat_fold"] in chosen][: data["max_records"]]
-    probe = recipe["probe"]
+    try:
+        recorded = None
+        if data["devices"] is not None:
+            recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), str(data["devices"]))["ecg_id"]}
+        rows = choose_rows(
+            load_rows(args.rows or args.tokens),
+            set(folds(str(data["folds"]))),
+            of_devices=recorded,
+            max_records=data["max_records"],
+            with_codes=codes.keys(),
+            seed=data["draw_seed"],
+        )
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except ValueError as error:
+        parser.error(str(error))
+    with_ecg = data["ecg"] == "real"
+    probe = recipe["probe"] if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows, probe["at_least"]) if probe else []
     rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
@@ -67,9 +86,12 @@ def main() -> None:
         report_share=data["report_share"],
         seed=settings["seed"],
         statements=statements,
+        with_ecg=with_ecg,
     )
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
+    if not with_ecg:
+        print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
     if probe and recipe["lora"]:
         raise SystemExit("error: a recipe with `lora` trains no probe; set `probe: null`")

@@ -152,6 +152,27 @@ def record_path(row: Mapping[str, Any] | pd.Series, rate: int) -> str:
     return str(row["filename_lr" if rate == 100 else "filename_hr"])
 
 
+def of_devices(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """The rows recorded by a family of devices, such as ``"CS"`` or ``"AT"``.
+
+    Args:
+        table: From ``read_ptbxl_table``.
+        prefix: What the column ``device`` begins with; capitals and leading blanks do not count.
+
+    Returns:
+        Those rows. Rows whose device is not known are left out, whatever the prefix.
+
+    Raises:
+        ValueError: If no row is left.
+    """
+    wanted = prefix.strip().upper()
+    known = table["device"] if "device" in table.columns else [None] * len(table)
+    kept = [bool(wanted) and isinstance(one, str) and one.strip().upper().startswith(wanted) for one in known]
+    if not any(kept):
+        raise ValueError(f"devices {prefix!r}: PTB-XL's table has no record of a device whose name begins so")
+    return table[kept]
+
+
 def folds(text: str) -> tuple[int, ...]:
     """Read a list of folds such as ``"1-8"``, ``"9"`` or ``"1-7,10"``.
 

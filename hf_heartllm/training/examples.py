@@ -83,9 +83,11 @@ class QuestionPrompts:
         end = ids.index(self.tokenizer.ecg_end_token_id)
         return tuple(ids[: end - 2]), tuple(ids[end + 1 :])
 
-    def prefix(self, ecg_ids: Sequence[int]) -> list[int]:
-        """Everything up to the end of the ECG: the same for every question on it."""
+    def prefix(self, ecg_ids: Sequence[int] | None) -> list[int]:
+        """Everything up to the end of the ECG, the same for every question on it; None: of a question without one."""
         before, _ = self._template("?")
+        if ecg_ids is None:
+            return list(before)
         return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
 
     def turn(self, question: str, answer: str) -> tuple[list[int], list[int]]:
@@ -110,6 +112,11 @@ class QuestionDataset(Dataset):
         seed: of the draws; they depend on it, the record and the epoch, so a resumed training draws what an
             uninterrupted one would.
         statements: for `statement_probe`: examples then carry `statement_labels` and `probe_position` too.
+        with_ecg: False leaves the ECG out of every example, whose questions and answers stay: what a model learns from
+            them it has from text alone. Prompts are those of the evaluation's condition without an ECG.
+
+    Raises:
+        ValueError: if a probe is to read what is left out.
 
     Attributes:
         epoch: set by `EpochOfDraws` when an epoch begins.
@@ -125,8 +132,11 @@ class QuestionDataset(Dataset):
         report_share: float = 0.5,
         seed: int = 42,
         statements: Sequence[str] = (),
+        with_ecg: bool = True,
     ) -> None:
-        self.statements = statements
+        if statements and not with_ecg:
+            raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
+        self.statements, self.with_ecg = statements, with_ecg
         self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
         self.num_absent = len(rows) - len(self.rows)
         self.codes, self.prompts = codes, prompts
@@ -150,7 +160,9 @@ class QuestionDataset(Dataset):
             original = row.get("report_original_english")
             report = original if original and rng.random() < 0.5 else row["report"]
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
-        ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
+        ecg_ids = None
+        if self.with_ecg:
+            ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
         prefix = self.prompts.prefix(ecg_ids)
         example: dict[str, Any] = {**pack_turns(prefix, [self.prompts.turn(*turn) for turn in turns], self.max_length)}
         if self.statements:

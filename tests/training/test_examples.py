@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm.evaluation.scoring import question_prompt
 from hf_heartllm.models.pipeline_ecg import ecg_prompt
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.examples import (
@@ -43,6 +44,29 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
     answer = [*tokenizer.encode("sinus rhythm"), tokenizer.eos_token_id]
     assert prompts.prefix(ids) + asked == ecg_prompt(tokenizer, ids, "What rhythm does this ECG show?") + answer
     assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
+
+
+def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
+    _, tokenizer = tiny
+    whole = QuestionDataset([row(1, 2)], CODES, QuestionPrompts(tokenizer), report_share=0.0)[0]
+    dataset = QuestionDataset([row(1, 2)], CODES, QuestionPrompts(tokenizer), report_share=0.0, with_ecg=False)
+    example = dataset[0]
+    first = [token for token, segment in zip(example["input_ids"], example["segment_ids"]) if segment < 2]
+    prompts = {
+        (
+            *question_prompt(tokenizer, None, one["question"]),
+            *tokenizer.encode(one["answer"]),
+            tokenizer.eos_token_id,
+        )
+        for one in row(1, 2)["questions"]
+    }
+    assert tuple(first) in prompts
+    assert not set(example["input_ids"]) & set(range(tokenizer.ecg_token_offset - 2, len(tokenizer)))
+    # The same questions are drawn and learned.
+    learned = lambda one: [label for label in one["labels"] if label != IGNORE_INDEX]  # noqa: E731
+    assert learned(example) == learned(whole)
+    with pytest.raises(ValueError, match="a probe reads the end of the ECG"):
+        QuestionDataset([row(1, 2)], CODES, QuestionPrompts(tokenizer), statements=["AFIB"], with_ecg=False)
 
 
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
