@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from .common import (
     UsageError,
@@ -14,12 +16,14 @@ from .common import (
     print_json,
     print_notice,
     read_record,
+    share,
 )
 
 HELP = "Answer a question about a recording."
 EXAMPLES = (
     'heartllm ask example:af "Does this ECG show atrial fibrillation?"',
     'heartllm ask records100/00000/00152_lr "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
+    'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
     'heartllm ask ecg.npy "Is the heart rate high?" --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6',
 )
 
@@ -30,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", metavar="QUESTION", help="in words")
     parser.add_argument(
         "--answers", metavar="A,B", help="closed answer set (default: yes,no for a yes/no question, else free text)"
+    )
+    parser.add_argument(
+        "--prevalence",
+        type=share,
+        metavar="P",
+        help="share of yes among the patients that a yes/no question is asked about (default: the finding's in PTB-XL "
+        "where it is known, else that of balanced questions); needs a calibrated checkpoint",
+    )
+    parser.add_argument(
+        "--abstain-below", type=share, metavar="P", help="withhold an answer whose probability is below"
     )
     add_model_argument(parser)
     add_json_argument(parser)
@@ -45,20 +59,37 @@ def run(args: argparse.Namespace) -> None:
         if not all(answers) or len(set(answers)) != len(answers):
             raise UsageError(f"--answers {args.answers!r}: give different answers, separated by commas")
     record = read_record(args)
-    answer = make_pipeline("ecg-question-answering", args)(record, args.question, answers)
+    from ..models.answer_calibration import CalibrationError
+
+    try:
+        ask = make_pipeline("ecg-question-answering", args)
+        answer = ask(record, args.question, answers, prevalence=args.prevalence, abstain_below=args.abstain_below)
+    except CalibrationError as error:
+        raise UsageError(str(error)) from None
     if args.json:
         print_json(
             {
                 "question": args.question,
                 "answer": answer.text,
                 "probability": answer.probability,
-                "alternatives": [{"answer": text, "probability": share} for text, share in answer.alternatives],
+                "alternatives": _rows(answer.alternatives),
+                "abstained": answer.abstained is not None,
+                "reason": answer.abstained,
+                "calibrated": answer.calibrated,
+                "prevalence": answer.prevalence,
+                "basis": answer.basis,
+                "uncalibrated": _rows(answer.uncalibrated),
                 "closed_answer_set": answer.closed,
                 "record": describe(record),
             }
         )
         return
-    print(answer.text)
-    for text, share in answer.alternatives:
-        print(f"  {share:7.2%}  {text}")
+    print(answer)
+    for text, probability in answer.alternatives:
+        print(f"  {probability:7.2%}  {text}")
+    print(f"  {answer.basis}")
     print_notice()
+
+
+def _rows(alternatives: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"answer": text, "probability": probability} for text, probability in alternatives]

@@ -43,6 +43,14 @@ def count(text: str) -> int:
     return value
 
 
+def share(text: str) -> float:
+    """A number strictly between 0 and 1."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
 def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
     """Add one sub-parser a module, with its help, its examples and the notice.
 
@@ -96,24 +104,23 @@ def read_record(args: argparse.Namespace) -> ECGRecord:
     return read_ecg(args.record, sampling_rate=args.sampling_rate, units=args.units, leads=args.leads)
 
 
-def model_source(args: argparse.Namespace) -> str | None:
-    """What --model names; None is the embedded checkpoint."""
-    model = args.model
+def model_source(model: str | None, option: str = "--model") -> str | None:
+    """What an option such as --model names, checked; None is the embedded checkpoint."""
     if model is None:
         return None
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
-            raise UsageError(f"--model {model}: the folder holds no config.json, so it is no checkpoint")
+            raise UsageError(f"{option} {model}: the folder holds no config.json, so it is no checkpoint")
     elif Path(model).exists():
-        raise UsageError(f"--model {model}: a file; give the checkpoint's folder")
+        raise UsageError(f"{option} {model}: a file; give the checkpoint's folder")
     elif os.path.isabs(model) or model.startswith(".") or model.count("/") != 1:
-        raise UsageError(f"--model {model}: no such folder, and no name of a Hub repository (OWNER/NAME)")
+        raise UsageError(f"{option} {model}: no such folder, and no name of a Hub repository (OWNER/NAME)")
     return model
 
 
 def make_pipeline(task: str, args: argparse.Namespace) -> Any:
     """The pipeline of a task on the chosen model."""
-    source = model_source(args)
+    source = model_source(args.model)
     quiet_transformers()
     from ..models.pipeline_ecg import pipeline
 
@@ -122,7 +129,7 @@ def make_pipeline(task: str, args: argparse.Namespace) -> Any:
 
 def make_tokenizer(args: argparse.Namespace) -> Any:
     """The tokenizer of the chosen model."""
-    source = model_source(args)
+    source = model_source(args.model)
     quiet_transformers()
     from ..models.pipeline_ecg import default_checkpoint
     from ..models.tokenization_heartllm import ECGTokenizer

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the facts."""
-    source = model_source(args)
+    source = model_source(args.model)
     facts: dict[str, Any] = {"versions": versions()}
     quiet_transformers()
     from ..models.pipeline_ecg import default_checkpoint

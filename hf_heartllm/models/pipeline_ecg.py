@@ -11,6 +11,14 @@ from typing import Any
 
 import torch
 
+from .answer_calibration import (
+    FREE_TEXT,
+    NOT_CALIBRATED,
+    AnswerCalibration,
+    CalibrationError,
+    check_share,
+    read_calibration,
+)
 from .answer_scores import score_answers
 from .ecg_record import ECGRecord
 from .notice import NOTICE
@@ -27,22 +35,33 @@ class ECGAnswer:
     """An answer with how sure the model is of it.
 
     Attributes:
-        text: the answer.
-        probability: for a closed answer set, the share of this answer among the set (they sum to 1); for free text,
-            the probability that the model writes exactly this text: the product over its tokens and the end token.
+        text: the answer; None where it is withheld.
+        probability: of the likeliest answer. For a closed answer set, its share among the set (they sum to 1); for free
+            text, the probability that the model writes exactly this text: the product over its tokens and the end
+            token.
         alternatives: every answer considered with its probability, the most likely first, `text` included.
         closed: True when the answer was chosen from a closed set.
+        basis: whether the probabilities are calibrated, and for which prevalence, in words.
+        calibrated: whether they are.
+        prevalence: of "yes", that they stand for; None where they stand for none.
+        uncalibrated: `alternatives` as the model scored them.
+        abstained: why the answer is withheld; None where it is given.
         notice: what the answer may be used for.
     """
 
-    text: str
+    text: str | None
     probability: float
     alternatives: tuple[tuple[str, float], ...]
     closed: bool
+    basis: str = NOT_CALIBRATED
+    calibrated: bool = False
+    prevalence: float | None = None
+    uncalibrated: tuple[tuple[str, float], ...] = ()
+    abstained: str | None = None
     notice: str = NOTICE
 
     def __str__(self) -> str:
-        return self.text
+        return self.text if self.text is not None else f"no answer: {self.abstained}"
 
 
 @dataclass(frozen=True)
@@ -136,11 +155,23 @@ class ECGQuestionAnsweringPipeline(_ECGPipeline):
     Args:
         model: a causal language model that knows ECG tokens.
         tokenizer: its `ECGTokenizer`.
+        calibration: of exactly these weights; None: probabilities stand as scored.
     """
+
+    def __init__(self, model: Any, tokenizer: Any, calibration: AnswerCalibration | None = None) -> None:
+        super().__init__(model, tokenizer)
+        self.calibration = calibration
 
     @torch.inference_mode()
     def __call__(
-        self, record: ECGRecord, question: str, answers: Sequence[str] | None = None, *, beams: int = 5
+        self,
+        record: ECGRecord,
+        question: str,
+        answers: Sequence[str] | None = None,
+        *,
+        beams: int = 5,
+        prevalence: float | None = None,
+        abstain_below: float | None = None,
     ) -> ECGAnswer:
         """Answer a question.
 
@@ -150,22 +181,61 @@ class ECGQuestionAnsweringPipeline(_ECGPipeline):
             answers: the closed set to choose from. None: yes and no for a yes/no question ("Does …", "Is …"), else
                 free text.
             beams: width of the beam search for free text, and so the number of alternatives; 1 is greedy.
+            prevalence: share of "yes" among the patients that a yes/no question is asked about; None: the statement's
+                prevalence in PTB-XL where the question asks for a known one, else that of the balanced questions.
+            abstain_below: the answer is withheld where its probability is below; None: always answered.
 
         Raises:
             ECGError: if the recording cannot be used.
-            ValueError: if the question or the answer set is empty, or an answer stands there twice.
+            ValueError: if the question or the answer set is empty, an answer stands there twice, or a prevalence is
+                given where none can be assumed: without a calibration, or for a question other than yes/no.
         """
         if not question.strip():
             raise ValueError("the question is empty")
+        if abstain_below is not None and not 0 <= abstain_below <= 1:
+            raise ValueError(f"a threshold for abstaining is between 0 and 1, not {abstain_below}")
+        if prevalence is not None:
+            self._check_prevalence(check_share(prevalence), question, answers)
         prompt = ecg_prompt(self.tokenizer, record, question)
         if answers is None and is_yes_no_question(question):
             answers = YES_NO
-        if answers is not None:
-            ranked = score_answers(self.model, self.tokenizer, prompt, list(answers)).ranked()
-        else:
+        calibrated = None
+        if answers is None:
             texts = self._generate(prompt, MAX_ANSWER_TOKENS, beams)
-            ranked = [(text, math.exp(score)) for text, _, score in texts]
-        return ECGAnswer(ranked[0][0], ranked[0][1], tuple(ranked), closed=answers is not None)
+            scored = tuple((text, math.exp(score)) for text, _, score in texts)
+        else:
+            scores = score_answers(self.model, self.tokenizer, prompt, list(answers))
+            scored = tuple(scores.ranked())
+            if self.calibration is not None:
+                given = scores.log_likelihoods.tolist()
+                calibrated = self.calibration.answers(scores.answers, given, question, prevalence)
+        ranked = scored if calibrated is None else calibrated.ranked
+        basis = NOT_CALIBRATED if calibrated is None else calibrated.basis
+        if answers is None and self.calibration is not None:
+            basis = FREE_TEXT
+        text, probability = ranked[0]
+        withheld = abstain_below is not None and probability < abstain_below
+        return ECGAnswer(
+            text=None if withheld else text,
+            probability=probability,
+            alternatives=ranked,
+            closed=answers is not None,
+            basis=basis,
+            calibrated=calibrated is not None,
+            prevalence=None if calibrated is None else calibrated.prevalence,
+            uncalibrated=scored,
+            abstained=f"the likeliest answer has the probability {probability:.3f}, below {abstain_below:g}"
+            if withheld
+            else None,
+        )
+
+    def _check_prevalence(self, prevalence: float, question: str, answers: Sequence[str] | None) -> None:
+        """Before the model runs; `AnswerCalibration.answers` would say the same afterwards."""
+        asked = YES_NO if answers is None and is_yes_no_question(question) else answers
+        if asked is None or frozenset(asked) != frozenset(YES_NO):
+            raise CalibrationError(f"a prevalence ({prevalence:g}) belongs to a yes/no question")
+        if self.calibration is None:
+            raise CalibrationError(f"no prevalence can be assumed ({prevalence:g}): {NOT_CALIBRATED}")
 
 
 class ECGReportPipeline(_ECGPipeline):
@@ -210,16 +280,22 @@ def default_checkpoint() -> Path:
     return folder
 
 
-def pipeline(task: str, model: Any = None, tokenizer: Any = None) -> Any:
+def pipeline(
+    task: str, model: Any = None, tokenizer: Any = None, *, calibration: AnswerCalibration | None = None
+) -> Any:
     """Make a pipeline.
 
     Args:
         task: `"ecg-question-answering"` or `"ecg-report"`.
         model: a model, or a folder or Hub repository to load it from; None is the embedded checkpoint.
         tokenizer: its tokenizer, or where to load it from; None: from where the model comes.
+        calibration: for answers to questions; None: the file `calibration.json` beside the model, where it is loaded
+            from a folder or repository that has one. A model given as an object may have other weights by now, so its
+            folder is not asked.
 
     Raises:
-        ValueError: if the task is unknown, or a model is given as an object without its tokenizer.
+        ValueError: if the task is unknown, a model is given as an object without its tokenizer, or a calibration cannot
+            be read.
         FileNotFoundError: if there is no embedded checkpoint.
     """
     if task not in PIPELINES:
@@ -237,5 +313,9 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None) -> Any:
     if isinstance(model, (str, os.PathLike)):
         from .modeling_heartllm import HeartLLMForCausalLM
 
+        if calibration is None and task == "ecg-question-answering":
+            calibration = read_calibration(model)
         model = HeartLLMForCausalLM.from_pretrained(model)
+    if task == "ecg-question-answering":
+        return ECGQuestionAnsweringPipeline(model, tokenizer, calibration)
     return PIPELINES[task](model, tokenizer)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import hf_heartllm as hl
 from hf_heartllm import cli
 from hf_heartllm.cli import export
 from hf_heartllm.models import pipeline_ecg
+from hf_heartllm.models.answer_calibration import AnswerCalibration, AskedStatement
 from hf_heartllm.models.notice import NOTICE
 from tests.tiny import tiny_checkpoint
 
@@ -60,6 +62,48 @@ def test_a_closed_answer_set_is_kept_to(capsys, model):
     )
     result = json.loads(run(capsys, *arguments))
     assert {row["answer"] for row in result["alternatives"]} == {"sinus rhythm", "pacemaker"}
+
+
+def test_a_calibrated_checkpoint_says_what_it_assumes_and_abstains(capsys, model, tmp_path):
+    calibration = AnswerCalibration(2.0, 1.5, 0.5, (AskedStatement("rhythm", "AFIB", ("atrial fibrillation",), 0.07),))
+    folder = tmp_path / "calibrated"
+    shutil.copytree(model, folder)
+    (folder / "calibration.json").write_text(json.dumps(calibration.document()))
+    asked = ("ask", "example:af", QUESTION, "--model", str(folder), "--json")
+
+    def of_yes(result: dict, rows: str) -> float:
+        return next(row["probability"] for row in result[rows] if row["answer"] == "yes")
+
+    result = json.loads(run(capsys, *asked))
+    assert (result["calibrated"], result["prevalence"], result["abstained"]) == (True, 0.07, False)
+    before = of_yes(result, "uncalibrated")
+    odds = (before / (1 - before)) ** (1 / 1.5) * 0.07 / 0.93
+    assert of_yes(result, "alternatives") == pytest.approx(odds / (1 + odds), rel=1e-4)
+    given = json.loads(run(capsys, *asked, "--prevalence", "0.9", "--abstain-below", "0.99999"))
+    assert given["prevalence"] == 0.9
+    assert of_yes(given, "alternatives") > of_yes(result, "alternatives")
+    assert (given["answer"], given["abstained"]) == (None, True)
+    assert "below 0.99999" in given["reason"]
+    text = run(capsys, *asked[:-1], "--abstain-below", "0.99999")
+    assert text.startswith("no answer: the likeliest answer has the probability")
+    assert "for the prevalence of AFIB (rhythm) in PTB-XL, 0.07" in text
+    free = json.loads(run(capsys, "ask", "example:af", "What rhythm is this?", "--model", str(folder), "--json"))
+    assert not free["calibrated"]
+    assert "free text" in free["basis"]
+    (folder / "calibration.json").write_text("{")
+    assert cli.main(list(asked)) == 2
+    assert "calibration.json" in capsys.readouterr().err
+
+
+def test_without_a_calibration_the_figures_say_so(capsys, model):
+    assert "not calibrated: the model comes without calibration.json" in run(
+        capsys, "ask", "example:af", QUESTION, "--model", model
+    )
+    for question in (QUESTION, "What rhythm is this?"):
+        assert cli.main(["ask", "example:af", question, "--model", model, "--prevalence", "0.1"]) == 2
+        assert "prevalence" in capsys.readouterr().err
+    assert cli.main(["ask", "example:af", QUESTION, "--model", model, "--abstain-below", "80"]) == 2
+    assert "80 is not between 0 and 1" in capsys.readouterr().err
 
 
 def test_free_text_comes_with_its_probability_and_alternatives(capsys, model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from hf_heartllm import cli
 from hf_heartllm.evaluation.results import read_result_rows
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
+from hf_heartllm.models.answer_calibration import read_calibration
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
 
@@ -36,6 +38,7 @@ def ptbxl(tmp_path_factory):
         ecg_id = int(cells[head.index("ecg_id")])
         assert cells[patient] == str(100 + (ecg_id - 1) // 2)
         cells[patient] = str(100 + ecg_id)  # every record its own patient
+        cells[-3] = "CS-12" if ecg_id <= 8 else "AT-6"
         lines.append(",".join(cells))
     path.write_text("\n".join(lines) + "\n")
     return folder
@@ -125,6 +128,70 @@ def test_qa_writes_everything_and_goes_on_where_it_stopped(capsys, common, train
     assert json.loads((tmp_path / "out.json").read_text()) == document
 
 
+def test_a_calibration_is_written_beside_the_checkpoint_and_used(capsys, common, tmp_path, ptbxl, checkpoint):
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    calibration = tmp_path / "fold8.parquet"
+    pq.write_table(pa.Table.from_pylist(questions_of(ptbxl, 1)), calibration)
+    wanted = ["--write-calibration", str(folder)]
+    assert cli.main(["evaluate", "qa", *common, *wanted]) == 2
+    assert "needs --calibration-questions" in capsys.readouterr().err
+    wanted += ["--calibration-questions", str(calibration)]
+    assert cli.main(["evaluate", "qa", *common, *wanted[2:], "--write-calibration", str(tmp_path)]) == 2
+    assert "holds no config.json" in capsys.readouterr().err
+    assert cli.main(["evaluate", "qa", *common, *wanted]) == 0
+    found = read_calibration(folder)
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert found.balanced_temperature == document["calibration"]["balanced_temperature"]
+    assert found.yes_share == 0.5
+    assert (found.fitted_on["folds"], found.fitted_on["folds_in_training"]) == ([1], [1])
+    assert found.fitted_on["model"]["weights"] == document["model"]["weights"]
+    table = read_ptbxl_table(ptbxl)
+    training = table[table["strat_fold"] == 1]
+    shares = {one.attribute: one.prevalence for one in found.statements}
+    assert shares["AFIB"] == sum("AFIB" in codes for codes in training["scp_codes"]) / len(training)
+    assert str(tmp_path) not in (folder / "calibration.json").read_text()
+    capsys.readouterr()
+    assert cli.main(["ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", str(folder)]) == 0
+    assert "for the prevalence of AFIB (rhythm) in PTB-XL" in capsys.readouterr().out
+
+
+def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, common, tmp_path, tmp_path_factory):
+    control = str(tiny_checkpoint(tmp_path_factory.mktemp("control"), seed=1))
+    arguments = ["evaluate", "qa", *common, "--results", str(tmp_path / "rows.json"), "--control-model"]
+    assert cli.main([*arguments, control]) == 0
+    page = capsys.readouterr().out
+    assert "| real − trained on text alone |" in page
+    document = json.loads((tmp_path / "out.json").read_text())
+    row = document["tables"]["Answers from the closed set"][0]
+    text, margin = row["values"]["trained on text alone"], row["real_minus"]["trained on text alone"]
+    assert margin["value"] == pytest.approx(row["values"]["real"]["value"] - text["value"])
+    assert document["control_model"]["weights"] in page
+    assert document["control_model"]["weights"] != document["model"]["weights"]
+    assert "trained on text alone" not in document["tables"]["Subgroups"][0]["values"]
+    names = [one.name for one in read_result_rows(tmp_path / "rows.json")]
+    whole = [name for name in names if "exact match, all balanced questions" in name]
+    assert any(name.endswith("real ECG − a model trained on text alone, shown the real ECG") for name in whole)
+    assert cli.main([*arguments, common[1], "--parts", str(tmp_path / "same")]) == 2
+    assert "it has the weights of the evaluated model" in capsys.readouterr().err
+    assert cli.main([*arguments, str(tmp_path)]) == 2
+    assert f"--control-model {tmp_path}: the folder holds no config.json" in capsys.readouterr().err
+
+
+def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
+    arguments = ["evaluate", "qa", *common, "--results", str(tmp_path / "rows.json")]
+    assert cli.main([*arguments, "--devices", "CS"]) == 0
+    assert "Only records of devices CS." in capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    table = read_ptbxl_table(ptbxl)
+    here = table[(table["strat_fold"] == 9) & (table["device"] == "CS-12")]
+    assert 0 < document["questions"]["records"] == len(here) < 8
+    assert document["command"].endswith("--devices CS --output FILE")
+    assert all(", devices CS: " in one.name for one in read_result_rows(tmp_path / "rows.json"))
+    assert cli.main([*arguments, "--devices", "XY"]) == 2
+    assert "no record of a device whose name begins so" in capsys.readouterr().err
+
+
 def test_two_checkpoints_are_compared_question_by_question(capsys, common, tmp_path, tmp_path_factory):
     assert cli.main(["evaluate", "qa", *common]) == 0
     other = str(tiny_checkpoint(tmp_path_factory.mktemp("other"), seed=1))
@@ -172,9 +239,36 @@ def test_reports_are_scored_by_words_and_findings_and_resumed(capsys, common, tr
     assert {"BLEU-4 (authors)", "BLEU-4 (sacrebleu)", "ROUGE-L F (authors)", "ROUGE-L F (rouge-score)"} <= set(words)
     assert all(values["majority"] is not None and values["deaf"] is not None for values in words.values())
     assert "The true report is the one made of the record's SCP statements." in page
+    bleu = next(row for row in document["tables"]["Words"] if row["figure"] == "BLEU-4 (sacrebleu)")
+    assert set(bleu["real_minus"]) == set(bleu["values"]) - {"real"}
+    for column, margin in bleu["real_minus"].items():
+        assert margin["value"] == pytest.approx(bleu["values"]["real"]["value"] - bleu["values"][column]["value"])
+        assert margin["low"] <= margin["high"]
+    assert "| real − no ECG |" in page
     kept = (tmp_path / "out.json.parts/reports.jsonl").read_text()
     assert cli.main(arguments) == 0
     assert (tmp_path / "out.json.parts/reports.jsonl").read_text() == kept
+
+
+def test_reports_of_two_checkpoints_are_compared_record_by_record(capsys, common, tmp_path, tmp_path_factory):
+    few = ["--max-records", "4"]
+    assert cli.main(["evaluate", "report", *common, *few]) == 0
+    ours = json.loads((tmp_path / "out.json").read_text())
+    other = str(tiny_checkpoint(tmp_path_factory.mktemp("other"), seed=1))
+    again = ["evaluate", "report", *common[2:], *few, "--model", other, "--parts", str(tmp_path / "other")]
+    assert cli.main([*again, "--against", str(tmp_path / "out.json.parts")]) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["against"]["model"]["weights"] == ours["model"]["weights"]
+
+    def figure(of: dict) -> float:
+        rows = {row["figure"]: row["values"]["real"]["value"] for row in of["tables"]["Words"]}
+        return rows["ROUGE-1 F (rouge-score)"]
+
+    difference = document["against"]["ours_minus_theirs"]["ROUGE-1 F (rouge-score), 4 reports"]
+    assert difference["value"] == pytest.approx(figure(document) - figure(ours))
+    assert "paired by record" in capsys.readouterr().out
+    assert cli.main([*again, "--against", str(tmp_path / "nowhere")]) == 2
+    assert "no finished run of `heartllm evaluate report`" in capsys.readouterr().err
 
 
 def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_path):

@@ -46,6 +46,7 @@ def test_the_temperature_of_overconfident_answers_is_found_on_both_scales():
     assert found.balanced_temperature == pytest.approx(3, rel=0.1)
     assert found.natural_temperature == pytest.approx(3, rel=0.15)
     assert (found.questions, found.yes_no_questions, found.at_edge) == (3000, 3000, ())
+    assert found.yes_share == pytest.approx(0.5, abs=0.03)
     assert fit_calibration(answered_by(3.0), {}).natural_temperature is None
     with pytest.raises(ValueError, match="no balanced questions"):
         fit_calibration(answered_by(1.0, 10, every=True), PREVALENCE)

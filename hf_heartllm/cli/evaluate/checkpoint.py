@@ -41,17 +41,19 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def load_checkpoint(args: argparse.Namespace) -> tuple[Any, Any, str]:
-    """Model, tokenizer and the checkpoint's name."""
-    source = model_source(args)
+def load_checkpoint(
+    args: argparse.Namespace, model: str | None = None, option: str = "--model"
+) -> tuple[Any, Any, str]:
+    """Model, tokenizer and the checkpoint's name, of --model or of another one that an option names."""
+    source = model_source(args.model if model is None else model, option)
     quiet_transformers()
     from ...models.modeling_heartllm import HeartLLMForCausalLM
     from ...models.pipeline_ecg import default_checkpoint
     from ...models.tokenization_heartllm import ECGTokenizer
 
     folder = default_checkpoint() if source is None else source
-    model = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
-    return model, ECGTokenizer.from_pretrained(folder), Path(folder).name
+    loaded = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
+    return loaded, ECGTokenizer.from_pretrained(folder), Path(folder).name
 
 
 def parts_folder(args: argparse.Namespace) -> Path:
@@ -118,7 +120,8 @@ def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ..
     words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
     words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
     words += " --model FOLDER" if args.model else ""
-    for option in ("tokens", "train_rows", "calibration_questions", "against"):
+    words += " --control-model FOLDER" if getattr(args, "control_model", None) else ""
+    for option in ("tokens", "train_rows", "calibration_questions", "write_calibration", "against"):
         if getattr(args, option, None) is not None:
             words += f" --{option.replace('_', '-')} PATH"
     usual = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8", "generate": 0}

@@ -34,10 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration-questions", type=Path, metavar="FILE", help="questions of fold 8, for the temperature"
     )
     parser.add_argument(
+        "--write-calibration",
+        type=Path,
+        metavar="FOLDER",
+        help="checkpoint folder to write calibration.json to, which `heartllm ask` uses",
+    )
+    parser.add_argument(
         "--against",
         type=Path,
         metavar="DIR",
         help="partial results of another checkpoint, for paired differences",
+    )
+    parser.add_argument(
+        "--control-model",
+        metavar="FOLDER",
+        help="checkpoint that was trained on text alone (data.ecg: none), to stand beside this one",
+    )
+    parser.add_argument(
+        "--devices", metavar="PREFIX", help="only records of devices whose name begins so, such as CS or AT"
     )
     parser.add_argument("--generate", type=count, default=0, metavar="N", help="questions answered in free text too")
 
@@ -45,18 +59,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
     from ...evaluation.checkpoint.questions import QASettings, evaluate_qa, headline_rows
+    from ...evaluation.checkpoint.text_control import ControlModel
 
     settings = QASettings(
         **given_settings(args),
         tokens=args.tokens,
         train_rows=args.train_rows,
         calibration_questions=args.calibration_questions,
+        write_calibration=args.write_calibration,
         against=args.against,
         generate=args.generate,
+        devices=args.devices,
     )
     model, tokenizer, name = load_checkpoint(args)
+    control = None
+    if args.control_model is not None:
+        control = ControlModel(*load_checkpoint(args, args.control_model, "--control-model"))
     try:
-        evaluation = evaluate_qa(model, tokenizer, name, settings, parts_folder(args))
+        evaluation = evaluate_qa(model, tokenizer, name, settings, parts_folder(args), control)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    write_evaluation(args, evaluation, command_words("qa", args), f"qa, {name}", headline_rows(evaluation))
+    # Figures of some devices do not take the place of those of all.
+    title = f"qa, {name}" if args.devices is None else f"qa, {name}, devices {args.devices}"
+    write_evaluation(args, evaluation, command_words("qa", args, ("devices",)), title, headline_rows(evaluation))

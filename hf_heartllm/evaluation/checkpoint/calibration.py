@@ -5,7 +5,7 @@ of the true answers:
 
 * for the balanced questions, over all of them as they are;
 * for natural prevalence, over the yes/no questions, each statement's weighted to its prevalence in PTB-XL, with the
-  odds of "yes" moved from the 1 : 1 of the questions to that prevalence.
+  odds of "yes" moved from its share among the questions, which is nearly 1 : 1, to that prevalence.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from ..heldout import Answered
 if TYPE_CHECKING:
     import pandas as pd
 
-ASKED_PREVALENCE = 0.5
-"""The share of "yes" among the sampler's yes/no questions about a statement."""
-
 Statement = tuple[str, str]
 """Attribute type and attribute, as ("rhythm", "AFIB")."""
 
@@ -42,6 +39,8 @@ class Calibration:
         questions: number of balanced questions that the first was fitted on.
         yes_no_questions: number that the second was fitted on.
         patients: number of their patients.
+        yes_share: share of "yes" among the yes/no questions; None without any. It is one number for all statements:
+            the sampler balances each, and what is left of one in a fold are few questions.
         at_edge: temperatures that ended at an edge of what is sought, by name: they are no fit.
     """
 
@@ -50,6 +49,7 @@ class Calibration:
     questions: int
     yes_no_questions: int
     patients: int
+    yes_share: float | None
     at_edge: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
@@ -99,17 +99,22 @@ class YesNoRows:
         return np.array([of_statement[one] for one in self.statements])
 
     def probability(
-        self, condition: str, temperature: float = 1.0, prevalence: Mapping[Statement, float] | None = None
+        self,
+        condition: str,
+        temperature: float = 1.0,
+        prevalence: Mapping[Statement, float] | None = None,
+        yes_share: float | None = None,
     ) -> np.ndarray:
-        """p("yes") at a temperature and, where given, at each statement's prevalence; float64 (n,)."""
+        """p("yes") at a temperature and, where given, moved from `yes_share` to each statement's prevalence; float64
+        (n,)."""
         raised = 1 / (1 + np.exp(-np.clip(self.margin[condition] / temperature, -500, 500)))
-        if prevalence is None or not len(raised):
+        if prevalence is None or yes_share is None or not len(raised):
             return raised
         wanted = self.shares(prevalence)
         moved = np.empty_like(raised)
         for share in np.unique(wanted):
             here = wanted == share
-            moved[here] = at_prevalence(raised[here], ASKED_PREVALENCE, float(share))
+            moved[here] = at_prevalence(raised[here], yes_share, float(share))
         return moved
 
     def weights(self, prevalence: Mapping[Statement, float]) -> np.ndarray:
@@ -182,8 +187,11 @@ def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -
     truth = [answered.questions[row].answers.index(answered.questions[row].answer) for row in balanced]
     found = {"balanced": fit_temperature(scores, truth)}
     yes_no = yes_no_rows(answered, every_record=False, known=prevalence)
+    yes_share = None
     if len(yes_no.rows):
-        found["natural"] = _natural_temperature(yes_no, prevalence)
+        # Every statement kept has both answers, so the share is strictly between 0 and 1.
+        yes_share = float(yes_no.positive.mean())
+        found["natural"] = _natural_temperature(yes_no, prevalence, yes_share)
     edges = [name for name, value in found.items() if not TEMPERATURES[0] * 1.01 < value < TEMPERATURES[1] / 1.01]
     return Calibration(
         found["balanced"],
@@ -191,17 +199,18 @@ def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -
         len(balanced),
         len(yes_no.rows),
         len(set(answered.patients[balanced].tolist())),
+        yes_share,
         tuple(edges),
     )
 
 
-def _natural_temperature(yes_no: YesNoRows, prevalence: Mapping[Statement, float]) -> float:
+def _natural_temperature(yes_no: YesNoRows, prevalence: Mapping[Statement, float], yes_share: float) -> float:
     """Least weighted negative log-likelihood of p("yes") at natural prevalence."""
     from scipy.optimize import minimize_scalar
 
     weights = yes_no.weights(prevalence)
     shares = yes_no.shares(prevalence)
-    prior = np.log(shares / (1 - shares)) - np.log(ASKED_PREVALENCE / (1 - ASKED_PREVALENCE))
+    prior = np.log(shares / (1 - shares)) - np.log(yes_share / (1 - yes_share))
     sign = np.where(yes_no.positive, 1.0, -1.0)
 
     def loss(log: float) -> float:

@@ -126,7 +126,7 @@ def _yes(
         return yes_no.probability(condition)
     if prior is None or calibration.natural_temperature is None:
         return yes_no.probability(condition, calibration.balanced_temperature)
-    return yes_no.probability(condition, calibration.natural_temperature, prior)
+    return yes_no.probability(condition, calibration.natural_temperature, prior, calibration.yes_share)
 
 
 def statement_figures(answered: Answered, prevalence: Mapping[Statement, float]) -> list[dict[str, Any]]:

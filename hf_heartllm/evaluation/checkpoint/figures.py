@@ -14,7 +14,7 @@ from ..heldout import Answered
 from ..heldout_figures import AUROC_BARS
 from ..intervals import Interval, bootstrap_auroc, bootstrap_mean, paired_bootstrap
 from .people import Person, subgroups
-from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, MARGIN_BAR, ControlledRow
+from .rows import ALL_COLUMNS, MAJORITY, MAJORITY_AGE_SEX, MARGIN_BAR, TEXT_ALONE, ControlledRow
 
 MIN_POSITIVES = 20
 """An AUROC stands in the table where there are this many questions with the answer, and without it."""
@@ -45,7 +45,10 @@ def question_groups(answered: Answered) -> dict[str, np.ndarray]:
 
 
 def answer_rows(
-    answered: Answered, majority: Mapping[str, Sequence[str]] | None, settings: Settings
+    answered: Answered,
+    majority: Mapping[str, Sequence[str]] | None,
+    settings: Settings,
+    text_alone: Sequence[str] | None = None,
 ) -> list[ControlledRow]:
     """Exact match and macro-F1 by question type and attribute type.
 
@@ -53,15 +56,16 @@ def answer_rows(
         answered: all questions under all of `CONDITIONS`.
         majority: column → its answer to each question; None where no training rows were given.
         settings: of the bootstrap.
+        text_alone: answers of a model trained on text alone; None where none was given.
     """
-    predictions = {**answered.chosen, **(majority or {})}
+    predictions = {**answered.chosen, **(majority or {}), **({} if text_alone is None else {TEXT_ALONE: text_alone})}
     absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
     result = []
     for title, rows in question_groups(answered).items():
         patients = answered.patients[rows]
         values: dict[str, dict[str, Interval | None]] = {EXACT: {}, MACRO_F1: {}}
         right: dict[str, list[bool]] = {}
-        for column in COLUMNS:
+        for column in ALL_COLUMNS:
             if column not in predictions:
                 continue
             chosen = [predictions[column][row] for row in rows]

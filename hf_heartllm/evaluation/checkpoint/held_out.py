@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...labels.ptbxl import read_ptbxl_table
+from ...labels.ptbxl import of_devices, read_ptbxl_table
 from ..question_file import HeldOutRecord, evenly_spaced, read_questions
 from .people import Person, people
 
@@ -48,10 +48,12 @@ class CheckpointSettings(RunSettings):
     Attributes:
         ptbxl: folder of PTB-XL.
         questions: file of the test questions.
+        devices: prefix of PTB-XL's device ("CS", "AT"): only the records of such devices; None: all, known or not.
     """
 
     ptbxl: Path
     questions: Path
+    devices: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class HeldOutSet:
     Attributes:
         table: PTB-XL's, all of it.
         training: its rows of the training folds.
-        whole: all records of the question file.
+        whole: all records of the question file, of the wanted devices.
         records: those that are evaluated.
     """
 
@@ -77,9 +79,18 @@ class HeldOutSet:
 
 
 def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
-    """Read the question file and PTB-XL's table."""
+    """Read the question file and PTB-XL's table.
+
+    Raises:
+        ValueError: if no question is about a record of the wanted devices.
+    """
     table = read_ptbxl_table(settings.ptbxl)
     whole = read_questions(settings.questions)
+    if settings.devices is not None:
+        recorded = {int(ecg_id) for ecg_id in of_devices(table, settings.devices)["ecg_id"]}
+        whole = [record for record in whole if record.ecg_id in recorded]
+        if not whole:
+            raise ValueError(f"{settings.questions}: no question about a record of devices {settings.devices!r}")
     training = table[table["strat_fold"].isin(settings.training_folds)]
     return HeldOutSet(table, training, whole, evenly_spaced(whole, settings.max_records))
 

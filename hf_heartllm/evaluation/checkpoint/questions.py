@@ -13,6 +13,7 @@ from ..heldout import Answered, evaluate, tabulate, weights_fingerprint
 from ..partial import run_mark
 from ..question_file import HeldOutRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
+from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
 from .figures import ALL, EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
 from .generated import chosen_rows, generate_answers, generated_rows
@@ -22,6 +23,7 @@ from .paired import compare, write_identity
 from .people import Person, people
 from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
 from .separation import Separation, check_separation, separation_once
+from .text_control import ControlModel, control_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,11 @@ BACKGROUND_NOTE = (
     "trained without them sees them here for the first time."
 )
 
+CONTROL_NOTE = (
+    "'Trained on text alone' is the checkpoint {name} (weights {weights}), shown the real ECGs; that it was trained "
+    "without them (data.ecg: none) is what whoever gave it says."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class QASettings(CheckpointSettings):
@@ -44,6 +51,7 @@ class QASettings(CheckpointSettings):
         tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
         train_rows: rows of training, for the majority answers.
         calibration_questions: file of questions of fold 8.
+        write_calibration: the checkpoint's folder, for what was fitted on them (`models.answer_calibration`).
         against: partial results of another checkpoint's run on the same questions, for paired differences.
         generate: number of questions to answer in free text too.
     """
@@ -51,6 +59,7 @@ class QASettings(CheckpointSettings):
     tokens: Path | None = None
     train_rows: Path | None = None
     calibration_questions: Path | None = None
+    write_calibration: Path | None = None
     against: Path | None = None
     generate: int = 0
 
@@ -80,6 +89,8 @@ class QAEvaluation:
             f"patients ({questions['file']}); weights {doc['model']['weights']}, codec {doc['model']['codec']}, "
             f"seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
         ]
+        if doc["settings"]["devices"] is not None:
+            lines[-1] += f" Only records of devices {doc['settings']['devices']}."
         for title, rows in self.tables.items():
             if rows:
                 lines += ["", f"## {title}", "", markdown_table(rows)]
@@ -100,7 +111,9 @@ def headline_rows(evaluation: QAEvaluation) -> list[ControlledRow]:
     ]
 
 
-def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, parts: Path) -> QAEvaluation:
+def evaluate_qa(
+    model: Any, tokenizer: Any, name: str, settings: QASettings, parts: Path, control: ControlModel | None = None
+) -> QAEvaluation:
     """Evaluate a checkpoint on a question file.
 
     Args:
@@ -109,11 +122,16 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         name: of the checkpoint, for the page.
         settings: see `QASettings`.
         parts: folder for partial results and pictures; a broken-off run goes on from there.
+        control: a model trained on text alone, to stand beside this one.
 
     Raises:
         ValueError: if a patient of the training folds is in the test set, codes are of another codec, or the folder
             holds partial results of another run.
     """
+    if settings.write_calibration is not None:
+        check_checkpoint_folder(settings.write_calibration)
+        if settings.calibration_questions is None:
+            raise ValueError("--write-calibration: needs --calibration-questions, which it is fitted on")
     held_out = read_held_out(settings)
     table, training, whole = held_out.table, held_out.training, held_out.whole
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
@@ -128,6 +146,13 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         model, tokenizer, records, ecg_ids, parts, conditions=CONDITIONS, backgrounds=backgrounds, **options
     )
     answered = tabulate(records, outcomes, CONDITIONS)
+
+    names = model_facts(model, tokenizer, name)
+    text_alone, control_facts = None, None
+    if control is not None:
+        text_alone, control_facts = control_answers(
+            control, records, settings, settings.tokens, parts / "control-model", names["weights"]
+        )
 
     majority = None
     if train_rows is not None:
@@ -147,7 +172,7 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
     areas = auroc_rows(answered, bootstrap)
     mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group])
     tables: dict[str, Sequence[ControlledRow]] = {
-        "Answers from the closed set": answer_rows(answered, majority, bootstrap),
+        "Answers from the closed set": answer_rows(answered, majority, bootstrap, text_alone),
         "AUROC of each answer": [*([mean_area] if mean_area else []), *areas],
         "Subgroups": subgroup_rows(answered, persons, majority, bootstrap),
         "Confidence": [
@@ -175,7 +200,7 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         tables["Free text beside the closed set"] = generated_rows(answered, rows, texts, majority, bootstrap)
     pictures = draw(answered, calibration, prior, natural, parts / "pictures")
 
-    asked, names = question_facts(settings.questions, whole, records), model_facts(model, tokenizer, name)
+    asked = question_facts(settings.questions, whole, records)
     write_identity(parts, names, asked)
     against = None
     if settings.against is not None:
@@ -183,12 +208,18 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         found = {title: interval_document(one) for title, one in differences.items()}
         against = {"model": other, "exact_match_ours_minus_theirs": found}
 
+    if settings.write_calibration is not None and calibration is not None:
+        fitted_on = {**(calibration_facts or {}), "prevalence_folds": list(settings.training_folds), "model": names}
+        carried = answer_calibration(calibration, asked_statements(training), fitted_on)
+        write_calibration(settings.write_calibration, carried)
+
     document = {
         "format": "heartllm evaluate qa",
         "format_version": 1,
         "settings": _plain(settings),
         "versions": versions(),
         "model": names,
+        "control_model": control_facts,
         "ecgs": ecgs,
         "questions": asked,
         "against": against,
@@ -199,7 +230,10 @@ def evaluate_qa(model: Any, tokenizer: Any, name: str, settings: QASettings, par
         "prevalence_training_folds": {f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "statements": statement_figures(answered, natural),
-        "notes": _notes(settings, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
+        "notes": [
+            *_notes(settings, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
+            *([] if control_facts is None else [CONTROL_NOTE.format(**control_facts)]),
+        ],
     }
     return QAEvaluation(tables, document, pictures)
 
@@ -279,6 +313,10 @@ def _notes(
         f"in the test set; {looked}, {len(apart.copies)} test records with the samples of a training record were "
         "left out."
     )
+    if settings.devices is not None:
+        notes.append(
+            f"Only records whose device begins with {settings.devices}; those of unknown devices are left out too."
+        )
     if settings.max_records is not None:
         notes.append(f"Only {settings.max_records} records, evenly spaced over the file: not the whole question set.")
     if calibration is None:

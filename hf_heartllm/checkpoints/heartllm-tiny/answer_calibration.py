@@ -1,0 +1,1 @@
+../../models/answer_calibration.py

@@ -1,0 +1,85 @@
+"""What `heartllm evaluate qa --write-calibration` puts beside a checkpoint, for `heartllm ask` and the pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...labels.scp import STATEMENTS, SUPERCLASSES
+from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
+from ..results import write_whole
+from .calibration import Calibration, prevalences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# "Is this ECG normal?" does not hold the phrase "normal ecg".
+_OTHER_PHRASES = {"NORM": ("normal",)}
+
+
+def asked_statements(table: pd.DataFrame) -> tuple[AskedStatement, ...]:
+    """Every statement and superclass that some record of a table states, and some does not, with its prevalence.
+
+    A statement that is both a diagnosis and a finding of form is asked for by the same words, so it stands once.
+
+    Args:
+        table: from `labels.ptbxl.read_ptbxl_table`, restricted to the wanted folds.
+    """
+    named = {("superclass", name): words for name, words in SUPERCLASSES.items() if name not in STATEMENTS}
+    for code, one in STATEMENTS.items():
+        kind = one.categories[0]
+        named["diagnosis" if kind == "diagnostic" else kind, code] = one.phrase
+    shares = prevalences(table, set(named))
+    return tuple(
+        AskedStatement(kind, name, (named[kind, name], *_OTHER_PHRASES.get(name, ())), round(shares[kind, name], 6))
+        for kind, name in sorted(shares)
+    )
+
+
+def answer_calibration(
+    found: Calibration, statements: tuple[AskedStatement, ...], facts: Mapping[str, Any]
+) -> AnswerCalibration:
+    """The fit in the form that a checkpoint carries.
+
+    Args:
+        found: from `calibration.fit_calibration`.
+        statements: from `asked_statements`.
+        facts: what it was fitted on: data, folds, model.
+    """
+    return AnswerCalibration(
+        found.balanced_temperature,
+        found.natural_temperature,
+        found.yes_share,
+        statements,
+        found.at_edge,
+        {
+            "questions": found.questions,
+            "yes_no_questions": found.yes_no_questions,
+            "patients": found.patients,
+            **facts,
+        },
+    )
+
+
+def write_calibration(folder: Path, calibration: AnswerCalibration) -> Path:
+    """Write `calibration.json` into a checkpoint's folder, whole; returns its path.
+
+    Raises:
+        ValueError: if the folder holds no checkpoint.
+    """
+    check_checkpoint_folder(folder)
+    path = folder / CALIBRATION_FILE
+    write_whole(path, json.dumps(calibration.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def check_checkpoint_folder(folder: Path) -> None:
+    """Before a long run: that there will be a place for what it finds.
+
+    Raises:
+        ValueError: if the folder holds no checkpoint.
+    """
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"--write-calibration {folder}: the folder holds no config.json, so it is no checkpoint")

@@ -1,0 +1,301 @@
+"""What makes a checkpoint's probabilities believable: temperatures and prevalences, `calibration.json` in its folder.
+
+The file is fitted on questions about patients whose answers are known (`heartllm evaluate qa --write-calibration`).
+Questions are balanced, patients are not, so a yes/no question is answered for a prevalence: with margin m, the
+log-likelihood of "yes" less that of "no",
+
+    logit p("yes") = m / T + logit(prevalence) − logit(share of "yes" among the questions that T was fitted on),
+
+which holds where only the prevalence differs (Saerens et al., Neural Computation 14, 21-41, 2002).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CALIBRATION_FILE = "calibration.json"
+FORMAT, FORMAT_VERSION = "heartllm calibration", 1
+YES_NO_SET = frozenset({"yes", "no"})
+
+NOT_CALIBRATED = f"not calibrated: the model comes without {CALIBRATION_FILE}"
+FREE_TEXT = "not calibrated: the answer is free text, not one of a closed set"
+
+# Words that may stand around the name of a finding without changing what is asked. "no", "new" or "old" would.
+_AROUND = frozenset(
+    [
+        "a",
+        "an",
+        "any",
+        "are",
+        "be",
+        "call",
+        "can",
+        "could",
+        "do",
+        "does",
+        "ecg",
+        "ekg",
+        "electrocardiogram",
+        "evidence",
+        "has",
+        "have",
+        "here",
+        "in",
+        "is",
+        "it",
+        "of",
+        "on",
+        "present",
+        "recording",
+        "record",
+        "see",
+        "seen",
+        "show",
+        "showing",
+        "shows",
+        "sign",
+        "signs",
+        "suggest",
+        "the",
+        "there",
+        "this",
+        "trace",
+        "tracing",
+        "visible",
+        "we",
+        "would",
+        "you",
+    ]
+)
+
+
+class CalibrationError(ValueError):
+    """A calibration, or a prevalence asked of one, cannot be used; the message is one line."""
+
+
+@dataclass(frozen=True)
+class AskedStatement:
+    """A statement that a yes/no question may ask for.
+
+    Attributes:
+        attribute_type: `"rhythm"`, `"form"`, `"diagnosis"` or `"superclass"`.
+        attribute: its SCP code or superclass.
+        phrases: what it is called in questions, lower case.
+        prevalence: share of PTB-XL's records that state it, strictly between 0 and 1.
+    """
+
+    attribute_type: str
+    attribute: str
+    phrases: tuple[str, ...]
+    prevalence: float
+
+
+@dataclass(frozen=True)
+class CalibratedAnswers:
+    """Probabilities of a closed answer set, and what they assume.
+
+    Attributes:
+        ranked: answer and probability, the most likely first.
+        prevalence: of "yes", that the probabilities stand for; None where answers are not yes and no.
+        basis: in words, for whoever reads the figure.
+    """
+
+    ranked: tuple[tuple[str, float], ...]
+    prevalence: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class AnswerCalibration:
+    """What was fitted, and on what.
+
+    Attributes:
+        balanced_temperature: for closed answer sets as they were asked.
+        natural_temperature: for yes/no questions at a prevalence; None: `balanced_temperature` stands in.
+        yes_share: share of "yes" among the yes/no questions that the temperatures were fitted on; None without them,
+            and then no prevalence can be assumed.
+        statements: those whose prevalence is known.
+        at_edge: names of temperatures that ended at an edge of what was sought: they are no fit.
+        fitted_on: data, folds and hashes; `folds_in_training` lists the folds that the model was trained on too.
+
+    Raises:
+        CalibrationError: if a temperature is not above 0, or a share is not strictly between 0 and 1.
+    """
+
+    balanced_temperature: float
+    natural_temperature: float | None
+    yes_share: float | None
+    statements: tuple[AskedStatement, ...] = ()
+    at_edge: tuple[str, ...] = ()
+    fitted_on: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for temperature in (self.balanced_temperature, self.natural_temperature):
+            if temperature is not None and not 0 < temperature < math.inf:
+                raise CalibrationError(f"a temperature is above 0, not {temperature}")
+        for share in (self.yes_share, *(one.prevalence for one in self.statements)):
+            if share is not None:
+                check_share(share)
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> AnswerCalibration:
+        """What `document` gave.
+
+        Raises:
+            CalibrationError: if it is no such document.
+        """
+        if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
+            raise CalibrationError(f"not of the format {FORMAT!r}, version {FORMAT_VERSION}")
+        try:
+            statements = tuple(
+                AskedStatement(
+                    str(one["attribute_type"]),
+                    str(one["attribute"]),
+                    tuple(map(str, one["phrases"])),
+                    float(one["prevalence"]),
+                )
+                for one in document["statements"]
+            )
+            natural, share = document["natural_temperature"], document["yes_share"]
+            return cls(
+                float(document["balanced_temperature"]),
+                None if natural is None else float(natural),
+                None if share is None else float(share),
+                statements,
+                tuple(document["at_edge"]),
+                dict(document["fitted_on"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise CalibrationError(f"not a whole calibration: {error}") from None
+
+    def statement_in(self, question: str) -> AskedStatement | None:
+        """The statement that a question asks for: its phrase, and around it nothing that could change the meaning.
+
+        None where that is not certain: another word ("no sign of …", "new …"), two findings, an unknown one.
+        """
+        text = f" {_words(question)} "
+        found: tuple[int, AskedStatement] | None = None
+        for statement in self.statements:
+            for phrase in statement.phrases:
+                before, there, after = text.partition(f" {_words(phrase)} ")
+                alone = bool(there) and _AROUND.issuperset([*before.split(), *after.split()])
+                if alone and (found is None or len(phrase) > found[0]):
+                    found = len(phrase), statement
+        return None if found is None else found[1]
+
+    def answers(
+        self, answers: Sequence[str], log_likelihoods: Sequence[float], question: str, prevalence: float | None = None
+    ) -> CalibratedAnswers:
+        """Calibrated probabilities of a closed answer set.
+
+        Args:
+            answers: the set.
+            log_likelihoods: of each answer, (answers,).
+            question: in words.
+            prevalence: of "yes" among the patients that the question is asked about; None: the statement's in PTB-XL,
+                where the question asks for a known one, else that of the balanced questions.
+
+        Raises:
+            CalibrationError: if a prevalence is given that is not strictly between 0 and 1, for answers other than yes
+                and no, or where the calibration was fitted without such questions.
+        """
+        scores = np.asarray(log_likelihoods, dtype=np.float64)
+        if frozenset(answers) != YES_NO_SET:
+            if prevalence is not None:
+                raise CalibrationError("a prevalence belongs to a yes/no question")
+            return self._ranked(answers, scores / self.balanced_temperature, None, "for balanced questions")
+        if prevalence is not None and self.yes_share is None:
+            raise CalibrationError("no prevalence can be assumed: the calibration was fitted without yes/no questions")
+        statement = self.statement_in(question) if prevalence is None else None
+        if prevalence is not None:
+            words = f"for the given prevalence of {check_share(prevalence):.3g}"
+        elif statement is not None and self.yes_share is not None:
+            prevalence = statement.prevalence
+            words = (
+                f"for the prevalence of {statement.attribute} ({statement.attribute_type}) in PTB-XL, {prevalence:.3g}"
+            )
+        else:
+            share = "" if self.yes_share is None else f" ({self.yes_share:.3g} of them yes)"
+            words = f"for balanced questions{share}, since the question's prevalence is unknown"
+            return self._ranked(answers, scores / self.balanced_temperature, self.yes_share, words)
+        assert self.yes_share is not None
+        raised = scores / (self.natural_temperature or self.balanced_temperature)
+        raised[list(answers).index("yes")] += _logit(prevalence) - _logit(self.yes_share)
+        return self._ranked(answers, raised, prevalence, words)
+
+    def _ranked(
+        self, answers: Sequence[str], raised: np.ndarray, prevalence: float | None, words: str
+    ) -> CalibratedAnswers:
+        powers = np.exp(raised - raised.max())
+        shares = powers / powers.sum()
+        order = np.argsort(-raised, kind="stable")
+        ranked = tuple((answers[index], float(shares[index])) for index in order)
+        return CalibratedAnswers(ranked, prevalence, f"calibrated {words}{self._doubts()}")
+
+    def _doubts(self) -> str:
+        doubts = []
+        if self.fitted_on.get("folds_in_training"):
+            doubts.append("fitted on patients that the model was trained on, so it may be too sure")
+        if self.at_edge:
+            doubts.append(f"the temperature for {' and '.join(self.at_edge)} questions is no fit")
+        return "".join(f"; {doubt}" for doubt in doubts)
+
+
+def check_share(value: float) -> float:
+    """The value, where it is strictly between 0 and 1.
+
+    Raises:
+        CalibrationError: where it is not.
+    """
+    if not 0 < value < 1:
+        raise CalibrationError(f"a prevalence is strictly between 0 and 1, not {value}")
+    return value
+
+
+def read_calibration(source: str | os.PathLike[str]) -> AnswerCalibration | None:
+    """The calibration of a checkpoint; None where it has none.
+
+    Args:
+        source: its folder, or its repository on the Hub.
+
+    Raises:
+        CalibrationError: if the file is there and cannot be used.
+    """
+    path: str | Path | None = Path(source) / CALIBRATION_FILE
+    if not Path(source).is_dir():
+        from transformers.utils import cached_file
+
+        path = cached_file(
+            os.fspath(source),
+            CALIBRATION_FILE,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    if path is None or not Path(path).is_file():
+        return None
+    try:
+        return AnswerCalibration.from_document(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (ValueError, AttributeError) as error:
+        raise CalibrationError(f"{path}: {error}") from None
+
+
+def _words(text: str) -> str:
+    """Lower case, without the punctuation of sentences."""
+    return " ".join(re.findall(r"[\w/'’()-]+", text.lower()))
+
+
+def _logit(share: float) -> float:
+    return math.log(share) - math.log1p(-share)
