@@ -102,6 +102,10 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     ]
     kill_in_the_middle(tmp_path / "tune", *tune)
     run(*tune)
+    alone = [*tune[: tune.index("--output")], "--output", tmp_path / "alone", *quick]
+    said = run(*alone, "--set", "data.ecg=none", "--set", "data.max_records=6")
+    assert "ECGs are left out" in said
+    assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
     model = tmp_path / "tune" / "model"
     answer = run(
         "-m", "hf_heartllm.cli", "ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model

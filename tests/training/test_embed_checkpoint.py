@@ -1,0 +1,29 @@
+"""What travels into the package with a trained checkpoint, and what of the former one stays."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[2] / "training" / "embed_checkpoint.py"
+
+
+def test_a_calibration_comes_with_its_weights_and_goes_with_them(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("embed_checkpoint", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    package, model = tmp_path / "package", tmp_path / "model"
+    for folder in (package / "models", package / "checkpoints", model):
+        folder.mkdir(parents=True)
+    (package / "models" / "answer_calibration.py").write_text("")
+    (model / "config.json").write_text("{}")
+    (model / "calibration.json").write_text("{}")
+    monkeypatch.setattr(script, "PACKAGE", package)
+    target = script.embed(model, "tiny")
+    (target / "LICENSE").write_text("kept")
+    assert (target / "calibration.json").is_file()
+    (model / "calibration.json").unlink()
+    script.embed(model, "tiny")
+    assert not (target / "calibration.json").exists()
+    assert (target / "LICENSE").read_text() == "kept"
+    assert (target / "answer_calibration.py").is_symlink()
