@@ -99,8 +99,8 @@ def resampled_findings(
             denied = len(found.denied & held) if by_code else np.nan
             counts.append([1, len(stated & held), len(stated), len(held), bool(stated - held), denied])
         columns = np.array(counts, dtype=float).reshape(-1, 6)
-        found = resample_sums(columns, patients, _figures, resamples=resamples, seed=seed)
-        result |= {(level, name): one for name, one in zip(FIGURES, found, strict=True)}
+        figures = resample_sums(columns, patients, _figures, resamples=resamples, seed=seed)
+        result |= {(level, name): one for name, one in zip(FIGURES, figures, strict=True)}
     return result
 
 

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_heartllm.evaluation.confidence import at_prevalence
@@ -31,6 +31,7 @@ def yes(found) -> float:
     return dict(found.ranked)["yes"]
 
 
+@settings(deadline=None)
 @given(margin=st.floats(-20, 20), prevalence=st.floats(0.001, 0.999))
 def test_a_prevalence_moves_the_odds_from_the_share_that_was_fitted_on(margin, prevalence):
     found = CALIBRATION.answers(["no", "yes"], [-3.0, margin - 3.0], QUESTION, prevalence)
