@@ -19,7 +19,7 @@ PTB_XL := build/ptb-xl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-all lint demo-train base data wheel clean
+.PHONY: help venv demo test test-all lint demo-train base data codec-figures wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -73,6 +73,10 @@ data: $(PTB_XL)/ptbxl_database.csv  ## unpack PTB-XL (540 MB) from HEARTLLM_DATA
 $(PTB_XL)/ptbxl_database.csv: | $(DEV)
 	@test -f $(HEARTLLM_DATA)/unpack.py || { echo "no recordings in $(HEARTLLM_DATA): give the folder as HEARTLLM_DATA=..." >&2; exit 2; }
 	$(BIN)/python $(HEARTLLM_DATA)/unpack.py --output $(PTB_XL)
+
+codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (an hour on 2 cores)
+	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \
+	    --output benchmarks/results/codec.json --pictures docs/images/codec
 
 wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -64,3 +64,22 @@ def tiny_checkpoint(folder: str | Path, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return Path(folder)
+
+
+def tiny_codec(num_refinements: int = 1, **sizes: Any) -> Any:
+    """A local codec with random weights whose normalisations fit random signals, so that its codes spread out."""
+    import torch
+
+    from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+
+    torch.manual_seed(0)
+    config = ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=num_refinements, refinement_dilations=(1, 2), **sizes)
+    codec = ECGCodecModel(config)
+    for module in codec.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.momentum = None  # the mean over what it has seen, instead of a slow average
+    codec.train()
+    codec(torch.randn(8, len(config.leads), 400) * 0.3)
+    codec.decoder.to_presence.bias.data[:] = 2.0  # every lead present
+    return codec.eval()

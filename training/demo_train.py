@@ -40,12 +40,18 @@ def main() -> None:
         *("--set", "training.warmup_steps=10", "--set", "probe.at_least=10"),
     )
     run(
-        *("-m", "dataset_builders.ecg_tokens", "--ptbxl", f"{data}", "--codec", f"{out}/codec/codec"),
+        *("training/train_codec.py", "--recipe", f"{recipes}/codec_refinements.yaml", "--ptbxl", f"{data}"),
+        *("--codec", f"{out}/codec/codec", "--output", f"{out}/refined", "--set", "training.max_steps=80"),
+        *("--set", "training.warmup_steps=10"),
+    )
+    codec = f"{out}/refined/codec"
+    run(
+        *("-m", "dataset_builders.ecg_tokens", "--ptbxl", f"{data}", "--codec", codec),
         *("--output", f"{tokens}"),
     )
     run(
         *("training/make_base.py", "--recipe", f"{recipes}/base_tiny.yaml", "--rows", f"{rows}"),
-        *("--codec", f"{out}/codec/codec", "--output", f"{out}/base"),
+        *("--codec", codec, "--output", f"{out}/base"),
         *("--set", "decoder.hidden_size=96", "--set", "decoder.intermediate_size=256"),
         *("--set", "decoder.num_hidden_layers=3", "--set", "decoder.num_attention_heads=3"),
         *("--set", "decoder.num_key_value_heads=3"),

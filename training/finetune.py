@@ -117,6 +117,7 @@ def main() -> None:
     if is_main_process():
         final = trained.merge_and_unload() if recipe["lora"] else model
         dtype = getattr(torch, recipe["save_dtype"]) if recipe["save_dtype"] else None
+        final.config.seen_in_training = recipe["seen_in_training"]
         save_checkpoint(final, tokenizer, args.output / "model", dtype)
         trainer.state.save_to_json(str(args.output / "log.json"))
 

@@ -1,6 +1,11 @@
 """Train an ECG codec on a data set in PTB-XL's layout.
 
     python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
+    python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
+        --ptbxl DIR --output build/codec_refinements
+
+The first trains the stream that a language model reads, the second the streams that refine it; the codes of the first
+stream stay as they are.
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
 (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
@@ -19,10 +24,17 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.codec_training import PRESETS, CodecWithProbe, probe_statements
+from hf_heartllm.training.codec_training import (
+    PRESETS,
+    CodecWithProbe,
+    RefinementTraining,
+    probe_statements,
+    with_refinements,
+)
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings
+from hf_heartllm.training.refinement_start import start_from_principal_components
 
 
 class CodecTrainer(Trainer):
@@ -31,7 +43,7 @@ class CodecTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
-        for name in ("reconstruction_loss", "first_stream_loss", "probe_loss", "envelope_loss"):
+        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "envelope_loss"):
             if name in outputs:
                 parts.setdefault(name, []).append(float(outputs[name]))
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
@@ -62,6 +74,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
+    parser.add_argument("--codec", type=Path, help="codec whose refinement streams to train")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
@@ -74,9 +87,16 @@ def main() -> None:
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
     statements = probe_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
     set_seed(recipe["training"]["seed"])
-    config = PRESETS[recipe["preset"]](**recipe["codec"])
-    codec = ECGCodecModel(config)
-    model = CodecWithProbe(codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"])
+    if args.codec is None:
+        config = PRESETS[recipe["preset"]](**recipe["codec"])
+        codec = ECGCodecModel(config)
+        model: torch.nn.Module = CodecWithProbe(
+            codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"]
+        )
+    else:
+        codec = with_refinements(ECGCodecModel.from_pretrained(args.codec), **recipe["codec"])
+        config = codec.config
+        model = RefinementTraining(codec)
     dataset = RecordingDataset(
         recordings,
         ECGFeatureExtractor.from_codec(config),
@@ -85,6 +105,9 @@ def main() -> None:
         recipe["training"]["seed"],
         Augmentation(**data["augmentation"]) if data["augmentation"] else None,
     )
+    if args.codec is not None and last_whole_checkpoint(args.output) is None:
+        shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
+        start_from_principal_components(codec, dataset.complete_features(shown))
     parameters = sum(parameter.numel() for parameter in codec.parameters())
     print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
 

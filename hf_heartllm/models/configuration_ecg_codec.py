@@ -43,11 +43,14 @@ class ECGCodecConfig(PretrainedConfig):
         refinement_levels (`list[int]`, *optional*, defaults to `[4, 4, 4, 4, 4, 4, 4, 3]`): the same for every
             refinement stream.
         num_refinements (`int`, *optional*, defaults to 6): further streams, for reconstruction only.
-        hidden_sizes (`list[int]`, *optional*, defaults to `[32, 64, 128, 192]`): channels of the local codec at each
-            rate; every step halves the rate.
-        num_blocks (`list[int]`, *optional*, defaults to `[1, 2]`): residual blocks at the rates between the first
-            and the last.
-        dilations (`list[int]`, *optional*, defaults to `[1, 2, 4]`): of the residual blocks at the last rate.
+        strides (`list[int]`, *optional*, defaults to `[4, 2]`): by how much each step of the local codec lowers the
+            rate; their product is `hop_length`.
+        hidden_sizes (`list[int]`, *optional*, defaults to `[64, 192]`): channels of the local codec after each step.
+        num_blocks (`list[int]`, *optional*, defaults to `[1]`): residual blocks after each step but the last.
+        dilations (`list[int]`, *optional*, defaults to `[1, 2, 4]`): of the residual blocks after the last step.
+        decoder_channels (`int`, *optional*, defaults to 48): channels of the local decoder at the full rate.
+        refinement_dilations (`list[int]`, *optional*, defaults to `[1, 2, 4, 8, 16]`): the same as `dilations` for the
+            refinement streams, which see the beats before and after.
         encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the inception lead encoder.
         decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the inception decoder.
         num_downsamples (`int`, *optional*, defaults to 4): halvings of the rate of the inception codec.
@@ -72,9 +75,12 @@ class ECGCodecConfig(PretrainedConfig):
         levels: Sequence[int] = (8, 6, 5, 5),
         refinement_levels: Sequence[int] = (4, 4, 4, 4, 4, 4, 4, 3),
         num_refinements: int = 6,
-        hidden_sizes: Sequence[int] = (32, 64, 128, 192),
-        num_blocks: Sequence[int] = (1, 2),
+        strides: Sequence[int] = (4, 2),
+        hidden_sizes: Sequence[int] = (64, 192),
+        num_blocks: Sequence[int] = (1,),
         dilations: Sequence[int] = (1, 2, 4),
+        decoder_channels: int = 48,
+        refinement_dilations: Sequence[int] = (1, 2, 4, 8, 16),
         encoder_hidden_size: int = 32,
         decoder_hidden_size: int = 384,
         num_downsamples: int = 4,
@@ -90,9 +96,12 @@ class ECGCodecConfig(PretrainedConfig):
         self.levels = list(levels)
         self.refinement_levels = list(refinement_levels)
         self.num_refinements = num_refinements
+        self.strides = list(strides)
         self.hidden_sizes = list(hidden_sizes)
         self.num_blocks = list(num_blocks)
         self.dilations = list(dilations)
+        self.decoder_channels = decoder_channels
+        self.refinement_dilations = list(refinement_dilations)
         self.encoder_hidden_size = encoder_hidden_size
         self.decoder_hidden_size = decoder_hidden_size
         self.num_downsamples = num_downsamples
@@ -116,9 +125,15 @@ class ECGCodecConfig(PretrainedConfig):
         if self.architecture == "local":
             if self.window_samples is not None:
                 raise ValueError("window_samples must be None for architecture='local', which takes any length")
-            if len(self.num_blocks) != len(self.hidden_sizes) - 2:
+            if len(self.strides) != len(self.hidden_sizes):
                 raise ValueError(
-                    f"num_blocks={self.num_blocks} must have two entries fewer than hidden_sizes={self.hidden_sizes}"
+                    f"strides={self.strides} must have as many entries as hidden_sizes={self.hidden_sizes}"
+                )
+            if not self.strides or any(stride < 2 or stride % 2 for stride in self.strides):
+                raise ValueError(f"strides={self.strides} must be even numbers")
+            if len(self.num_blocks) != len(self.hidden_sizes) - 1:
+                raise ValueError(
+                    f"num_blocks={self.num_blocks} must have one entry fewer than hidden_sizes={self.hidden_sizes}"
                 )
             if self.min_duration * self.sampling_rate < self.hop_length:
                 raise ValueError(f"min_duration={self.min_duration} s is shorter than one token")
@@ -162,7 +177,12 @@ class ECGCodecConfig(PretrainedConfig):
     @property
     def hop_length(self) -> int:
         """Samples between two tokens."""
-        return 2 ** (len(self.hidden_sizes) - 1 if self.architecture == "local" else self.num_downsamples)
+        return math.prod(self.strides) if self.architecture == "local" else 2**self.num_downsamples
+
+    def sampling_kernel(self, step: int) -> tuple[int, int]:
+        """Width and padding of the convolution that lowers the rate of the local codec in a step (or raises it)."""
+        stride = self.strides[step]
+        return (3 * stride, stride) if step == 0 else (2 * stride, stride // 2)
 
     @property
     def frame_rate(self) -> float:
@@ -200,15 +220,25 @@ class ECGCodecConfig(PretrainedConfig):
 
     @property
     def receptive_field(self) -> float | None:
-        """Seconds of features that decide one code; None where it is the whole window."""
+        """Seconds of features that decide one code of the first stream; None where it is the whole window."""
         if self.architecture != "local":
             return None
-        return 2 * self._encoder_reach + 1 / self.sampling_rate
+        return 2 * self._encoder_reach / self.sampling_rate + 1 / self.sampling_rate
 
     @property
     def latency(self) -> float | None:
-        """Seconds of signal after a token's end that decide its code, the features' baseline filter included."""
-        return None if self.architecture != "local" else self._encoder_reach + BASELINE_SECONDS / 2
+        """Seconds of signal after a token's end that decide its code in the first stream, the features' baseline filter
+        included; None where the whole window does."""
+        return self.latency_of(1)
+
+    def latency_of(self, num_streams: int) -> float | None:
+        """`latency` of the first `num_streams` streams: refinements also wait for what they refine."""
+        if self.architecture != "local":
+            return None
+        samples = self._encoder_reach
+        if num_streams > 1:  # what they refine is decoded first
+            samples += self._synthesis_reach + self._analysis_reach(self.refinement_dilations)
+        return samples / self.sampling_rate + BASELINE_SECONDS / 2
 
     @property
     def envelope_reach(self) -> int:
@@ -216,15 +246,32 @@ class ECGCodecConfig(PretrainedConfig):
         return round(ENVELOPE_SECONDS * self.sampling_rate)
 
     @property
-    def _encoder_reach(self) -> float:
-        samples, step = 3 + self.envelope_reach, 1
-        for index in range(len(self.hidden_sizes) - 1):
-            samples += 2 * step
-            step *= 2
-            if index < len(self.num_blocks):
-                samples += self.num_blocks[index] * 4 * step
-        samples += sum(2 * dilation * step for dilation in self.dilations)
-        return samples / self.sampling_rate
+    def _encoder_reach(self) -> int:
+        samples = (
+            self._analysis_reach(self.dilations) + self.envelope_reach + self.hop_length
+        )  # one token for its interpolation
+        return -(-samples // self.hop_length) * self.hop_length  # a stretch that is encoded holds whole tokens
+
+    def _analysis_reach(self, dilations: Sequence[int]) -> int:
+        """Samples to either side of a token that decide its latents, an envelope aside."""
+        samples, rate = 0, 1
+        for step, stride in enumerate(self.strides):
+            samples += self.sampling_kernel(step)[1] * rate
+            rate *= stride
+            if step < len(self.num_blocks):
+                samples += self.num_blocks[step] * 2 * rate
+        return samples + sum(dilations) * rate
+
+    @property
+    def _synthesis_reach(self) -> int:
+        """Samples to either side of a decoded sample that the tokens it depends on stand for."""
+        samples, rate = (sum(self.dilations) + 1) * self.hop_length, self.hop_length
+        for step in range(len(self.strides) - 1, -1, -1):
+            samples += rate  # of the transposed convolution: one value before and one after
+            rate //= self.strides[step]
+            if step > 0:
+                samples += self.num_blocks[step - 1] * 2 * rate
+        return samples + 2
 
     def num_tokens(self, num_samples: int) -> int:
         """Tokens made of `num_samples` samples.

@@ -1,17 +1,22 @@
-"""The layers of our own codec: convolutions at 100 Hz that see about two seconds to either side.
+"""The layers of our own codec: convolutions at 100 Hz that see about three seconds to either side.
 
 Everything is local: normalisation is a fixed scale per channel once trained (batch normalisation), never a statistic
-of the recording, so a stretch of signal has the same codes wherever it stands.
+of the recording, so a stretch of signal has the same codes wherever it stands. Most of the work is done at the rate of
+the tokens, in few layers, which keeps encoding cheap.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .configuration_ecg_codec import ECGCodecConfig
+from .residual_fsq import ResidualQuantizer
 
 ENVELOPE_FLOOR = 0.01
 """Millivolts: root mean square below which a signal is not amplified any further."""
@@ -20,74 +25,131 @@ TYPICAL_LOG_ENVELOPE = -1.5
 """Natural logarithm of a usual envelope in mV, from which the network counts."""
 
 
-def envelope(signal: torch.Tensor, reach: int) -> torch.Tensor:
-    """Root mean square over all leads and `reach` samples to either side, with Hann weights.
+def envelope(signal: torch.Tensor, reach: int, hop_length: int) -> torch.Tensor:
+    """Root mean square over all leads and `reach` samples to either side of a token, with Hann weights.
 
     One number an instant for all leads: it tells large ECGs from small ones and keeps what the leads are to each other.
 
     Args:
-        signal: (batch, leads, samples) in mV.
+        signal: (batch, leads, samples) in mV, a whole number of tokens.
         reach: samples.
+        hop_length: samples of a token; between the tokens' middles it is interpolated.
 
     Returns:
         (batch, 1, samples) in mV.
     """
-    weights = torch.hann_window(2 * reach + 3, periodic=False, dtype=signal.dtype, device=signal.device)
-    weights = weights[1:-1][None, None]
-    power = nn.functional.conv1d(signal.square().mean(dim=1, keepdim=True), weights, padding=reach)
-    there = nn.functional.conv1d(torch.ones_like(signal[:1, :1]), weights, padding=reach)
-    return (power / there + ENVELOPE_FLOOR**2).sqrt()
+    weights = torch.hann_window(2 * reach + hop_length, periodic=False, dtype=signal.dtype, device=signal.device)
+    power = signal.square().mean(dim=1, keepdim=True)
+    both = nn.functional.pad(torch.cat([power, torch.ones_like(power[:1])]), (reach, reach))
+    both = both.unfold(-1, len(weights), hop_length) @ weights  # far faster than a convolution of one channel
+    square = both[:-1] / both[-1:] + ENVELOPE_FLOOR**2
+    return nn.functional.interpolate(square.sqrt(), scale_factor=float(hop_length), mode="linear")
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions of one width with a shortcut."""
+    """A convolution to half the width and one of a single sample back, with a shortcut."""
 
     def __init__(self, channels: int, kernel_size: int, dilation: int = 1) -> None:
         super().__init__()
-        padding = dilation * (kernel_size // 2)
-        self.conv1 = nn.Conv1d(channels, channels, kernel_size, padding=padding, dilation=dilation, bias=False)
-        self.norm1 = nn.BatchNorm1d(channels)
-        self.conv2 = nn.Conv1d(channels, channels, kernel_size, padding=padding, dilation=dilation, bias=False)
-        self.norm2 = nn.BatchNorm1d(channels)
+        narrow, padding = channels // 2, dilation * (kernel_size // 2)
+        self.layers = nn.Sequential(
+            *_step(nn.Conv1d(channels, narrow, kernel_size, padding=padding, dilation=dilation, bias=False), narrow),
+            nn.Conv1d(narrow, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = nn.functional.relu(self.norm1(self.conv1(x)))
-        return nn.functional.relu(x + self.norm2(self.conv2(y)))
+        return nn.functional.relu(x + self.layers(x))
 
 
 def _step(conv: nn.Module, channels: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm1d(channels), nn.ReLU())
 
 
-class LocalEncoder(nn.Module):
-    """Features (batch, leads, samples) in mV → latents (batch, tokens, hidden size)."""
+class Analysis(nn.Module):
+    """Signals (batch, channels, samples) → latents (batch, tokens, hidden size)."""
 
-    def __init__(self, config: ECGCodecConfig) -> None:
+    def __init__(self, config: ECGCodecConfig, channels: int, dilations: Sequence[int], mix: bool = False) -> None:
         super().__init__()
-        sizes = config.hidden_sizes
-        self.envelope_reach = config.envelope_reach
-        channels = 2 * len(config.leads) + 1
-        layers: list[nn.Module] = [_step(nn.Conv1d(channels, sizes[0], 7, padding=3, bias=False), sizes[0])]
+        sizes, strides = [channels, *config.hidden_sizes], config.strides
+        layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(pairwise(sizes)):
-            layers.append(_step(nn.Conv1d(narrow, wide, 4, stride=2, padding=1, bias=False), wide))
-            last = index == len(sizes) - 2
-            if last:
-                layers += [ResidualBlock(wide, 3, dilation) for dilation in config.dilations]
-            else:
+            width, padding = config.sampling_kernel(index)
+            conv = nn.Conv1d(narrow, wide, width, stride=strides[index], padding=padding, bias=False)
+            layers.append(_step(conv, wide))
+            if index < len(strides) - 1:
                 layers += [ResidualBlock(wide, 5) for _ in range(config.num_blocks[index])]
+        layers += [ResidualBlock(sizes[-1], 3, dilation) for dilation in dilations]
         self.layers = nn.Sequential(*layers)
+        # Lets what the layers add begin at zero.
+        self.mix = nn.Conv1d(sizes[-1], sizes[-1], 1, bias=False) if mix else nn.Identity()
         # A linear transform of overlapping stretches beside the layers: it alone carries a waveform from the first step
-        # on, and the layers learn what it cannot do. Without it the refinement streams stay unused for long.
+        # on, and the layers learn what it cannot do.
         hop = config.hop_length
         self.transform = nn.Conv1d(channels, sizes[-1], 3 * hop, stride=hop, padding=hop, bias=False)
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.mix(self.layers(x)) + self.transform(x)).transpose(1, 2)
+
+
+class Synthesis(nn.Module):
+    """Latents (batch, tokens, latent size) → signals (batch, channels, samples), and hidden states of the tokens."""
+
+    def __init__(self, config: ECGCodecConfig, latent_size: int, channels: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        sizes, strides = [*config.hidden_sizes[::-1], config.decoder_channels], config.strides[::-1]
+        self.read = nn.Sequential(
+            nn.Conv1d(latent_size, sizes[0], 1),
+            *(ResidualBlock(sizes[0], 3, dilation) for dilation in dilations),
+        )
+        layers: list[nn.Module] = []
+        for index, (wide, narrow) in enumerate(pairwise(sizes)):
+            width, padding = config.sampling_kernel(len(strides) - 1 - index)
+            conv = nn.ConvTranspose1d(wide, narrow, width, stride=strides[index], padding=padding, bias=False)
+            layers.append(_step(conv, narrow))
+            if index < len(strides) - 1:
+                layers += [ResidualBlock(narrow, 5) for _ in range(config.num_blocks[::-1][index])]
+        layers.append(nn.Conv1d(sizes[-1], channels, 5, padding=2))
+        self.layers = nn.Sequential(*layers)
+        hop = config.hop_length
+        self.transform = nn.ConvTranspose1d(latent_size, channels, 3 * hop, stride=hop, padding=hop, bias=False)
+
+    def forward(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        latents = latents.transpose(1, 2)
+        hidden = self.read(latents)
+        return self.layers(hidden) + self.transform(latents), hidden
+
+
+def without_batch_norm(module: nn.Module) -> nn.Module:
+    """A copy for inference whose convolutions hold the scales of the batch normalisations behind them."""
+    module = copy.deepcopy(module).eval()
+    for layers in [part for part in module.modules() if isinstance(part, nn.Sequential)]:
+        for index in range(len(layers) - 1, 0, -1):
+            conv, norm = layers[index - 1], layers[index]
+            if isinstance(conv, nn.Conv1d) and isinstance(norm, nn.BatchNorm1d):
+                layers[index - 1] = fuse_conv_bn_eval(conv, norm)
+                del layers[index]
+    return module
+
+
+class LocalEncoder(nn.Module):
+    """Features (batch, leads, samples) in mV, whole tokens → latents (batch, tokens, hidden size)."""
+
+    def __init__(self, config: ECGCodecConfig) -> None:
+        super().__init__()
+        self.envelope_reach = config.envelope_reach
+        self.hop_length = config.hop_length
+        self.analysis = Analysis(config, 2 * len(config.leads) + 1, config.dilations)
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        missing = torch.isnan(features)
-        present = (~missing).to(features.dtype)
+        present = (~torch.isnan(features)).to(features.dtype)
         signal = torch.nan_to_num(features)
-        scale = envelope(signal, self.envelope_reach)
-        read = torch.cat([torch.asinh(signal / scale), present, scale.log() - TYPICAL_LOG_ENVELOPE], dim=1)
-        return (self.layers(read) + self.transform(read)).transpose(1, 2)
+        scale = envelope(signal, self.envelope_reach, self.hop_length)
+        shape = signal / scale
+        # A spike of ten envelopes counts as three: pacing and noise do not drown the rest.
+        shape = shape / (1 + shape.abs() / 4)
+        read = torch.cat([shape, present, scale.log() - TYPICAL_LOG_ENVELOPE], dim=1)
+        return self.analysis(read)
 
 
 class LocalDecoder(nn.Module):
@@ -95,24 +157,11 @@ class LocalDecoder(nn.Module):
 
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__()
-        sizes = config.hidden_sizes[::-1]
+        size = config.hidden_sizes[-1]
         self.hop_length = config.hop_length
-        self.read = nn.Sequential(
-            nn.Conv1d(sizes[0], sizes[0], 1),
-            *(ResidualBlock(sizes[0], 3, dilation) for dilation in config.dilations[:2]),
-        )
-        self.to_envelope = nn.Conv1d(sizes[0], 1, 1)
-        layers: list[nn.Module] = []
-        for index, (wide, narrow) in enumerate(pairwise(sizes)):
-            layers.append(_step(nn.ConvTranspose1d(wide, narrow, 4, stride=2, padding=1, bias=False), narrow))
-            if index < len(sizes) - 2:
-                layers += [ResidualBlock(narrow, 5) for _ in range(config.num_blocks[::-1][index])]
-        layers.append(nn.Conv1d(sizes[-1], 2 * len(config.leads), 7, padding=3))
-        self.layers = nn.Sequential(*layers)
-        hop = config.hop_length
-        self.transform = nn.ConvTranspose1d(
-            sizes[0], 2 * len(config.leads), 3 * hop, stride=hop, padding=hop, bias=False
-        )
+        self.synthesis = Synthesis(config, size, len(config.leads), config.dilations)
+        self.to_envelope = nn.Conv1d(size, 1, 1)
+        self.to_presence = nn.Conv1d(size, len(config.leads), 1)
 
     def forward(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Decode.
@@ -122,10 +171,42 @@ class LocalDecoder(nn.Module):
             presence: (batch, leads), the logit that a lead was present.
             log_envelope: (batch, 1, samples), natural logarithm of the envelope in mV.
         """
-        latents = latents.transpose(1, 2)
-        x = self.read(latents)
-        scale = nn.functional.interpolate(self.to_envelope(x), scale_factor=float(self.hop_length), mode="linear")
+        shape, hidden = self.synthesis(latents)
+        scale = nn.functional.interpolate(self.to_envelope(hidden), scale_factor=float(self.hop_length), mode="linear")
         log_envelope = scale.clamp(-4, 4) + TYPICAL_LOG_ENVELOPE
-        shape, presence = (self.layers(x) + self.transform(latents)).chunk(2, dim=1)
         # The envelope learns from its own loss: through the signal it would learn to hide errors by shrinking it.
-        return shape * log_envelope.detach().exp(), presence.mean(dim=-1), log_envelope
+        return shape * log_envelope.detach().exp(), self.to_presence(hidden).mean(dim=-1), log_envelope
+
+
+class Refinement(nn.Module):
+    """Streams that code what the first stream leaves of the signal, for reconstruction only.
+
+    The residual is taken in the signal, not in the latents of the first stream: that one is free to hold what
+    statements depend on, and what these streams spend their bits on is what the decoded signal lacks.
+    """
+
+    def __init__(self, config: ECGCodecConfig) -> None:
+        super().__init__()
+        leads, size = len(config.leads), config.hidden_sizes[-1]
+        self.analysis = Analysis(config, 3 * leads, config.refinement_dilations, mix=True)
+        self.quantizer = ResidualQuantizer(size, config.stream_levels[1:])
+        self.synthesis = Synthesis(config, 2 * size, leads, config.refinement_dilations)
+
+    def latents(self, features: torch.Tensor, first_signal: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:
+        """What is left of the features after the first stream, (batch, tokens, hidden size).
+
+        Args:
+            features: (batch, leads, samples) in mV, NaN where a lead is missing.
+            first_signal: the same decoded from the first stream alone.
+            log_envelope: (batch, 1, samples), decoded from it.
+        """
+        missing = torch.isnan(features)
+        scale = log_envelope.exp()
+        left = ((features - first_signal) / scale).masked_fill(missing, 0.0)
+        known = first_signal / scale
+        return self.analysis(torch.cat([left, known, (~missing).to(known.dtype)], dim=1))
+
+    def signal(self, quantized: torch.Tensor, first_latents: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:
+        """What to add to the first stream's signal, (batch, leads, samples) in mV."""
+        left, _ = self.synthesis(torch.cat([quantized, first_latents], dim=-1))
+        return left * log_envelope.exp()

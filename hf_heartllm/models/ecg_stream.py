@@ -16,11 +16,11 @@ from .modeling_ecg_codec import ECGCodecModel
 class CodeStream:
     """Encodes samples as they arrive.
 
-    A code is given out as soon as the signal that decides it is there: `config.latency` seconds after the end of its
-    token, and at the end of the recording at once. Each stretch is encoded with as much signal before and after it as
-    decides its codes, so there is no margin: from the first to the last token the codes are those of the whole
-    recording. (Sums over stretches of other lengths may be rounded otherwise, by some 1e-7 of a value; a value as close
-    as that to the border of two levels may get the other code.)
+    A code is given out as soon as the signal that decides it is there: `config.latency_of(num_streams)` seconds after
+    the end of its token, and at the end of the recording at once. Each stretch is encoded with as much signal before
+    and after it as decides its codes, so there is no margin: from the first to the last token the codes are those of
+    the whole recording. (Sums over stretches of other lengths may be rounded otherwise, by some 1e-7 of a value; a
+    value as close as that to the border of two levels may get the other code.)
 
     Args:
         codec: with `architecture="local"`; a codec that standardises whole windows cannot know a window before its end.
@@ -32,13 +32,14 @@ class CodeStream:
 
     def __init__(self, codec: ECGCodecModel, num_streams: int = 1) -> None:
         config = codec.config
-        if config.latency is None:
+        latency = config.latency_of(num_streams)
+        if latency is None:
             raise ValueError(f"a codec with architecture={config.architecture!r} reads whole windows, not a stream")
         config.bits_per_second_of(num_streams)  # raises for streams that the codec has not
         self.codec = codec
         self.num_streams = num_streams
         self._hop = config.hop_length
-        self._ahead = math.ceil(config.latency * config.sampling_rate)
+        self._ahead = math.ceil(latency * config.sampling_rate)
         self._behind = math.ceil(self._ahead / self._hop) * self._hop
         self._kept = np.empty((len(config.leads), 0))  # the samples from `_first` on
         self._first = 0  # number of the first sample that is kept

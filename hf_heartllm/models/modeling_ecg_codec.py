@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .configuration_ecg_codec import ECGCodecConfig
-from .ecg_codec_local import LocalDecoder, LocalEncoder
+from .ecg_codec_local import LocalDecoder, LocalEncoder, Refinement, without_batch_norm
 from .ecg_codec_published import PublishedDecoder, PublishedEncoder
 from .fsq import FiniteScalarQuantizer
 from .residual_fsq import ResidualQuantizer
@@ -48,6 +49,11 @@ class ECGCodecOutput(ModelOutput):
     log_envelope: torch.Tensor | None = None
 
 
+ENCODED_AT_ONCE = 8
+"""Records that go through the encoder together. It bounds the memory, and from 16 on torch takes another way through
+its convolutions, with other rounding."""
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Run on one thread: sums are then formed in one order whatever the machine, and a process that is forked after an
@@ -73,18 +79,21 @@ class ECGCodecModel(PreTrainedModel):
         "encoder",
         "quantizer",
         "decoder",
+        "refinement",
     }  # in half precision 9 % of the codes change
 
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__(config)
         if config.architecture == "local":
             self.encoder: Any = LocalEncoder(config)
-            self.quantizer: Any = ResidualQuantizer(config.hidden_sizes[-1], config.stream_levels)
+            self.quantizer: Any = ResidualQuantizer(config.hidden_sizes[-1], [config.levels])
             self.decoder: Any = LocalDecoder(config)
+            self.refinement = Refinement(config) if config.num_refinements else None
         else:
             self.encoder = PublishedEncoder(config)
             self.quantizer = FiniteScalarQuantizer(config.levels)
             self.decoder = PublishedDecoder(config)
+        self._inference_encoder: tuple[tuple, nn.Module] | None = None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -98,16 +107,22 @@ class ECGCodecModel(PreTrainedModel):
             if module.bias is not None:
                 nn.init.uniform_(module.bias, -bound, bound)
         elif isinstance(module, nn.GroupNorm | nn.BatchNorm1d):
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.weight is not None:
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
             if isinstance(module, nn.BatchNorm1d):
                 module.reset_running_stats()
 
-    def _check_features(self, input_features: torch.Tensor) -> None:
+    def _checked(self, input_features: torch.Tensor) -> torch.Tensor:
+        """The features, of the right shape; the local codec's without a rest that fills no token."""
         if input_features.ndim != 3 or input_features.shape[1] != len(self.config.leads):
             raise ValueError(
                 f"input_features must be (batch, {len(self.config.leads)}, samples), got {tuple(input_features.shape)}"
             )
+        if self.config.architecture != "local":
+            return input_features
+        hop = self.config.hop_length
+        return input_features[..., : input_features.shape[-1] // hop * hop]
 
     def forward(
         self,
@@ -123,17 +138,23 @@ class ECGCodecModel(PreTrainedModel):
                 with a whole lead NaN where it is missing (local), or each lead standardised (inception).
             return_loss: whether to compute the mean squared error over the leads that are present.
             return_dict: whether to return an `ECGCodecOutput` (the default) or a tuple.
-            num_streams: streams that the decoder reads, for all or int64 (batch,); all by default.
+            num_streams: streams that the reconstruction is made of, for all or int64 (batch,); all by default.
         """
-        self._check_features(input_features)
+        input_features = self._checked(input_features)
         latents = self.encoder(input_features)
         presence = log_envelope = None
         if self.config.architecture == "local":
-            quantized, codes, projections = self.quantizer(latents, num_streams)
+            quantized, codes, (latents,) = self.quantizer(latents)
             reconstruction, presence, log_envelope = self.decoder(quantized)
-            first = projections[0]
-            values = self.quantizer.quantizers[0](first)[0]
-            latents = first
+            values = self.quantizer.quantizers[0](latents)[0]
+            if self.refinement is not None and not (isinstance(num_streams, int) and num_streams == 1):
+                streams = torch.as_tensor(self.config.num_streams if num_streams is None else num_streams)
+                streams = streams.to(self.device).expand(len(codes))
+                left = self.refinement.latents(input_features, reconstruction, log_envelope)
+                refined, more_codes, _ = self.refinement.quantizer(left, streams - 1)
+                more = self.refinement.signal(refined, quantized, log_envelope)
+                reconstruction = reconstruction + more * (streams > 1).to(more.dtype)[:, None, None]
+                codes = torch.cat([codes, more_codes], dim=1)
         else:
             values, codes = self.quantizer(latents)
             codes = codes[:, None]
@@ -152,7 +173,7 @@ class ECGCodecModel(PreTrainedModel):
 
     @torch.no_grad()
     def encode(self, input_features: torch.Tensor, num_streams: int = 1) -> torch.Tensor:
-        """Features → codes, one record at a time on one thread and outside autocast.
+        """Features → codes, outside autocast, each record on one thread.
 
         Args:
             input_features: float (batch, leads, samples).
@@ -166,24 +187,59 @@ class ECGCodecModel(PreTrainedModel):
             ValueError: for a wrong shape, or samples that are not finite (a lead that is NaN throughout is a missing
                 lead to the local codec).
         """
-        self._check_features(input_features)
+        input_features = self._checked(input_features)
         self.config.bits_per_second_of(num_streams)  # raises for streams that the codec has not
         training = self.training
-        self.eval()
+        if training:
+            self.eval()
         dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
-        codes = []
+        self._check_finite(input_features)
+
+        encoder = self._encoder_for_inference()
+        local = self.config.architecture == "local"
+
+        def codes_of(features: torch.Tensor) -> torch.Tensor:
+            # Autocast and gradients are settings of a thread, so each sets its own.
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+                features = features.to(self.device, dtype)
+                if not local:
+                    return torch.cat([self._codes(encoder, one[None], num_streams) for one in features])
+                # Two rows at least: one alone would take another way through torch's convolutions, with other rounding.
+                pair = features.expand(2, -1, -1) if len(features) == 1 else features
+                return self._codes(encoder, pair, num_streams)[: len(features)]
+
+        workers = torch.get_num_threads() if self.device.type == "cpu" and len(input_features) > 3 else 1
+        pieces = input_features.split(min(-(-len(input_features) // workers), ENCODED_AT_ONCE))
         try:
-            with _one_thread(), torch.autocast(self.device.type, enabled=False):
-                self._check_finite(input_features)
-                for features in input_features:
-                    latents = self.encoder(features[None].to(self.device, dtype))
-                    if self.config.architecture == "local":
-                        codes.append(self.quantizer.encode(latents, num_streams))
-                    else:
-                        codes.append(self.quantizer(latents)[1][:, None])
+            with _one_thread():
+                if len(pieces) == 1 or workers == 1:
+                    return torch.cat([codes_of(piece) for piece in pieces])
+                with ThreadPoolExecutor(workers) as threads:
+                    return torch.cat(list(threads.map(codes_of, pieces)))
         finally:
-            self.train(training)
-        return torch.cat(codes)
+            if training:
+                self.train()
+
+    def _encoder_for_inference(self) -> nn.Module:
+        """The encoder without batch normalisations, made anew when a weight has changed."""
+        if self.config.architecture != "local":
+            return self.encoder  # type: ignore[no-any-return]
+        state = [*self.encoder.parameters(), *self.encoder.buffers()]
+        key = tuple((tensor.data_ptr(), tensor._version) for tensor in state)
+        if self._inference_encoder is None or self._inference_encoder[0] != key:
+            self._inference_encoder = (key, without_batch_norm(self.encoder))
+        return self._inference_encoder[1]
+
+    def _codes(self, encoder: nn.Module, features: torch.Tensor, num_streams: int) -> torch.Tensor:
+        latents = encoder(features)
+        if self.config.architecture != "local":
+            return self.quantizer(latents)[1][:, None]
+        codes = self.quantizer.encode(latents, 1)
+        if num_streams == 1:
+            return codes
+        signal, _, log_envelope = self.decoder(self.quantizer.decode(codes))
+        left = self.refinement.latents(features, signal, log_envelope)
+        return torch.cat([codes, self.refinement.quantizer.encode(left, num_streams - 1)], dim=1)
 
     def _check_finite(self, input_features: torch.Tensor) -> None:
         bad = ~torch.isfinite(input_features)
@@ -212,8 +268,14 @@ class ECGCodecModel(PreTrainedModel):
             num_samples = self.config.num_samples(codes.shape[-1])
         with torch.autocast(self.device.type, enabled=False):
             if self.config.architecture == "local":
-                latents = self.quantizer.decode(codes.to(self.device))
-                signal, presence, _ = self.decoder(latents)
+                codes = codes.to(self.device)
+                if codes.shape[1] > self.config.num_streams:
+                    raise ValueError(f"codes have {codes.shape[1]} streams, this codec has {self.config.num_streams}")
+                latents = self.quantizer.decode(codes[:, :1])
+                signal, presence, log_envelope = self.decoder(latents)
+                if codes.shape[1] > 1:
+                    refined = self.refinement.quantizer.decode(codes[:, 1:])
+                    signal = signal + self.refinement.signal(refined, latents, log_envelope)
                 return signal.masked_fill(presence[..., None] < 0, float("nan"))[..., :num_samples]
             values = self.quantizer.codes_to_values(codes[:, 0].to(self.device)).to(self.dtype)
             return self.decoder(values)[..., :num_samples]
@@ -231,7 +293,9 @@ class ECGCodecModel(PreTrainedModel):
             digest.update(f"{name}={getattr(config, name)};".encode())
         tensors = dict(self.encoder.state_dict())
         if config.architecture == "local":
-            tensors |= {f"down.{name}": value for name, value in self.quantizer.down[0].state_dict().items()}
+            for part in ("down", "norm"):
+                state = getattr(self.quantizer, part)[0].state_dict()
+                tensors |= {f"{part}.{name}": value for name, value in state.items()}
         for name, tensor in sorted(tensors.items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())

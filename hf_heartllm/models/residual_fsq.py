@@ -1,8 +1,9 @@
 """Residual finite scalar quantisation: one stream of codes for the language model, further streams that refine it.
 
 Every stage projects what the stages before it left over to a few dimensions, quantises these, and projects back
-(factorised codes as in Kumar et al., 2023, arXiv:2306.06546; finite scalars instead of a codebook). Any prefix of
-the stages is a codec of its own.
+(factorised codes as in Kumar et al., 2023, arXiv:2306.06546; finite scalars instead of a codebook). Each projection is
+standardised over the training data before it is quantised, so no dimension falls silent on one level. Any prefix of the
+stages is a codec of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import torch
 from torch import nn
 
 from .fsq import FiniteScalarQuantizer
+
+NORMAL_TO_EVEN = 1.702
+"""The logistic function of this times a standard normal number is nearly even in [0, 1]."""
 
 
 class ResidualQuantizer(nn.Module):
@@ -28,7 +32,13 @@ class ResidualQuantizer(nn.Module):
         super().__init__()
         self.quantizers = nn.ModuleList(FiniteScalarQuantizer(stage) for stage in levels)
         self.down = nn.ModuleList(nn.Linear(hidden_size, len(stage)) for stage in levels)
+        self.norm = nn.ModuleList(nn.BatchNorm1d(len(stage), affine=False) for stage in levels)
         self.up = nn.ModuleList(nn.Linear(len(stage), hidden_size, bias=False) for stage in levels)
+
+    def project(self, residual: torch.Tensor, stage: int) -> torch.Tensor:
+        """(batch, tokens, hidden_size) → (batch, tokens, dimensions), what the stage's quantiser reads."""
+        projection = self.norm[stage](self.down[stage](residual).transpose(1, 2))
+        return NORMAL_TO_EVEN * projection.transpose(1, 2)
 
     def forward(
         self, latents: torch.Tensor, num_stages: int | torch.Tensor | None = None
@@ -48,8 +58,8 @@ class ResidualQuantizer(nn.Module):
             residual = latents if latents.dtype == torch.float64 else latents.float()
             quantized = torch.zeros_like(residual)
             codes, projections = [], []
-            for index, (quantizer, down, up) in enumerate(zip(self.quantizers, self.down, self.up, strict=True)):
-                projection = down(residual)
+            for index, (quantizer, up) in enumerate(zip(self.quantizers, self.up, strict=True)):
+                projection = self.project(residual, index)
                 values, stage_codes = quantizer(projection)
                 part = up(values.to(residual.dtype) * 2 - 1)
                 residual = residual - part
@@ -67,8 +77,8 @@ class ResidualQuantizer(nn.Module):
         """(batch, tokens, hidden_size) → int64 (batch, stages, tokens) of the first `num_stages` stages."""
         residual = latents if latents.dtype == torch.float64 else latents.float()
         codes = []
-        for quantizer, down, up in list(zip(self.quantizers, self.down, self.up, strict=True))[:num_stages]:
-            values, stage_codes = quantizer(down(residual))
+        for index, (quantizer, up) in enumerate(list(zip(self.quantizers, self.up, strict=True))[:num_stages]):
+            values, stage_codes = quantizer(self.project(residual, index))
             residual = residual - up(values.to(residual.dtype) * 2 - 1)
             codes.append(stage_codes)
         return torch.stack(codes, dim=1)

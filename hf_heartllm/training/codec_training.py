@@ -26,8 +26,11 @@ PRESETS = {"default": ECGCodecConfig, "heartllm-paper": ECGCodecConfig.heartllm_
 
 NOISE_FLOOR_MILLIVOLTS = 0.01
 SHARED_VARIANCE = 0.1
-"""Share of the leads' mean variance that is added to each lead's: without it, small leads such as a derived aVL decide,
-and little is learned (after 100 steps an error of 0.9 instead of 0.5)."""
+"""Share of the leads' mean variance that is added to each lead's while the first stream is trained: without it, small
+leads such as a derived aVL decide, and little is learned (after 100 steps an error of 0.9 instead of 0.5)."""
+
+SHARED_VARIANCE_REFINED = 0.02
+"""The same for the refinement streams, which begin with a signal that is mostly there."""
 
 
 class StatementProbe(nn.Module):
@@ -62,12 +65,15 @@ def twelve_leads(signal: torch.Tensor) -> torch.Tensor:
     return torch.cat([*limb, signal[:, 2:]], dim=1)
 
 
-def relative_error(decoded: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def relative_error(
+    decoded: torch.Tensor, wanted: torch.Tensor, shared_variance: float = SHARED_VARIANCE
+) -> torch.Tensor:
     """Squared error of each of the twelve leads over about the variance of the wanted lead, mean over those there.
 
     Args:
         decoded: (batch, 8, samples) in mV.
         wanted: the same; a missing lead is NaN.
+        shared_variance: share of the leads' mean variance that is added to each lead's.
 
     Returns:
         (batch,).
@@ -76,7 +82,7 @@ def relative_error(decoded: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     present = ~torch.isnan(wanted[..., :1])[..., 0]
     wanted = torch.nan_to_num(wanted)
     own = wanted.var(dim=-1)
-    variance = own + SHARED_VARIANCE * own.mean(dim=1, keepdim=True) + NOISE_FLOOR_MILLIVOLTS**2
+    variance = own + shared_variance * own.mean(dim=1, keepdim=True) + NOISE_FLOOR_MILLIVOLTS**2
     error = (decoded - wanted).square().mean(dim=-1) / variance
     return (error * present).sum(dim=-1) / present.sum(dim=-1).clamp(min=1)
 
@@ -103,9 +109,8 @@ def uneven_use(projections: torch.Tensor) -> torch.Tensor:
 class CodecWithProbe(nn.Module):
     """A codec in training; its forward returns the loss that `transformers.Trainer` minimises.
 
-    The published codec is trained with the mean squared error, as published. The local codec is trained with the root
-    of each record's relative error, with the decoder reading a random number of streams for each record, so that every
-    prefix of the streams is a codec of its own.
+    The published codec is trained with the mean squared error, as published. The local codec's first stream is trained
+    with the root of each record's relative error; its refinements have a training of their own (`RefinementTraining`).
 
     Args:
         codec: the codec.
@@ -157,26 +162,87 @@ class CodecWithProbe(nn.Module):
         return result
 
     def _local(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
-        streams = self.codec.config.num_streams
-        # Ends of the range more often: the first stream alone is what a language model reads, all streams are the best.
-        weights = torch.ones(streams)
-        weights[0] = weights[-1] = max(1.0, 0.7 * (streams - 2))
-        num_streams = torch.multinomial(weights, len(features), replacement=True).to(features.device) + 1
-        output = self.codec(features, return_loss=False, num_streams=num_streams)
+        output = self.codec(features, return_loss=False, num_streams=1)
         error = relative_error(output.reconstruction, target)
         present = (~torch.isnan(features).any(dim=-1)).float()
         presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
-        wanted = envelope(torch.nan_to_num(target), self.codec.config.envelope_reach).log()
+        config = self.codec.config
+        wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
         amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
         loss = (error + 1e-4).sqrt().mean() + 0.05 * presence + 0.2 * amplitude
         if self.even_weight:
             loss = loss + self.even_weight * uneven_use(output.latents)
-        result: dict[str, Any] = {"loss": loss, "codes": output.codes[:, 0], "envelope_loss": amplitude.detach()}
-        for name, count in (("first_stream_loss", 1), ("reconstruction_loss", streams)):
+        result: dict[str, Any] = {
+            "loss": loss,
+            "codes": output.codes[:, 0],
+            "envelope_loss": amplitude.detach(),
+            "reconstruction_loss": error.detach().mean(),
+        }
+        return result, output.quantized
+
+
+class RefinementTraining(nn.Module):
+    """A codec whose refinement streams are in training; its first stream stays as it is.
+
+    Each record is decoded from a random number of streams, so that every prefix of the streams is a codec of its own.
+
+    Args:
+        codec: with a trained first stream.
+    """
+
+    def __init__(self, codec: ECGCodecModel) -> None:
+        super().__init__()
+        self.codec = codec
+        codec.requires_grad_(False)
+        codec.refinement.requires_grad_(True)  # type: ignore[union-attr]
+
+    def train(self, mode: bool = True) -> RefinementTraining:
+        """Only the refinement: the first stream's batch normalisations keep their scales."""
+        super().train(False)
+        self.codec.refinement.train(mode)  # type: ignore[union-attr]
+        self.training = mode
+        return self
+
+    def forward(
+        self,
+        input_features: torch.Tensor,
+        statement_labels: torch.Tensor | None = None,
+        target_features: torch.Tensor | None = None,
+        as_recorded: torch.Tensor | None = None,
+    ) -> dict[str, Any]:
+        """Losses of a batch, see `CodecWithProbe.forward`."""
+        streams = self.codec.config.num_streams
+        weights = torch.ones(streams - 1)
+        weights[0], weights[-1] = 5.0, 2.0  # at about the rate of the published codec, and the best that there is
+        num_streams = torch.multinomial(weights, len(input_features), replacement=True).to(input_features.device) + 2
+        output = self.codec(input_features, return_loss=False, num_streams=num_streams)
+        target = input_features if target_features is None else target_features
+        error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED)
+        result: dict[str, Any] = {"loss": (error + 1e-4).sqrt().mean(), "codes": output.codes[:, 1]}
+        for name, count in (("second_stream_loss", 2), ("reconstruction_loss", streams)):
             rows = num_streams == count
             if bool(rows.any()):
                 result[name] = error.detach()[rows].mean()
-        return result, output.quantized
+        return result
+
+
+def with_refinements(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
+    """A codec with the same first stream and new refinement streams.
+
+    Args:
+        codec: local.
+        sizes: fields of its configuration to change, `num_refinements` and `refinement_levels`.
+
+    Raises:
+        ValueError: if there is to be no refinement.
+    """
+    config = ECGCodecConfig.from_dict(codec.config.to_dict() | sizes)
+    if not config.num_refinements:
+        raise ValueError(f"num_refinements={config.num_refinements}: there is nothing to train")
+    refined = ECGCodecModel(config)
+    for name in ("encoder", "quantizer", "decoder"):
+        getattr(refined, name).load_state_dict(getattr(codec, name).state_dict())
+    return refined
 
 
 def probe_statements(recordings: Sequence[Recording], at_least: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,11 @@ class RecordingDataset(Dataset):
                 return features  # 240 kB each: too much to keep
             self._kept[index] = features
         return self._kept[index]
+
+    def complete_features(self, indices: Iterable[int]) -> torch.Tensor:
+        """float32 (recordings, leads, samples), unchanged, of those in which no lead is missing; as long as a crop."""
+        found = [torch.from_numpy(self._features(index)[:, : self.crop_samples]) for index in indices]
+        return torch.stack([one for one in found if not one.isnan().any()])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         recording = self.recordings[index]

@@ -17,7 +17,7 @@ from tests.simulated_ptbxl import ptbxl_of_simulated
 def codec(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("codec")
     torch.manual_seed(0)
-    ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=1, dilations=(1,))).save_pretrained(folder)
+    ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=1, dilations=(1,))).save_pretrained(folder)
     return str(folder)
 
 

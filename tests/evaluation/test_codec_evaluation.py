@@ -37,20 +37,12 @@ from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.fsq import FiniteScalarQuantizer
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from tests.simulated_ptbxl import ptbxl_of_simulated
-
-
-def small_codec() -> ECGCodecModel:
-    torch.manual_seed(0)
-    model = ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=1, dilations=(1,)))
-    model.train()
-    model(torch.randn(8, 8, 400) * 0.3)
-    model.decoder.layers[-1].bias.data[8:] = 2.0  # every lead present
-    return model.eval()
+from tests.tiny import tiny_codec
 
 
 @pytest.fixture(scope="module")
 def coder() -> Coder:
-    return Coder(small_codec(), "ours")
+    return Coder(tiny_codec(dilations=(1,)), "ours")
 
 
 def test_distortion_of_a_hand_made_case():
@@ -169,9 +161,7 @@ def test_noise_has_the_stated_strength():
 def test_without_rounding_is_what_rounding_approximates(coder, streams):
     """With very many levels the quantised way comes near the unquantised one of its first stream."""
     fine = Coder(
-        ECGCodecModel(
-            ECGCodecConfig(hidden_sizes=(8, 8, 8, 16), num_refinements=0, levels=(1023, 1023), dilations=(1,))
-        )
+        ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=0, levels=(1023, 1023), dilations=(1,)))
     )
     features = coder.features(simulate_ecg(sampling_rate=100, seed=1)[0])
     plain = without_rounding(fine, features, 1)
@@ -280,7 +270,7 @@ def test_rate_distortion_adds_up(coder, tmp_path):
 @pytest.mark.slow
 def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
     folder = ptbxl_of_simulated(tmp_path / "data", 12)
-    other = Coder(small_codec(), "other")
+    other = Coder(tiny_codec(dilations=(1,)), "other")
     settings = Settings(
         folder, training_folds=(1,), measured_records=2, tried_records=2, probe_passes=1, probe_seeds=1, progress=False
     )

@@ -12,17 +12,12 @@ from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.ecg_stream import CodeStream, encode_stream
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from tests.tiny import tiny_codec
 
 
 @pytest.fixture(scope="module")
 def codec() -> ECGCodecModel:
-    torch.manual_seed(0)
-    model = ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 8, 16, 16), num_refinements=1))
-    model.train()
-    model(torch.randn(8, 8, 400) * 0.3)  # batch normalisation gets statistics other than its initial ones
-    for down in model.quantizer.down:
-        down.weight.data *= 20  # so that the untrained codes spread over the codebook
-    return model.eval()
+    return tiny_codec()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -66,7 +67,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     def arguments(name: str) -> list:
         return [
             *("training/train_codec.py", "--recipe", RECIPES / "codec.yaml", "--ptbxl", simulated / "data"),
-            *("--output", simulated / name, "--set", "probe.at_least=2", "--set", "codec.hidden_sizes=[8, 8, 8, 16]"),
+            *("--output", simulated / name, "--set", "probe.at_least=2", "--set", "codec.hidden_sizes=[8, 16]"),
             *settings(max_steps=8, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
         ]
 
@@ -76,6 +77,16 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
     resumed = load_file(simulated / "killed" / "codec" / "model.safetensors")
     assert all((whole[name] == resumed[name]).all() for name in whole)
+    refine = [
+        *("training/train_codec.py", "--recipe", RECIPES / "codec_refinements.yaml", "--ptbxl", simulated / "data"),
+        *("--codec", simulated / "codec" / "codec", "--output", simulated / "refined"),
+        *("--set", "codec.num_refinements=2"),
+        *settings(max_steps=3, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
+    ]
+    run(*refine)
+    refined = load_file(simulated / "refined" / "codec" / "model.safetensors")
+    assert all((refined[name] == whole[name]).all() for name in whole)
+    assert any(name.startswith("refinement.") for name in refined)
 
 
 def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_path):
@@ -107,6 +118,7 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     assert "ECGs are left out" in said
     assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
     model = tmp_path / "tune" / "model"
+    assert json.loads((model / "config.json").read_text())["seen_in_training"] == ["labels", "report text", "yes/no"]
     answer = run(
         "-m", "hf_heartllm.cli", "ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model
     )

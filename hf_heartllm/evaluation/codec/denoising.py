@@ -14,6 +14,7 @@ import torch
 
 from ...ecg import STANDARD_LEADS, ECGError, ECGRecord
 from ...ecg.simulate.disturbances import disturbances
+from ...models.residual_fsq import ResidualQuantizer
 from ..intervals import paired_bootstrap
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
@@ -57,11 +58,20 @@ def without_rounding(coder: Coder, features: torch.Tensor, num_streams: int) -> 
     latents = codec.encoder(features)
     if coder.config.architecture != "local":
         return codec.decoder(torch.sigmoid(latents))[..., : features.shape[-1]]
-    stages = list(zip(codec.quantizer.down, codec.quantizer.up, strict=True))[:num_streams]
+    first = _unrounded(codec.quantizer, latents, 1)
+    signal, _, log_envelope = codec.decoder(first)
+    if num_streams > 1:
+        left = codec.refinement.latents(features, signal, log_envelope)
+        refined = _unrounded(codec.refinement.quantizer, left, num_streams - 1)
+        signal = signal + codec.refinement.signal(refined, first, log_envelope)
+    return signal
+
+
+def _unrounded(quantizer: ResidualQuantizer, latents: torch.Tensor, num_stages: int) -> torch.Tensor:
     total = torch.zeros_like(latents)
-    for down, up in stages:
-        total = total + up(torch.sigmoid(down(latents - total)) * 2 - 1)
-    return codec.decoder(total)[0]
+    for stage, up in list(enumerate(quantizer.up))[:num_stages]:
+        total = total + up(torch.sigmoid(quantizer.project(latents - total, stage)) * 2 - 1)
+    return total
 
 
 def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
