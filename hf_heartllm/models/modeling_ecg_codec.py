@@ -88,7 +88,7 @@ class ECGCodecModel(PreTrainedModel):
             self.encoder: Any = LocalEncoder(config)
             self.quantizer: Any = ResidualQuantizer(config.hidden_sizes[-1], [config.levels])
             self.decoder: Any = LocalDecoder(config)
-            self.refinement = Refinement(config) if config.num_refinements else None
+            self.refinement: Any = Refinement(config) if config.num_refinements else None
         else:
             self.encoder = PublishedEncoder(config)
             self.quantizer = FiniteScalarQuantizer(config.levels)

@@ -194,12 +194,12 @@ class RefinementTraining(nn.Module):
         super().__init__()
         self.codec = codec
         codec.requires_grad_(False)
-        codec.refinement.requires_grad_(True)  # type: ignore[union-attr]
+        codec.refinement.requires_grad_(True)
 
     def train(self, mode: bool = True) -> RefinementTraining:
         """Only the refinement: the first stream's batch normalisations keep their scales."""
         super().train(False)
-        self.codec.refinement.train(mode)  # type: ignore[union-attr]
+        self.codec.refinement.train(mode)
         self.training = mode
         return self
 

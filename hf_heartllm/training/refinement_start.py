@@ -7,6 +7,8 @@ reverse water-filling), they begin near what a linear transform coder reaches, a
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -28,8 +30,8 @@ def start_from_principal_components(codec: ECGCodecModel, features: torch.Tensor
         codec: local, its first stream trained, its refinement untouched.
         features: (recordings, leads, samples) in mV, no lead missing.
     """
-    refinement, hop = codec.refinement, codec.config.hop_length
-    assert refinement is not None
+    refinement: Any = codec.refinement
+    hop = codec.config.hop_length
     codec.eval()
     signal, _, log_envelope = codec.decoder(codec.quantizer.decode(codec.encode(features)))
     left = (features - signal) / log_envelope.exp()
@@ -51,7 +53,7 @@ def start_from_principal_components(codec: ECGCodecModel, features: torch.Tensor
     nn.init.zeros_(refinement.synthesis.layers[-1].bias)
 
     remaining = variances[:size].clone()
-    quantizer = refinement.quantizer
+    quantizer: Any = refinement.quantizer
     for stage, levels in enumerate(codec.config.stream_levels[1:]):
         nn.init.zeros_(quantizer.down[stage].weight)
         nn.init.zeros_(quantizer.down[stage].bias)

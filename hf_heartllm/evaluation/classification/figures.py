@@ -184,8 +184,8 @@ def choice_figures(
 
 def right_sets(truth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Whether exactly the record's classes were chosen, among those that are known; bool (records,)."""
-    right: np.ndarray = ((truth == 1) == chosen) | np.isnan(truth)
-    return right.all(axis=1)
+    right = ((truth == 1) == chosen) | np.isnan(truth)
+    return np.asarray(right.all(axis=1))
 
 
 def task_rows(
