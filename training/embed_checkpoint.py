@@ -2,8 +2,8 @@
 
     python training/embed_checkpoint.py --model build/finetuned/model --name heartllm-tiny
 
-Keeps the folder's LICENSE and README. A `calibration.json` in the new model's folder comes along; one of the weights
-that are replaced does not stay. The code that a checkpoint needs is linked from hf_heartllm/models, so the
+Keeps the folder's LICENSE, README and picture. A `calibration.json` in the new model's folder comes along; one of the
+weights that are replaced does not stay. The code that a checkpoint needs is linked from hf_heartllm/models, so the
 repository holds it once; a wheel and `heartllm export` hold the files themselves.
 """
 
@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hf_heartllm"
-KEPT = ("LICENSE", "README.md")
+KEPT = ("LICENSE", "README.md", "codec.png")
 
 
 def embed(model: Path, name: str) -> Path:

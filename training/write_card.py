@@ -28,7 +28,8 @@ def card() -> tuple[Path, str]:
     folder = ROOT / "hf_heartllm" / "checkpoints" / NAME
     template = ROOT / "model_cards" / f"{NAME}.md"
     training = json.loads(template.with_suffix(".json").read_text(encoding="utf-8"))
-    rows = read_result_rows(ROOT / "benchmarks" / "results" / "path.json")
+    results = ROOT / "benchmarks" / "results"
+    rows = [row for file in ("path.json", "codec.json") for row in read_result_rows(results / file)]
     return folder / "README.md", render_card(template, rows, {**training, **checkpoint_facts(folder)})
 
 

@@ -19,9 +19,10 @@ from .figures import ALL, EXACT, answer_rows, auroc_rows, mean_auroc_row, subgro
 from .generated import chosen_rows, generate_answers, generated_rows
 from .held_out import CheckpointSettings, HeldOutSet, persons_of, read_held_out
 from .majority import majority_answers, read_training_rows
+from .page import CheckpointEvaluation, difference_section
 from .paired import compare, write_identity
 from .people import Person, people
-from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
+from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, interval_document
 from .separation import Separation, check_separation, separation_once
 from .text_control import ControlModel, control_answers
 
@@ -65,41 +66,26 @@ class QASettings(CheckpointSettings):
 
 
 @dataclass(frozen=True)
-class QAEvaluation:
-    """What was found.
+class QAEvaluation(CheckpointEvaluation):
+    """What was found of answers; `pictures` are paths of what was drawn."""
 
-    Attributes:
-        tables: title → rows, in the order of the page.
-        document: everything, for JSON.
-        pictures: paths of what was drawn.
-    """
-
-    tables: Mapping[str, Sequence[ControlledRow]]
-    document: dict[str, Any]
     pictures: Sequence[Path] = field(default_factory=list)
 
-    def markdown(self) -> str:
-        """The page: head, tables, notes."""
-        doc = self.document
-        questions = doc["questions"]
-        lines = [
-            f"# Questions {questions['hash']} answered by {doc['model']['name']}",
-            "",
-            f"{questions['asked']:,} questions about {questions['records']:,} records of {questions['patients']:,} "
-            f"patients ({questions['file']}); weights {doc['model']['weights']}, codec {doc['model']['codec']}, "
-            f"seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
-        ]
-        if doc["settings"]["devices"] is not None:
-            lines[-1] += f" Only records of devices {doc['settings']['devices']}."
-        for title, rows in self.tables.items():
-            if rows:
-                lines += ["", f"## {title}", "", markdown_table(rows)]
-        if doc["against"] is not None:
-            lines += ["", f"## Exact match less that of {doc['against']['model']['name']}, paired by question", ""]
-            lines += ["| group | difference |", "| --- | ---: |"]
-            differences = doc["against"]["exact_match_ours_minus_theirs"]
-            lines += [f"| {title} | {cell_of(one)} |" for title, one in differences.items()]
-        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+    @property
+    def title(self) -> str:
+        """The page's heading."""
+        return f"Questions {self.document['questions']['hash']} answered by {self.document['model']['name']}"
+
+    def sections(self) -> list[str]:
+        """The differences to another checkpoint."""
+        against = self.document["against"]
+        if against is None:
+            return []
+        return difference_section(
+            f"Exact match less that of {against['model']['name']}, paired by question",
+            "group",
+            against["exact_match_ours_minus_theirs"],
+        )
 
 
 def headline_rows(evaluation: QAEvaluation) -> list[ControlledRow]:

@@ -21,10 +21,11 @@ from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
 from .held_out import CheckpointSettings, persons_of, read_held_out
 from .majority import MIN_SUPPORT, read_training_rows
+from .page import CheckpointEvaluation, difference_section
 from .paired import write_identity
 from .people import people
 from .report_rows import REPORTS, ReportScorer, other_reports, report_differences, report_rows
-from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, cell_of, interval_document, markdown_table
+from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, interval_document
 from .separation import check_separation
 
 STATEMENTS, TRANSLATED = "statements", "translated"
@@ -51,30 +52,24 @@ class ReportSettings(CheckpointSettings):
     against: Path | None = None
 
 
-@dataclass(frozen=True)
-class ReportEvaluation:
-    """Tables by title, and one document of everything."""
+class ReportEvaluation(CheckpointEvaluation):
+    """What was found of written reports."""
 
-    tables: Mapping[str, Sequence[ControlledRow]]
-    document: dict[str, Any]
+    every_margin = True
 
-    def markdown(self) -> str:
-        """The page: head, tables, notes."""
-        doc = self.document
-        lines = [
-            f"# Reports written by {doc['model']['name']}",
-            "",
-            f"{doc['questions']['records']:,} records of {doc['questions']['patients']:,} patients "
-            f"({doc['questions']['file']}, {doc['questions']['hash']}); weights {doc['model']['weights']}, codec "
-            f"{doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
-        ]
-        for title, rows in self.tables.items():
-            lines += ["", f"## {title}", "", markdown_table(rows, every_margin=True)]
-        if doc["against"] is not None:
-            lines += ["", f"## Less the reports of {doc['against']['model']['name']}, paired by record", ""]
-            lines += ["| figure | difference |", "| --- | ---: |"]
-            lines += [f"| {title} | {cell_of(one)} |" for title, one in doc["against"]["ours_minus_theirs"].items()]
-        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+    @property
+    def title(self) -> str:
+        """The page's heading."""
+        return f"Reports written by {self.document['model']['name']}"
+
+    def sections(self) -> list[str]:
+        """The differences to another checkpoint."""
+        against = self.document["against"]
+        if against is None:
+            return []
+        return difference_section(
+            f"Less the reports of {against['model']['name']}, paired by record", "figure", against["ours_minus_theirs"]
+        )
 
 
 def evaluate_reports(

@@ -21,7 +21,8 @@ from ..question_file import HeldOutRecord
 from .disturb import Disturbance, disturbances
 from .figures import auroc_rows, exact_match_row
 from .held_out import CheckpointSettings, persons_of, read_held_out
-from .rows import ControlledRow, cell, interval_document, markdown_table
+from .page import CheckpointEvaluation, difference_section
+from .rows import ControlledRow, interval_document
 from .separation import check_separation
 
 UNDISTURBED = "undisturbed"
@@ -34,30 +35,17 @@ class RobustnessSettings(CheckpointSettings):
     kinds: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class RobustnessEvaluation:
-    """Rows by title, changes against the undisturbed recordings by row name, and one document of everything."""
+class RobustnessEvaluation(CheckpointEvaluation):
+    """What was found of disturbed recordings."""
 
-    tables: Mapping[str, Sequence[ControlledRow]]
-    changes: Mapping[str, Interval]
-    document: dict[str, Any]
+    @property
+    def title(self) -> str:
+        """The page's heading."""
+        return f"Disturbed recordings answered by {self.document['model']['name']}"
 
-    def markdown(self) -> str:
-        """The page: head, tables, notes."""
-        doc = self.document
-        lines = [
-            f"# Disturbed recordings answered by {doc['model']['name']}",
-            "",
-            f"{doc['questions']['asked']:,} questions about {doc['questions']['records']:,} records "
-            f"({doc['questions']['file']}, {doc['questions']['hash']}); weights {doc['model']['weights']}, codec "
-            f"{doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
-        ]
-        for title, rows in self.tables.items():
-            if rows:
-                lines += ["", f"## {title}", "", markdown_table(rows)]
-        lines += ["", "## Change against the undisturbed recordings", "", "| disturbance | change |", "| --- | ---: |"]
-        lines += [f"| {name} | {cell(change)} |" for name, change in self.changes.items()]
-        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+    def sections(self) -> list[str]:
+        """The changes against the undisturbed recordings."""
+        return difference_section("Change against the undisturbed recordings", "disturbance", self.document["changes"])
 
 
 def evaluate_robustness(
@@ -151,7 +139,7 @@ def evaluate_robustness(
             *notes,
         ],
     }
-    return RobustnessEvaluation(rows, changes, document)
+    return RobustnessEvaluation(rows, document)
 
 
 def chosen(kinds: Sequence[str] | None) -> list[Disturbance]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...labels.ptbxl import read_ptbxl_table
 from ..checkpoint.held_out import RunSettings
-from ..checkpoint.rows import ControlledRow, markdown_table
+from ..checkpoint.page import CheckpointEvaluation
+from ..checkpoint.rows import ControlledRow
 from ..checkpoint.separation import Separation, check_copies, check_separation, separation_once
 from ..conditions import CONDITIONS
 from ..facts import ecg_source, file_facts, model_facts, versions
@@ -50,30 +51,18 @@ class ClassifySettings(RunSettings):
     seen: Seen | None = None
 
 
-@dataclass(frozen=True)
-class Classification:
-    """Tables by title, and one document of everything."""
+class Classification(CheckpointEvaluation):
+    """What was found of classification by prompt."""
 
-    tables: Mapping[str, Sequence[ControlledRow]]
-    document: dict[str, Any]
+    @property
+    def title(self) -> str:
+        """The page's heading."""
+        return f"Classification by {self.document['model']['name']}"
 
-    def markdown(self) -> str:
-        """The page: head, prompts, tables, notes."""
-        doc = self.document
-        lines = [
-            f"# Classification by {doc['model']['name']}",
-            "",
-            f"{doc['questions']['records']:,} records of {doc['questions']['patients']:,} patients "
-            f"({doc['data']}; {doc['questions']['asked']:,} questions, {doc['questions']['hash']}); weights "
-            f"{doc['model']['weights']}, codec {doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: "
-            "95 %, bootstrap over patients.",
-        ]
-        for title, rows in self.tables.items():
-            if rows:
-                lines += ["", f"## {title}", "", markdown_table(rows)]
-        lines += ["", "## Prompts", ""]
-        lines += [f"* {task}: {prompt}" for task, prompt in doc["prompts"].items()]
-        return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
+    def sections(self) -> list[str]:
+        """The prompts."""
+        prompts = [f"* {task}: {prompt}" for task, prompt in self.document["prompts"].items()]
+        return ["", "## Prompts", "", *prompts]
 
 
 def evaluate_classification(
