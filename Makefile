@@ -76,7 +76,7 @@ $(PTB_XL)/ptbxl_database.csv: | $(DEV)
 
 codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (an hour on 2 cores)
 	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \
-	    --output benchmarks/results/codec.json --pictures docs/images/codec
+	    --output benchmarks/results/codec.json --pictures build/codec-pictures
 
 wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
