@@ -79,27 +79,29 @@ def main() -> None:
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
+        if ("preset" in recipe) == (args.codec is not None):
+            parser.error(f"--codec goes with a recipe of refinements, one without `preset`; see {args.recipe}")
         begin_run(args.output, recipe)
     except ValueError as error:
         parser.error(str(error))
 
     data = recipe["data"]
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
-    statements = probe_statements(recordings, recipe["probe"]["at_least"]) if recipe["probe"]["weight"] else []
     set_seed(recipe["training"]["seed"])
+    statements: list[str] = []
     if args.codec is None:
-        config = PRESETS[recipe["preset"]](**recipe["codec"])
-        codec = ECGCodecModel(config)
+        if recipe["probe"]["weight"]:
+            statements = probe_statements(recordings, recipe["probe"]["at_least"])
+        codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
         model: torch.nn.Module = CodecWithProbe(
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"]
         )
     else:
         codec = with_refinements(ECGCodecModel.from_pretrained(args.codec), **recipe["codec"])
-        config = codec.config
         model = RefinementTraining(codec)
     dataset = RecordingDataset(
         recordings,
-        ECGFeatureExtractor.from_codec(config),
+        ECGFeatureExtractor.from_codec(codec.config),
         statements,
         data["crop_samples"],
         recipe["training"]["seed"],

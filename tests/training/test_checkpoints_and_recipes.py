@@ -60,7 +60,7 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
         from hf_heartllm.training.codec_training import PRESETS
         from hf_heartllm.training.recordings import Augmentation
 
-        PRESETS[recipe["preset"]](**recipe["codec"])
+        PRESETS[recipe.get("preset", "default")](**recipe["codec"])
         Augmentation(**(recipe["data"]["augmentation"] or {}))
     if recipe.get("lora"):
         assert (recipe["lora"]["r"], recipe["lora"]["lora_alpha"], recipe["lora"]["lora_dropout"]) == (64, 16, 0.05)
