@@ -225,7 +225,8 @@ class ECGCodecModel(PreTrainedModel):
         if self.config.architecture != "local":
             return self.encoder  # type: ignore[no-any-return]
         state = [*self.encoder.parameters(), *self.encoder.buffers()]
-        key = tuple((tensor.data_ptr(), tensor._version) for tensor in state)
+        # A tensor that was made in inference mode counts no changes: nothing outside that mode can change it.
+        key = tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in state)
         if self._inference_encoder is None or self._inference_encoder[0] != key:
             self._inference_encoder = (key, without_batch_norm(self.encoder))
         return self._inference_encoder[1]

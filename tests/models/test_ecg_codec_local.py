@@ -101,6 +101,14 @@ def test_codes_do_not_depend_on_batch_threads_or_autocast(codec, features):
     codec.float()
 
 
+def test_a_codec_loaded_in_inference_mode_encodes(codec, features):
+    with torch.inference_mode():
+        other = tiny_codec(num_refinements=2)
+        codes = other.encode(features, 3)
+    assert torch.equal(other.encode(features, 3), codes)
+    assert torch.equal(codec.encode(features, 3), codes)
+
+
 def test_a_prefix_of_the_streams_decodes_as_in_training(codec, features):
     codes = codec.encode(features, 3)
     for streams in (1, 2, 3):
