@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from hf_heartllm.evaluation.results import ResultRow, write_result_rows
+from hf_heartllm.evaluation.results import ResultRow, read_result_rows, write_result_rows
 from hf_heartllm.hub.cards import checkpoint_facts, format_value, meets_bar, render_card, render_tables
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
@@ -102,7 +102,8 @@ def made_up_facts() -> dict[str, str]:
 
 
 def test_the_card_says_what_hubs_read_and_leaves_nothing_open():
-    text = render_card(TEMPLATE, ROWS, made_up_facts())
+    rows = [*ROWS, *read_result_rows(ROOT / "benchmarks" / "results" / "codec.json")]
+    text = render_card(TEMPLATE, rows, made_up_facts())
     head = ModelCard(text).data.to_dict()
     assert head["license"] == "cc-by-4.0"
     assert head["library_name"] == "transformers"
@@ -112,7 +113,7 @@ def test_the_card_says_what_hubs_read_and_leaves_nothing_open():
     assert not re.search(r"\{[a-z_]+\}", text)
     assert "| exact match, all questions, real ECG | 0.654 |" in text
     with pytest.raises(ValueError, match="no fact 'hours'"):
-        render_card(TEMPLATE, ROWS, {**made_up_facts(), "hours": ""})
+        render_card(TEMPLATE, rows, {**made_up_facts(), "hours": ""})
 
 
 def test_sizes_come_from_the_checkpoint(tmp_path):
