@@ -23,7 +23,7 @@ def probability_of_fibrillation(capsys, record: Path) -> float:
 
 def first_records(folder: Path, code: str, column: str, count: int) -> list[Path]:
     table = read_ptbxl_table(folder)
-    rows = table[(table["strat_fold"] == 9) & [code in codes for codes in table["scp_codes"]]]
+    rows = table[(table["strat_fold"] == 9) & table["scp_codes"].map(lambda codes: code in codes)]
     paths = [folder / name for name in rows[column] if (folder / f"{name}.hea").is_file()]
     return paths[:count]
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
+
+if TYPE_CHECKING:
+    from ...evaluation.checkpoint.page import CheckpointEvaluation
+
+USUAL = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
+"""Options of every evaluation of a checkpoint that change figures, and their defaults."""
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True, questions: bool = True) -> None:
@@ -39,6 +46,16 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def add_comparison_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """What answers and reports (`what`) are compared with."""
+    parser.add_argument(
+        "--train-rows", type=Path, metavar="FILE", help=f"dataset_builders.training_rows, for the commonest {what}"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="partial results of another checkpoint, for paired differences"
+    )
 
 
 def load_checkpoint(
@@ -79,10 +96,30 @@ def run_settings(args: argparse.Namespace) -> dict[str, Any]:
     return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
 
 
-def write_evaluation(args: argparse.Namespace, evaluation: Any, command: str, prefix: str, rows: Any) -> None:
-    """Write the JSON, the Markdown page beside it and, where asked for, the results file; print the page."""
+def evaluate_and_write(
+    args: argparse.Namespace,
+    subject: str,
+    title: str,
+    evaluate: Callable[[], CheckpointEvaluation],
+    usual: Mapping[str, Any],
+) -> None:
+    """Evaluate; write the JSON, the Markdown page beside it and, where asked for, the results file; print the page.
+
+    Args:
+        args: of the command.
+        subject: of `heartllm evaluate`.
+        title: what the names of the results' rows begin with.
+        evaluate: gives what was found; what it refuses is told in one line.
+        usual: the subject's own options that change figures, with their defaults.
+    """
+    from ...evaluation.libraries import MissingLibraryError
     from ...evaluation.results import current_commit, machine_words, write_result_rows, write_whole
 
+    try:
+        evaluation = evaluate()
+    except (ValueError, MissingLibraryError) as error:
+        raise UsageError(str(error)) from None
+    command = command_words(subject, args, usual)
     document = {**evaluation.document, "command": command}
     document["commit"] = current_commit(Path(__file__).resolve().parent)
     document["machine"] = machine_words()
@@ -99,7 +136,7 @@ def write_evaluation(args: argparse.Namespace, evaluation: Any, command: str, pr
             "commit": document["commit"],
             "machine": document["machine"],
         }
-        write_result_rows(args.results, [one for row in rows for one in row.result_rows(prefix=prefix, **facts)])
+        write_result_rows(args.results, evaluation.result_rows(prefix=title, **facts))
     print(page)
     print_notice()
 
@@ -113,7 +150,7 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ...] = ()) -> str:
+def command_words(subject: str, args: argparse.Namespace, usual: Mapping[str, Any]) -> str:
     """The command as others would type it: the folders of this machine say nothing to them."""
     words = f"heartllm evaluate {subject}"
     words += " --ptbxl DIR" if args.ptbxl is not None else ""
@@ -124,9 +161,7 @@ def command_words(subject: str, args: argparse.Namespace, options: tuple[str, ..
     for option in ("tokens", "train_rows", "calibration_questions", "write_calibration", "against"):
         if getattr(args, option, None) is not None:
             words += f" --{option.replace('_', '-')} PATH"
-    usual = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8", "generate": 0}
-    for option in (*usual, *options):
-        value = getattr(args, option, usual.get(option))
-        if value != usual.get(option):
+    for option, default in {**USUAL, **usual}.items():
+        if (value := getattr(args, option)) != default:
             words += f" --{option.replace('_', '-')} {shlex.quote(str(value))}"
     return f"{words} --output FILE"

@@ -9,11 +9,10 @@ from typing import Any
 from ..common import UsageError
 from .checkpoint import (
     add_checkpoint_arguments,
-    command_words,
+    evaluate_and_write,
     load_checkpoint,
     parts_folder,
     run_settings,
-    write_evaluation,
 )
 
 HELP = "Evaluate classification by prompt: superclass, rhythm and form, by letter and by yes or no, with every control."
@@ -22,6 +21,8 @@ EXAMPLES = (
     "heartllm evaluate classify --data georgia --ptbxl ptb-xl --output georgia.json",
     'heartllm evaluate classify --ptbxl ptb-xl --model my-model --seen "report text" --output classify.json',
 )
+USUAL = {"folds": "9", "tasks": "superclass,rhythm,form", "seen": None}
+"""Options of this subject that change figures, and their defaults."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="WFDB records whose headers hold labels (PhysioNet/CinC Challenges, LUDB), instead of PTB-XL's folds; "
         "with --ptbxl beside it, its training folds give the majority and copies of them are left out",
     )
-    parser.add_argument("--folds", default="9", metavar="FOLDS", help="PTB-XL's test folds; default: 9")
-    parser.add_argument(
-        "--tasks", default="superclass,rhythm,form", metavar="NAMES", help="default: superclass,rhythm,form"
-    )
+    parser.add_argument("--folds", default=USUAL["folds"], metavar="FOLDS", help="PTB-XL's test folds; default: 9")
+    parser.add_argument("--tasks", default=USUAL["tasks"], metavar="NAMES", help="default: superclass,rhythm,form")
     parser.add_argument(
         "--seen",
         metavar="WHAT",
@@ -54,17 +53,13 @@ def run(args: argparse.Namespace) -> None:
         **run_settings(args), ptbxl=args.ptbxl, data=args.data, tokens=args.tokens, **_choices(args)
     )
     model, tokenizer, name = load_checkpoint(args)
-    try:
-        evaluation = evaluate_classification(model, tokenizer, name, settings, parts_folder(args))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    rows = [row for table in evaluation.tables.values() for row in table]
-    options = tuple(
-        option
-        for option, usual in (("folds", "9"), ("tasks", "superclass,rhythm,form"), ("seen", None))
-        if getattr(args, option) != usual
+    evaluate_and_write(
+        args,
+        "classify",
+        f"classify, {name}",
+        lambda: evaluate_classification(model, tokenizer, name, settings, parts_folder(args)),
+        USUAL,
     )
-    write_evaluation(args, evaluation, command_words("classify", args, options), f"classify, {name}", rows)
 
 
 def _choices(args: argparse.Namespace) -> dict[str, Any]:

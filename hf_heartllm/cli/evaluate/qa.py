@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..common import UsageError, count
+from ..common import count
 from .checkpoint import (
     add_checkpoint_arguments,
-    command_words,
+    add_comparison_arguments,
+    evaluate_and_write,
     given_settings,
     load_checkpoint,
     parts_folder,
-    write_evaluation,
 )
 
 HELP = "Evaluate a checkpoint's answers to a fixed set of questions, with every control beside them."
@@ -27,9 +27,7 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subject's arguments."""
     add_checkpoint_arguments(parser)
-    parser.add_argument(
-        "--train-rows", type=Path, metavar="FILE", help="dataset_builders.training_rows, for the majority answers"
-    )
+    add_comparison_arguments(parser, "answers")
     parser.add_argument(
         "--calibration-questions", type=Path, metavar="FILE", help="questions of fold 8, for the temperature"
     )
@@ -38,12 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="checkpoint folder to write calibration.json to, which `heartllm ask` uses",
-    )
-    parser.add_argument(
-        "--against",
-        type=Path,
-        metavar="DIR",
-        help="partial results of another checkpoint, for paired differences",
     )
     parser.add_argument(
         "--control-model",
@@ -58,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
-    from ...evaluation.checkpoint.questions import QASettings, evaluate_qa, headline_rows
+    from ...evaluation.checkpoint.questions import QASettings, evaluate_qa
     from ...evaluation.checkpoint.text_control import ControlModel
 
     settings = QASettings(
@@ -75,10 +67,12 @@ def run(args: argparse.Namespace) -> None:
     control = None
     if args.control_model is not None:
         control = ControlModel(*load_checkpoint(args, args.control_model, "--control-model"))
-    try:
-        evaluation = evaluate_qa(model, tokenizer, name, settings, parts_folder(args), control)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     # Figures of some devices do not take the place of those of all.
     title = f"qa, {name}" if args.devices is None else f"qa, {name}, devices {args.devices}"
-    write_evaluation(args, evaluation, command_words("qa", args, ("devices",)), title, headline_rows(evaluation))
+    evaluate_and_write(
+        args,
+        "qa",
+        title,
+        lambda: evaluate_qa(model, tokenizer, name, settings, parts_folder(args), control),
+        {"devices": None, "generate": 0},
+    )

@@ -7,11 +7,10 @@ import argparse
 from ..common import UsageError
 from .checkpoint import (
     add_checkpoint_arguments,
-    command_words,
+    evaluate_and_write,
     given_settings,
     load_checkpoint,
     parts_folder,
-    write_evaluation,
 )
 
 HELP = "Evaluate a checkpoint's answers about disturbed recordings: noise, wander, lost leads, rates, gain, swaps."
@@ -38,9 +37,10 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"--kinds: {error}") from None
     settings = RobustnessSettings(**given_settings(args), kinds=kinds)
     model, tokenizer, name = load_checkpoint(args)
-    try:
-        evaluation = evaluate_robustness(model, tokenizer, name, settings, parts_folder(args))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    rows = [row for table in evaluation.tables.values() for row in table]
-    write_evaluation(args, evaluation, command_words("robustness", args, ("kinds",)), f"robustness, {name}", rows)
+    evaluate_and_write(
+        args,
+        "robustness",
+        f"robustness, {name}",
+        lambda: evaluate_robustness(model, tokenizer, name, settings, parts_folder(args)),
+        {"kinds": None},
+    )

@@ -6,44 +6,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..results import ResultRow
 from .rows import ControlledRow, cell_of, markdown_table
 
 
 @dataclass(frozen=True)
 class CheckpointEvaluation:
-    """What was found. Each evaluation has its own `title`, and may add sections to its page.
+    """What was found.
 
     Attributes:
+        title: the page's heading.
         tables: title → rows, in the order of the page.
         document: everything, for JSON.
+        sections: lines of the page between the tables and the notes.
+        every_margin: whether the tables print the difference to every control, not only to another patient's ECG.
+        headline: the rows that stand in a results file; None: all.
     """
 
+    title: str
     tables: Mapping[str, Sequence[ControlledRow]]
     document: dict[str, Any]
+    sections: Sequence[str] = ()
+    every_margin: bool = False
+    headline: Sequence[ControlledRow] | None = None
 
-    every_margin = False
-    """Whether the tables print the difference to every control, not only to another patient's ECG."""
-
-    @property
-    def title(self) -> str:
-        """The page's heading."""
-        raise NotImplementedError
-
-    def sections(self) -> list[str]:
-        """Lines between the tables and the notes."""
-        return []
+    def result_rows(self, **facts: str) -> list[ResultRow]:
+        """The headline as it stands in git; `facts` are those of `ControlledRow.result_rows`."""
+        rows = self.headline
+        if rows is None:
+            rows = [row for table in self.tables.values() for row in table]
+        return [one for row in rows for one in row.result_rows(**facts)]
 
     def markdown(self) -> str:
         """The page: head, tables, sections, notes."""
         doc = self.document
         asked = doc["questions"]
-        counted = f"{asked['records']:,} records of {asked['patients']:,} patients"
-        if "asked" in asked:
-            counted = f"{asked['asked']:,} questions about {counted}"
         lines = [
             f"# {self.title}",
             "",
-            f"{counted} ({asked.get('file') or doc['data']}, {asked['hash']}); weights {doc['model']['weights']}, "
+            f"{asked['asked']:,} questions about {asked['records']:,} records of {asked['patients']:,} patients "
+            f"({asked.get('file') or doc['data']}, {asked['hash']}); weights {doc['model']['weights']}, "
             f"codec {doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
         ]
         if doc["settings"].get("devices") is not None:
@@ -51,7 +53,7 @@ class CheckpointEvaluation:
         for title, rows in self.tables.items():
             if rows:
                 lines += ["", f"## {title}", "", markdown_table(rows, every_margin=self.every_margin)]
-        lines += self.sections()
+        lines += self.sections
         return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
 
 

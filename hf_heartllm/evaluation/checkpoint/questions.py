@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,32 +65,9 @@ class QASettings(CheckpointSettings):
     generate: int = 0
 
 
-@dataclass(frozen=True)
-class QAEvaluation(CheckpointEvaluation):
-    """What was found of answers; `pictures` are paths of what was drawn."""
-
-    pictures: Sequence[Path] = field(default_factory=list)
-
-    @property
-    def title(self) -> str:
-        """The page's heading."""
-        return f"Questions {self.document['questions']['hash']} answered by {self.document['model']['name']}"
-
-    def sections(self) -> list[str]:
-        """The differences to another checkpoint."""
-        against = self.document["against"]
-        if against is None:
-            return []
-        return difference_section(
-            f"Exact match less that of {against['model']['name']}, paired by question",
-            "group",
-            against["exact_match_ours_minus_theirs"],
-        )
-
-
-def headline_rows(evaluation: QAEvaluation) -> list[ControlledRow]:
+def headline_rows(tables: Mapping[str, Sequence[ControlledRow]]) -> list[ControlledRow]:
     """The rows that stand in git; those of a question type with an attribute type stay in the document."""
-    answers, *rest = evaluation.tables.values()
+    answers, *rest = tables.values()
     return [
         *(row for row in answers if row.group == ALL or (row.figure == EXACT and " type " in row.group)),
         *(row for rows in rest for row in rows),
@@ -99,7 +76,7 @@ def headline_rows(evaluation: QAEvaluation) -> list[ControlledRow]:
 
 def evaluate_qa(
     model: Any, tokenizer: Any, name: str, settings: QASettings, parts: Path, control: ControlModel | None = None
-) -> QAEvaluation:
+) -> CheckpointEvaluation:
     """Evaluate a checkpoint on a question file.
 
     Args:
@@ -185,14 +162,16 @@ def evaluate_qa(
         )
         tables["Free text beside the closed set"] = generated_rows(answered, rows, texts, majority, bootstrap)
     pictures = draw(answered, calibration, prior, natural, parts / "pictures")
+    names_drawn = ", ".join(one.name for one in pictures)
 
     asked = question_facts(settings.questions, whole, records)
     write_identity(parts, names, asked)
-    against = None
+    against, sections = None, []
     if settings.against is not None:
         other, differences = compare(answered, records, asked, settings.against, bootstrap)
         found = {title: interval_document(one) for title, one in differences.items()}
         against = {"model": other, "exact_match_ours_minus_theirs": found}
+        sections = difference_section(f"Exact match less that of {other['name']}, paired by question", "group", found)
 
     if settings.write_calibration is not None and calibration is not None:
         fitted_on = {**(calibration_facts or {}), "prevalence_folds": list(settings.training_folds), "model": names}
@@ -219,9 +198,12 @@ def evaluate_qa(
         "notes": [
             *_notes(settings, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
             *([] if control_facts is None else [CONTROL_NOTE.format(**control_facts)]),
+            f"Reliability and risk–coverage are drawn in {parts.name}/pictures: {names_drawn}.",
         ],
     }
-    return QAEvaluation(tables, document, pictures)
+    return CheckpointEvaluation(
+        f"Questions {asked['hash']} answered by {name}", tables, document, sections, headline=headline_rows(tables)
+    )
 
 
 def _separation(

@@ -52,26 +52,6 @@ class ReportSettings(CheckpointSettings):
     against: Path | None = None
 
 
-class ReportEvaluation(CheckpointEvaluation):
-    """What was found of written reports."""
-
-    every_margin = True
-
-    @property
-    def title(self) -> str:
-        """The page's heading."""
-        return f"Reports written by {self.document['model']['name']}"
-
-    def sections(self) -> list[str]:
-        """The differences to another checkpoint."""
-        against = self.document["against"]
-        if against is None:
-            return []
-        return difference_section(
-            f"Less the reports of {against['model']['name']}, paired by record", "figure", against["ours_minus_theirs"]
-        )
-
-
 def evaluate_reports(
     model: Any,
     tokenizer: Any,
@@ -79,7 +59,7 @@ def evaluate_reports(
     settings: ReportSettings,
     parts: Path,
     synonyms: Synonyms = NO_SYNONYMS,
-) -> ReportEvaluation:
+) -> CheckpointEvaluation:
     """Let a checkpoint write the reports of the records that a question file names, and score them.
 
     Args:
@@ -134,11 +114,12 @@ def evaluate_reports(
     )
     scores = {column: score(texts[column]) for column in COLUMNS if column in texts}
     tables = report_rows(scores, absent)
-    against = None
+    against, sections = None, []
     if other is not None:
         differences = report_differences(scores[REAL], score(other[1]))
         found = {title: interval_document(one) for title, one in differences.items()}
         against = {"model": other[0], "ours_minus_theirs": found}
+        sections = difference_section(f"Less the reports of {other[0]['name']}, paired by record", "figure", found)
     plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
     document = {
         "format": "heartllm evaluate report",
@@ -155,7 +136,7 @@ def evaluate_reports(
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "notes": _notes(settings, synonyms),
     }
-    return ReportEvaluation(tables, document)
+    return CheckpointEvaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
 
 
 def write_reports(

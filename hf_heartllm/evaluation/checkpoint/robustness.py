@@ -35,22 +35,9 @@ class RobustnessSettings(CheckpointSettings):
     kinds: tuple[str, ...] | None = None
 
 
-class RobustnessEvaluation(CheckpointEvaluation):
-    """What was found of disturbed recordings."""
-
-    @property
-    def title(self) -> str:
-        """The page's heading."""
-        return f"Disturbed recordings answered by {self.document['model']['name']}"
-
-    def sections(self) -> list[str]:
-        """The changes against the undisturbed recordings."""
-        return difference_section("Change against the undisturbed recordings", "disturbance", self.document["changes"])
-
-
 def evaluate_robustness(
     model: Any, tokenizer: Any, name: str, settings: RobustnessSettings, parts: Path
-) -> RobustnessEvaluation:
+) -> CheckpointEvaluation:
     """Ask the same questions about the same recordings, disturbed in every way.
 
     Under another patient's ECG that one is disturbed likewise. The controls without an ECG are asked once.
@@ -119,6 +106,7 @@ def evaluate_robustness(
             answered.patients[balanced],
             **bootstrap,
         )
+    found_changes = {name: interval_document(change) for name, change in changes.items()}
     settings_plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
     document = {
         "format": "heartllm evaluate robustness",
@@ -130,7 +118,7 @@ def evaluate_robustness(
         "questions": question_facts(settings.questions, whole, records),
         "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
         "tables": {title: [row.document() for row in found] for title, found in rows.items()},
-        "changes": {name: interval_document(change) for name, change in changes.items()},
+        "changes": found_changes,
         "notes": [
             "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
             f"The recordings have {settings.rate} Hz: at a higher rate nothing is added above half of that.",
@@ -139,7 +127,8 @@ def evaluate_robustness(
             *notes,
         ],
     }
-    return RobustnessEvaluation(rows, document)
+    sections = difference_section("Change against the undisturbed recordings", "disturbance", found_changes)
+    return CheckpointEvaluation(f"Disturbed recordings answered by {name}", rows, document, sections)
 
 
 def chosen(kinds: Sequence[str] | None) -> list[Disturbance]:

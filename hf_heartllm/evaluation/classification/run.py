@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_TRAINING_FOLDS = "PTB-XL's folder was not given, so the training records are not at hand"
-CLASS_TABLE = "AUROC of each class"
+CLASS_TABLE, SUBGROUPS = "AUROC of each class", "Subgroups"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,23 +51,9 @@ class ClassifySettings(RunSettings):
     seen: Seen | None = None
 
 
-class Classification(CheckpointEvaluation):
-    """What was found of classification by prompt."""
-
-    @property
-    def title(self) -> str:
-        """The page's heading."""
-        return f"Classification by {self.document['model']['name']}"
-
-    def sections(self) -> list[str]:
-        """The prompts."""
-        prompts = [f"* {task}: {prompt}" for task, prompt in self.document["prompts"].items()]
-        return ["", "## Prompts", "", *prompts]
-
-
 def evaluate_classification(
     model: Any, tokenizer: Any, name: str, settings: ClassifySettings, parts: Path
-) -> Classification:
+) -> CheckpointEvaluation:
     """Evaluate a checkpoint's classification by prompt.
 
     Args:
@@ -130,7 +116,8 @@ def evaluate_classification(
             of_classes += class_rows(found, words, settings.bootstrap)
             if found.records == ONE_CLASS:
                 of_groups += subgroup_rows(found, whole.persons, majority, NO_TRAINING_FOLDS, words, settings.bootstrap)
-    tables |= {CLASS_TABLE: of_classes, "Subgroups": of_groups}
+    tables |= {CLASS_TABLE: of_classes, SUBGROUPS: of_groups}
+    prompts = _prompts(tasks)
     document = {
         "format": "heartllm evaluate classify",
         "format_version": 1,
@@ -142,7 +129,7 @@ def evaluate_classification(
         "ecgs": ecgs,
         "data": whole.title,
         "questions": _question_facts(whole, records),
-        "prompts": _prompts(tasks),
+        "prompts": prompts,
         "labels": whole.facts,
         "refused": {whole.names[ecg_id]: reason for ecg_id, reason in refused.items()},
         "ptbxl_table": None if settings.ptbxl is None else file_facts(settings.ptbxl / "ptbxl_database.csv"),
@@ -150,7 +137,9 @@ def evaluate_classification(
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "notes": _notes(settings, whole, tasks, sets, apart, refused),
     }
-    return Classification(tables, document)
+    section = ["", "## Prompts", "", *(f"* {task}: {prompt}" for task, prompt in prompts.items())]
+    headline = [row for title, rows in tables.items() if title != SUBGROUPS for row in rows]
+    return CheckpointEvaluation(f"Classification by {name}", tables, document, section, headline=headline)
 
 
 def _labelled(settings: ClassifySettings, table: pd.DataFrame | None, tasks: Sequence[Task]) -> LabelledSet:
