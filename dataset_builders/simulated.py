@@ -16,23 +16,42 @@ from typing import Any
 
 from hf_heartllm.ecg import simulate_ecg, write_ecg
 
-# Name → (arguments of simulate_ecg, SCP codes). Rates of sinus rhythm are drawn within the normal range.
+# Name → (arguments of simulate_ecg, SCP codes); a pair of numbers is a range that the argument is drawn from.
 CONDITIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "normal": ({}, ("NORM", "SR")),
-    "atrial fibrillation": ({"rhythm": "atrial fibrillation"}, ("AFIB",)),
-    "tachycardia": ({"heart_rate": 120.0}, ("NORM", "STACH")),
-    "bradycardia": ({"heart_rate": 45.0}, ("NORM", "SBRAD")),
-    "premature beats": ({"premature": "ventricular"}, ("SR", "PVC")),
-    "first-degree block": ({"pr": 260.0}, ("SR", "1AVB")),
+    "atrial fibrillation": ({"rhythm": "atrial fibrillation", "heart_rate": (60.0, 140.0)}, ("AFIB",)),
+    "tachycardia": ({"heart_rate": (108.0, 150.0)}, ("NORM", "STACH")),
+    "bradycardia": ({"heart_rate": (38.0, 55.0)}, ("NORM", "SBRAD")),
+    "ventricular premature beats": ({"premature": "ventricular"}, ("SR", "PVC")),
+    "supraventricular premature beats": ({"premature": "supraventricular"}, ("SR", "PAC")),
+    "first-degree block": ({"pr": (220.0, 320.0)}, ("SR", "1AVB")),
     "left bundle branch block": ({"conduction": "left bundle branch block"}, ("SR", "CLBBB")),
     "right bundle branch block": ({"conduction": "right bundle branch block"}, ("SR", "CRBBB")),
-    "low voltage": ({"voltage": 0.35}, ("SR", "LVOLT")),
+    "low voltage": ({"voltage": (0.25, 0.4)}, ("SR", "LVOLT")),
+    "high voltage": ({"voltage": (1.9, 2.6)}, ("SR", "VCLVH")),
 }
+USUAL = {
+    "heart_rate": (62.0, 96.0),
+    "qtc": (385.0, 440.0),
+    "noise": (0.005, 0.03),
+    "wander": (0.0, 0.15),
+    "mains": (0.0, 0.02),
+}
+"""What every record's arguments are drawn from, where its condition does not say otherwise."""
+
 COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
 
 
-def build(records: int, output: Path, seed: int, sampling_rate: int = 100) -> None:
-    """Write the records and the table. Conditions and folds (1 to 10) take turns; each record has its own patient."""
+def build(records: int, output: Path, seed: int, sampling_rate: int = 100, first_id: int = 1) -> None:
+    """Write the records and the table. Conditions and folds (1 to 10) take turns; each record has its own patient.
+
+    Args:
+        records: how many.
+        output: folder to write.
+        seed: of everything random.
+        sampling_rate: Hz of the files that the table names as `filename_lr`.
+        first_id: `ecg_id` and `patient_id` of the first record; the others follow.
+    """
     from tqdm import tqdm
 
     rng = random.Random(seed)
@@ -40,10 +59,13 @@ def build(records: int, output: Path, seed: int, sampling_rate: int = 100) -> No
     names = list(CONDITIONS)
     for index in tqdm(range(records), unit="record", desc="simulating"):
         arguments, codes = CONDITIONS[names[index % len(names)]]
-        settings = {"heart_rate": rng.uniform(62, 96)} | arguments
-        ecg_id = index + 1
-        record, _ = simulate_ecg(**settings, noise=0.02, seed=rng.randrange(2**31), sampling_rate=sampling_rate)
-        name = f"records{sampling_rate}/00000/{ecg_id:05d}_lr"
+        settings = {
+            name: rng.uniform(*value) if isinstance(value, tuple) else value
+            for name, value in (USUAL | arguments).items()
+        }
+        ecg_id = first_id + index
+        record, _ = simulate_ecg(**settings, seed=rng.randrange(2**31), sampling_rate=sampling_rate)
+        name = f"records{sampling_rate}/{ecg_id // 1000 * 1000:05d}/{ecg_id:05d}_lr"
         write_ecg(record, output / name)
         row = dict.fromkeys(COLUMNS, "") | {
             "ecg_id": ecg_id,
@@ -68,8 +90,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--records", type=int, default=200, help="default: 200")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sampling-rate", type=int, default=100, metavar="HZ", help="default: 100")
+    parser.add_argument(
+        "--first-id",
+        type=int,
+        default=1,
+        metavar="N",
+        help="ecg_id of the first record; default: 1",
+    )
     args = parser.parse_args(argv)
-    build(args.records, args.output, args.seed)
+    build(args.records, args.output, args.seed, args.sampling_rate, args.first_id)
     print(f"{args.output}: {args.records} simulated records")
     return 0
 

@@ -32,15 +32,19 @@ from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
 from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
-from hf_heartllm.training.token_file import load_codes, load_rows
+from hf_heartllm.training.token_file import load_all_codes, load_rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
-    parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
-    parser.add_argument("--tokens", required=True, type=Path, help="folder or .npz file of dataset_builders.ecg_tokens")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", help="Parquet files of dataset_builders.training_rows; default: --tokens"
+    )
+    parser.add_argument(
+        "--tokens", required=True, type=Path, nargs="+", help="folders or .npz files of dataset_builders.ecg_tokens"
+    )
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
@@ -57,13 +61,13 @@ def main() -> None:
 
     set_seed(settings["seed"])
     model, tokenizer = load_checkpoint(args.model)
-    codes = load_codes(args.tokens, tokenizer.codec.identity())
     try:
+        codes = load_all_codes(args.tokens, tokenizer.codec.identity())
         recorded = None
         if data["devices"] is not None:
             recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), str(data["devices"]))["ecg_id"]}
         rows = choose_rows(
-            load_rows(args.rows or args.tokens),
+            [row for path in args.rows or args.tokens for row in load_rows(path)],
             set(folds(str(data["folds"]))),
             of_devices=recorded,
             max_records=data["max_records"],

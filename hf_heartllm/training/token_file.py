@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,21 @@ def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) 
     with np.load(path, allow_pickle=False) as stored:
         _check_codec(path, {str(stored["codec"])}, codec_identity)
         return dict(zip(stored["ecg_id"].tolist(), stored["codes"], strict=True))
+
+
+def load_all_codes(paths: Iterable[str | os.PathLike[str]], codec_identity: str | None = None) -> dict[int, np.ndarray]:
+    """Codes of several data sets, as `load_codes` gives them.
+
+    Raises:
+        ValueError: if they were made by another codec, or two data sets have a record of the same ecg_id.
+    """
+    found: dict[int, np.ndarray] = {}
+    for path in paths:
+        more = load_codes(path, codec_identity)
+        if both := found.keys() & more.keys():
+            raise ValueError(f"{path}: ecg_id {min(both)} is also in another of the data sets ({len(both)} such)")
+        found |= more
+    return found
 
 
 def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUMNS) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from hf_heartllm.training.examples import (
     pack_turns,
     repeat_rows,
 )
-from hf_heartllm.training.token_file import load_codes
+from hf_heartllm.training.token_file import load_all_codes, load_codes
 from tests.tiny import tiny_model_and_tokenizer
 
 
@@ -159,6 +159,15 @@ def test_tokens_of_another_codec_are_refused(tmp_path):
     assert list(load_codes(tmp_path / "tokens.npz", "abc")) == [7]
     with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
         load_codes(tmp_path / "tokens.npz", "xyz")
+
+
+def test_data_sets_with_the_same_ids_are_refused(tmp_path):
+    for name, ids in (("one", [7]), ("two", [8]), ("three", [8, 9])):
+        codes = np.zeros((len(ids), 4), np.uint16)
+        np.savez(tmp_path / f"{name}.npz", ecg_id=np.array(ids), codes=codes, codec=np.array("abc"))
+    assert sorted(load_all_codes([tmp_path / "one.npz", tmp_path / "two.npz"], "abc")) == [7, 8]
+    with pytest.raises(ValueError, match="ecg_id 8 is also in another"):
+        load_all_codes([tmp_path / "two.npz", tmp_path / "three.npz"], "abc")
 
 
 def test_rare_statements_stand_several_times():
