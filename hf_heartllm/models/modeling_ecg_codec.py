@@ -193,7 +193,6 @@ class ECGCodecModel(PreTrainedModel):
         if training:
             self.eval()
         dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
-        self._check_finite(input_features)
 
         encoder = self._encoder_for_inference()
         local = self.config.architecture == "local"
@@ -212,6 +211,7 @@ class ECGCodecModel(PreTrainedModel):
         pieces = input_features.split(min(-(-len(input_features) // workers), ENCODED_AT_ONCE))
         try:
             with _one_thread():
+                self._check_finite(input_features)
                 if len(pieces) == 1 or workers == 1:
                     return torch.cat([codes_of(piece) for piece in pieces])
                 with ThreadPoolExecutor(workers) as threads:
@@ -243,6 +243,8 @@ class ECGCodecModel(PreTrainedModel):
         return torch.cat([codes, self.refinement.quantizer.encode(left, num_streams - 1)], dim=1)
 
     def _check_finite(self, input_features: torch.Tensor) -> None:
+        if bool(torch.isfinite(input_features.sum(dim=-1)).all()):  # nothing to look at more closely
+            return
         bad = ~torch.isfinite(input_features)
         if self.config.architecture == "local":
             bad &= ~torch.isnan(input_features).all(dim=-1, keepdim=True)

@@ -76,11 +76,12 @@ class ResidualQuantizer(nn.Module):
     def encode(self, latents: torch.Tensor, num_stages: int) -> torch.Tensor:
         """(batch, tokens, hidden_size) → int64 (batch, stages, tokens) of the first `num_stages` stages."""
         residual = latents if latents.dtype == torch.float64 else latents.float()
-        codes = []
+        codes: list[torch.Tensor] = []
         for index, (quantizer, up) in enumerate(list(zip(self.quantizers, self.up, strict=True))[:num_stages]):
             values, stage_codes = quantizer(self.project(residual, index))
-            residual = residual - up(values.to(residual.dtype) * 2 - 1)
             codes.append(stage_codes)
+            if len(codes) < num_stages:
+                residual = residual - up(values.to(residual.dtype) * 2 - 1)
         return torch.stack(codes, dim=1)
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
