@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..conditions import CONDITIONS, REAL
+from ..conditions import CONDITION_WORDS, CONDITIONS, REAL
 from ..confidence import BINS, YesNo, padded_scores, reliability, risk_coverage, tempered
 from ..confidence_plots import plot_reliability, plot_risk_coverage
 from ..heldout import Answered
@@ -210,7 +210,7 @@ def draw(
     for condition in CONDITIONS:
         temperature = 1.0 if calibration is None else calibration.balanced_temperature
         confidence = _confidence(answered, condition, rows, temperature)
-        curves[condition] = risk_coverage(confidence, answered.right[condition][rows].astype(float))
+        curves[CONDITION_WORDS[condition]] = risk_coverage(confidence, answered.right[condition][rows].astype(float))
     written.append(folder / "risk-coverage.png")
     plot_risk_coverage(curves, written[-1], "Risk and coverage, balanced questions")
     return written
