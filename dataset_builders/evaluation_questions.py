@@ -3,15 +3,16 @@
     python -m dataset_builders.evaluation_questions --ptbxl DIR --folds 9 --output fold9.parquet
 
 Each record is asked "Does this ECG show atrial fibrillation?" (set ``"every-record"``, for figures such as an AUROC
-that need all records) and some questions of the sampler, balanced over these folds (set ``"sampled"``). One row a
-question.
+that need all records) and some questions of the sampler, balanced over these folds (set ``"sampled"``). With
+``--ecg-qa DIR`` the questions are ECG-QA's own about one recording of these folds instead (set ``"ecg-qa"``). One row
+a question.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
+from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import write_parquet
 from .sampler.ptbxl import records_of
+from .sampler.questions import Question
 from .sampler.records import PTBXL_VOCABULARY
 from .sampler.single import verify_question
 from .sampler.table import TYPE_SETS, Asking, question_rows
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 EVERY_RECORD = "every-record"
 SAMPLED = "sampled"
+ECG_QA = "ecg-qa"
 
 
 def schema() -> Any:
@@ -88,6 +92,29 @@ def evaluation_questions(
     return rows
 
 
+def ecg_qa_questions(table: pd.DataFrame, asked: Iterable[tuple[int, Question]]) -> list[dict[str, Any]]:
+    """Build the question set of a table from questions that others wrote.
+
+    Args:
+        table: From ``read_ptbxl_table``, restricted to the wanted folds.
+        asked: Questions with the ``ecg_id`` that they are about; those about other records are left out.
+
+    Returns:
+        One dictionary per question, with the fields of ``schema()``, record by record in the order of the table.
+        Questions without a closed answer set are left out.
+    """
+    records = {int(record["ecg_id"]): record for record in table[list(_IDENTITY)].to_dict("records")}
+    found: dict[int, list[Question]] = {ecg_id: [] for ecg_id in records}
+    for ecg_id, question in asked:
+        if ecg_id in found and question.answers:
+            found[ecg_id].append(question)
+    return [
+        {**_identity(records[ecg_id]), "set": ECG_QA, **asdict(question)}
+        for ecg_id, questions in found.items()
+        for question in questions
+    ]
+
+
 _IDENTITY = ("ecg_id", "patient_id", "strat_fold", "filename_lr", "filename_hr")
 
 
@@ -116,23 +143,29 @@ def main(argv: list[str] | None = None) -> int:
         "--not-sure", action="store_true", help="ask for possible statements with the answer 'not sure'"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ecg-qa", metavar="DIR", help="ask the questions of this copy of ECG-QA instead")
+    parser.add_argument("--version", choices=("template", "paraphrased"), default="paraphrased", help="of ECG-QA")
     args = parser.parse_args(argv)
     try:
         table = read_ptbxl_table(args.ptbxl)
         table = table[table["strat_fold"].isin(args.folds)]
-        rows = evaluation_questions(
-            table,
-            seed=args.seed,
-            per_record=args.per_record,
-            every_record=args.every_record,
-            types=TYPE_SETS[args.types],
-            not_sure=args.not_sure,
-        )
+        if args.ecg_qa:
+            asked = single_ecg_questions(read_ecg_qa(args.ecg_qa, args.version), read_answer_sets(args.ecg_qa))
+            rows = ecg_qa_questions(table, asked)
+        else:
+            rows = evaluation_questions(
+                table,
+                seed=args.seed,
+                per_record=args.per_record,
+                every_record=args.every_record,
+                types=TYPE_SETS[args.types],
+                not_sure=args.not_sure,
+            )
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     write_parquet(rows, args.output, schema())
-    print(f"{Path(args.output)}: {len(rows)} questions about {len(table)} records")
+    print(f"{Path(args.output)}: {len(rows)} questions about {len({row['ecg_id'] for row in rows})} records")
     return 0
 
 

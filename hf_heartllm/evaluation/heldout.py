@@ -194,6 +194,11 @@ class Answered:
     probabilities: Mapping[str, list[np.ndarray]]
     scores: Mapping[str, list[np.ndarray]]
 
+    @property
+    def words(self) -> str:
+        """What the questions are that not every record is asked."""
+        return "balanced questions" if all(one.balanced or one.every_record for one in self.questions) else "questions"
+
     def of_answer(self, condition: str, rows: Iterable[int], answer: str) -> np.ndarray:
         """The probability of one answer that the sets of all these questions hold, float64 (rows,)."""
         shares = self.probabilities[condition]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
+AS_WRITTEN = "ecg-qa"  # the rows of a published set, which nobody balanced
 YES_NO = frozenset({"yes", "no"})
 
 
@@ -26,6 +27,7 @@ class HeldOutQuestion:
         attribute_type: `"rhythm"`, `"form"`, `"diagnosis"` or `"superclass"`.
         attribute: the code asked for.
         every_record: True for a question that every record is asked.
+        balanced: False for questions as others wrote them, whose words alone may say which answer is likely.
     """
 
     question: str
@@ -35,6 +37,7 @@ class HeldOutQuestion:
     attribute_type: str
     attribute: str
     every_record: bool = False
+    balanced: bool = True
 
     @property
     def is_yes_no(self) -> bool:
@@ -77,6 +80,7 @@ def read_questions(path: str | os.PathLike[str]) -> list[HeldOutRecord]:
                 attribute_type=row["attribute_type"],
                 attribute=row["attribute"],
                 every_record=row["set"] == EVERY_RECORD,
+                balanced=row["set"] != AS_WRITTEN,
             )
         )
     return [

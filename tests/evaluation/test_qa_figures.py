@@ -80,8 +80,8 @@ def test_exact_match_macro_f1_and_auroc_of_a_model_that_needs_the_ecg():
     assert areas["AFIB (rhythm), every record, 40 positive"].bar == ">= 0.95"
     assert 0.3 < areas["AFIB (rhythm), balanced questions, 40 positive"].values["control"].value < 0.7
     assert areas["rhythm query: atrial fibrillation, balanced questions, 40 positive"].real.value == 1
-    assert mean_auroc_row(list(areas.values())).real.value == 1
-    assert mean_auroc_row([]) is None
+    assert mean_auroc_row(list(areas.values()), "questions").real.value == 1
+    assert mean_auroc_row([], "questions") is None
 
 
 def test_without_training_rows_the_table_says_so():

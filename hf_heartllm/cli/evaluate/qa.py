@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint folder to write calibration.json to, which `heartllm ask` uses",
     )
     parser.add_argument(
+        "--questions-name",
+        metavar="NAME",
+        help="of the questions, where they are not the usual ones",
+    )
+    parser.add_argument(
         "--control-model",
         metavar="FOLDER",
         help="checkpoint that was trained on text alone (data.ecg: none), to stand beside this one",
@@ -67,12 +72,13 @@ def run(args: argparse.Namespace) -> None:
     control = None
     if args.control_model is not None:
         control = ControlModel(*load_checkpoint(args, args.control_model, "--control-model"))
-    # Figures of some devices do not take the place of those of all.
+    # Figures of some devices or other questions do not take the place of the usual ones.
     title = f"qa, {name}" if args.devices is None else f"qa, {name}, devices {args.devices}"
+    title += f", {args.questions_name}" if args.questions_name else ""
     evaluate_and_write(
         args,
         "qa",
         title,
         lambda: evaluate_qa(model, tokenizer, name, settings, parts_folder(args), control),
-        {"devices": None, "generate": 0},
+        {"devices": None, "generate": 0, "questions_name": None},
     )

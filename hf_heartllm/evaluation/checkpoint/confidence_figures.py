@@ -21,7 +21,6 @@ _ABSENT = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_PROBABILITIES)
 AS_SCORED, CALIBRATED = "as scored", "calibrated"
 NATURAL = "yes/no questions weighted to natural prevalence"
 EVERY = "questions that every record is asked (natural prevalence)"
-BALANCED = "balanced questions"
 
 
 def calibration_error(
@@ -82,10 +81,10 @@ def confidence_rows(
             confidence = _confidence(answered, condition, balanced, temperature)
             right = answered.right[condition][balanced]
             values[condition] = calibration_error(confidence, right, answered.patients[balanced], None, settings)
-        result.append(ControlledRow("expected calibration error", f"{BALANCED}, {step}", values, absent=_ABSENT))
+        result.append(ControlledRow("expected calibration error", f"{answered.words}, {step}", values, absent=_ABSENT))
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     sets = (
-        (BALANCED.replace("questions", "yes/no questions"), yes_no_rows(answered, every_record=False), None),
+        (answered.words.replace("questions", "yes/no questions"), yes_no_rows(answered, every_record=False), None),
         (NATURAL, yes_no_rows(answered, every_record=False, known=known), known),
         (EVERY, yes_no_rows(answered, every_record=True, known=known), None),
     )
@@ -175,7 +174,7 @@ def risk_coverage_row(answered: Answered, calibration: Calibration | None, setti
         )
         values[condition] = Interval(curve.area, none, none, 0.95, len(rows), patients)
     step = AS_SCORED if calibration is None else CALIBRATED
-    return ControlledRow("area under risk–coverage", f"{BALANCED}, {step}", values, absent=_ABSENT)
+    return ControlledRow("area under risk–coverage", f"{answered.words}, {step}", values, absent=_ABSENT)
 
 
 def draw(
@@ -195,7 +194,7 @@ def draw(
         temperature = 1.0 if used is None else used.balanced_temperature
         tables[step] = reliability(_confidence(answered, REAL, rows, temperature), right)
     written.append(folder / "reliability-balanced.png")
-    plot_reliability(tables, written[-1], "Reliability, balanced questions")
+    plot_reliability(tables, written[-1], f"Reliability, {answered.words}")
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     yes_no = yes_no_rows(answered, every_record=False, known=known)
     if len(yes_no.rows):
@@ -212,5 +211,5 @@ def draw(
         confidence = _confidence(answered, condition, rows, temperature)
         curves[CONDITION_WORDS[condition]] = risk_coverage(confidence, answered.right[condition][rows].astype(float))
     written.append(folder / "risk-coverage.png")
-    plot_risk_coverage(curves, written[-1], "Risk and coverage, balanced questions")
+    plot_risk_coverage(curves, written[-1], f"Risk and coverage, {answered.words}")
     return written

@@ -22,8 +22,6 @@ MIN_POSITIVES = 20
 EXACT, MACRO_F1 = "exact match", "macro-F1 over answers"
 NO_TRAINING_ROWS = "no training rows were given"
 NO_PROBABILITIES = "it gives answers without probabilities, so it ranks nothing"
-BALANCED = "balanced questions"
-ALL = "all balanced questions"
 
 Settings = Mapping[str, Any]
 """`resamples` and `seed` of the bootstrap."""
@@ -37,7 +35,7 @@ def question_groups(answered: Answered) -> dict[str, np.ndarray]:
         if question.every_record:
             continue
         kind, attribute = question.question_type, question.attribute_type
-        titles = (ALL, f"question type {kind}", f"attribute type {attribute}")
+        titles = (f"all {answered.words}", f"question type {kind}", f"attribute type {attribute}")
         for rank, title in enumerate((*titles, f"{kind} {attribute}")):
             groups.setdefault(title, []).append(index)
             order[title] = rank
@@ -85,7 +83,7 @@ def answer_rows(
             for column in right
             if column != REAL
         }
-        bar = MARGIN_BAR if title == ALL else None
+        bar = MARGIN_BAR if title == "all balanced questions" else None
         result.append(ControlledRow(EXACT, title, values[EXACT], margins, absent, bar))
         result.append(ControlledRow(MACRO_F1, title, values[MACRO_F1], {}, absent))
     return result
@@ -144,10 +142,10 @@ def auroc_groups(answered: Answered) -> Iterator[tuple[str, str, np.ndarray, str
         if question.every_record and question.is_yes_no:
             rows[0, "every record", question.attribute_type, question.attribute, "yes"].append(index)
         elif question.is_yes_no:
-            rows[1, BALANCED, question.attribute_type, question.attribute, "yes"].append(index)
+            rows[1, answered.words, question.attribute_type, question.attribute, "yes"].append(index)
         elif question.question_type == "query":
             for answer in question.answers:
-                rows[2, BALANCED, question.attribute_type, "query", answer, question.answers].append(index)
+                rows[2, answered.words, question.attribute_type, "query", answer, question.answers].append(index)
     for key in sorted(rows, key=str):
         _, what, attribute_type, attribute, answer, *_ = key
         positives = sum(answered.questions[row].answer == answer for row in rows[key])
@@ -178,8 +176,8 @@ def auroc_rows(answered: Answered, settings: Settings) -> list[ControlledRow]:
     return result
 
 
-def mean_auroc_row(rows: Sequence[ControlledRow]) -> ControlledRow | None:
-    """The mean of these AUROCs, each counting alike, without an interval; None if there are fewer than two."""
+def mean_auroc_row(rows: Sequence[ControlledRow], of: str) -> ControlledRow | None:
+    """The mean of these AUROCs `of` some questions, each counting alike, without interval; None for fewer than two."""
     if len(rows) < 2:
         return None
     none = float("nan")
@@ -196,4 +194,4 @@ def mean_auroc_row(rows: Sequence[ControlledRow]) -> ControlledRow | None:
             max(o.groups for o in found),
         )
     absent = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_PROBABILITIES)
-    return ControlledRow("macro-AUROC", f"mean of the {len(rows)} AUROCs of balanced questions", values, absent=absent)
+    return ControlledRow("macro-AUROC", f"mean of the {len(rows)} AUROCs of {of}", values, absent=absent)

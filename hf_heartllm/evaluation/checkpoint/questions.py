@@ -15,7 +15,7 @@ from ..question_file import HeldOutRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
-from .figures import ALL, EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
+from .figures import EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
 from .generated import chosen_rows, generate_answers, generated_rows
 from .held_out import CheckpointSettings, HeldOutSet, persons_of, read_held_out
 from .majority import majority_answers, read_training_rows
@@ -69,7 +69,7 @@ def headline_rows(tables: Mapping[str, Sequence[ControlledRow]]) -> list[Control
     """The rows that stand in git; those of a question type with an attribute type stay in the document."""
     answers, *rest = tables.values()
     return [
-        *(row for row in answers if row.group == ALL or (row.figure == EXACT and " type " in row.group)),
+        *(row for row in answers if row.group.startswith("all ") or (row.figure == EXACT and " type " in row.group)),
         *(row for rows in rest for row in rows),
     ]
 
@@ -133,7 +133,7 @@ def evaluate_qa(
 
     bootstrap = settings.bootstrap
     areas = auroc_rows(answered, bootstrap)
-    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group])
+    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group], answered.words)
     tables: dict[str, Sequence[ControlledRow]] = {
         "Answers from the closed set": answer_rows(answered, majority, bootstrap, text_alone),
         "AUROC of each answer": [*([mean_area] if mean_area else []), *areas],
