@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hf_heartllm import cli
+from hf_heartllm.cli.evaluate.checkpoint import checkpoint_name
 from hf_heartllm.evaluation.results import read_result_rows
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
@@ -190,6 +191,23 @@ def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
     assert all(", devices CS: " in one.name for one in read_result_rows(tmp_path / "rows.json"))
     assert cli.main([*arguments, "--devices", "XY"]) == 2
     assert "no record of a device whose name begins so" in capsys.readouterr().err
+
+
+def test_questions_as_others_wrote_them_are_not_called_balanced(common, questions, tmp_path):
+    rows = [{**row, "set": "ecg-qa"} for row in pq.read_table(questions).to_pylist() if row["set"] != "every-record"]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "theirs.parquet")
+    arguments = [*common, "--questions", str(tmp_path / "theirs.parquet"), "--questions-name", "theirs"]
+    assert cli.main(["evaluate", "qa", *arguments, "--results", str(tmp_path / "rows.json")]) == 0
+    names = [one.name for one in read_result_rows(tmp_path / "rows.json")]
+    assert all(", theirs: " in name for name in names)
+    assert any("exact match, all questions, real ECG" in name for name in names)
+    assert not any("balanced" in name for name in names)
+
+
+def test_a_checkpoint_is_called_after_its_folder():
+    assert checkpoint_name("runs/trained-on-AT/model") == "trained-on-AT"
+    assert checkpoint_name("heartllm-tiny") == "heartllm-tiny"
+    assert checkpoint_name("model") == "model"
 
 
 def test_two_checkpoints_are_compared_question_by_question(capsys, common, tmp_path, tmp_path_factory):

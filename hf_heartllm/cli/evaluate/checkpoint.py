@@ -70,7 +70,13 @@ def load_checkpoint(
 
     folder = default_checkpoint() if source is None else source
     loaded = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
-    return loaded, ECGTokenizer.from_pretrained(folder), Path(folder).name
+    return loaded, ECGTokenizer.from_pretrained(folder), checkpoint_name(folder)
+
+
+def checkpoint_name(folder: str | Path) -> str:
+    """The folder's name; `RUN/model`, as training writes it, is called RUN."""
+    path = Path(folder)
+    return path.parent.name if path.name == "model" and path.parent.name else path.name
 
 
 def parts_folder(args: argparse.Namespace) -> Path:
