@@ -10,36 +10,13 @@ more often than with all others together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
-from .attributes import EASY, HARD, STATED, UNSURE, stratum, verified
+from .attributes import stratum, verified
+from .prevalence import Prevalence
 from .records import STATEMENT_TYPES, LabelledRecord, Vocabulary
-
-
-@dataclass(frozen=True)
-class Prevalence:
-    """What the sampler needs to know of a whole table to be balanced.
-
-    Attributes:
-        vocabulary: What the labels of the table can name.
-        types: The attribute types that are asked for.
-        not_sure: Whether possible attributes are asked for as such; they count as stated otherwise.
-        counts: For each attribute type, the number of records that have each attribute, in the vocabulary's order.
-        rates: For each (attribute type, attribute), the share of the records with it, of the hard records without it
-            and of the other records without it that are asked, each in [0, 1].
-        query_rates: For each open question (attribute type and what is asked) and answer, the share of the records
-            that are asked; 1 where nothing stands here.
-        expected: Expected number of questions per record if all of them are kept.
-    """
-
-    vocabulary: Vocabulary
-    types: tuple[str, ...]
-    not_sure: bool
-    counts: Mapping[str, Mapping[str, int]]
-    rates: Mapping[tuple[str, str], tuple[float, float, float]]
-    query_rates: Mapping[tuple[str, str], Mapping[str, float]]
-    expected: float
+from .single import open_answers, questions_for
 
 
 def count_prevalence(
@@ -60,8 +37,6 @@ def count_prevalence(
     Raises:
         ValueError: If there is no record.
     """
-    from .single import open_answers, questions_for
-
     records = list(records)
     if not records:
         raise ValueError("no records to count statements in")
@@ -109,8 +84,3 @@ def open_rates(answers: Counter[str]) -> dict[str, float]:
     """The commonest answer is asked for no more often than all the others together."""
     (name, count), *_ = answers.most_common(1)
     return {name: min(1.0, (answers.total() - count) / count)}
-
-
-def rate(prevalence: Prevalence, key: tuple[str, str], found: int) -> float:
-    """The share of the records of a stratum that are asked for an attribute; possible ones as the stated ones."""
-    return prevalence.rates[key][{STATED: 0, HARD: 1, EASY: 2, UNSURE: 0}[found]]

@@ -13,10 +13,11 @@ import datasets
 from hf_heartllm.labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, read_ptbxl_table
 
 from ..engine import RowBuilder, Shard, split_shards
-from .balance import Prevalence, count_prevalence
+from .balance import count_prevalence
 from .label_file import read_label_file, with_measurements
 from .numeric import TYPE, RangePrevalence, count_ranges, questions_on_ranges
 from .pairs import questions_on_pairs
+from .prevalence import Prevalence
 from .ptbxl import records_of
 from .questions import FROM_LABELS, MEASURED, PairQuestion, Question
 from .records import ATTRIBUTE_TYPES, PTBXL_VOCABULARY, LabelledRecord, Vocabulary, vocabulary_of

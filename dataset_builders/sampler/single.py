@@ -13,7 +13,7 @@ from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 
 from . import wording
 from .attributes import STATED, UNSURE, all_lists, is_choice, list_answer, stratum, verified
-from .balance import Prevalence, rate
+from .prevalence import Prevalence, rate
 from .questions import Question
 from .records import (
     ANY_NOISE,

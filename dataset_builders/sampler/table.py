@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .balance import Prevalence, count_prevalence
+from .balance import count_prevalence
+from .prevalence import Prevalence
 from .questions import Question
 from .records import ATTRIBUTE_TYPES, STATEMENT_TYPES, LabelledRecord, Vocabulary
 from .single import questions_for

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked = {"question_type": "single-verify", "question": "Does this ECG show atrial fibrillation?"}
     flat = [
         {**asked, "ecg_id": [2], "answer": ["yes"], "answer_set": ["yes", "no"], "attribute": ["AFIB"]},
-        {**asked, "ecg_id": [20, 3], "answer": ["a", "b"], "answer_set": ["a", "b"], "attribute": None},
+        {**asked, "ecg_id": [24, 3], "answer": ["a", "b"], "answer_set": ["a", "b"], "attribute": None},
         {**asked, "ecg_id": [999], "answer": ["no"], "answer_set": ["yes", "no"], "attribute": None},
     ]
     pq.write_table(pa.Table.from_pylist(flat), folder / "ecg-qa.parquet")
@@ -56,7 +56,7 @@ def output(folder: Path) -> Path:
 
 def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: Path, output: Path) -> None:
     rows = datasets.load_dataset(str(output), cache_dir=str(folder / "cache"))
-    assert {split: part.num_rows for split, part in rows.items()} == {"train": 18, "validation": 9}
+    assert {split: part.num_rows for split, part in rows.items()} == {"train": 22, "validation": 5}
     row = rows["train"][1]
     tokenizer = tiny_model_and_tokenizer(0)[1]
     ids = tokenizer.encode_ecg(read_ecg(folder / "ptb-xl/records100/00000/00002_lr"))
@@ -69,7 +69,7 @@ def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: 
     ]
     assert {q["source"] for q in row["questions"]} == {"ecg-qa", "labels"}
     comparison = rows["validation"][1]["questions"]
-    assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["20", "3"])]
+    assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["24", "3"])]
 
 
 def test_each_record_is_encoded_once_and_rows_of_a_built_folder_give_the_same(

@@ -20,9 +20,10 @@ SALT = "sixteen characters"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty simulated records of folds 1-4 in PTB-XL's layout, of which record 3 is a reconstructed row."""
+    """Simulated records of folds 1-4 in PTB-XL's layout, of which record 3 is a reconstructed row."""
     folder = tmp_path_factory.mktemp("ptb-xl")
-    simulated.build(30, folder, seed=1)
+    records = 3 * len(simulated.CONDITIONS) + 2
+    simulated.build(records, folder, seed=1)
     path = folder / "ptbxl_database.csv"
     with path.open(newline="") as file:
         rows: list[dict[str, Any]] = list(csv.DictReader(file))
@@ -35,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    lines = [f"{n},{'reconstructed,1,0,all-but-NORM' if n == 3 else 'official,1,0,all'}" for n in range(1, 31)]
+    lines = [f"{n},{'reconstructed,1,0,all-but-NORM' if n == 3 else 'official,1,0,all'}" for n in range(1, records + 1)]
     (folder / "ptbxl_row_source.csv").write_text("ecg_id,row,hz100,hz500,likelihoods\n" + "\n".join(lines) + "\n")
     return folder
 
@@ -114,7 +115,7 @@ def test_a_damaged_record_is_named_with_its_path(source: Path, tmp_path: Path) -
     with pytest.raises(ECGError, match=r"00002_lr: .*truncated.*--on-error skip"):
         build(builder(copy), tmp_path / "out", progress=False)
     report = build(builder(copy), tmp_path / "out", progress=False, on_error="skip")
-    assert report.num_rows == 29
+    assert report.num_rows == 3 * len(simulated.CONDITIONS) + 1
     assert [name for name, _ in report.skipped] == ["records100/00000/00002_lr"]
 
 
