@@ -65,7 +65,8 @@ def test_beat_times_are_the_r_peaks(arguments: dict, seed: int) -> None:
     # and there are no others: as many steep complexes as beats
     speed = np.sqrt((np.gradient(record.select(INDEPENDENT).signal, axis=1) ** 2).sum(axis=0))
     smooth = np.convolve(speed, np.ones(80) / 80, "same")
-    peaks, _ = find_peaks(smooth, height=0.4 * smooth.max(), distance=220)
+    # The wide complexes of ventricular beats are less steep (at least 0.3 of the others), T waves far less.
+    peaks, _ = find_peaks(smooth, height=0.28 * smooth.max(), distance=220)
     assert abs(len([p for p in peaks if 150 < p < 4850]) - len(inside)) <= 1
 
 
