@@ -139,7 +139,8 @@ def main(argv: list[str] | None = None) -> int:
         "data": f"questions {facts['hash']}, {facts['records']} records, {facts['asked']} questions, "
         f"{len(next(iter(ids.values())))} ECG tokens a record, median of {args.rounds} rounds",
         "command": f"python benchmarks/evaluation.py {'--tokens PATH' if args.tokens else '--ptbxl DIR'} "
-        f"--questions {args.questions.name}" + (f" --threads {args.threads}" if args.threads else ""),
+        f"--questions {args.questions.name} --records {args.records} --rounds {args.rounds}"
+        + (f" --threads {args.threads}" if args.threads else ""),
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
     }

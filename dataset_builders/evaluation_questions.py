@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hf_heartllm.evaluation.question_file import AS_WRITTEN, EVERY_RECORD
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
@@ -31,9 +32,7 @@ from .sampler.table import TYPE_SETS, Asking, question_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-EVERY_RECORD = "every-record"
 SAMPLED = "sampled"
-ECG_QA = "ecg-qa"
 
 
 def schema() -> Any:
@@ -109,7 +108,7 @@ def ecg_qa_questions(table: pd.DataFrame, asked: Iterable[tuple[int, Question]])
         if ecg_id in found and question.answers:
             found[ecg_id].append(question)
     return [
-        {**_identity(records[ecg_id]), "set": ECG_QA, **asdict(question)}
+        {**_identity(records[ecg_id]), "set": AS_WRITTEN, **asdict(question)}
         for ecg_id, questions in found.items()
         for question in questions
     ]
@@ -152,6 +151,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.ecg_qa:
             asked = single_ecg_questions(read_ecg_qa(args.ecg_qa, args.version), read_answer_sets(args.ecg_qa))
             rows = ecg_qa_questions(table, asked)
+            if not rows:
+                raise ValueError(f"{args.ecg_qa}: no question with a closed answer set about one record of these folds")
         else:
             rows = evaluation_questions(
                 table,

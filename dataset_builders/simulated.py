@@ -91,13 +91,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sampling-rate", type=int, default=100, metavar="HZ", help="default: 100")
-    parser.add_argument(
-        "--first-id",
-        type=int,
-        default=1,
-        metavar="N",
-        help="ecg_id of the first record; default: 1",
-    )
+    parser.add_argument("--first-id", type=int, default=1, metavar="N", help="ecg_id of the first record; default: 1")
     args = parser.parse_args(argv)
     build(args.records, args.output, args.seed, args.sampling_rate, args.first_id)
     print(f"{args.output}: {args.records} simulated records")

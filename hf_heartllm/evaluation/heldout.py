@@ -195,8 +195,8 @@ class Answered:
     scores: Mapping[str, list[np.ndarray]]
 
     @property
-    def words(self) -> str:
-        """What the questions are that not every record is asked."""
+    def set_name(self) -> str:
+        """What the tables call the questions that not every record is asked."""
         return "balanced questions" if all(one.balanced or one.every_record for one in self.questions) else "questions"
 
     def of_answer(self, condition: str, rows: Iterable[int], answer: str) -> np.ndarray:

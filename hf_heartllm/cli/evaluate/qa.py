@@ -37,11 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="checkpoint folder to write calibration.json to, which `heartllm ask` uses",
     )
-    parser.add_argument(
-        "--questions-name",
-        metavar="NAME",
-        help="of the questions, where they are not the usual ones",
-    )
+    parser.add_argument("--questions-name", metavar="NAME", help="of the questions, where they are not the usual ones")
     parser.add_argument(
         "--control-model",
         metavar="FOLDER",

@@ -81,10 +81,12 @@ def confidence_rows(
             confidence = _confidence(answered, condition, balanced, temperature)
             right = answered.right[condition][balanced]
             values[condition] = calibration_error(confidence, right, answered.patients[balanced], None, settings)
-        result.append(ControlledRow("expected calibration error", f"{answered.words}, {step}", values, absent=_ABSENT))
+        result.append(
+            ControlledRow("expected calibration error", f"{answered.set_name}, {step}", values, absent=_ABSENT)
+        )
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     sets = (
-        (answered.words.replace("questions", "yes/no questions"), yes_no_rows(answered, every_record=False), None),
+        (answered.set_name.replace("questions", "yes/no questions"), yes_no_rows(answered, every_record=False), None),
         (NATURAL, yes_no_rows(answered, every_record=False, known=known), known),
         (EVERY, yes_no_rows(answered, every_record=True, known=known), None),
     )
@@ -174,7 +176,7 @@ def risk_coverage_row(answered: Answered, calibration: Calibration | None, setti
         )
         values[condition] = Interval(curve.area, none, none, 0.95, len(rows), patients)
     step = AS_SCORED if calibration is None else CALIBRATED
-    return ControlledRow("area under risk–coverage", f"{answered.words}, {step}", values, absent=_ABSENT)
+    return ControlledRow("area under risk–coverage", f"{answered.set_name}, {step}", values, absent=_ABSENT)
 
 
 def draw(
@@ -194,7 +196,7 @@ def draw(
         temperature = 1.0 if used is None else used.balanced_temperature
         tables[step] = reliability(_confidence(answered, REAL, rows, temperature), right)
     written.append(folder / "reliability-balanced.png")
-    plot_reliability(tables, written[-1], f"Reliability, {answered.words}")
+    plot_reliability(tables, written[-1], f"Reliability, {answered.set_name}")
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     yes_no = yes_no_rows(answered, every_record=False, known=known)
     if len(yes_no.rows):
@@ -211,5 +213,5 @@ def draw(
         confidence = _confidence(answered, condition, rows, temperature)
         curves[CONDITION_WORDS[condition]] = risk_coverage(confidence, answered.right[condition][rows].astype(float))
     written.append(folder / "risk-coverage.png")
-    plot_risk_coverage(curves, written[-1], f"Risk and coverage, {answered.words}")
+    plot_risk_coverage(curves, written[-1], f"Risk and coverage, {answered.set_name}")
     return written

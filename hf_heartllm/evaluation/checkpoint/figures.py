@@ -21,6 +21,7 @@ MIN_POSITIVES = 20
 
 EXACT, MACRO_F1 = "exact match", "macro-F1 over answers"
 NO_TRAINING_ROWS = "no training rows were given"
+ALL_BALANCED = "all balanced questions"  # the group that the bar of the margin stands for
 NO_PROBABILITIES = "it gives answers without probabilities, so it ranks nothing"
 
 Settings = Mapping[str, Any]
@@ -35,7 +36,7 @@ def question_groups(answered: Answered) -> dict[str, np.ndarray]:
         if question.every_record:
             continue
         kind, attribute = question.question_type, question.attribute_type
-        titles = (f"all {answered.words}", f"question type {kind}", f"attribute type {attribute}")
+        titles = (f"all {answered.set_name}", f"question type {kind}", f"attribute type {attribute}")
         for rank, title in enumerate((*titles, f"{kind} {attribute}")):
             groups.setdefault(title, []).append(index)
             order[title] = rank
@@ -83,7 +84,7 @@ def answer_rows(
             for column in right
             if column != REAL
         }
-        bar = MARGIN_BAR if title == "all balanced questions" else None
+        bar = MARGIN_BAR if title == ALL_BALANCED else None
         result.append(ControlledRow(EXACT, title, values[EXACT], margins, absent, bar))
         result.append(ControlledRow(MACRO_F1, title, values[MACRO_F1], {}, absent))
     return result
@@ -142,10 +143,10 @@ def auroc_groups(answered: Answered) -> Iterator[tuple[str, str, np.ndarray, str
         if question.every_record and question.is_yes_no:
             rows[0, "every record", question.attribute_type, question.attribute, "yes"].append(index)
         elif question.is_yes_no:
-            rows[1, answered.words, question.attribute_type, question.attribute, "yes"].append(index)
+            rows[1, answered.set_name, question.attribute_type, question.attribute, "yes"].append(index)
         elif question.question_type == "query":
             for answer in question.answers:
-                rows[2, answered.words, question.attribute_type, "query", answer, question.answers].append(index)
+                rows[2, answered.set_name, question.attribute_type, "query", answer, question.answers].append(index)
     for key in sorted(rows, key=str):
         _, what, attribute_type, attribute, answer, *_ = key
         positives = sum(answered.questions[row].answer == answer for row in rows[key])

@@ -116,7 +116,7 @@ def generated_rows(
     def closed(answers: Sequence[str]) -> list[AnsweredQuestion]:
         return asked([(answer,) for answer in answers])
 
-    title = f"{len(rows)} {answered.words}"
+    title = f"{len(rows)} {answered.set_name}"
     written = {condition: asked(list(found)) for condition, found in texts.items()}
     scored = {condition: closed([answered.chosen[condition][row] for row in rows]) for condition in CONDITIONS}
     guessed = {column: closed([answers[row] for row in rows]) for column, answers in (majority or {}).items()}

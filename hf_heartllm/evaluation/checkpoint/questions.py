@@ -133,7 +133,7 @@ def evaluate_qa(
 
     bootstrap = settings.bootstrap
     areas = auroc_rows(answered, bootstrap)
-    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group], answered.words)
+    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group], answered.set_name)
     tables: dict[str, Sequence[ControlledRow]] = {
         "Answers from the closed set": answer_rows(answered, majority, bootstrap, text_alone),
         "AUROC of each answer": [*([mean_area] if mean_area else []), *areas],
