@@ -71,11 +71,16 @@ def tiny_codec(num_refinements: int = 1, **sizes: Any) -> Any:
     import torch
 
     from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+    from hf_heartllm.models.ecg_codec_local import BeatContext
     from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 
     torch.manual_seed(0)
-    config = ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=num_refinements, refinement_dilations=(1, 2), **sizes)
+    sizes = {"refinement_dilations": (1, 2), "context_layers": 1, "context_reach": 7} | sizes
+    config = ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=num_refinements, **sizes)
     codec = ECGCodecModel(config)
+    for module in codec.modules():
+        if isinstance(module, BeatContext):
+            torch.nn.init.normal_(module.out.weight, std=0.3)
     for module in codec.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.momentum = None  # the mean over what it has seen, instead of a slow average

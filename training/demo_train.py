@@ -39,12 +39,13 @@ def main() -> None:
         *("--output", f"{out}/codec", "--set", "training.max_steps=120"),
         *("--set", "training.warmup_steps=10", "--set", "probe.at_least=10"),
     )
-    run(
-        *("training/train_codec.py", "--recipe", f"{recipes}/codec_refinements.yaml", "--ptbxl", f"{data}"),
-        *("--codec", f"{out}/codec/codec", "--output", f"{out}/refined", "--set", "training.max_steps=80"),
-        *("--set", "training.warmup_steps=10"),
-    )
-    codec = f"{out}/refined/codec"
+    for recipe, before, steps in (("refinements", "codec", 80), ("decoder", "refinements", 40)):
+        run(
+            *("training/train_codec.py", "--recipe", f"{recipes}/codec_{recipe}.yaml", "--ptbxl", f"{data}"),
+            *("--codec", f"{out}/{before}/codec", "--output", f"{out}/{recipe}"),
+            *("--set", f"training.max_steps={steps}", "--set", "training.warmup_steps=10"),
+        )
+    codec = f"{out}/decoder/codec"
     run(
         *("-m", "dataset_builders.ecg_tokens", "--ptbxl", f"{data}", "--codec", codec),
         *("--output", f"{tokens}"),

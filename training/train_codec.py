@@ -3,9 +3,12 @@
     python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
     python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
         --ptbxl DIR --output build/codec_refinements
+    python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
+        --ptbxl DIR --output build/codec_decoder
 
-The first trains the stream that a language model reads, the second the streams that refine it; the codes of the first
-stream stay as they are.
+The first trains the stream that a language model reads, the second the streams that refine it, the third the first
+stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
+first makes them.
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
 (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
@@ -25,11 +28,12 @@ from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import (
+    PART_TRAININGS,
     PRESETS,
     CodecWithProbe,
     RefinementTraining,
+    extended,
     probe_statements,
-    with_refinements,
 )
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import begin_run, read_recipe
@@ -74,13 +78,15 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
-    parser.add_argument("--codec", type=Path, help="codec whose refinement streams to train")
+    parser.add_argument(
+        "--codec", type=Path, help="codec whose decoder to train, or refinement streams if the recipe has any"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
         if ("preset" in recipe) == (args.codec is not None):
-            parser.error(f"--codec goes with a recipe of refinements, one without `preset`; see {args.recipe}")
+            parser.error(f"--codec goes with a recipe without `preset`; see {args.recipe}")
         begin_run(args.output, recipe)
     except ValueError as error:
         parser.error(str(error))
@@ -97,8 +103,10 @@ def main() -> None:
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"]
         )
     else:
-        codec = with_refinements(ECGCodecModel.from_pretrained(args.codec), **recipe["codec"])
-        model = RefinementTraining(codec)
+        before = ECGCodecModel.from_pretrained(args.codec)
+        codec = extended(before, **recipe["codec"])
+        model = PART_TRAININGS[recipe["part"]](codec)
+        begun = before.config.num_refinements > 0 or last_whole_checkpoint(args.output) is not None
     dataset = RecordingDataset(
         recordings,
         ECGFeatureExtractor.from_codec(codec.config),
@@ -107,7 +115,7 @@ def main() -> None:
         recipe["training"]["seed"],
         Augmentation(**data["augmentation"]) if data["augmentation"] else None,
     )
-    if args.codec is not None and last_whole_checkpoint(args.output) is None:
+    if isinstance(model, RefinementTraining) and not begun:
         shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
         start_from_principal_components(codec, dataset.complete_features(shown))
     parameters = sum(parameter.numel() for parameter in codec.parameters())

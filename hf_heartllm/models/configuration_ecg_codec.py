@@ -19,6 +19,9 @@ BASELINE_SECONDS = 3.0
 ENVELOPE_SECONDS = 1.5
 """Seconds to either side over which the local codec takes a signal's amplitude."""
 
+CONTEXT_HEADS = 4
+"""Heads of every attention layer of the local decoders."""
+
 ARCHITECTURES = ("local", "inception")
 
 
@@ -51,6 +54,10 @@ class ECGCodecConfig(PretrainedConfig):
         decoder_channels (`int`, *optional*, defaults to 48): channels of the local decoder at the full rate.
         refinement_dilations (`list[int]`, *optional*, defaults to `[1, 2, 4, 8, 16]`): the same as `dilations` for the
             refinement streams, which see the beats before and after.
+        context_layers (`int`, *optional*, defaults to 2): attention layers of the local decoder of the first stream,
+            which join what the codes of neighbouring beats say of one another. None in codecs saved before
+            `format_version` 3.
+        context_reach (`int`, *optional*, defaults to 40): tokens to either side that such a layer attends to.
         encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the inception lead encoder.
         decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the inception decoder.
         num_downsamples (`int`, *optional*, defaults to 4): halvings of the rate of the inception codec.
@@ -81,12 +88,14 @@ class ECGCodecConfig(PretrainedConfig):
         dilations: Sequence[int] = (1, 2, 4),
         decoder_channels: int = 48,
         refinement_dilations: Sequence[int] = (1, 2, 4, 8, 16),
+        context_layers: int | None = None,
+        context_reach: int = 40,
         encoder_hidden_size: int = 32,
         decoder_hidden_size: int = 384,
         num_downsamples: int = 4,
         num_norm_groups: int = 8,
         share_lead_encoder: bool = True,
-        format_version: int = 2,
+        format_version: int = 3,
         **kwargs: Any,
     ) -> None:
         self.architecture = architecture
@@ -102,6 +111,10 @@ class ECGCodecConfig(PretrainedConfig):
         self.dilations = list(dilations)
         self.decoder_channels = decoder_channels
         self.refinement_dilations = list(refinement_dilations)
+        if context_layers is None:
+            context_layers = 2 if architecture == "local" and format_version >= 3 else 0
+        self.context_layers = context_layers
+        self.context_reach = context_reach
         self.encoder_hidden_size = encoder_hidden_size
         self.decoder_hidden_size = decoder_hidden_size
         self.num_downsamples = num_downsamples
@@ -135,11 +148,21 @@ class ECGCodecConfig(PretrainedConfig):
                 raise ValueError(
                     f"num_blocks={self.num_blocks} must have one entry fewer than hidden_sizes={self.hidden_sizes}"
                 )
+            if self.context_layers and self.hidden_sizes[-1] % CONTEXT_HEADS:
+                raise ValueError(f"the last of hidden_sizes={self.hidden_sizes} must be a multiple of {CONTEXT_HEADS}")
+            for name, least in (("context_layers", 0), ("context_reach", 1)):
+                if getattr(self, name) < least:
+                    raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
+            if len(self.dilations) < self.context_layers:
+                raise ValueError(
+                    f"context_layers={self.context_layers} must be at most the number of dilations={self.dilations}"
+                )
             if self.min_duration * self.sampling_rate < self.hop_length:
                 raise ValueError(f"min_duration={self.min_duration} s is shorter than one token")
             return
-        if self.num_refinements:
-            raise ValueError(f"num_refinements={self.num_refinements} must be 0 for architecture='inception'")
+        for name in ("num_refinements", "context_layers"):
+            if getattr(self, name):
+                raise ValueError(f"{name}={getattr(self, name)} must be 0 for architecture='inception'")
         for name in ("encoder_hidden_size", "decoder_hidden_size"):
             size = getattr(self, name)
             if size % 4 or size % self.num_norm_groups:
@@ -265,7 +288,8 @@ class ECGCodecConfig(PretrainedConfig):
     @property
     def _synthesis_reach(self) -> int:
         """Samples to either side of a decoded sample that the tokens it depends on stand for."""
-        samples, rate = (sum(self.dilations) + 1) * self.hop_length, self.hop_length
+        tokens = sum(self.dilations) + 1 + self.context_layers * self.context_reach
+        samples, rate = tokens * self.hop_length, self.hop_length
         for step in range(len(self.strides) - 1, -1, -1):
             samples += rate  # of the transposed convolution: one value before and one after
             rate //= self.strides[step]

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .configuration_ecg_codec import ECGCodecConfig
+from .configuration_ecg_codec import CONTEXT_HEADS, ECGCodecConfig
 from .residual_fsq import ResidualQuantizer
 
 ENVELOPE_FLOOR = 0.01
@@ -92,16 +92,74 @@ class Analysis(nn.Module):
         return self.transform(x).add_(self.mix(self.layers(x))).transpose(1, 2)
 
 
+class BeatContext(nn.Module):
+    """Attention over the tokens to either side, in a decoder.
+
+    Beats resemble one another, and each falls otherwise on the grid of the tokens and of the levels: what the codes of
+    the neighbours say sharpens every single one. The attention is banded, so a recording costs in proportion to its
+    length, and no token's place in the recording is known to it.
+
+    Args:
+        channels: of the hidden states.
+        reach: tokens to either side.
+    """
+
+    def __init__(self, channels: int, reach: int) -> None:
+        super().__init__()
+        self.reach = reach
+        self.norm = nn.LayerNorm(channels)  # of each token on its own
+        self.query_key_value = nn.Conv1d(channels, 3 * channels, 1, bias=False)
+        self.distance = nn.Parameter(torch.zeros(CONTEXT_HEADS, 2 * reach + 1))
+        self.out = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, tokens) → the same."""
+        batch, channels, tokens = x.shape
+        reach, blocks = self.reach, -(-tokens // self.reach)
+        query, key, value = (
+            self.query_key_value(self.norm(x.transpose(1, 2)).transpose(1, 2))
+            .unflatten(1, (3, CONTEXT_HEADS, channels // CONTEXT_HEADS))
+            .unbind(1)
+        )
+        # Each block of `reach` queries sees the block before it, its own and the next.
+        rest = blocks * reach - tokens
+        query = nn.functional.pad(query, (0, rest)).unflatten(-1, (blocks, reach))
+        key, value = (
+            nn.functional.pad(one, (reach, rest + reach)).unfold(-1, 3 * reach, reach) for one in (key, value)
+        )
+        scores = torch.einsum("bhcnq,bhcnk->bhnqk", query, key) * query.shape[2] ** -0.5
+        places = torch.arange(3 * reach, device=x.device)
+        away = (
+            places - reach - torch.arange(reach, device=x.device)[:, None]
+        )  # (queries, keys), tokens from query to key
+        positions = torch.arange(blocks, device=x.device)[:, None] * reach - reach + places  # (blocks, keys)
+        inside = (positions >= 0) & (positions < tokens)
+        seen = (away.abs() <= reach) & inside[:, None]
+        scores = scores + self.distance[:, (away + reach).clamp(0, 2 * reach)][:, None]
+        scores = scores.masked_fill(~seen & (away != 0), float("-inf"))  # a padded query sees itself, lest it be NaN
+        found = torch.einsum("bhnqk,bhcnk->bhcnq", scores.softmax(dim=-1), value)
+        return x + self.out(found.reshape(batch, channels, -1)[..., :tokens])
+
+
 class Synthesis(nn.Module):
     """Latents (batch, tokens, latent size) → signals (batch, channels, samples), and hidden states of the tokens."""
 
-    def __init__(self, config: ECGCodecConfig, latent_size: int, channels: int, dilations: Sequence[int]) -> None:
+    def __init__(
+        self,
+        config: ECGCodecConfig,
+        latent_size: int,
+        channels: int,
+        dilations: Sequence[int],
+        context_layers: int = 0,
+    ) -> None:
         super().__init__()
         sizes, strides = [*config.hidden_sizes[::-1], config.decoder_channels], config.strides[::-1]
         self.read = nn.Sequential(
             nn.Conv1d(latent_size, sizes[0], 1),
             *(ResidualBlock(sizes[0], 3, dilation) for dilation in dilations),
         )
+        # One before each of the last blocks.
+        self.context = nn.ModuleList(BeatContext(sizes[0], config.context_reach) for _ in range(context_layers))
         layers: list[nn.Module] = []
         for index, (wide, narrow) in enumerate(pairwise(sizes)):
             width, padding = config.sampling_kernel(len(strides) - 1 - index)
@@ -116,7 +174,10 @@ class Synthesis(nn.Module):
 
     def forward(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         latents = latents.transpose(1, 2)
-        hidden = self.read(latents)
+        hidden = latents
+        local = len(self.read) - len(self.context)
+        for index, layer in enumerate(self.read):
+            hidden = layer(self.context[index - local](hidden) if index >= local else hidden)
         return self.transform(latents).add_(self.layers(hidden)), hidden
 
 
@@ -159,7 +220,7 @@ class LocalDecoder(nn.Module):
         super().__init__()
         size = config.hidden_sizes[-1]
         self.hop_length = config.hop_length
-        self.synthesis = Synthesis(config, size, len(config.leads), config.dilations)
+        self.synthesis = Synthesis(config, size, len(config.leads), config.dilations, config.context_layers)
         self.to_envelope = nn.Conv1d(size, 1, 1)
         self.to_presence = nn.Conv1d(size, len(config.leads), 1)
 

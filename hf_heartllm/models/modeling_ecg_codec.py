@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .configuration_ecg_codec import ECGCodecConfig
-from .ecg_codec_local import LocalDecoder, LocalEncoder, Refinement, without_batch_norm
+from .ecg_codec_local import BeatContext, LocalDecoder, LocalEncoder, Refinement, without_batch_norm
 from .ecg_codec_published import PublishedDecoder, PublishedEncoder
 from .fsq import FiniteScalarQuantizer
 from .residual_fsq import ResidualQuantizer
@@ -106,12 +106,15 @@ class ECGCodecModel(PreTrainedModel):
             nn.init.uniform_(weight, -bound, bound)
             if module.bias is not None:
                 nn.init.uniform_(module.bias, -bound, bound)
-        elif isinstance(module, nn.GroupNorm | nn.BatchNorm1d):
+        elif isinstance(module, nn.GroupNorm | nn.BatchNorm1d | nn.LayerNorm):
             if module.weight is not None:
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, nn.BatchNorm1d):
                 module.reset_running_stats()
+        elif isinstance(module, BeatContext):  # adds nothing at first
+            for parameter in (module.distance, *module.out.parameters()):
+                nn.init.zeros_(parameter)
 
     def _checked(self, input_features: torch.Tensor) -> torch.Tensor:
         """The features, of the right shape; the local codec's without a rest that fills no token."""

@@ -30,7 +30,7 @@ SHARED_VARIANCE = 0.1
 leads such as a derived aVL decide, and little is learned (after 100 steps an error of 0.9 instead of 0.5)."""
 
 SHARED_VARIANCE_REFINED = 0.02
-"""The same for the refinement streams, which begin with a signal that is mostly there."""
+"""The same for trainings that begin with a signal that is mostly there."""
 
 
 class StatementProbe(nn.Module):
@@ -110,7 +110,8 @@ class CodecWithProbe(nn.Module):
     """A codec in training; its forward returns the loss that `transformers.Trainer` minimises.
 
     The published codec is trained with the mean squared error, as published. The local codec's first stream is trained
-    with the root of each record's relative error; its refinements have a training of their own (`RefinementTraining`).
+    with the root of each record's relative error; what comes after it has trainings of its own (`DecoderTraining`,
+    `RefinementTraining`).
 
     Args:
         codec: the codec.
@@ -163,26 +164,88 @@ class CodecWithProbe(nn.Module):
 
     def _local(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
         output = self.codec(features, return_loss=False, num_streams=1)
-        error = relative_error(output.reconstruction, target)
-        present = (~torch.isnan(features).any(dim=-1)).float()
-        presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
-        config = self.codec.config
-        wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
-        amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
-        loss = (error + 1e-4).sqrt().mean() + 0.05 * presence + 0.2 * amplitude
+        result = first_stream_losses(self.codec.config, output, features, target, SHARED_VARIANCE)
         if self.even_weight:
-            loss = loss + self.even_weight * uneven_use(output.latents)
-        result: dict[str, Any] = {
-            "loss": loss,
-            "codes": output.codes[:, 0],
-            "envelope_loss": amplitude.detach(),
-            "reconstruction_loss": error.detach().mean(),
-        }
+            result["loss"] = result["loss"] + self.even_weight * uneven_use(output.latents)
         return result, output.quantized
 
 
-class RefinementTraining(nn.Module):
-    """A codec whose refinement streams are in training; its first stream stays as it is.
+def first_stream_losses(
+    config: ECGCodecConfig, output: Any, features: torch.Tensor, target: torch.Tensor, shared_variance: float
+) -> dict[str, Any]:
+    """What a local codec's decoding of the first stream is trained with.
+
+    Args:
+        config: of the codec.
+        output: `ECGCodecOutput` for the features, of the first stream alone.
+        features: (batch, leads, samples) in mV, what the codec read.
+        target: the same, what it should decode.
+        shared_variance: see `relative_error`.
+
+    Returns:
+        `loss`; for the log `reconstruction_loss`, `envelope_loss` and the `codes` (batch, tokens).
+    """
+    error = relative_error(output.reconstruction, target, shared_variance)
+    present = (~torch.isnan(features).any(dim=-1)).float()
+    presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
+    wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
+    amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
+    return {
+        "loss": (error + 1e-4).sqrt().mean() + 0.05 * presence + 0.2 * amplitude,
+        "codes": output.codes[:, 0],
+        "envelope_loss": amplitude.detach(),
+        "reconstruction_loss": error.detach().mean(),
+    }
+
+
+class PartTraining(nn.Module):
+    """A codec of which one part is in training; the others stay as in use, with the scales of their normalisations.
+
+    Args:
+        codec: with a trained first stream.
+        part: name of the part.
+    """
+
+    def __init__(self, codec: ECGCodecModel, part: str) -> None:
+        super().__init__()
+        self.codec = codec
+        self.part = part
+        codec.requires_grad_(False)
+        getattr(codec, part).requires_grad_(True)
+
+    def train(self, mode: bool = True) -> PartTraining:
+        """Only the part."""
+        super().train(False)
+        getattr(self.codec, self.part).train(mode)
+        self.training = mode
+        return self
+
+
+class DecoderTraining(PartTraining):
+    """A codec whose decoder is in training; the codes of its first stream stay as they are.
+
+    Args:
+        codec: with a trained first stream.
+    """
+
+    def __init__(self, codec: ECGCodecModel) -> None:
+        super().__init__(codec, "decoder")
+
+    def forward(
+        self,
+        input_features: torch.Tensor,
+        statement_labels: torch.Tensor | None = None,
+        target_features: torch.Tensor | None = None,
+        as_recorded: torch.Tensor | None = None,
+    ) -> dict[str, Any]:
+        """Losses of a batch, see `CodecWithProbe.forward`."""
+        output = self.codec(input_features, return_loss=False, num_streams=1)
+        target = input_features if target_features is None else target_features
+        return first_stream_losses(self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED)
+
+
+class RefinementTraining(PartTraining):
+    """A codec whose refinement streams are in training; its first stream and what is decoded from it stay as they are.
 
     Each record is decoded from a random number of streams, so that every prefix of the streams is a codec of its own.
 
@@ -191,17 +254,7 @@ class RefinementTraining(nn.Module):
     """
 
     def __init__(self, codec: ECGCodecModel) -> None:
-        super().__init__()
-        self.codec = codec
-        codec.requires_grad_(False)
-        codec.refinement.requires_grad_(True)
-
-    def train(self, mode: bool = True) -> RefinementTraining:
-        """Only the refinement: the first stream's batch normalisations keep their scales."""
-        super().train(False)
-        self.codec.refinement.train(mode)
-        self.training = mode
-        return self
+        super().__init__(codec, "refinement")
 
     def forward(
         self,
@@ -226,23 +279,23 @@ class RefinementTraining(nn.Module):
         return result
 
 
-def with_refinements(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
-    """A codec with the same first stream and new refinement streams.
+PART_TRAININGS = {"decoder": DecoderTraining, "refinements": RefinementTraining}
+"""What a recipe names as `part`."""
+
+
+def extended(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
+    """A codec with the same weights, and new layers in its decoder or new refinement streams.
 
     Args:
         codec: local.
-        sizes: fields of its configuration to change, `num_refinements` and `refinement_levels`.
-
-    Raises:
-        ValueError: if there is to be no refinement.
+        sizes: fields of its configuration to change: those of the refinements if it has none, `context_layers`,
+            `context_reach`. New layers of the decoder change nothing before they are trained.
     """
-    config = ECGCodecConfig.from_dict(codec.config.to_dict() | sizes)
-    if not config.num_refinements:
-        raise ValueError(f"num_refinements={config.num_refinements}: there is nothing to train")
-    refined = ECGCodecModel(config)
-    for name in ("encoder", "quantizer", "decoder"):
-        getattr(refined, name).load_state_dict(getattr(codec, name).state_dict())
-    return refined
+    before = codec.config.to_dict()
+    del before["format_version"]  # what is saved has today's
+    larger = ECGCodecModel(ECGCodecConfig.from_dict(before | sizes))
+    larger.load_state_dict(larger.state_dict() | codec.state_dict())
+    return larger
 
 
 def probe_statements(recordings: Sequence[Recording], at_least: int) -> list[str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hf_heartllm.ecg import ECGRecord
 from hf_heartllm.ecg.simulate import simulate_ecg
 from hf_heartllm.models.configuration_ecg_codec import BASELINE_SECONDS, INDEPENDENT_LEADS, ECGCodecConfig
+from hf_heartllm.models.ecg_codec_local import BeatContext
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor, decoded_record
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.codec_training import extended
 from tests.tiny import tiny_codec
 
 
@@ -77,6 +81,40 @@ def test_latents_are_the_same_to_the_bit_in_every_batch(batch, threads):
     finally:
         torch.set_num_threads(before)
     assert torch.equal(latents[5:6], alone)
+
+
+@given(tokens=st.integers(1, 40), reach=st.integers(1, 9))
+@settings(max_examples=25, deadline=None)
+def test_banded_attention_is_attention_within_reach(tokens, reach):
+    torch.manual_seed(tokens)
+    layer = BeatContext(16, reach)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(2, 16, tokens)
+    normal = layer.norm(x.transpose(1, 2)).transpose(1, 2)
+    query, key, value = layer.query_key_value(normal).unflatten(1, (3, 4, 4)).unbind(1)
+    away = torch.arange(tokens) - torch.arange(tokens)[:, None]
+    scores = torch.einsum("bhcq,bhck->bhqk", query, key) / 2 + layer.distance[:, away.clamp(-reach, reach) + reach]
+    weights = scores.masked_fill(away.abs() > reach, float("-inf")).softmax(dim=-1)
+    expected = x + layer.out(torch.einsum("bhqk,bhck->bhcq", weights, value).flatten(1, 2))
+    assert torch.allclose(layer(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_codecs_saved_before_the_attention_have_none():
+    saved = ECGCodecConfig().to_dict()
+    for name in ("context_layers", "context_reach"):
+        del saved[name]
+    assert ECGCodecConfig.from_dict(saved | {"format_version": 2}).context_layers == 0
+    assert ECGCodecConfig.from_dict(saved).context_layers == ECGCodecConfig().context_layers == 2
+    assert ECGCodecConfig.heartllm_paper().context_layers == 0
+
+
+def test_an_extended_codec_begins_with_the_decoder_as_it_was(features):
+    codec = tiny_codec(num_refinements=0, context_layers=0)
+    codes = codec.encode(features)
+    refined = extended(codec, num_refinements=1, context_layers=1).eval()
+    assert torch.equal(refined.encode(features), codes)
+    assert torch.allclose(refined.decode(codes), codec.decode(codes), atol=1e-6)
 
 
 def test_new_weights_are_used_at_once(codec, features):
@@ -178,6 +216,10 @@ def test_decoded_leads_obey_einthoven_and_goldberger():
         ({"required_leads": ("III",)}, "required_leads"),
         ({"architecture": "other"}, "architecture"),
         ({"min_duration": 0.01}, "min_duration"),
+        ({"context_layers": -1}, "context_layers"),
+        ({"context_reach": 0}, "context_reach"),
+        ({"dilations": (1,), "context_layers": 2}, "context_layers"),
+        ({"hidden_sizes": (8, 6)}, "hidden_sizes"),
     ],
 )
 def test_contradictions_name_the_field(wrong, name):

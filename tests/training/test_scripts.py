@@ -77,15 +77,22 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
     resumed = load_file(simulated / "killed" / "codec" / "model.safetensors")
     assert all((whole[name] == resumed[name]).all() for name in whole)
-    refine = [
-        *("training/train_codec.py", "--recipe", RECIPES / "codec_refinements.yaml", "--ptbxl", simulated / "data"),
-        *("--codec", simulated / "codec" / "codec", "--output", simulated / "refined"),
-        *("--set", "codec.num_refinements=2"),
-        *settings(max_steps=3, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
-    ]
-    run(*refine)
-    refined = load_file(simulated / "refined" / "codec" / "model.safetensors")
+    for recipe, before, sizes in (
+        ("refinements", "codec", ("--set", "codec.num_refinements=2")),
+        ("decoder", "refinements", ()),
+    ):
+        run(
+            *("training/train_codec.py", "--recipe", RECIPES / f"codec_{recipe}.yaml", "--ptbxl", simulated / "data"),
+            *("--codec", simulated / before / "codec", "--output", simulated / recipe, *sizes),
+            *settings(max_steps=3, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
+        )
+    refined = load_file(simulated / "refinements" / "codec" / "model.safetensors")
+    decoder = load_file(simulated / "decoder" / "codec" / "model.safetensors")
     assert all((refined[name] == whole[name]).all() for name in whole)
+    kept = [name for name in refined if not name.startswith("decoder.")]
+    assert all((decoder[name] == refined[name]).all() for name in kept)  # the codes stay as they are
+    assert any((decoder[name] != refined[name]).any() for name in refined)
+    assert any(".context." in name for name in decoder)
     assert any(name.startswith("refinement.") for name in refined)
 
 

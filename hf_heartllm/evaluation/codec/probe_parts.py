@@ -132,7 +132,8 @@ class ProbeRun:
                 ]
                 return Part(arrays={"codes": np.stack(rows)})
 
-            part = kept_part(folder, title, self.settings.key(coder, records), make)
+            key = {"weights": coder.codec.identity(), "records": [one.ecg_id for one in records]}
+            part = kept_part(folder, title, key, make)
             found.append(ProbeInput(part.arrays["codes"], levels))
         return found[0], found[1]
 
@@ -168,7 +169,7 @@ class ProbeRun:
         weights = None
         if name != RAW:
             coder = self.coder if name in (self.coder.name, RANDOM) else self.against
-            weights = None if coder is None else coder.weights_digest()
+            weights = None if coder is None else coder.codec.identity()  # a decoder changes no codes
         rows = []
         for seed in range(self.settings.probe_seeds):
 
