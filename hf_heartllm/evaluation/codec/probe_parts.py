@@ -103,13 +103,12 @@ class ProbeRun:
             bars = AS_GOOD_AS_RAW if name == RAW else None if name == RANDOM else ABOVE_THE_OTHER
             title = f"{coder.name}: probes: codes − {name if name in (RAW, RANDOM) else f'codes of {name}'}"
             figures += margin_figures(title, self.labels, scores[coder.name], scores[name], self.patients, bars)
-        for one in [coder] if self.against is None else [coder, self.against]:
-            for count in one.prefixes():
-                decoded = self._scores_of_decoded(one, count, raw[0])
-                rate = one.config.bits_per_second_of(count)
-                title = f"{one.name}: probes: trained on originals, decoded ({rate:.0f} bit/s) − originals"
-                bars = LOST_BY_DECODING if one is coder and count == one.num_streams else None
-                figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
+        for count in coder.prefixes():
+            decoded = self._scores_of_decoded(count, raw[0])
+            rate = coder.config.bits_per_second_of(count)
+            title = f"{coder.name}: probes: trained on originals, decoded ({rate:.0f} bit/s) − originals"
+            bars = LOST_BY_DECODING if count == coder.num_streams else None
+            figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
         words = f"trained on {len(self.train)} records, {settings.probe_passes} passes"
         return [replace(figure, data="; ".join(text for text in (figure.data, words) if text)) for figure in figures]
 
@@ -185,8 +184,9 @@ class ProbeRun:
             rows.append(part.arrays["scores"])
         return np.stack(rows)
 
-    def _scores_of_decoded(self, coder: Coder, count: int, raw: ProbeInput) -> np.ndarray:
-        """Scores that the probes of the raw signal give decoded signals; (seeds, records, targets)."""
+    def _scores_of_decoded(self, count: int, raw: ProbeInput) -> np.ndarray:
+        """Scores that the probes of the raw signal give the codec's decoded signals; (seeds, records, targets)."""
+        coder = self.coder
 
         def make() -> Part:
             extractor = raw_extractor()
