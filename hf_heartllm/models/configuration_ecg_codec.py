@@ -55,8 +55,8 @@ class ECGCodecConfig(PretrainedConfig):
         refinement_dilations (`list[int]`, *optional*, defaults to `[1, 2, 4, 8, 16]`): the same as `dilations` for the
             refinement streams, which see the beats before and after.
         context_layers (`int`, *optional*, defaults to 2): attention layers of the local decoder of the first stream,
-            which join what the codes of neighbouring beats say of one another. None in codecs saved before
-            `format_version` 3.
+            which join what the codes of neighbouring beats say of one another; no more than there are dilations. None
+            in codecs saved before `format_version` 3.
         context_reach (`int`, *optional*, defaults to 40): tokens to either side that such a layer attends to.
         encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the inception lead encoder.
         decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the inception decoder.
@@ -112,7 +112,7 @@ class ECGCodecConfig(PretrainedConfig):
         self.decoder_channels = decoder_channels
         self.refinement_dilations = list(refinement_dilations)
         if context_layers is None:
-            context_layers = 2 if architecture == "local" and format_version >= 3 else 0
+            context_layers = min(2, len(dilations)) if architecture == "local" and format_version >= 3 else 0
         self.context_layers = context_layers
         self.context_reach = context_reach
         self.encoder_hidden_size = encoder_hidden_size

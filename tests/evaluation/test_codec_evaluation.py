@@ -161,11 +161,7 @@ def test_noise_has_the_stated_strength():
 def test_without_rounding_is_what_rounding_approximates(coder, streams):
     """With very many levels the quantised way comes near the unquantised one of its first stream."""
     fine = Coder(
-        ECGCodecModel(
-            ECGCodecConfig(
-                hidden_sizes=(8, 16), num_refinements=0, levels=(1023, 1023), dilations=(1,), context_layers=1
-            )
-        )
+        ECGCodecModel(ECGCodecConfig(hidden_sizes=(8, 16), num_refinements=0, levels=(1023, 1023), dilations=(1,)))
     )
     features = coder.features(simulate_ecg(sampling_rate=100, seed=1)[0])
     plain = without_rounding(fine, features, 1)
