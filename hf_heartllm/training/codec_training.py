@@ -232,13 +232,9 @@ class DecoderTraining(PartTraining):
         super().__init__(codec, "decoder")
 
     def forward(
-        self,
-        input_features: torch.Tensor,
-        statement_labels: torch.Tensor | None = None,
-        target_features: torch.Tensor | None = None,
-        as_recorded: torch.Tensor | None = None,
+        self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
     ) -> dict[str, Any]:
-        """Losses of a batch, see `CodecWithProbe.forward`."""
+        """Losses of a batch, see `CodecWithProbe.forward`; what it reads beyond these is left aside."""
         output = self.codec(input_features, return_loss=False, num_streams=1)
         target = input_features if target_features is None else target_features
         return first_stream_losses(self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED)
@@ -257,13 +253,9 @@ class RefinementTraining(PartTraining):
         super().__init__(codec, "refinement")
 
     def forward(
-        self,
-        input_features: torch.Tensor,
-        statement_labels: torch.Tensor | None = None,
-        target_features: torch.Tensor | None = None,
-        as_recorded: torch.Tensor | None = None,
+        self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
     ) -> dict[str, Any]:
-        """Losses of a batch, see `CodecWithProbe.forward`."""
+        """Losses of a batch, see `CodecWithProbe.forward`; what it reads beyond these is left aside."""
         streams = self.codec.config.num_streams
         weights = torch.ones(streams - 1)
         weights[0], weights[-1] = 5.0, 2.0  # at about the rate of the published codec, and the best that there is
