@@ -30,7 +30,7 @@ from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel  # noqa: E402
 
 WAYS = ("reference", "paper preset batched", "ours")
 DECODER, REFINEMENTS = "ours, decoder", "ours, refinement streams"
-"""Trained after the first stream, one after the other, on top of it."""
+"""Trained after the first stream, on top of it."""
 OURS = ("ours", DECODER, REFINEMENTS)
 STATEMENTS = 50
 """Of the probe that is trained along with ours; a training on PTB-XL has about so many."""

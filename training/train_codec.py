@@ -78,35 +78,38 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
-    parser.add_argument(
-        "--codec", type=Path, help="codec whose decoder to train, or refinement streams if the recipe has any"
-    )
+    parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
         if ("preset" in recipe) == (args.codec is not None):
             parser.error(f"--codec goes with a recipe without `preset`; see {args.recipe}")
-        begin_run(args.output, recipe)
+        set_seed(recipe["training"]["seed"])
+        begins_anew = last_whole_checkpoint(args.output) is None
+        if args.codec is None:
+            codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
+        else:
+            if recipe["part"] not in PART_TRAININGS:
+                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PART_TRAININGS)}")
+            before = ECGCodecModel.from_pretrained(args.codec)
+            begins_anew &= not before.config.num_refinements
+            codec = extended(before, **recipe["codec"])
+        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
     except ValueError as error:
         parser.error(str(error))
 
     data = recipe["data"]
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
-    set_seed(recipe["training"]["seed"])
     statements: list[str] = []
     if args.codec is None:
         if recipe["probe"]["weight"]:
             statements = probe_statements(recordings, recipe["probe"]["at_least"])
-        codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
         model: torch.nn.Module = CodecWithProbe(
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"]
         )
     else:
-        before = ECGCodecModel.from_pretrained(args.codec)
-        codec = extended(before, **recipe["codec"])
         model = PART_TRAININGS[recipe["part"]](codec)
-        begun = before.config.num_refinements > 0 or last_whole_checkpoint(args.output) is not None
     dataset = RecordingDataset(
         recordings,
         ECGFeatureExtractor.from_codec(codec.config),
@@ -115,7 +118,7 @@ def main() -> None:
         recipe["training"]["seed"],
         Augmentation(**data["augmentation"]) if data["augmentation"] else None,
     )
-    if isinstance(model, RefinementTraining) and not begun:
+    if isinstance(model, RefinementTraining) and begins_anew:
         shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
         start_from_principal_components(codec, dataset.complete_features(shown))
     parameters = sum(parameter.numel() for parameter in codec.parameters())

@@ -282,11 +282,18 @@ def extended(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
         codec: local.
         sizes: fields of its configuration to change: those of the refinements if it has none, `context_layers`,
             `context_reach`. New layers of the decoder change nothing before they are trained.
+
+    Raises:
+        ValueError: if the sizes contradict each other, or leave no place for weights that the codec has.
     """
     before = codec.config.to_dict()
     del before["format_version"]  # what is saved has today's
     larger = ECGCodecModel(ECGCodecConfig.from_dict(before | sizes))
-    larger.load_state_dict(larger.state_dict() | codec.state_dict())
+    state, weights = larger.state_dict(), codec.state_dict()
+    lost = [name for name, weight in weights.items() if name not in state or state[name].shape != weight.shape]
+    if lost:
+        raise ValueError(f"{', '.join(f'{k}={v}' for k, v in sizes.items())}: no place for the codec's {lost[0]}")
+    larger.load_state_dict(state | weights)
     return larger
 
 

@@ -117,6 +117,16 @@ def test_an_extended_codec_begins_with_the_decoder_as_it_was(features):
     assert torch.allclose(refined.decode(codes), codec.decode(codes), atol=1e-6)
 
 
+def test_an_extended_codec_keeps_all_that_it_had(codec, features):
+    codes = codec.encode(features, 3)
+    wider = extended(codec).eval()
+    assert torch.equal(wider.encode(features, 3), codes)
+    assert torch.equal(wider.decode(codes), codec.decode(codes))
+    for sizes in ({"num_refinements": 1}, {"context_reach": 9}, {"context_layers": 0}):
+        with pytest.raises(ValueError, match="no place for the codec's"):
+            extended(codec, **sizes)
+
+
 def test_new_weights_are_used_at_once(codec, features):
     codes = codec.encode(features)
     other = tiny_codec(num_refinements=2)
