@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from hf_heartllm.ecg import STANDARD_LEADS, simulate_ecg
 from hf_heartllm.ecg.measurements import GlobalMeasurements, LeadMeasurements, Measurements
@@ -29,10 +31,11 @@ from hf_heartllm.evaluation.codec.parts import Figure, Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, perplexity, stream_bits
-from hf_heartllm.evaluation.codec.records import labelled_records, spread
+from hf_heartllm.evaluation.codec.records import LabelledRecord, labelled_records, spread
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
-from hf_heartllm.evaluation.codec.targets import TARGETS, group_auroc, patient_weights, target_matrix, weighted_auroc
+from hf_heartllm.evaluation.codec.targets import TARGETS, group_auroc, patient_weights, target_matrix
+from hf_heartllm.evaluation.intervals import ranked_area
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.fsq import FiniteScalarQuantizer
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
@@ -141,11 +144,12 @@ def test_changes_count_what_cannot_be_measured_any_more():
     changes = Changes()
     before = Measurements(GlobalMeasurements(pr_ms=160, qrs_ms=90), {"I": LeadMeasurements(r_mv=1.0, s_mv=-0.5)})
     after = Measurements(GlobalMeasurements(pr_ms=None, qrs_ms=96), {"I": LeadMeasurements(r_mv=0.9, s_mv=-0.5)})
-    changes.add(before, after, "male")
-    assert changes.measurable == {"pr_ms": [False], "qrs_ms": [True]}
-    assert changes.quantile("qrs_ms", 0.5) == 6
-    assert changes.quantile("pr_ms", 0.5) is None
-    assert changes.quantile("R", 0.5) == pytest.approx(0.1)
+    changes.add(before, after, LabelledRecord(1, 1, Path("1"), frozenset(), "male", False))
+    assert changes.rows["pr_ms there"] == [(False,)]
+    assert changes.rows["qrs_ms there"] == [(True,)]
+    assert changes.judged("qrs_ms", np.median).value == 6
+    assert changes.judged("pr_ms", np.median) is None
+    assert changes.judged("R", np.median).value == pytest.approx(0.1)
 
 
 def test_noise_has_the_stated_strength():
@@ -197,10 +201,10 @@ def test_a_moved_window_keeps_its_codes_and_gain_error_is_relative(coder):
 
 def test_a_weighted_area_is_the_area_of_the_repeated_rows():
     labels, scores = np.array([1, 0, 1, 0, 0], dtype=bool), np.array([0.9, 0.8, 0.4, 0.4, 0.1])
-    assert weighted_auroc(labels, scores, np.ones((1, 5)))[0] == pytest.approx((3 + 1.5) / 6)
-    twice = np.array([[1, 2, 1, 1, 0]])
-    assert weighted_auroc(labels, scores, twice)[0] == pytest.approx((3 + 0.5) / 6)
-    assert np.isnan(weighted_auroc(labels, scores, np.array([[0, 1, 0, 1, 1]]))[0])
+    area = ranked_area(labels, ~labels, scores)
+    assert area(np.ones((1, 5)))[0] == pytest.approx((3 + 1.5) / 6)
+    assert area(np.array([[1, 2, 1, 1, 0]]))[0] == pytest.approx((3 + 0.5) / 6)
+    assert np.isnan(area(np.array([[0, 1, 0, 1, 1]]))[0])
     weights = patient_weights([1, 1, 2, 2, 3], 50)
     assert weights[0].tolist() == [1] * 5
     assert (weights[:, 0] == weights[:, 1]).all()
@@ -221,7 +225,7 @@ def test_a_probe_reads_a_rule_from_codes():
     assert data.batch(np.array([0, 1])).sum(dim=1).eq(2).all()  # one level a dimension
     probe = train_probe(data, labels[:, None], seed=0, training=ProbeTraining(passes=3))
     scores = probe_scores(probe, data)[:, 0]
-    assert weighted_auroc(labels.astype(bool), scores, np.ones((1, 256)))[0] > 0.95
+    assert roc_auc_score(labels, scores) > 0.95
 
 
 def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_mean, paired_bootstrap, resample_sums
+from hf_heartllm.evaluation.intervals import (
+    bootstrap_auroc,
+    bootstrap_mean,
+    bootstrap_statistic,
+    paired_bootstrap,
+    resample_sums,
+)
 
 
 def test_paired_resamples_give_the_interval_of_the_paired_bootstrap():
@@ -42,6 +48,16 @@ def test_rows_of_one_patient_do_not_count_as_independent():
     by_row = bootstrap_mean(values, np.arange(len(values)))
     assert by_patient.high - by_patient.low > 3 * (by_row.high - by_row.low)
     assert (by_patient.rows, by_patient.groups) == (1000, 40)
+
+
+def test_any_statistic_is_resampled_as_the_mean_is():
+    rng = np.random.default_rng(3)
+    values, patients = rng.random(200), rng.integers(0, 50, 200)
+    found = bootstrap_statistic(values, patients, np.mean, resamples=100)
+    wanted = bootstrap_mean(values, patients, resamples=100)
+    assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
+    sometimes = bootstrap_statistic([0.0, 1.0], [1, 2], lambda rows: rows.mean() if len(set(rows)) > 1 else None)
+    assert (sometimes.value, sometimes.low, sometimes.high) == (0.5, 0.5, 0.5)  # resamples without a value do not count
 
 
 def test_the_interval_covers_as_often_as_it_says():

@@ -6,12 +6,13 @@ root mean square in each lead is that of the codec's error: no codec of that err
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ...ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
 from ...ecg.beats import beat_times
+from ..intervals import Interval, bootstrap_statistic
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .criteria import (
     cohen_kappa,
@@ -31,61 +32,92 @@ INTERVALS = {"pr_ms": ("PR", 6.0, 15.0), "qrs_ms": ("QRS", 4.0, 12.0), "qt_ms": 
 """Column → name, and what median and 90th percentile of the change should be at most, in ms."""
 
 NOISE_ALLOWANCE = 1.5
+RESAMPLES = 500
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 class Changes:
-    """Collects what differs between originals and other versions of them."""
+    """Collects what differs between originals and other versions of them, each difference with its patient."""
 
     def __init__(self) -> None:
         self.records = 0
-        self.columns: dict[str, list[float]] = {}
-        self.verdicts: dict[str, list[tuple[bool, bool]]] = {}
-        self.measurable: dict[str, list[bool]] = {}
-        self.beats = self.found_beats = self.matched = 0
+        self.rows: dict[str, list[tuple[float, ...]]] = {}
+        self.patients: dict[str, list[int]] = {}
 
-    def add(self, original: Measurements, other: Measurements, sex: str | None) -> None:
+    def _note(self, column: str, patient: int, *values: float) -> None:
+        self.rows.setdefault(column, []).append(values)
+        self.patients.setdefault(column, []).append(patient)
+
+    def add(self, original: Measurements, other: Measurements, one: LabelledRecord) -> None:
         """Compare one recording's measurements with those of another version of it."""
         self.records += 1
+        patient = one.patient_id
         for column in ("heart_rate", *INTERVALS):
             before, after = getattr(original.overall, column), getattr(other.overall, column)
             if before is None:
                 continue
-            self.measurable.setdefault(column, []).append(after is not None)
+            self._note(f"{column} there", patient, after is not None)
             if after is not None:
-                self.columns.setdefault(column, []).append(abs(after - before))
+                self._note(column, patient, abs(after - before))
         for lead in STANDARD_LEADS:
             for name, amplitude in (("R", r_amplitude), ("S", s_amplitude)):
                 before, after = amplitude(original, lead), amplitude(other, lead)
                 if before is not None and after is not None and max(before, after) > 0:
-                    self.columns.setdefault(name, []).append(abs(after - before))
+                    self._note(name, patient, abs(after - before))
             if lead in original.leads and lead in other.leads:
                 for column in ("st_j_mv", "st_j60_mv"):
                     before, after = getattr(original.leads[lead], column), getattr(other.leads[lead], column)
                     if before is not None and after is not None:
-                        self.columns.setdefault(column, []).append(abs(after - before))
+                        self._note(column, patient, abs(after - before))
         before_st, after_st = st_verdicts(original), st_verdicts(other)
-        for lead in before_st.keys() & after_st.keys():
-            self._verdict("ST elevation", before_st[lead][0], after_st[lead][0])
-            self._verdict("ST depression", before_st[lead][1], after_st[lead][1])
-        self._verdict("Sokolow-Lyon", sokolow_lyon(original), sokolow_lyon(other))
-        self._verdict("Cornell", cornell(original, sex), cornell(other, sex))
-        self._verdict("low limb voltage", low_limb_voltage(original), low_limb_voltage(other))
+        for lead in STANDARD_LEADS:
+            if lead in before_st and lead in after_st:
+                self._note("ST elevation", patient, before_st[lead][0], after_st[lead][0])
+                self._note("ST depression", patient, before_st[lead][1], after_st[lead][1])
+        for name, before, after in (
+            ("Sokolow-Lyon", sokolow_lyon(original), sokolow_lyon(other)),
+            ("Cornell", cornell(original, one.sex), cornell(other, one.sex)),
+            ("low limb voltage", low_limb_voltage(original), low_limb_voltage(other)),
+        ):
+            if before is not None and after is not None:
+                self._note(name, patient, before, after)
 
-    def _verdict(self, name: str, before: bool | None, after: bool | None) -> None:
-        if before is not None and after is not None:
-            self.verdicts.setdefault(name, []).append((before, after))
-
-    def add_beats(self, original: Sequence[float], other: Sequence[float]) -> None:
+    def add_beats(self, original: Sequence[float], other: Sequence[float], one: LabelledRecord) -> None:
         """Compare the beats found in two versions of a recording."""
-        self.beats += len(original)
-        self.found_beats += len(other)
-        self.matched += matched_beats(original, other)
+        self._note("beats", one.patient_id, len(original), len(other), matched_beats(original, other))
 
-    def quantile(self, column: str, share: float) -> float | None:
-        """A quantile of the absolute changes of a column; None where nothing was measured."""
-        values = self.columns.get(column)
-        return None if not values else float(np.quantile(values, share))
+    def judged(self, column: str, statistic: Callable[[np.ndarray], float | None]) -> Interval | None:
+        """A statistic of a column's rows with its interval over patients; None where it has no value."""
+        if column not in self.rows:
+            return None
+        rows = np.array(self.rows[column], dtype=np.float64)
+        found = bootstrap_statistic(rows, self.patients[column], statistic, resamples=RESAMPLES)
+        return None if np.isnan(found.value) else found
+
+
+def _quantile(share: float) -> Callable[[np.ndarray], float]:
+    return lambda rows: float(np.quantile(rows, share))
+
+
+def _share(limit: float) -> Callable[[np.ndarray], float]:
+    return lambda rows: float((rows <= limit).mean())
+
+
+def _mean(rows: np.ndarray) -> float:
+    return float(rows.mean())
+
+
+def _crossed(rows: np.ndarray) -> float:
+    return float((rows[:, 0] != rows[:, 1]).mean())
+
+
+def _kappa(rows: np.ndarray) -> float | None:
+    return cohen_kappa(rows[:, 0], rows[:, 1])
+
+
+def _f1(rows: np.ndarray) -> float:
+    there, found, matched = rows.sum(axis=0)
+    return float(2 * matched / max(there + found, 1))
 
 
 def same_noise(record: ECGRecord, decoded: ECGRecord, seed: int) -> ECGRecord:
@@ -122,15 +154,15 @@ def fidelity(coder: Coder, records: Iterable[LabelledRecord], name: str) -> Part
         except ECGError:
             continue
         lossless = coder.to_record(coder.features(record), record, record.sampling_rate)
-        features.add(original, measure(lossless), one.sex)
-        features.add_beats(beats.tolist(), beat_times(lossless).tolist())
+        features.add(original, measure(lossless), one)
+        features.add_beats(beats.tolist(), beat_times(lossless).tolist(), one)
         for count in prefixes:
             decoded = coder.decode(encoded[:, :count], record, record.sampling_rate)
             noisy = same_noise(record, decoded, seed=one.ecg_id)
-            changed[count].add(original, measure(decoded), one.sex)
-            changed[count].add_beats(beats.tolist(), beat_times(decoded).tolist())
-            noised[count].add(original, measure(noisy), one.sex)
-            noised[count].add_beats(beats.tolist(), beat_times(noisy).tolist())
+            changed[count].add(original, measure(decoded), one)
+            changed[count].add_beats(beats.tolist(), beat_times(decoded).tolist(), one)
+            noised[count].add(original, measure(noisy), one)
+            noised[count].add_beats(beats.tolist(), beat_times(noisy).tolist(), one)
     figures = _figures(f"{name}, features themselves, as if coded without loss: ", features, None, judged=False)
     for count in prefixes:
         rate = coder.config.bits_per_second_of(count)
@@ -140,44 +172,36 @@ def fidelity(coder: Coder, records: Iterable[LabelledRecord], name: str) -> Part
 
 
 def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bool) -> list[Figure]:
-    data = f"{changed.records} recordings"
+    figures: list[Figure] = []
 
-    def figure(title: str, value: float | None, unit: str, bar: str | None = None) -> list[Figure]:
-        return [] if value is None else [Figure(label + title, value, unit, bar=bar if judged else None, data=data)]
+    def figure(title: str, found: Interval | None, unit: str, bar: str | None = None, data: str = "") -> None:
+        if found is not None:
+            interval, words = (found.low, found.high), data or f"{changed.records} recordings"
+            figures.append(Figure(label + title, found.value, unit, interval, bar if judged else None, words))
 
-    f1 = 2 * changed.matched / max(changed.beats + changed.found_beats, 1)
-    figures = figure("F1 of R peaks within 50 ms", f1, "fraction", ">= 0.995")
-    rates = changed.columns.get("heart_rate", [])
-    if rates:
-        figures += figure("change of heart rate, median", float(np.median(rates)), "1/min", "<= 1")
-        figures += figure("change of heart rate within 1 bpm", float((np.array(rates) <= 1).mean()), "fraction")
+    figure("F1 of R peaks within 50 ms", changed.judged("beats", _f1), "fraction", ">= 0.995")
+    figure("change of heart rate, median", changed.judged("heart_rate", _quantile(0.5)), "1/min", "<= 1")
+    figure("change of heart rate within 1 bpm", changed.judged("heart_rate", _share(1)), "fraction")
     for column, (title, *limits) in INTERVALS.items():
         for words, share, limit in (("median", 0.5, limits[0]), ("90th percentile", 0.9, limits[1])):
-            control = None if noised is None else noised.quantile(column, share)
-            bar = f"<= {max(limit, NOISE_ALLOWANCE * (control or 0.0)):.1f}"
-            figures += figure(f"change of {title}, {words}", changed.quantile(column, share), "ms", bar)
-            figures += figure(f"change of {title} under noise of the same size, {words}", control, "ms")
-        if there := changed.measurable.get(column):
-            figures += figure(f"{title} still measurable", float(np.mean(there)), "fraction")
+            control = None if noised is None else noised.judged(column, _quantile(share))
+            bar = f"<= {max(limit, NOISE_ALLOWANCE * (control.value if control else 0.0)):.1f}"
+            figure(f"change of {title}, {words}", changed.judged(column, _quantile(share)), "ms", bar)
+            figure(f"change of {title} under noise of the same size, {words}", control, "ms")
+        figure(f"{title} still measurable", changed.judged(f"{column} there", _mean), "fraction")
     for column in ("R", "S"):
-        figures += figure(f"change of {column} amplitude, median", changed.quantile(column, 0.5), "mV", "<= 0.05")
+        figure(f"change of {column} amplitude, median", changed.judged(column, _quantile(0.5)), "mV", "<= 0.05")
     for column, title in (("st_j_mv", "ST at J"), ("st_j60_mv", "ST at J + 60 ms")):
-        figures += figure(f"change of {title}, median", changed.quantile(column, 0.5), "mV", "<= 0.02")
-        if values := changed.columns.get(column):
-            within = float((np.array(values) <= 0.05).mean())
-            figures += figure(f"change of {title} within 0.05 mV", within, "fraction of leads", ">= 0.95")
+        figure(f"change of {title}, median", changed.judged(column, _quantile(0.5)), "mV", "<= 0.02")
+        figure(
+            f"change of {title} within 0.05 mV", changed.judged(column, _share(0.05)), "fraction of leads", ">= 0.95"
+        )
     for title in ("ST elevation", "ST depression"):
-        if pairs := changed.verdicts.get(title):
-            crossed = float(np.mean([before != after for before, after in pairs]))
-            figures += figure(f"{title}, threshold crossed", crossed, "fraction of leads")
+        figure(f"{title}, threshold crossed", changed.judged(title, _crossed), "fraction of leads")
     for title in ("Sokolow-Lyon", "Cornell", "low limb voltage"):
-        pairs = changed.verdicts.get(title, [])
-        kappa = cohen_kappa([before for before, _ in pairs], [after for _, after in pairs])
-        wanted = ">= 0.8" if judged else None
-        if kappa is not None:
-            positive = sum(before for before, _ in pairs)
-            where = f"{len(pairs)} recordings, {positive} positive in the original"
-            figures.append(Figure(f"{label}{title}, kappa", kappa, "Cohen's kappa", bar=wanted, data=where))
+        pairs = changed.rows.get(title, [])
+        where = f"{len(pairs)} recordings, {sum(int(before) for before, _ in pairs)} positive in the original"
+        figure(f"{title}, kappa", changed.judged(title, _kappa), "Cohen's kappa", ">= 0.8", where)
     return figures
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...labels.scp import FORMS, RHYTHMS, SUPERCLASSES, superclasses
+from ..intervals import ranked_area
 from .records import LabelledRecord
 
 LISTED = {
@@ -40,28 +41,6 @@ def target_matrix(records: Sequence[LabelledRecord]) -> np.ndarray:
     return np.array(rows, dtype=np.float32)
 
 
-def weighted_auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUROC under many weightings of the rows, ties counted half.
-
-    Args:
-        labels: bool (rows,).
-        scores: float (rows,).
-        weights: (weightings, rows), how often each row counts.
-
-    Returns:
-        float64 (weightings,); NaN where one class has no weight.
-    """
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
-    positive, sorted_weights = labels[order], weights[:, order].astype(np.float64)
-    gained = np.add.reduceat(sorted_weights * positive, starts, axis=1)
-    lost = np.add.reduceat(sorted_weights * ~positive, starts, axis=1)
-    below = np.cumsum(lost, axis=1) - lost
-    pairs = gained.sum(axis=1) * lost.sum(axis=1)
-    wins = (gained * (below + lost / 2)).sum(axis=1)
-    return np.divide(wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-
-
 def patient_weights(patients: Sequence[int] | np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
     """Bootstrap over patients: (1 + resamples, rows), the first row all ones."""
     _, index = np.unique(np.asarray(patients), return_inverse=True)
@@ -86,7 +65,9 @@ def group_auroc(
     """
     judged = [column for column in columns if 0 < labels[:, column].sum() < len(labels)]
     areas = [
-        weighted_auroc(labels[:, column].astype(bool), seed[:, column], weights) for column in judged for seed in scores
+        ranked_area(labels[:, column] == 1, labels[:, column] == 0, seed[:, column])(weights)
+        for column in judged
+        for seed in scores
     ]
     if not areas:
         return np.full(len(weights), np.nan), 0
