@@ -121,7 +121,7 @@ def results_table(rows: Sequence[ResultRow]) -> str:
     """Rows as a Markdown table, and below it by which command, commit and machine they were measured."""
     lines = ["| figure | value | 95 % interval | bar | data |", "|---|---:|---:|---|---|"]
     for row in rows:
-        interval = "" if row.interval is None else " to ".join(format_value(end, row.unit) for end in row.interval)
+        interval = "" if row.interval is None else " to ".join(_number(end, row.unit) for end in row.interval)
         cells = [row.name, format_value(row.value, row.unit), interval, _bar(row), row.data]
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     measured = dict.fromkeys((row.command, row.commit, row.machine) for row in rows)
@@ -132,13 +132,15 @@ def results_table(rows: Sequence[ResultRow]) -> str:
 
 def format_value(value: float, unit: str) -> str:
     """A figure for readers: fractions with three decimals, whole numbers whole, others with three digits or more."""
-    if unit == "fraction":
+    return _number(value, unit) if unit == "fraction" else f"{_number(value, unit)} {unit}".rstrip()
+
+
+def _number(value: float, unit: str) -> str:
+    if unit.startswith("fraction"):
         return f"{value:.3f}"
     if not math.isfinite(value) or value == int(value) or abs(value) >= 100:
-        number = f"{value:,.0f}"
-    else:
-        number = f"{value:.3g}"
-    return f"{number} {unit}".rstrip()
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def meets_bar(row: ResultRow) -> bool | None:

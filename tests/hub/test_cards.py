@@ -8,7 +8,14 @@ import pytest
 from huggingface_hub import ModelCard
 
 from hf_heartllm.evaluation.results import ResultRow, read_result_rows, write_result_rows
-from hf_heartllm.hub.cards import checkpoint_facts, format_value, meets_bar, render_card, render_tables
+from hf_heartllm.hub.cards import (
+    checkpoint_facts,
+    format_value,
+    meets_bar,
+    render_card,
+    render_tables,
+    results_table,
+)
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from tests.tiny import tiny_checkpoint
@@ -57,6 +64,11 @@ def test_a_table_is_put_between_its_marks_and_put_there_again(results):
 def test_a_figure_within_a_sentence(results):
     text = f"It scores <!-- result: path.json {MATCH.name} -->0.97<!-- /result --> there."
     assert render_tables(text, results) == text.replace("0.97", "0.654")
+
+
+def test_an_interval_needs_no_unit_where_the_value_has_it():
+    row = replace(MATCH, name="R amplitude", value=0.0361, interval=(0.032, 0.041), unit="mV")
+    assert "| R amplitude | 0.0361 mV | 0.032 to 0.041 |" in results_table([row])
 
 
 @pytest.mark.parametrize(
