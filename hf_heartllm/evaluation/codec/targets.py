@@ -82,4 +82,5 @@ def groups() -> dict[str, list[int]]:
         f"{kind} macro-AUROC": [i for i, name in enumerate(TARGETS) if name.startswith(f"{kind} ")]
         for kind in ("superclass", "rhythm", "form")
     }
-    return found | {f"{name} AUROC": [TARGETS.index(f"listed {name}")] for name in LISTED}
+    found |= {f"{name} AUROC": [TARGETS.index(f"listed {name}")] for name in LISTED}
+    return found | {"ventricular premature beats AUROC": [TARGETS.index("form PVC")]}
