@@ -37,7 +37,7 @@ from hf_heartllm.training.token_file import load_all_codes, load_rows
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
     parser.add_argument(
         "--rows", type=Path, nargs="+", help="Parquet files of dataset_builders.training_rows; default: --tokens"

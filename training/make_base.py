@@ -36,7 +36,7 @@ def texts(path: Path) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", required=True, type=Path)
+    parser.add_argument("--recipe", "--config", required=True, type=Path)
     parser.add_argument(
         "--rows", required=True, type=Path, help="file of dataset_builders.training_rows, or folder of ecg_tokens"
     )

@@ -75,7 +75,7 @@ class SaveCodec(TrainerCallback):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
     parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")

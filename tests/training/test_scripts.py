@@ -66,7 +66,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
 
     def arguments(name: str) -> list:
         return [
-            *("training/train_codec.py", "--recipe", RECIPES / "codec.yaml", "--ptbxl", simulated / "data"),
+            *("training/train_codec.py", "--config", RECIPES / "codec.yaml", "--ptbxl", simulated / "data"),
             *("--output", simulated / name, "--set", "probe.at_least=2", "--set", "codec.hidden_sizes=[8, 16]"),
             *settings(max_steps=8, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
         ]
