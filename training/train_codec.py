@@ -8,7 +8,8 @@
 
 The first trains the stream that a language model reads, the second the streams that refine it, the third the first
 stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
-first makes them.
+first makes them. `codec_further.yaml` trains all of the first stream further: its codes become others, so the
+refinements and every language model that reads them are to be trained again.
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
 (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
@@ -28,6 +29,7 @@ from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import (
+    FIRST_STREAM,
     PART_TRAININGS,
     PRESETS,
     CodecWithProbe,
@@ -90,8 +92,8 @@ def main() -> None:
         if args.codec is None:
             codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
         else:
-            if recipe["part"] not in PART_TRAININGS:
-                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PART_TRAININGS)}")
+            if recipe["part"] not in (FIRST_STREAM, *PART_TRAININGS):
+                raise ValueError(f"part={recipe['part']} must be one of {', '.join([FIRST_STREAM, *PART_TRAININGS])}")
             before = ECGCodecModel.from_pretrained(args.codec)
             begins_anew &= not before.config.num_refinements
             codec = extended(before, **recipe["codec"])
@@ -102,7 +104,7 @@ def main() -> None:
     data = recipe["data"]
     recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
     statements: list[str] = []
-    if args.codec is None:
+    if args.codec is None or recipe["part"] == FIRST_STREAM:
         if recipe["probe"]["weight"]:
             statements = probe_statements(recordings, recipe["probe"]["at_least"])
         model: torch.nn.Module = CodecWithProbe(

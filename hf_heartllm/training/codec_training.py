@@ -111,7 +111,7 @@ class CodecWithProbe(nn.Module):
 
     The published codec is trained with the mean squared error, as published. The local codec's first stream is trained
     with the root of each record's relative error; what comes after it has trainings of its own (`DecoderTraining`,
-    `RefinementTraining`).
+    `RefinementTraining`), and refinements that are there already stay as they are until those.
 
     Args:
         codec: the codec.
@@ -125,6 +125,8 @@ class CodecWithProbe(nn.Module):
     ) -> None:
         super().__init__()
         self.codec = codec
+        if codec.refinement is not None:
+            codec.refinement.requires_grad_(False)
         self.probe_weight = probe_weight
         self.even_weight = even_weight
         self.probe = (
@@ -272,7 +274,10 @@ class RefinementTraining(PartTraining):
 
 
 PART_TRAININGS = {"decoder": DecoderTraining, "refinements": RefinementTraining}
-"""What a recipe names as `part`."""
+"""What a recipe names as `part`, beside `FIRST_STREAM`."""
+
+FIRST_STREAM = "first stream"
+"""The `part` of a recipe that trains all of the first stream further (`CodecWithProbe`): its codes become others."""
 
 
 def extended(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:

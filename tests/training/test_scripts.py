@@ -80,6 +80,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     for recipe, before, sizes in (
         ("refinements", "codec", ("--set", "codec.num_refinements=2")),
         ("decoder", "refinements", ()),
+        ("further", "decoder", ("--set", "probe.at_least=2")),
     ):
         run(
             *("training/train_codec.py", "--recipe", RECIPES / f"codec_{recipe}.yaml", "--ptbxl", simulated / "data"),
@@ -94,6 +95,10 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     assert any((decoder[name] != refined[name]).any() for name in refined)
     assert any(".context." in name for name in decoder)
     assert any(name.startswith("refinement.") for name in refined)
+    further = load_file(simulated / "further" / "codec" / "model.safetensors")
+    changed = {name for name in decoder if (decoder[name] != further[name]).any()}
+    assert {name.split(".")[0] for name in changed} >= {"encoder", "decoder"}
+    assert not any(name.startswith("refinement.") for name in changed)
 
 
 def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_path):
