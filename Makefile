@@ -74,7 +74,7 @@ $(PTB_XL)/ptbxl_database.csv: | $(DEV)
 	@test -f $(HEARTLLM_DATA)/unpack.py || { echo "no recordings in $(HEARTLLM_DATA): give the folder as HEARTLLM_DATA=..." >&2; exit 2; }
 	$(BIN)/python $(HEARTLLM_DATA)/unpack.py --output $(PTB_XL)
 
-codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (an hour on 2 cores)
+codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (two and a half hours)
 	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \
 	    --output benchmarks/results/codec.json --pictures build/codec-pictures
 
