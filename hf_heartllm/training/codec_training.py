@@ -125,7 +125,7 @@ class CodecWithProbe(nn.Module):
     ) -> None:
         super().__init__()
         self.codec = codec
-        if codec.refinement is not None:
+        if codec.config.num_refinements:
             codec.refinement.requires_grad_(False)
         self.probe_weight = probe_weight
         self.even_weight = even_weight

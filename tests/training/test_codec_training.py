@@ -1,0 +1,30 @@
+"""The losses of a codec in training reach what they are to train, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.codec_training import CodecWithProbe
+from tests.tiny import tiny_codec
+
+
+def published_codec() -> ECGCodecModel:
+    sizes = {"encoder_hidden_size": 8, "decoder_hidden_size": 8, "num_norm_groups": 2, "window_samples": 1000}
+    return ECGCodecModel(ECGCodecConfig.heartllm_paper(**sizes))
+
+
+@pytest.mark.parametrize("make", [tiny_codec, published_codec])
+def test_the_first_stream_and_the_probe_learn_and_refinements_wait(make):
+    torch.manual_seed(0)
+    codec = make()
+    training = CodecWithProbe(codec, num_statements=3, probe_weight=1.0).train()
+    features = torch.randn(4, len(codec.config.leads), 1000)
+    training(features, torch.tensor([[0, 1, 0]] * 4))["loss"].backward()
+    learning = {name.split(".")[0] for name, weight in codec.named_parameters() if weight.grad is not None}
+    assert learning >= {"encoder", "decoder"}
+    assert "refinement" not in learning
+    assert not any(weight.requires_grad for name, weight in codec.named_parameters() if name.startswith("refinement"))
+    assert all(weight.grad is not None for weight in training.probe.parameters())
