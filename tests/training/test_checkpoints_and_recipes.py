@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.recipes import begin_run, read_recipe
 
-RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "training" / "recipes"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "model_cards").glob("*.md"))]
 
 
 def test_half_written_checkpoints_are_passed_over(tmp_path):
@@ -32,6 +35,16 @@ def test_overrides_reach_what_is_there_and_nothing_else(tmp_path):
     for wrong in ("training.maxsteps=7", "nothing.there=1", "training.max_steps"):
         with pytest.raises(ValueError, match="has no setting"):
             read_recipe(recipe, [wrong])
+
+
+def test_every_documented_command_sets_what_its_recipe_has():
+    found = 0
+    for document in DOCUMENTS:
+        for line in document.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            if name := re.search(r"--(?:recipe|config) training/recipes/(\w+\.yaml)", line):
+                read_recipe(RECIPES / name[1], re.findall(r"--set ([\w.]+=[^\s\"']+)", line))
+                found += 1
+    assert found > 5
 
 
 def test_a_run_goes_on_with_its_own_recipe_only(tmp_path):
