@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +293,14 @@ def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
     assert evaluate_codecs(coder, other, settings, tmp_path / "parts").figures == figures
     assert [os.stat(path).st_mtime_ns for path in kept] == stamps
     assert all("key" in json.loads(path.read_text()) for path in kept)
+
+    trained_on = copy.deepcopy(coder.codec)  # the same layers: what stands beside its codes is measured already
+    with torch.no_grad():
+        next(trained_on.encoder.parameters()).mul_(1.5)
+    settings = replace(settings, skip=("rate-distortion", "fidelity", "robustness", "denoising"))
+    evaluate_codecs(Coder(trained_on, "ours"), None, settings, tmp_path / "parts")
+    assert {
+        path.parent.name
+        for path, stamp in zip(kept, stamps, strict=True)
+        if os.stat(path).st_mtime_ns != stamp and path.name.startswith(("probe", "codes"))
+    } == {"ours"}

@@ -88,13 +88,15 @@ class ProbeRun:
     def figures(self) -> list[Figure]:
         """AUROCs of every input, what is lost on decoded signals, and paired differences."""
         coder, settings = self.coder, self.settings
-        inputs = {coder.name: self._codes(coder)}
-        if self.against is not None:
-            inputs[self.against.name] = self._codes(self.against)
-        inputs[RANDOM] = self._codes(self._random())
+        coders = [one for one in (coder, self.against, self._random()) if one is not None]
+        codes = [self._codes(one) for one in coders]
         raw = tuple(ProbeInput(self._signals(records)) for records in (self.train, self.test))
-        scores = {name: self._scores(name, *data) for name, data in inputs.items()}
-        scores[RAW] = self._scores(RAW, *raw)
+        # A decoder changes no codes, so what names a codec here is what makes its codes.
+        scores = {
+            one.name: self._scores(one.name, *data, weights=one.codec.identity())
+            for one, data in zip(coders, codes, strict=True)
+        }
+        scores[RAW] = self._scores(RAW, *raw, weights=None)
         figures = []
         for name, found in scores.items():
             title = f"probes: {name}" if name in (RAW, RANDOM) else f"{name}: probes: codes"
@@ -164,12 +166,8 @@ class ProbeRun:
             "seed": seed,
         }
 
-    def _scores(self, name: str, train: ProbeInput, test: ProbeInput) -> np.ndarray:
-        """(seeds, records, targets)."""
-        weights = None
-        if name != RAW:
-            coder = self.coder if name in (self.coder.name, RANDOM) else self.against
-            weights = None if coder is None else coder.codec.identity()  # a decoder changes no codes
+    def _scores(self, name: str, train: ProbeInput, test: ProbeInput, *, weights: str | None) -> np.ndarray:
+        """(seeds, records, targets). `weights` names what made the inputs, None the recordings themselves."""
         rows = []
         for seed in range(self.settings.probe_seeds):
 
