@@ -11,6 +11,10 @@ STATED = {
     "tachycardia": "sinus tachycardia",
     "bradycardia": "sinus bradycardia",
     "premature_ventricular": "ventricular premature complexes",
+    "lbbb": "complete left bundle branch block",
+    "rbbb": "complete right bundle branch block",
+    "high_voltage": "left ventricular hypertrophy",
+    "first_degree_block": "first degree av block",
 }
 
 

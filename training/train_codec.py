@@ -49,7 +49,7 @@ class CodecTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
-        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "envelope_loss"):
+        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "presence_loss", "envelope_loss"):
             if name in outputs:
                 parts.setdefault(name, []).append(float(outputs[name]))
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
@@ -108,7 +108,7 @@ def main() -> None:
         if recipe["probe"]["weight"]:
             statements = probe_statements(recordings, recipe["probe"]["at_least"])
         model: torch.nn.Module = CodecWithProbe(
-            codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"]
+            codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
         )
     else:
         model = PART_TRAININGS[recipe["part"]](codec)

@@ -32,6 +32,9 @@ leads such as a derived aVL decide, and little is learned (after 100 steps an er
 SHARED_VARIANCE_REFINED = 0.02
 """The same for trainings that begin with a signal that is mostly there."""
 
+PRESENCE_WEIGHT = 0.05
+"""Of the binary cross-entropy of which leads are there, beside the reconstruction's error."""
+
 
 class StatementProbe(nn.Module):
     """Quantised values (batch, tokens, dimensions) → logits (batch, statements).
@@ -118,10 +121,17 @@ class CodecWithProbe(nn.Module):
         num_statements: statements of the probe; 0 for reconstruction alone.
         probe_weight: weight of the probe's binary cross-entropy.
         even_weight: weight of `uneven_use` of the stream that a language model reads (local codec).
+        presence_weight: weight of the binary cross-entropy of which leads are there (local codec). With the little of
+            the default the codes do not tell a missing lead from one that is there.
     """
 
     def __init__(
-        self, codec: ECGCodecModel, num_statements: int, probe_weight: float, even_weight: float = 0.0
+        self,
+        codec: ECGCodecModel,
+        num_statements: int,
+        probe_weight: float,
+        even_weight: float = 0.0,
+        presence_weight: float = PRESENCE_WEIGHT,
     ) -> None:
         super().__init__()
         self.codec = codec
@@ -129,6 +139,7 @@ class CodecWithProbe(nn.Module):
             codec.refinement.requires_grad_(False)
         self.probe_weight = probe_weight
         self.even_weight = even_weight
+        self.presence_weight = presence_weight
         self.probe = (
             StatementProbe(len(codec.config.levels), num_statements) if num_statements and probe_weight else None
         )
@@ -166,14 +177,19 @@ class CodecWithProbe(nn.Module):
 
     def _local(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
         output = self.codec(features, return_loss=False, num_streams=1)
-        result = first_stream_losses(self.codec.config, output, features, target, SHARED_VARIANCE)
+        result = first_stream_losses(self.codec.config, output, features, target, SHARED_VARIANCE, self.presence_weight)
         if self.even_weight:
             result["loss"] = result["loss"] + self.even_weight * uneven_use(output.latents)
         return result, output.quantized
 
 
 def first_stream_losses(
-    config: ECGCodecConfig, output: Any, features: torch.Tensor, target: torch.Tensor, shared_variance: float
+    config: ECGCodecConfig,
+    output: Any,
+    features: torch.Tensor,
+    target: torch.Tensor,
+    shared_variance: float,
+    presence_weight: float = PRESENCE_WEIGHT,
 ) -> dict[str, Any]:
     """What a local codec's decoding of the first stream is trained with.
 
@@ -183,9 +199,10 @@ def first_stream_losses(
         features: (batch, leads, samples) in mV, what the codec read.
         target: the same, what it should decode.
         shared_variance: see `relative_error`.
+        presence_weight: see `CodecWithProbe`.
 
     Returns:
-        `loss`; for the log `reconstruction_loss`, `envelope_loss` and the `codes` (batch, tokens).
+        `loss`; for the log `reconstruction_loss`, `presence_loss`, `envelope_loss` and the `codes` (batch, tokens).
     """
     error = relative_error(output.reconstruction, target, shared_variance)
     present = (~torch.isnan(features).any(dim=-1)).float()
@@ -193,9 +210,10 @@ def first_stream_losses(
     wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
     amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
     return {
-        "loss": (error + 1e-4).sqrt().mean() + 0.05 * presence + 0.2 * amplitude,
+        "loss": (error + 1e-4).sqrt().mean() + presence_weight * presence + 0.2 * amplitude,
         "codes": output.codes[:, 0],
         "envelope_loss": amplitude.detach(),
+        "presence_loss": presence.detach(),
         "reconstruction_loss": error.detach().mean(),
     }
 
