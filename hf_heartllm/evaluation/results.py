@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+_BAR = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda value, bar: value >= bar,
+    "<=": lambda value, bar: value <= bar,
+    ">": lambda value, bar: value > bar,
+    "<": lambda value, bar: value < bar,
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,19 @@ class ResultRow:
     command: str
     commit: str
     machine: str
+
+
+def meets_bar(row: ResultRow) -> bool | None:
+    """Whether a figure reaches its bar, by the unrounded value; None without a bar that can be computed.
+
+    A bar such as `">= 0.95"` is about the value, `"interval > 0"` about the whole interval.
+    """
+    about_interval = (row.bar or "").startswith("interval")
+    match = _BAR.fullmatch((row.bar or "").removeprefix("interval").strip())
+    if match is None or (about_interval and row.interval is None):
+        return None
+    values = row.interval if about_interval and row.interval is not None else (row.value,)
+    return all(_COMPARISONS[match[1]](value, float(match[2])) for value in values)
 
 
 def current_commit(folder: str | os.PathLike[str] | None = None) -> str:

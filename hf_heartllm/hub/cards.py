@@ -18,20 +18,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.results import ResultRow, read_result_rows
+from ..evaluation.results import ResultRow, meets_bar, read_result_rows
 
 _TABLE = re.compile(r"(<!-- results: *(\S+)(.*?) *-->).*?(<!-- /results -->)", re.DOTALL)
 _VALUE = re.compile(r"(<!-- result: *(\S+) +(.+?) *-->).*?(<!-- /result -->)", re.DOTALL)
 _OPENING = re.compile(r"<!-- (results?): *([^\n]*?) *-->")
 _CLOSING = re.compile(r"<!-- /(results?) -->")
 _FACT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_BAR = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">=": lambda value, bar: value >= bar,
-    "<=": lambda value, bar: value <= bar,
-    ">": lambda value, bar: value > bar,
-    "<": lambda value, bar: value < bar,
-}
 
 
 def render_card(template_path: str | os.PathLike[str], results: Sequence[ResultRow], facts: Mapping[str, str]) -> str:
@@ -141,19 +134,6 @@ def _number(value: float, unit: str) -> str:
     if not math.isfinite(value) or value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
-
-
-def meets_bar(row: ResultRow) -> bool | None:
-    """Whether a figure reaches its bar, by the unrounded value; None without a bar that can be computed.
-
-    A bar such as `">= 0.95"` is about the value, `"interval > 0"` about the whole interval.
-    """
-    about_interval = (row.bar or "").startswith("interval")
-    match = _BAR.fullmatch((row.bar or "").removeprefix("interval").strip())
-    if match is None or (about_interval and row.interval is None):
-        return None
-    values = row.interval if about_interval and row.interval is not None else (row.value,)
-    return all(_COMPARISONS[match[1]](value, float(match[2])) for value in values)
 
 
 def _bar(row: ResultRow) -> str:

@@ -40,6 +40,8 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
     assert perplexity.command.startswith("heartllm evaluate codec FOLDER --ptbxl DIR")
     assert str(tmp_path) not in output.read_text()
     assert "relative squared error" in printed
+    _, missed = printed.split("Figures that do not meet their bar: 1\n")  # an untrained codec uses few of its codes
+    assert missed.startswith("tried: rate-distortion: stream 1 of 1200 codes: perplexity over size")
     assert NOTICE in printed
     assert (tmp_path / "codec.json.parts" / "tried" / "rate-distortion.npz").is_file()
 

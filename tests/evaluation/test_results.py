@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hf_heartllm.evaluation import results
-from hf_heartllm.evaluation.results import ResultRow, machine_words, read_result_rows, write_result_rows
+from hf_heartllm.evaluation.results import ResultRow, machine_words, meets_bar, read_result_rows, write_result_rows
 
 ROW = ResultRow(
     name="auroc",
@@ -55,3 +55,14 @@ def test_a_name_stands_for_one_figure(tmp_path):
 
 def test_the_machine_is_told_in_general_words():
     assert machine_words().split(",")[0].endswith("CPU cores")
+
+
+def test_a_bar_is_judged_by_the_unrounded_value_or_by_the_whole_interval():
+    assert meets_bar(replace(ROW, value=0.9496)) is False
+    assert meets_bar(replace(ROW, value=0.95)) is True
+    margin = replace(ROW, value=0.1, interval=(-0.001, 0.2), bar="interval > 0")
+    assert meets_bar(margin) is False
+    assert meets_bar(replace(margin, interval=(0.001, 0.2))) is True
+    assert meets_bar(replace(margin, interval=None)) is None
+    assert meets_bar(replace(ROW, bar=None)) is None
+    assert meets_bar(replace(ROW, bar="as the paper")) is None

@@ -11,7 +11,6 @@ from hf_heartllm.evaluation.results import ResultRow, read_result_rows, write_re
 from hf_heartllm.hub.cards import (
     checkpoint_facts,
     format_value,
-    meets_bar,
     render_card,
     render_tables,
     results_table,
@@ -85,17 +84,6 @@ def test_an_interval_needs_no_unit_where_the_value_has_it():
 def test_what_cannot_be_filled_is_an_error_and_no_text_is_lost(results, text, message):
     with pytest.raises(ValueError, match=message):
         render_tables(text, results)
-
-
-def test_a_bar_is_judged_by_the_unrounded_value_or_by_the_whole_interval():
-    assert meets_bar(AREA) is False
-    assert meets_bar(replace(AREA, value=0.95)) is True
-    margin = replace(MATCH, value=0.1, interval=(-0.001, 0.2), bar="interval > 0")
-    assert meets_bar(margin) is False
-    assert meets_bar(replace(margin, interval=(0.001, 0.2))) is True
-    assert meets_bar(replace(margin, interval=None)) is None
-    assert meets_bar(MATCH) is None
-    assert meets_bar(replace(MATCH, bar="as the paper")) is None
 
 
 def test_values_are_written_for_readers():

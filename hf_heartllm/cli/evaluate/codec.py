@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.codec.evaluate import evaluate_codecs
     from ...evaluation.codec.parts import table
     from ...evaluation.codec.settings import Settings
-    from ...evaluation.results import current_commit, machine_words, write_result_rows
+    from ...evaluation.results import current_commit, machine_words, meets_bar, write_result_rows
 
     coder = _load(Coder, args.folder, args.name)
     against = None if args.against is None else _load(Coder, args.against, args.against_name)
@@ -108,7 +108,10 @@ def run(args: argparse.Namespace) -> None:
         "commit": current_commit(Path(__file__).resolve().parent),
         "machine": machine_words(),
     }
-    write_result_rows(args.output, [figure.row(prefix="", **facts) for figure in evaluation.figures])
+    rows = [figure.row(prefix="", **facts) for figure in evaluation.figures]
+    if missed := [figure for figure, row in zip(evaluation.figures, rows, strict=True) if meets_bar(row) is False]:
+        print(f"\nFigures that do not meet their bar: {len(missed)}\n{table(missed)}\n")
+    write_result_rows(args.output, rows)
     if args.pictures is not None:
         from ...evaluation.codec.picture import plot_rates, write_pictures
 
