@@ -33,7 +33,7 @@ SHARED_VARIANCE_REFINED = 0.02
 """The same for trainings that begin with a signal that is mostly there."""
 
 PRESENCE_WEIGHT = 0.05
-"""Of the binary cross-entropy of which leads are there, beside the reconstruction's error."""
+"""Of the binary cross-entropy of which leads are there, beside the reconstruction's error; see `CodecWithProbe`."""
 
 
 class StatementProbe(nn.Module):

@@ -294,11 +294,11 @@ def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
     assert [os.stat(path).st_mtime_ns for path in kept] == stamps
     assert all("key" in json.loads(path.read_text()) for path in kept)
 
-    trained_on = copy.deepcopy(coder.codec)  # the same layers: what stands beside its codes is measured already
+    other_weights = copy.deepcopy(coder.codec)  # the same layers: what stands beside its codes is measured already
     with torch.no_grad():
-        next(trained_on.encoder.parameters()).mul_(1.5)
+        next(other_weights.encoder.parameters()).mul_(1.5)
     settings = replace(settings, skip=("rate-distortion", "fidelity", "robustness", "denoising"))
-    evaluate_codecs(Coder(trained_on, "ours"), None, settings, tmp_path / "parts")
+    evaluate_codecs(Coder(other_weights, "ours"), None, settings, tmp_path / "parts")
     assert {
         path.parent.name
         for path, stamp in zip(kept, stamps, strict=True)

@@ -28,3 +28,17 @@ def test_the_first_stream_and_the_probe_learn_and_refinements_wait(make):
     assert "refinement" not in learning
     assert not any(weight.requires_grad for name, weight in codec.named_parameters() if name.startswith("refinement"))
     assert all(weight.grad is not None for weight in training.probe.parameters())
+
+
+def test_the_weight_of_presence_counts_in_the_loss():
+    torch.manual_seed(0)
+    codec = tiny_codec()
+    features = torch.randn(4, len(codec.config.leads), 1000)
+    features[:, 5] = float("nan")
+    results = [
+        CodecWithProbe(codec, num_statements=0, probe_weight=0, presence_weight=weight).train()(features)
+        for weight in (0.0, 2.0)
+    ]
+    presence = results[1]["presence_loss"]
+    assert presence > 0.1  # an untrained codec does not know
+    assert torch.allclose(results[1]["loss"], results[0]["loss"] + 2 * presence)
