@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import hf_heartllm as hl
+from hf_heartllm.evaluation.codec.coder import Coder
 
 STATED = {
     "af": "atrial fibrillation",
@@ -30,6 +31,23 @@ def probability():
     return of
 
 
+@pytest.fixture(scope="module")
+def coder():
+    return Coder(hl.ECGTokenizer.from_pretrained().codec)
+
+
 @pytest.mark.parametrize(("name", "statement"), STATED.items())
 def test_an_example_shows_what_it_is_named_after_and_a_normal_ecg_does_less(probability, name, statement):
     assert probability(name, statement) > max(0.5, probability("normal", statement))
+
+
+@pytest.mark.parametrize("missing", ["V1", "V2", "V3", "V4", "V5", "V6"])
+@pytest.mark.parametrize("name", ["normal", "af", "rbbb", "premature_ventricular"])
+def test_what_is_decoded_lacks_the_chest_lead_that_the_recording_lacked(coder, name, missing):
+    record = hl.read_ecg(f"example:{name}")
+    without = record.select([lead for lead in record.leads if lead != missing])
+
+    complete, decoded = (coder.decode(coder.encode(one), one) for one in (record, without))
+
+    assert set(complete.leads) == set(record.leads)
+    assert set(decoded.leads) == set(without.leads)

@@ -111,7 +111,8 @@ def main() -> None:
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
         )
     else:
-        model = PART_TRAININGS[recipe["part"]](codec)
+        weights = {name: recipe[name] for name in ("presence_weight",) if name in recipe}
+        model = PART_TRAININGS[recipe["part"]](codec, **weights)
     dataset = RecordingDataset(
         recordings,
         ECGFeatureExtractor.from_codec(codec.config),

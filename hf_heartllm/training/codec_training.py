@@ -246,10 +246,12 @@ class DecoderTraining(PartTraining):
 
     Args:
         codec: with a trained first stream.
+        presence_weight: see `CodecWithProbe`.
     """
 
-    def __init__(self, codec: ECGCodecModel) -> None:
+    def __init__(self, codec: ECGCodecModel, presence_weight: float = PRESENCE_WEIGHT) -> None:
         super().__init__(codec, "decoder")
+        self.presence_weight = presence_weight
 
     def forward(
         self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
@@ -257,7 +259,9 @@ class DecoderTraining(PartTraining):
         """Losses of a batch, see `CodecWithProbe.forward`; what it reads beyond these is left aside."""
         output = self.codec(input_features, return_loss=False, num_streams=1)
         target = input_features if target_features is None else target_features
-        return first_stream_losses(self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED)
+        return first_stream_losses(
+            self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED, self.presence_weight
+        )
 
 
 class RefinementTraining(PartTraining):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-from hf_heartllm.training.codec_training import CodecWithProbe
+from hf_heartllm.training.codec_training import CodecWithProbe, DecoderTraining
 from tests.tiny import tiny_codec
 
 
@@ -30,15 +32,13 @@ def test_the_first_stream_and_the_probe_learn_and_refinements_wait(make):
     assert all(weight.grad is not None for weight in training.probe.parameters())
 
 
-def test_the_weight_of_presence_counts_in_the_loss():
+@pytest.mark.parametrize("training", [partial(CodecWithProbe, num_statements=0, probe_weight=0), DecoderTraining])
+def test_the_weight_of_presence_counts_in_the_loss(training):
     torch.manual_seed(0)
     codec = tiny_codec()
     features = torch.randn(4, len(codec.config.leads), 1000)
     features[:, 5] = float("nan")
-    results = [
-        CodecWithProbe(codec, num_statements=0, probe_weight=0, presence_weight=weight).train()(features)
-        for weight in (0.0, 2.0)
-    ]
+    results = [training(codec, presence_weight=weight).train()(features) for weight in (0.0, 2.0)]
     presence = results[1]["presence_loss"]
     assert presence > 0.1  # an untrained codec does not know
     assert torch.allclose(results[1]["loss"], results[0]["loss"] + 2 * presence)
