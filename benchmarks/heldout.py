@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.limit is None:
         # paths of this machine say nothing to others: the command as they would type it
         source = "--tokens FILE" if args.tokens else "--ptbxl DIR"
-        command = f"python benchmarks/heldout.py {source} --questions {shlex.quote(args.questions)}"
+        command = f"python benchmarks/heldout.py {source} --questions {shlex.quote(Path(args.questions).name)}"
         rate = f"{args.rate} Hz" if not args.tokens else "cached tokens"
         data = f"PTB-XL 1.0.3, {Path(args.questions).stem}, {rate}, {len(records)} records"
         commit, machine = current_commit(REPOSITORY), machine_words()
