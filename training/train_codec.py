@@ -29,10 +29,12 @@ from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import (
+    DECODER,
     FIRST_STREAM,
-    PART_TRAININGS,
+    PARTS,
     PRESETS,
     CodecWithProbe,
+    DecoderTraining,
     RefinementTraining,
     extended,
     probe_statements,
@@ -92,8 +94,8 @@ def main() -> None:
         if args.codec is None:
             codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
         else:
-            if recipe["part"] not in (FIRST_STREAM, *PART_TRAININGS):
-                raise ValueError(f"part={recipe['part']} must be one of {', '.join([FIRST_STREAM, *PART_TRAININGS])}")
+            if recipe["part"] not in PARTS:
+                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
             before = ECGCodecModel.from_pretrained(args.codec)
             begins_anew &= not before.config.num_refinements
             codec = extended(before, **recipe["codec"])
@@ -110,9 +112,10 @@ def main() -> None:
         model: torch.nn.Module = CodecWithProbe(
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
         )
+    elif recipe["part"] == DECODER:
+        model = DecoderTraining(codec, recipe["presence_weight"])
     else:
-        weights = {name: recipe[name] for name in ("presence_weight",) if name in recipe}
-        model = PART_TRAININGS[recipe["part"]](codec, **weights)
+        model = RefinementTraining(codec)
     dataset = RecordingDataset(
         recordings,
         ECGFeatureExtractor.from_codec(codec.config),

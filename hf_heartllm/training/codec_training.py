@@ -249,7 +249,7 @@ class DecoderTraining(PartTraining):
         presence_weight: see `CodecWithProbe`.
     """
 
-    def __init__(self, codec: ECGCodecModel, presence_weight: float = PRESENCE_WEIGHT) -> None:
+    def __init__(self, codec: ECGCodecModel, presence_weight: float) -> None:
         super().__init__(codec, "decoder")
         self.presence_weight = presence_weight
 
@@ -295,11 +295,9 @@ class RefinementTraining(PartTraining):
         return result
 
 
-PART_TRAININGS = {"decoder": DecoderTraining, "refinements": RefinementTraining}
-"""What a recipe names as `part`, beside `FIRST_STREAM`."""
-
-FIRST_STREAM = "first stream"
-"""The `part` of a recipe that trains all of the first stream further (`CodecWithProbe`): its codes become others."""
+PARTS = FIRST_STREAM, DECODER, REFINEMENTS = "first stream", "decoder", "refinements"
+"""What a recipe names as the `part` to train further: with `CodecWithProbe`, after which the codes are others, with
+`DecoderTraining` or with `RefinementTraining`."""
 
 
 def extended(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
