@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import functools
+import random
 import sys
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from .ptb_xl import PTBXL, SPLITS
 CODEC_KEY = "codec_identity"
 """Entry of the card's YAML with the codec's identity."""
 
+CHEST_LEADS = STANDARD_LEADS[6:]
 _RECORDS_PER_SHARD = 512
 _QUESTION_FIELDS = ("question", "answer", "question_type", "attribute_type", "attribute", "source")
 
@@ -50,6 +53,7 @@ class ECGTokensConfig(datasets.BuilderConfig):
         rate: in Hz, of a folder in PTB-XL's layout.
         train: its folds of the split, as `"1-8"`; empty for none. So too `validation` and `test`.
         padding: whether to fill up recordings shorter than the codec's window; otherwise they are damaged ones.
+        missing_leads: whether each record is encoded without one to six of its chest leads (`draw_missing_leads`).
     """
 
     tokenizer: Path = Path()
@@ -62,6 +66,7 @@ class ECGTokensConfig(datasets.BuilderConfig):
     validation: str = "9"
     test: str = "10"
     padding: bool = False
+    missing_leads: bool = False
 
     def __post_init__(self) -> None:
         self.tokenizer, self.records = Path(self.tokenizer), Path(self.records)
@@ -88,6 +93,7 @@ class ECGTokens(RowBuilder):
                     "strat_fold": datasets.Value("int8"),
                     "codes": datasets.List(datasets.Value("uint16")),
                     "codec": text,
+                    "missing_leads": texts,
                     "questions": datasets.List(question),
                     "report": text,
                     "report_original_english": text,
@@ -98,7 +104,7 @@ class ECGTokens(RowBuilder):
     @functools.cached_property
     def encoder(self) -> Any:
         """The `ECGTokenizer`, or codec and extractor, as an object with `encode(record)` and `identity`."""
-        return _Encoder(self.config.tokenizer, self.config.padding)
+        return _Encoder(self.config.tokenizer, self.config.padding, self.config.missing_leads)
 
     def identity(self) -> dict[str, str]:
         """The codec's identity."""
@@ -160,8 +166,10 @@ class ECGTokens(RowBuilder):
             if joined is None:
                 joined = self._joined(shard, row)
             with self.reading(f"record {record_id}"):
-                codes = self.encoder.encode(self._record(row, record_id))
-                yield self._row(record_id, row, codes, joined.pop(record_id, []))
+                record = self._record(row, record_id)
+                missing = draw_missing_leads(record.leads, record_id) if self.config.missing_leads else []
+                codes = self.encoder.encode(record.select([lead for lead in record.leads if lead not in missing]))
+                yield {**self._row(record_id, row, codes, joined.pop(record_id, [])), "missing_leads": missing}
 
     def _records(self, shard: Shard) -> Iterator[tuple[Any, dict[str, Any]]]:
         if self.ptb_xl is not None:
@@ -247,15 +255,22 @@ class ECGTokens(RowBuilder):
         }
 
 
+def draw_missing_leads(leads: Sequence[str], record_id: str) -> list[str]:
+    """One to all of the chest leads that a record has, the same for the same id; [] if it has none."""
+    chest = [lead for lead in leads if lead in CHEST_LEADS]
+    rng = random.Random(f"missing leads of {record_id}")
+    return sorted(rng.sample(chest, rng.randint(1, len(chest)))) if chest else []
+
+
 class _Encoder:
     """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
-    def __init__(self, folder: Path, padding: bool) -> None:
+    def __init__(self, folder: Path, padding: bool, missing_leads: bool) -> None:
         from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
         from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
         from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
-        self.padding = padding
+        self.padding, self.missing_leads = padding, missing_leads
         if (folder / "tokenizer.json").is_file():
             tokenizer = ECGTokenizer.from_pretrained(str(folder))
             self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
@@ -272,7 +287,11 @@ class _Encoder:
         """uint16 (tokens,): the codes of the first stream, window after window."""
         import torch
 
-        codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))
+        with warnings.catch_warnings():
+            if self.missing_leads:  # left out on purpose
+                warnings.filterwarnings("ignore", message=".* encoded as missing")
+            features = self.extractor.extract(record, padding=self.padding)
+        codes = self.codec.encode(torch.from_numpy(features))
         return codes[:, 0].reshape(-1).numpy().astype(np.uint16)
 
 
@@ -301,6 +320,7 @@ care.
 
 * `codes`: uint16, the codec's codes, window after window. `codec` is the identity of the codec that made them, a hash
   of its weights and configuration, which also stands above as `{CODEC_KEY}`: codes of two codecs mean different things.
+* `missing_leads`: those that were left out on purpose before the record was encoded; empty without `--missing-leads`.
 * `questions`: with `answer`, the closed set of `answers` (empty where an answer has several statements), and
   `record_ids`, the rows that the question is about: two for a comparison, which stands in the row of the first.
 * `report`, and `report_original_english` where an original report is known in English.
@@ -323,9 +343,12 @@ def main(argv: list[str] | None = None) -> int:
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
     parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")
+    parser.add_argument(
+        "--missing-leads", action="store_true", help="encode each record without one to six of its chest leads"
+    )
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-    names = ("tokenizer", "records", "records_config", "record_root", "rate", *SPLITS, "padding")
+    names = ("tokenizer", "records", "records_config", "record_root", "rate", *SPLITS, "padding", "missing_leads")
     settings = {name: getattr(args, name) for name in names}
     return run_build(lambda: ECGTokens(rows=tuple(args.rows), **settings), args, CARD)
 

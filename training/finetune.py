@@ -45,6 +45,13 @@ def main() -> None:
     parser.add_argument(
         "--tokens", required=True, type=Path, nargs="+", help="folders or .npz files of dataset_builders.ecg_tokens"
     )
+    parser.add_argument(
+        "--incomplete",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share",
+    )
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
@@ -56,6 +63,8 @@ def main() -> None:
             raise ValueError(f"data.ecg is real or none, not {data['ecg']!r}")
         if data["devices"] is not None and args.ptbxl is None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
+        if data["incomplete_share"] and not args.incomplete:
+            raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
     except ValueError as error:
         parser.error(str(error))
 
@@ -63,6 +72,7 @@ def main() -> None:
     model, tokenizer = load_checkpoint(args.model)
     try:
         codes = load_all_codes(args.tokens, tokenizer.codec.identity())
+        incomplete = load_all_codes(args.incomplete, tokenizer.codec.identity())
         recorded = None
         if data["devices"] is not None:
             recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), str(data["devices"]))["ecg_id"]}
@@ -91,6 +101,8 @@ def main() -> None:
         seed=settings["seed"],
         statements=statements,
         with_ecg=with_ecg,
+        incomplete=incomplete,
+        incomplete_share=data["incomplete_share"],
     )
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)

@@ -8,8 +8,9 @@
 
 The first trains the stream that a language model reads, the second the streams that refine it, the third the first
 stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
-first makes them. `codec_further.yaml` trains all of the first stream further: its codes become others, so the
-refinements and every language model that reads them are to be trained again.
+first makes them. `codec_further.yaml` trains all of the first stream further, with the file that
+`training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
+language model that reads them are to be trained again.
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
 (`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
@@ -43,6 +44,7 @@ from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings
 from hf_heartllm.training.refinement_start import start_from_principal_components
+from hf_heartllm.training.statement_probabilities import read_probabilities
 
 
 class CodecTrainer(Trainer):
@@ -83,12 +85,31 @@ def main() -> None:
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
     parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
+    parser.add_argument(
+        "--probabilities", type=Path, help="of training/statement_probabilities.py, for probe.probability_share"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
         if ("preset" in recipe) == (args.codec is not None):
             parser.error(f"--codec goes with a recipe without `preset`; see {args.recipe}")
+        data = recipe["data"]
+        recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[
+            : data["max_records"]
+        ]
+        statements: list[str] = []
+        probabilities, share = None, 0.0
+        if probe := recipe.get("probe"):
+            statements = probe_statements(recordings, probe["at_least"]) if probe["weight"] else []
+            share = probe["probability_share"] if statements else 0.0
+        if share:
+            if args.probabilities is None:
+                parser.error(
+                    "probe.probability_share needs --probabilities; training/statement_probabilities.py writes it"
+                )
+            ids = [recording.ecg_id for recording in recordings]
+            probabilities = read_probabilities(args.probabilities, statements, ids)
         set_seed(recipe["training"]["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
         if args.codec is None:
@@ -103,12 +124,7 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
 
-    data = recipe["data"]
-    recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[: data["max_records"]]
-    statements: list[str] = []
     if args.codec is None or recipe["part"] == FIRST_STREAM:
-        if recipe["probe"]["weight"]:
-            statements = probe_statements(recordings, recipe["probe"]["at_least"])
         model: torch.nn.Module = CodecWithProbe(
             codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
         )
@@ -123,6 +139,8 @@ def main() -> None:
         data["crop_samples"],
         recipe["training"]["seed"],
         Augmentation(**data["augmentation"]) if data["augmentation"] else None,
+        probabilities,
+        share,
     )
     if isinstance(model, RefinementTraining) and begins_anew:
         shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))

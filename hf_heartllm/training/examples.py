@@ -114,6 +114,8 @@ class QuestionDataset(Dataset):
         statements: for `statement_probe`: examples then carry `statement_labels` and `probe_position` too.
         with_ecg: False leaves the ECG out of every example, whose questions and answers stay: what a model learns from
             them it has from text alone. Prompts are those of the evaluation's condition without an ECG.
+        incomplete: codes of the same records without some of their leads, by `ecg_id`.
+        incomplete_share: probability that a record which is in `incomplete` is shown so.
 
     Raises:
         ValueError: if a probe is to read what is left out.
@@ -133,6 +135,8 @@ class QuestionDataset(Dataset):
         seed: int = 42,
         statements: Sequence[str] = (),
         with_ecg: bool = True,
+        incomplete: Mapping[int, np.ndarray] | None = None,
+        incomplete_share: float = 0.0,
     ) -> None:
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
@@ -140,6 +144,7 @@ class QuestionDataset(Dataset):
         self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
         self.num_absent = len(rows) - len(self.rows)
         self.codes, self.prompts = codes, prompts
+        self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.max_length, self.report_share, self.seed = (
             max_questions,
             max_length,
@@ -162,7 +167,10 @@ class QuestionDataset(Dataset):
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
         ecg_ids = None
         if self.with_ecg:
-            ecg_ids = self.prompts.tokenizer.codes_to_ids(self.codes[row["ecg_id"]].astype(np.int64).tolist())
+            codes = self.codes[row["ecg_id"]]
+            if row["ecg_id"] in self.incomplete and rng.random() < self.incomplete_share:
+                codes = self.incomplete[row["ecg_id"]]
+            ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
         prefix = self.prompts.prefix(ecg_ids)
         example: dict[str, Any] = {**pack_turns(prefix, [self.prompts.turn(*turn) for turn in turns], self.max_length)}
         if self.statements:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Augmentation:
     Attributes:
         gain: share of records whose amplitude is multiplied by 0.3 to 3.3; the target too.
         noise: share of records with white noise of 5 to 60 µV, which the target has not.
-        missing: share of records with one to four missing chest leads.
+        missing: share of records with one to six missing chest leads; six leave what a six-lead device records.
     """
 
     gain: float = 0.0
@@ -71,7 +71,7 @@ class Augmentation:
 
 
 class RecordingDataset(Dataset):
-    """Features of recordings, read when first asked for and then kept in memory, with the statements of each as 0/1.
+    """Features of recordings, read when first asked for and then kept in memory, with the statements of each as 0 to 1.
 
     Args:
         recordings: what to read.
@@ -80,6 +80,8 @@ class RecordingDataset(Dataset):
         crop_samples: length of a random stretch to return of each recording; None for the whole window.
         seed: of the stretches and changes; another one in each `epoch`, which `EpochOfDraws` sets.
         augmentation: changes of what the codec reads.
+        probabilities: of the statements, by `ecg_id`, each (statements,); see `statement_probabilities`.
+        probability_share: of the probabilities in the vector, the rest is what was stated.
     """
 
     def __init__(
@@ -90,6 +92,8 @@ class RecordingDataset(Dataset):
         crop_samples: int | None = None,
         seed: int = 42,
         augmentation: Augmentation | None = None,
+        probabilities: Mapping[int, np.ndarray] | None = None,
+        probability_share: float = 0.0,
     ) -> None:
         self.recordings = list(recordings)
         self.extractor = extractor
@@ -97,6 +101,8 @@ class RecordingDataset(Dataset):
         self.crop_samples = crop_samples
         self.seed = seed
         self.augmentation = augmentation
+        self.probabilities = probabilities
+        self.probability_share = probability_share
         self.epoch = 0
         self._kept: dict[int, np.ndarray] = {}
 
@@ -126,6 +132,8 @@ class RecordingDataset(Dataset):
             features = features[:, start : start + self.crop_samples]
         held = {*recording.statements, *(f"superclass {group}" for group in superclasses(recording.statements))}
         stated = np.array([code in held for code in self.statements], dtype=np.float32)
+        if self.probabilities is not None:
+            stated += np.float32(self.probability_share) * (self.probabilities[recording.ecg_id] - stated)
         row = {"input_features": torch.from_numpy(features.copy()), "statement_labels": torch.from_numpy(stated)}
         if self.augmentation is None:
             return row
@@ -139,7 +147,7 @@ class RecordingDataset(Dataset):
             read += np.float32(deviation) * noise
         if drawn.random() < self.augmentation.missing:
             chest = [i for i, name in enumerate(self.extractor.leads) if name.startswith("V")]
-            gone = drawn.sample(chest, drawn.randint(1, min(4, len(chest))))
+            gone = drawn.sample(chest, drawn.randint(1, len(chest)))
             read[gone] = np.nan
             features = features.copy()
             features[gone] = np.nan

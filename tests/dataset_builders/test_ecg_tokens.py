@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from dataset_builders import ecg_tokens, simulated
 from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
 from dataset_builders.engine import build
 from dataset_builders.ptb_xl import PTBXL
 from hf_heartllm.ecg import read_ecg
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.token_file import load_codes, load_rows
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -70,6 +74,26 @@ def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: 
     assert {q["source"] for q in row["questions"]} == {"ecg-qa", "labels"}
     comparison = rows["validation"][1]["questions"]
     assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["24", "3"])]
+
+
+def test_records_without_some_of_their_chest_leads(tmp_path: Path, folder: Path) -> None:
+    """Asked for, each record is encoded without leads that its row names, drawn by its id."""
+    codec = ECGCodecModel(ECGCodecConfig(hidden_sizes=[8, 16], num_refinements=0)).eval()
+    codec.save_pretrained(tmp_path / "codec")
+    for name in ("once", "twice"):
+        build(builder(folder, tokenizer=tmp_path / "codec", missing_leads=True), tmp_path / name, progress=False)
+    once, twice = (datasets.load_dataset(str(tmp_path / name))["train"] for name in ("once", "twice"))
+    assert once["missing_leads"] == twice["missing_leads"]
+    counts = Counter(len(leads) for leads in once["missing_leads"])
+    assert min(counts) == 1
+    assert max(counts) == 6
+    row = once[1]
+    record = read_ecg(folder / "ptb-xl/records100/00000/00002_lr")
+    with pytest.warns(UserWarning, match="encoded as missing"):
+        features = ECGFeatureExtractor.from_codec(codec.config).extract(
+            record.select([lead for lead in record.leads if lead not in row["missing_leads"]])
+        )
+    assert row["codes"] == codec.encode(torch.from_numpy(features))[0, 0].tolist()
 
 
 def test_each_record_is_encoded_once_and_rows_of_a_built_folder_give_the_same(

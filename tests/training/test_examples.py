@@ -46,6 +46,19 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
     assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
 
 
+def test_a_share_of_the_examples_shows_the_incomplete_recording(tiny):
+    _, tokenizer = tiny
+    incomplete = {1: CODES[1][::-1]}
+    settings = {"incomplete": incomplete, "incomplete_share": 0.5, "report_share": 0.0}
+    dataset = QuestionDataset([row(1, 1), row(2, 1)], CODES, QuestionPrompts(tokenizer), **settings)
+    seen = set()
+    for dataset.epoch in range(20):
+        for index, ecg_id in enumerate((1, 2)):
+            start = dataset[index]["input_ids"].index(tokenizer.ecg_start_token_id) + 1
+            seen.add((ecg_id, dataset[index]["input_ids"][start] - tokenizer.ecg_token_offset))
+    assert seen == {(1, 0), (1, 31), (2, 20)}
+
+
 def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
     _, tokenizer = tiny
     whole = QuestionDataset([row(1, 2)], CODES, QuestionPrompts(tokenizer), report_share=0.0)[0]

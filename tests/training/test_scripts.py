@@ -77,10 +77,15 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
     resumed = load_file(simulated / "killed" / "codec" / "model.safetensors")
     assert all((whole[name] == resumed[name]).all() for name in whole)
+    probabilities = simulated / "probabilities.parquet"
+    run(
+        *("training/statement_probabilities.py", "--ptbxl", simulated / "data", "--output", probabilities),
+        *("--folds", "1-3", "--folds-per-part", "1", "--at-least", "2", "--passes", "1", "--num-proc", "2"),
+    )
     for recipe, before, sizes in (
         ("refinements", "codec", ("--set", "codec.num_refinements=2")),
         ("decoder", "refinements", ()),
-        ("further", "decoder", ("--set", "probe.at_least=2")),
+        ("further", "decoder", ("--set", "probe.at_least=2", "--probabilities", probabilities)),
     ):
         run(
             *("training/train_codec.py", "--recipe", RECIPES / f"codec_{recipe}.yaml", "--ptbxl", simulated / "data"),
@@ -131,6 +136,10 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
     model = tmp_path / "tune" / "model"
     assert json.loads((model / "config.json").read_text())["seen_in_training"] == ["labels", "report text", "yes/no"]
+    lacking = ("--records", simulated / "data", "--codec", codec, "--missing-leads", "--train", "1-3")
+    run("-m", "dataset_builders.ecg_tokens", *lacking, "--validation", "", "--output", tmp_path / "lacking")
+    alone[alone.index("--output") + 1] = tmp_path / "incomplete"
+    run(*alone, "--incomplete", tmp_path / "lacking", "--set", "data.incomplete_share=0.5")
     answer = run(
         "-m", "hf_heartllm.cli", "ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model
     )

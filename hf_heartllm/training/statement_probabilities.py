@@ -1,0 +1,100 @@
+"""How probable each statement is for each recording, from its raw signal, by networks that have not seen the recording.
+
+Codecs are trained for many passes over the same recordings, and labels that one cardiologist gave are learned by heart
+then, errors and all. A network that was trained on other folds cannot know them, and says how far the signal bears a
+statement out; its probabilities are mixed with the labels (knowledge distillation, arXiv:1503.02531, cross-fitted).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
+
+ID = "ecg_id"
+
+
+def cross_fitted(
+    signals: np.ndarray,
+    labels: np.ndarray,
+    parts: np.ndarray,
+    part: int,
+    *,
+    seeds: Sequence[int],
+    passes: int,
+    progress: Callable[[int], Any] = lambda step: None,
+) -> np.ndarray:
+    """Probabilities of the recordings of one part, by networks trained on those of the others.
+
+    Args:
+        signals: (recordings, leads, samples) in mV at 100 Hz, float16 or float32.
+        labels: float32 (recordings, statements).
+        parts: int (recordings,), the part of each; recordings of one patient are in one part.
+        part: which to give.
+        seeds: of the networks, one each; what they give is averaged.
+        passes: over the recordings they are trained on.
+        progress: called with 1 after each step.
+
+    Returns:
+        float32 (recordings of the part, statements), in their order.
+
+    Raises:
+        ValueError: if the part is empty, or all there is.
+    """
+    inside = parts == part
+    if not inside.any() or inside.all():
+        raise ValueError(f"part {part} has {int(inside.sum())} of {len(parts)} recordings: some, not all, are needed")
+    mean = np.zeros((int(inside.sum()), labels.shape[1]), dtype=np.float32)
+    for seed in seeds:
+        probe = train_probe(
+            ProbeInput(signals[~inside]),
+            labels[~inside],
+            seed=seed,
+            training=ProbeTraining(passes=passes),
+            progress=progress,
+        )
+        mean += 1 / (1 + np.exp(-probe_scores(probe, ProbeInput(signals[inside])))) / len(seeds)
+    return mean
+
+
+def write_probabilities(
+    path: str | os.PathLike[str], ecg_ids: Sequence[int], statements: Sequence[str], probabilities: np.ndarray
+) -> None:
+    """Write a Parquet file: `ecg_id`, then a float32 column for each statement. It appears whole or not at all."""
+    columns: dict[str, Any] = {ID: pa.array(ecg_ids, pa.int64())}
+    columns |= {name: pa.array(probabilities[:, i], pa.float32()) for i, name in enumerate(statements)}
+    scratch = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
+    pq.write_table(pa.table(columns), scratch)
+    os.replace(scratch, path)
+
+
+def read_probabilities(
+    path: str | os.PathLike[str], statements: Sequence[str], ecg_ids: Sequence[int]
+) -> Mapping[int, np.ndarray]:
+    """Probabilities by `ecg_id`, each float32 (statements,).
+
+    Args:
+        path: of `write_probabilities`.
+        statements: in the order of the result.
+        ecg_ids: recordings that must be there.
+
+    Raises:
+        ValueError: if a statement or a recording is not in the file, or the file does not exist.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file; training/statement_probabilities.py writes it")
+    table = pq.read_table(path)
+    if absent := [name for name in statements if name not in table.column_names]:
+        raise ValueError(f"{path}: no probabilities of {', '.join(absent)}; make it with the recipe's `at_least`")
+    rows = np.stack([table[name].to_numpy() for name in statements], axis=1).astype(np.float32)
+    found = dict(zip(table[ID].to_pylist(), rows, strict=True))
+    if absent_ids := sorted(set(ecg_ids) - found.keys()):
+        raise ValueError(f"{path}: no probabilities of record {absent_ids[0]} ({len(absent_ids)} such)")
+    return found
