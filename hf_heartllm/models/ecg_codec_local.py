@@ -7,13 +7,11 @@ the tokens, in few layers, which keeps encoding cheap.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .configuration_ecg_codec import CONTEXT_HEADS, ECGCodecConfig
 from .residual_fsq import ResidualQuantizer
@@ -181,18 +179,6 @@ class Synthesis(nn.Module):
         return self.transform(latents).add_(self.layers(hidden)), hidden
 
 
-def without_batch_norm(module: nn.Module) -> nn.Module:
-    """A copy for inference whose convolutions hold the scales of the batch normalisations behind them."""
-    module = copy.deepcopy(module).eval()
-    for layers in [part for part in module.modules() if isinstance(part, nn.Sequential)]:
-        for index in range(len(layers) - 1, 0, -1):
-            conv, norm = layers[index - 1], layers[index]
-            if isinstance(conv, nn.Conv1d) and isinstance(norm, nn.BatchNorm1d):
-                layers[index - 1] = fuse_conv_bn_eval(conv, norm)
-                del layers[index]
-    return module
-
-
 class LocalEncoder(nn.Module):
     """Features (batch, leads, samples) in mV, whole tokens → latents (batch, tokens, hidden size)."""
 
@@ -202,15 +188,25 @@ class LocalEncoder(nn.Module):
         self.hop_length = config.hop_length
         self.analysis = Analysis(config, 2 * len(config.leads) + 1, config.dilations)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        present = (~torch.isnan(features)).to(features.dtype)
+    def inputs(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What the layers read of the features.
+
+        Returns:
+            shape: (batch, leads, samples), the signal over its envelope.
+            log_envelope: (batch, 1, samples), logarithm of mV, less that of a usual one.
+            present: (batch, leads), 0 for a missing lead, which is NaN throughout.
+        """
+        present = (~torch.isnan(features[..., 0])).to(features.dtype)
         signal = torch.nan_to_num(features)
         scale = envelope(signal, self.envelope_reach, self.hop_length)
         shape = signal / scale
         # A spike of ten envelopes counts as three: pacing and noise do not drown the rest.
         shape = shape / (1 + shape.abs() / 4)
-        read = torch.cat([shape, present, scale.log() - TYPICAL_LOG_ENVELOPE], dim=1)
-        return self.analysis(read)
+        return shape, scale.log() - TYPICAL_LOG_ENVELOPE, present
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        shape, log_envelope, present = self.inputs(features)
+        return self.analysis(torch.cat([shape, present[..., None].expand_as(shape), log_envelope], dim=1))
 
 
 class LocalDecoder(nn.Module):

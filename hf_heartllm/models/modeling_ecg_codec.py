@@ -19,7 +19,8 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .configuration_ecg_codec import ECGCodecConfig
-from .ecg_codec_local import BeatContext, LocalDecoder, LocalEncoder, Refinement, without_batch_norm
+from .ecg_codec_inference import InferenceEncoder
+from .ecg_codec_local import BeatContext, LocalDecoder, LocalEncoder, Refinement
 from .ecg_codec_published import PublishedDecoder, PublishedEncoder
 from .fsq import FiniteScalarQuantizer
 from .residual_fsq import ResidualQuantizer
@@ -224,14 +225,14 @@ class ECGCodecModel(PreTrainedModel):
                 self.train()
 
     def _encoder_for_inference(self) -> nn.Module:
-        """The encoder without batch normalisations, made anew when a weight has changed."""
+        """The encoder in fewer operations, made anew when a weight has changed."""
         if self.config.architecture != "local":
             return self.encoder  # type: ignore[no-any-return]
         state = [*self.encoder.parameters(), *self.encoder.buffers()]
         # A tensor that was made in inference mode counts no changes: nothing outside that mode can change it.
         key = tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in state)
         if self._inference_encoder is None or self._inference_encoder[0] != key:
-            self._inference_encoder = (key, without_batch_norm(self.encoder))
+            self._inference_encoder = (key, InferenceEncoder(self.encoder))
         return self._inference_encoder[1]
 
     def _codes(self, encoder: nn.Module, features: torch.Tensor, num_streams: int) -> torch.Tensor:

@@ -37,7 +37,11 @@ class ResidualQuantizer(nn.Module):
 
     def project(self, residual: torch.Tensor, stage: int) -> torch.Tensor:
         """(batch, tokens, hidden_size) → (batch, tokens, dimensions), what the stage's quantiser reads."""
-        projection = self.norm[stage](self.down[stage](residual).transpose(1, 2))
+        down: Any = self.down[stage]
+        # The latents come as a transposed view of a convolution's result, which a linear layer would copy first.
+        channels_first = residual.transpose(1, 2)
+        weight = down.weight.expand(len(residual), -1, -1)
+        projection = self.norm[stage](torch.baddbmm(down.bias[:, None], weight, channels_first))
         return NORMAL_TO_EVEN * projection.transpose(1, 2)
 
     def forward(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hf_heartllm.ecg import ECGRecord
 from hf_heartllm.ecg.simulate import simulate_ecg
 from hf_heartllm.models.configuration_ecg_codec import BASELINE_SECONDS, INDEPENDENT_LEADS, ECGCodecConfig
+from hf_heartllm.models.ecg_codec_inference import InferenceEncoder
 from hf_heartllm.models.ecg_codec_local import BeatContext
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor, decoded_record
@@ -41,6 +42,28 @@ def test_numbers_follow_from_the_sizes():
     assert config.bits_per_second_of(2) <= 323.6
     assert config.bits_per_second == config.bits_per_second_of(7) <= 1300
     assert config.bandwidth == 50
+
+
+@given(
+    sizes=st.sampled_from([((4, 2), (1,)), ((2, 2, 2), (1, 0)), ((8,), ()), ((2, 4), (0,))]),
+    tokens=st.integers(3, 40),
+    missing=st.sets(st.integers(2, 7), max_size=6),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=25, deadline=None)
+def test_encoding_takes_fewer_operations_to_the_same_latents(sizes, tokens, missing, seed):
+    strides, blocks = sizes
+    torch.manual_seed(seed)
+    config = ECGCodecConfig(
+        strides=list(strides), hidden_sizes=[16] * len(strides), num_blocks=list(blocks), num_refinements=0
+    )
+    codec = ECGCodecModel(config)
+    features = torch.randn(3, 8, tokens * config.hop_length)
+    codec(features)  # batch normalisation has seen something
+    features[1, list(missing)] = float("nan")
+    codec.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(InferenceEncoder(codec.encoder)(features), codec.encoder(features))
 
 
 @pytest.mark.parametrize("streams", [1, 3])
