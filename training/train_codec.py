@@ -82,7 +82,7 @@ class SaveCodec(TrainerCallback):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
-    parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
+    parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
     parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
     parser.add_argument(
@@ -95,9 +95,9 @@ def main() -> None:
         if ("preset" in recipe) == (args.codec is not None):
             parser.error(f"--codec goes with a recipe without `preset`; see {args.recipe}")
         data = recipe["data"]
-        recordings = list_recordings(args.ptbxl, folds(str(data["folds"])), data["sampling_rate"])[
-            : data["max_records"]
-        ]
+        chosen = folds(str(data["folds"]))
+        recordings = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data["sampling_rate"])]
+        recordings = recordings[: data["max_records"]]
         statements: list[str] = []
         probabilities, share = None, 0.0
         if probe := recipe.get("probe"):

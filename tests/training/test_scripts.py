@@ -82,16 +82,18 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
         *("training/statement_probabilities.py", "--ptbxl", simulated / "data", "--output", probabilities),
         *("--folds", "1-3", "--folds-per-part", "1", "--at-least", "2", "--passes", "1", "--num-proc", "2"),
     )
+    twice = (simulated / "data", simulated / "data")
     for recipe, before, sizes in (
         ("refinements", "codec", ("--set", "codec.num_refinements=2")),
-        ("decoder", "refinements", ()),
+        ("decoder", "refinements", ("--ptbxl", *twice)),
         ("further", "decoder", ("--set", "probe.at_least=2", "--probabilities", probabilities)),
     ):
-        run(
+        said = run(
             *("training/train_codec.py", "--recipe", RECIPES / f"codec_{recipe}.yaml", "--ptbxl", simulated / "data"),
             *("--codec", simulated / before / "codec", "--output", simulated / recipe, *sizes),
             *settings(max_steps=3, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
         )
+        assert said.startswith("54 recordings" if recipe == "decoder" else "27 recordings")
     refined = load_file(simulated / "refinements" / "codec" / "model.safetensors")
     decoder = load_file(simulated / "decoder" / "codec" / "model.safetensors")
     assert all((refined[name] == whole[name]).all() for name in whole)
