@@ -104,7 +104,7 @@ class ECGTokens(RowBuilder):
     @functools.cached_property
     def encoder(self) -> Any:
         """The `ECGTokenizer`, or codec and extractor, as an object with `encode(record)` and `identity`."""
-        return _Encoder(self.config.tokenizer, self.config.padding, self.config.missing_leads)
+        return _Encoder(self.config.tokenizer, self.config.padding)
 
     def identity(self) -> dict[str, str]:
         """The codec's identity."""
@@ -168,7 +168,11 @@ class ECGTokens(RowBuilder):
             with self.reading(f"record {record_id}"):
                 record = self._record(row, record_id)
                 missing = draw_missing_leads(record.leads, record_id) if self.config.missing_leads else []
-                codes = self.encoder.encode(record.select([lead for lead in record.leads if lead not in missing]))
+                with warnings.catch_warnings():
+                    if missing:  # left out on purpose
+                        warnings.filterwarnings("ignore", message=".* encoded as missing")
+                        record = record.select([lead for lead in record.leads if lead not in missing])
+                    codes = self.encoder.encode(record)
                 yield {**self._row(record_id, row, codes, joined.pop(record_id, [])), "missing_leads": missing}
 
     def _records(self, shard: Shard) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -265,12 +269,12 @@ def draw_missing_leads(leads: Sequence[str], record_id: str) -> list[str]:
 class _Encoder:
     """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
-    def __init__(self, folder: Path, padding: bool, missing_leads: bool) -> None:
+    def __init__(self, folder: Path, padding: bool) -> None:
         from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
         from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
         from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
-        self.padding, self.missing_leads = padding, missing_leads
+        self.padding = padding
         if (folder / "tokenizer.json").is_file():
             tokenizer = ECGTokenizer.from_pretrained(str(folder))
             self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
@@ -287,11 +291,7 @@ class _Encoder:
         """uint16 (tokens,): the codes of the first stream, window after window."""
         import torch
 
-        with warnings.catch_warnings():
-            if self.missing_leads:  # left out on purpose
-                warnings.filterwarnings("ignore", message=".* encoded as missing")
-            features = self.extractor.extract(record, padding=self.padding)
-        codes = self.codec.encode(torch.from_numpy(features))
+        codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))
         return codes[:, 0].reshape(-1).numpy().astype(np.uint16)
 
 

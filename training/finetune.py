@@ -73,6 +73,8 @@ def main() -> None:
     try:
         codes = load_all_codes(args.tokens, tokenizer.codec.identity())
         incomplete = load_all_codes(args.incomplete, tokenizer.codec.identity())
+        if incomplete and not incomplete.keys() & codes.keys():
+            raise ValueError("--incomplete has none of the records of --tokens")
         recorded = None
         if data["devices"] is not None:
             recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), str(data["devices"]))["ecg_id"]}

@@ -1,4 +1,4 @@
-"""Write how probable each statement is for each recording, for `probe.probabilities` of the codec's recipes.
+"""Write how probable each statement is for each recording, for `train_codec.py --probabilities`.
 
     python training/statement_probabilities.py --ptbxl DIR --output build/statement_probabilities.parquet
 
@@ -9,6 +9,7 @@ signals of the others. Run again after an interruption, it goes on with the part
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -35,7 +36,9 @@ def main() -> None:
     parser.add_argument(
         "--folds-per-part", type=int, default=2, help="folds that its networks have not seen; default: 2"
     )
-    parser.add_argument("--at-least", type=int, default=15, help="recordings that a statement must occur in")
+    parser.add_argument(
+        "--at-least", type=int, default=15, help="recordings that a statement must occur in; default: 15"
+    )
     parser.add_argument("--networks", type=int, default=2, help="of each part, averaged; default: 2")
     parser.add_argument("--passes", type=int, default=8, help="over the recordings; default: 8")
     parser.add_argument("--num-proc", type=int, default=1, help="parts trained at a time, one core each; default: 1")
@@ -108,6 +111,7 @@ class _PartRun:
             "records": self.ids,
             "parts": self.parts.tolist(),
             "statements": self.statements,
+            "labels": hashlib.sha256(self.labels.tobytes()).hexdigest(),
             "seeds": list(seeds),
             "passes": self.passes,
         }

@@ -121,7 +121,7 @@ def main() -> None:
             begins_anew &= not before.config.num_refinements
             codec = extended(before, **recipe["codec"])
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
 
     if args.codec is None or recipe["part"] == FIRST_STREAM:

@@ -1,8 +1,8 @@
 """How probable each statement is for each recording, from its raw signal, by networks that have not seen the recording.
 
-Codecs are trained for many passes over the same recordings, and labels that one cardiologist gave are learned by heart
-then, errors and all. A network that was trained on other folds cannot know them, and says how far the signal bears a
-statement out; its probabilities are mixed with the labels (knowledge distillation, arXiv:1503.02531, cross-fitted).
+A codec that sees the same recordings many times over can learn their labels by heart, errors and all. A network that
+was trained on other folds cannot know them, and says how far the signal bears a statement out; its probabilities are
+mixed with the labels (knowledge distillation, arXiv:1503.02531, cross-fitted).
 """
 
 from __future__ import annotations
