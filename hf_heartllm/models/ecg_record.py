@@ -56,14 +56,18 @@ class ECGRecord:
             raise ECGError(f"{where}: the recording is empty")
         if len(set(leads)) != len(leads):
             raise ECGError(f"{where}: lead names repeat: {', '.join(leads)}")
-        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
-            raise ECGError(f"{where}: sampling rate must be positive, got {self.sampling_rate}")
+        try:
+            rate = float(self.sampling_rate)
+        except (TypeError, ValueError):
+            rate = np.nan
+        if not (np.isfinite(rate) and rate > 0):
+            raise ECGError(f"{where}: sampling rate must be a positive number of Hz, got {self.sampling_rate!r:.40}")
         if self.units not in ("mV", "z-score"):
             raise ECGError(f"{where}: units must be 'mV' (or 'z-score' for decoded records), got {self.units!r}")
         signal.setflags(write=False)
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
-        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+        object.__setattr__(self, "sampling_rate", rate)
 
     @property
     def duration(self) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from hf_heartllm.ecg import STANDARD_LEADS
+from hf_heartllm.ecg import STANDARD_LEADS, ECGRecord, read_ecg, simulate_ecg, write_ecg
+from hf_heartllm.ecg.beats import beat_times
 from hf_heartllm.ecg.readers.channels import is_lead_name, is_other_signal, is_time_name, lead_name, time_unit
 from hf_heartllm.ecg.readers.units import name_and_unit
 
@@ -108,3 +112,17 @@ def test_no_time(name: str) -> None:
 )  # fmt: skip
 def test_units_in_names(text: str, expected: tuple[str, str | None]) -> None:
     assert name_and_unit(text) == expected
+
+
+def test_beats_are_not_sought_in_other_signals(tmp_path: Path) -> None:
+    record = simulate_ecg(seed=3)[0].select(["I", "II"])
+    breath = 3 * np.sin(
+        2 * np.pi * 9 * np.arange(record.signal.shape[1]) / record.sampling_rate
+    )  # loud, as fast as a QRS
+    both = ECGRecord(np.concatenate([record.signal, breath[None]]), record.sampling_rate, ("I", "II", "RESP"))
+    write_ecg(both, tmp_path / "x.csv")
+    write_ecg(both, tmp_path / "x")
+    for name, stated in (("x.csv", {"sampling_rate": record.sampling_rate, "units": "mV"}), ("x", {})):
+        with pytest.warns(UserWarning, match="no ECG leads: RESP"):
+            again = read_ecg(tmp_path / name, **stated)
+        np.testing.assert_allclose(beat_times(again), beat_times(record), atol=0.005)

@@ -288,3 +288,10 @@ def test_messages_stay_short(tmp_path: Path) -> None:
     assert "x.csv: no column 'I'" in message
     many = FRAME.join(pd.DataFrame(0.0, FRAME.index, [f"Resp {column}" for column in range(300)]))
     assert all(len(one) <= 300 for one in read(tmp_path, many.to_csv(index=False))[1])
+
+
+def test_what_spreadsheets_leave_behind(tmp_path: Path) -> None:
+    body = FRAME.to_csv(index=False, sep=";", decimal=",")
+    for text in ("sep=;\n" + body, body + ";" * 11 + "\n" + ";" * 11 + "\n", body.replace("-", "\u2212")):
+        assert_is_the_signal(read(tmp_path, text)[0])
+    assert "empty" in refusal(tmp_path, ";;\n;;\n")

@@ -156,7 +156,8 @@ def test_a_gain_that_is_none_is_quoted(tmp_path: Path, field: str) -> None:
 
 
 def test_a_gain_with_a_blank_is_quoted(tmp_path: Path) -> None:
-    assert "'1000 /mV'" in refusal(tmp_path, header(gain="1000 /mV"))
+    assert "behind the gain '1000' stands '/mV'" in refusal(tmp_path, header(gain="1000 /mV"))
+    assert "behind the gain '+24' stands '1000/mV'" in refusal(tmp_path, header(gain="+24 1000/mV"))
 
 
 def test_the_baseline_is_the_adc_zero_where_none_is_stated(tmp_path: Path) -> None:

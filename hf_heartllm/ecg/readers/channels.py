@@ -17,7 +17,7 @@ def _words_in(text: str) -> frozenset[str]:
 
 
 _STANDARD = {name.casefold(): name for name in STANDARD_LEADS}
-_ECG_PREFIX = re.compile(r"(?:ecg|ekg)[\s_-]*(?:lead)?[\s_-]*|lead[\s_-]*", re.IGNORECASE)
+_ECG_PREFIX = re.compile(r"(?:mdc_)?(?:ecg|ekg)[\s_-]*(?:lead)?[\s_-]*|lead[\s_-]*", re.IGNORECASE)
 # Leads beyond the twelve: modified, posterior and right-sided, Frank's, bipolar chest leads, derivations of Holters.
 _OTHER_LEADS = re.compile(
     r"ml?i{1,3}|mcl?\d*r?|m[lv]\d|c[mscbr]\d|v\d{0,2}r?|v[xyz]|d(?:i{1,3}|\d)|es|as|ai|.*(?<![^\W_])(?:ecg|ekg).*",

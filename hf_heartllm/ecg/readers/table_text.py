@@ -88,6 +88,7 @@ def read_grid(path: Path) -> Grid:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")  # a µ as spreadsheets save it; numbers are the same
+    text = text.replace("−", "-")  # a minus sign as word processors set it
     numbered = [(number, line) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
     stated = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", numbered[0][1]) if numbered else None
     if stated:  # how a spreadsheet is told the separator
@@ -101,6 +102,10 @@ def read_grid(path: Path) -> Grid:
     if separator == " ":
         separator = None
     rows = _cells(path, lines, separator)
+    while rows and not any(rows[-1]):  # rows that a spreadsheet left behind the last sample
+        rows.pop()
+    if not rows:
+        raise ECGError(f"{path}: the file is empty")
     comments = _cells(path, [above[-1].strip().lstrip("#% ")], separator)[0] if above else None
     grid = Grid(rows, [number for number, _ in body], comments, False)
     if separator != ",":

@@ -160,8 +160,8 @@ def _parse_signal(line: str, number: int, where: str) -> Signal:
     fields, name = parts[:last], parts[last].strip() if len(parts) > last else ""
     resting = dict(enumerate(fields))
     gain, baseline, units, fault = _gain(resting.get(2), resting.get(4))
-    if resting.get(3, "").startswith(("/", "(")):
-        fault = f"the gain field has a blank in it: '{fields[2][:20]} {fields[3][:20]}'"
+    if 3 in resting and _whole(resting[3]) is None:  # a blank within the gain, or fields in another order
+        fault = f"behind the gain {fields[2][:20]!r} stands {fields[3][:20]!r}, which is no ADC resolution"
     first, checksum = _whole(resting.get(5, "0")), _whole(resting.get(6, "0"))
     if checksum is None:
         fault = fault or f"the checksum {fields[6][:40]!r} is not a number"
