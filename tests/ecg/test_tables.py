@@ -63,11 +63,16 @@ def timed(name: str, column: object, place: int = 0) -> pd.DataFrame:
         pd.DataFrame(SIGNAL).to_csv(),
         pd.read_csv(io.StringIO(PLAIN.to_csv())).to_csv(index=False),
         PLAIN.assign(time=SECONDS)[["time", *range(12)]].to_csv(index=False),
+        PLAIN.to_csv(index=False, sep=";", decimal=","),
+        "\n".join(["0,1,2,3,4,5,6,7,8,9,10,11", "NA" + ",0.5" * 11, PLAIN[1:].to_csv(index=False, header=False)]),
     ],
 )
 def test_a_header_of_numbers_is_no_sample(tmp_path: Path, text: str) -> None:
     record, said = read(tmp_path, text, **IN_ORDER)
-    assert_is_the_signal(record)
+    if "NA" in text:
+        np.testing.assert_allclose(record.signal[:, 1:], SIGNAL[:, 1:], atol=1e-6)
+    else:
+        assert_is_the_signal(record)
     assert any("numbers the columns" in one for one in said)
     assert "--leads" in refusal(tmp_path, text)
 
@@ -198,8 +203,32 @@ def test_a_units_row_with_a_clock(tmp_path: Path) -> None:
     assert "Elapsed time" in said[0]
 
 
+def test_what_rdsamp_prints(tmp_path: Path) -> None:
+    rows = "\n".join("".join(f"{value:12.4f}" for value in row) for row in np.c_[SECONDS, SIGNAL.T])
+    names = "".join(f"{name:>16}" for name in ("Elapsed time", *STANDARD_LEADS))
+    units = "".join(f"{unit:>16}" for unit in ("(seconds)", *["(mV)"] * 12))
+    for text in (f"{names}\n{units}\n{rows}", f"{names.replace('Elapsed time', 'sample #')}\n{rows}"):
+        assert_is_the_signal(read(tmp_path, text)[0])
+    assert "shows 250 Hz" in refusal(tmp_path, f"{names}\n{units}\n{rows}", sampling_rate=360)
+
+
+def test_times_of_samples_that_came_in_packets(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    arrival = np.repeat(SECONDS[::20] + rng.uniform(0, 0.01, SAMPLES // 20), 20)
+    text = timed("Phone time", [f"2021-05-27T09:41:{10 + second:09.6f}" for second in arrival]).to_csv(index=False)
+    assert_is_the_signal(read(tmp_path, text)[0])
+    assert "the sampling rate given is 1000 Hz" in refusal(tmp_path, text, sampling_rate=1000)
+
+
+def test_a_column_of_samples_is_no_index_if_it_does_not_count(tmp_path: Path) -> None:
+    text = pd.DataFrame({"timestamp": SECONDS, "sample": SIGNAL[0]}).to_csv(index=False)
+    assert read(tmp_path, text)[0].leads == ("sample",)
+    text = pd.DataFrame({"sample": np.arange(SAMPLES), "I": SIGNAL[0]}).to_csv(index=False)
+    assert read(tmp_path, text)[0].leads == ("I",)
+
+
 @given(
-    separator=st.sampled_from([",", ";", "\t", " ", "  ", ", ", " ; "]),
+    separator=st.sampled_from([",", ";", "\t", "|", " ", "  ", ", ", " ; "]),
     comma=st.booleans(),
     header=st.booleans(),
     index=st.booleans(),

@@ -287,3 +287,12 @@ def test_leads_beyond_the_twelve_are_read(tmp_path: Path, name: str) -> None:
 def test_signals_of_one_file_have_one_format(tmp_path: Path) -> None:
     text = "r 2 500 40\nr.dat 16 1000 16 0 0 0 0 I\nr.dat 212 1000 16 0 0 0 0 II\n"
     assert "several formats" in refusal(tmp_path, text, r=np.repeat(SAMPLES, 2))
+
+
+def test_a_compressed_file_without_a_length(tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "r.dat", SAMPLES.astype("i2"), 96_000, format="FLAC", subtype="PCM_16")
+    content = np.fromfile(tmp_path / "r.dat", dtype="u1")
+    assert_is_read(read(tmp_path, header("r 1 500").replace("dat 16 ", "dat 516 "), r=content))
+    assert "no FLAC file" in refusal(tmp_path, header("r 1 500").replace("dat 16 ", "dat 516 "))

@@ -1,6 +1,6 @@
 """Text of a table → rows of cells: separators, decimal commas, comments and blank lines.
 
-Columns may be separated by semicolons, tabs, commas or blanks. Whatever has two meanings is refused.
+Columns may be separated by semicolons, tabs, bars, commas or blanks. Whatever has two meanings is refused.
 """
 
 from __future__ import annotations
@@ -44,13 +44,16 @@ class Grid:
         """Take rows off the top."""
         del self.rows[:count], self.lines[:count]
 
+    def value(self, cell: str) -> float | None:
+        """A cell's number, NaN for a mark of a missing one; None for anything else."""
+        try:
+            return float(cell.replace(",", ".") if self.decimal_comma else cell)
+        except ValueError:
+            return np.nan if cell.casefold() in MISSING else None
+
     def is_number(self, cell: str) -> bool:
         """Whether a cell is a number or a mark for a missing one."""
-        try:
-            float(cell.replace(",", ".") if self.decimal_comma else cell)
-        except ValueError:
-            return cell.casefold() in MISSING
-        return True
+        return self.value(cell) is not None
 
     def numbers(self, path: Path, columns: list[int]) -> np.ndarray:
         """Columns as float64 (rows, columns); missing cells are NaN.
@@ -58,18 +61,12 @@ class Grid:
         Raises:
             ECGError: for a cell that is neither, with its row.
         """
-        texts = [[row[column] for column in columns] for row in self.rows]
-        if self.decimal_comma:
-            texts = [[cell.replace(",", ".") for cell in row] for row in texts]
-        try:
-            return np.array([[float(cell) for cell in row] for row in texts], dtype=np.float64)
-        except ValueError:
-            pass
-        for line, row in zip(self.lines, texts):
-            bad = next((cell for cell in row if not self.is_number(cell)), None)
-            if bad is not None:
-                raise ECGError(f"{path}: row {line}: {bad[:40]!r} is not a number")
-        return np.array([[np.nan if cell.casefold() in MISSING else float(cell) for cell in row] for row in texts])
+        rows = [[self.value(row[column]) for column in columns] for row in self.rows]
+        for place, row in enumerate(rows):
+            if None in row:
+                bad = self.rows[place][columns[row.index(None)]]
+                raise ECGError(f"{path}: row {self.lines[place]}: {bad[:40]!r} is not a number")
+        return np.array(rows, dtype=np.float64)
 
 
 def read_grid(path: Path) -> Grid:
@@ -124,8 +121,8 @@ def _starts_a_header(line: str) -> bool:
 
 
 def _cells(path: Path, lines: list[str], separator: str | None) -> list[list[str]]:
-    if separator is None:  # any number of blanks
-        lines, separator = [" ".join(line.split()) for line in lines], " "
+    if separator is None:
+        return _cells_between_blanks(lines)
     try:
         rows = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
@@ -133,10 +130,21 @@ def _cells(path: Path, lines: list[str], separator: str | None) -> list[list[str
     return [[cell.strip().strip("'").strip() for cell in row] for row in rows]
 
 
+def _cells_between_blanks(lines: list[str]) -> list[list[str]]:
+    """Cells between any number of blanks; names above them may hold single ones (`sample #`, `Lead I`)."""
+    rows = [[cell.strip("\"'") for cell in re.findall(r"\"[^\"]*\"|\S+", line)] for line in lines]
+    width = len(rows[len(rows) // 2])
+    for number, line in enumerate(lines[:3]):  # names and units
+        apart = re.split(r"\s{2,}|\t", line.strip())
+        if len(rows[number]) != width == len(apart):
+            rows[number] = [cell.strip("\"'") for cell in apart]
+    return rows
+
+
 def _separator(lines: list[str]) -> str | None:
     """The mark between columns; None for blanks. A line in the middle decides, where its cells are numbers or times."""
     line = lines[len(lines) // 2].strip()
-    present = [mark for mark in (";", "\t", ",") if mark in line]
+    present = [mark for mark in (";", "\t", "|", ",") if mark in line]
     blanks = len(line.split()) > 1
     for mark in [*present, None] if blanks else present:
         cells = [cell.strip() for cell in (line.split() if mark is None else line.split(mark))]
@@ -146,7 +154,7 @@ def _separator(lines: list[str]) -> str | None:
             return mark
     if present:
         return present[0]
-    first = next((mark for mark in (";", "\t", ",") if mark in lines[0]), None)
+    first = next((mark for mark in (";", "\t", "|", ",") if mark in lines[0]), None)
     if first is None and blanks and len(lines) > 1:
         return None
     return first or ","
@@ -166,6 +174,7 @@ def _has_decimal_commas(path: Path, rows: list[list[str]]) -> bool:
     with_comma = [cell for row in rows for cell in row if "," in cell and cell[0] in "+-,0123456789"]
     if not with_comma or not any(_DECIMAL_COMMA.fullmatch(cell) for cell in with_comma):
         return False
+    with_comma = [cell for cell in with_comma if not _TIME.fullmatch(cell)]
     if all(_THOUSANDS.fullmatch(cell) for cell in with_comma):
         raise ECGError(
             f"{path}: in numbers such as {with_comma[0][:40]!r} a decimal comma and one of thousands look alike"

@@ -36,9 +36,11 @@ class _Column:
     name: str  # without its unit
     unit: str | None
 
+    is_sample: bool = False  # called "sample", and its numbers do not count
+
     @property
     def is_time(self) -> bool:
-        return is_time_name(self.name) or is_time_name(self.title)
+        return not self.is_sample and (is_time_name(self.name) or is_time_name(self.title))
 
     @property
     def is_other(self) -> bool:
@@ -138,9 +140,9 @@ def _numbers_columns(path: Path, grid: Grid) -> bool:
     first, rest = grid.rows[0], grid.rows[1:]
     if not rest:
         return False
-    if all(cell and grid.is_number(cell) for cell in rest[0]) and len(rest[0]) == len(first) > 1:
-        step = {float(below) - float(above) for above, below in zip(first, rest[0])}
-        if step in ({1.0}, {float(len(first))}):  # a table that counts on
+    below = [grid.value(cell) for cell in rest[0]]
+    for step in (1, len(first)):
+        if len(first) > 1 and below == [float(cell) + step for cell in first]:  # a table that counts on
             return False
     if len(first) >= _FEWEST_NUMBERED:
         return True
@@ -216,6 +218,9 @@ def _without_names(path: Path, grid: Grid, stated: Statements, index: _Column | 
 def _with_names(path: Path, grid: Grid, columns: list[_Column], stated: Statements) -> ECGRecord:
     """A table with a header row."""
     for column in columns:
+        if column.name.casefold() in ("sample", "samples"):
+            numbers = _numbers_of(path, grid, column)
+            column.is_sample = numbers is not None and bool((np.diff(numbers) < 0).any())
         if column.is_time:
             _compare_time(path, grid, column, stated.rate)
     leads = [column for column in columns if not (column.is_time or column.is_other)]
@@ -297,10 +302,17 @@ def _holds_time(path: Path, grid: Grid, column: _Column) -> bool:
     cells = [row[column.place] for row in grid.rows]
     if not grid.is_number(cells[0]):
         return seconds_of_day(cells[:1]) is not None
-    return all(grid.is_number(cell) for cell in cells) and counts(grid.numbers(path, [column.place])[:, 0])
+    numbers = _numbers_of(path, grid, column)
+    return numbers is not None and counts(numbers)
 
 
 def _compare_time(path: Path, grid: Grid, column: _Column, rate: float) -> None:
     cells = [row[column.place] for row in grid.rows]
-    numbers = grid.numbers(path, [column.place])[:, 0] if all(grid.is_number(cell) for cell in cells) else None
-    compare_named(path, column.title, cells, numbers, rate)
+    compare_named(path, column.title, cells, _numbers_of(path, grid, column), rate)
+
+
+def _numbers_of(path: Path, grid: Grid, column: _Column) -> np.ndarray | None:
+    """A column as float64 (rows,); None if a cell is no number."""
+    if not all(grid.is_number(row[column.place]) for row in grid.rows):
+        return None
+    return grid.numbers(path, [column.place])[:, 0]

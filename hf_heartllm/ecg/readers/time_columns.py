@@ -80,13 +80,13 @@ def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None
     steps = np.diff(values)
     if len(steps) < 2 or not (steps > 0).any() or steps.min() < 0:
         return
-    finest = steps[steps > 0].min()
+    uneven = steps.max() - steps.min()  # rounding, or samples that came in packets: first and last are off by it
     step = float(np.median(steps)) or float(steps.mean())
 
     def fits(seconds: float) -> bool:
-        due = 1 / rate / seconds  # rounding moves first and last by up to one step of the numbers as written
+        due = 1 / rate / seconds
         gap = abs(steps.sum() - due * len(steps))
-        return bool(gap <= max(_TOLERANCE * due * len(steps), 1.01 * finest) or _near(step, due))
+        return bool(gap <= max(_TOLERANCE * due * len(steps), 1.01 * uneven) or _near(step, due))
 
     if unit is not None:
         if not fits(unit):
