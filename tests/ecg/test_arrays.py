@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hf_heartllm.ecg import STANDARD_LEADS, ECGError, read_ecg
+from hf_heartllm.ecg import STANDARD_LEADS, ECGError, ECGRecord, read_ecg
 
 STATED = {"sampling_rate": 250, "units": "mV", "leads": STANDARD_LEADS}
 
@@ -211,3 +211,10 @@ def test_rows_named_as_other_signals_are_left_out(tmp_path: Path, signal: np.nda
     np.save(tmp_path / "x.npy", signal[:1])
     with pytest.raises(ECGError, match="no name is one of an ECG lead: RESP"):
         read_ecg(tmp_path / "x.npy", **STATED | {"leads": "RESP"})
+
+
+def test_a_record_takes_a_rate_as_text_too(signal: np.ndarray) -> None:
+    assert ECGRecord(signal, "250", STANDARD_LEADS).sampling_rate == 250  # type: ignore[arg-type]
+    for rate in ("abc", None, np.nan, -1):
+        with pytest.raises(ECGError, match="sampling rate must be a positive number of Hz"):
+            ECGRecord(signal, rate, STANDARD_LEADS)  # type: ignore[arg-type]
