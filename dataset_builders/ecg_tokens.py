@@ -26,6 +26,7 @@ from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import TABLE_NAME
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
+from hf_heartllm.models.report_text import clean_report_text
 
 from . import token_archive
 from .built_rows import ID_COLUMNS, built_files, count_rows, read_rows, rows_about
@@ -254,8 +255,8 @@ class ECGTokens(RowBuilder):
             "codes": codes,
             "codec": self.encoder.identity,
             "questions": questions,
-            "report": made or row.get("report"),
-            "report_original_english": original,
+            "report": clean_report_text(made or row.get("report") or "") or None,
+            "report_original_english": clean_report_text(original or "") or None,
         }
 
 
@@ -323,7 +324,8 @@ care.
 * `missing_leads`: those that were left out on purpose before the record was encoded; empty without `--missing-leads`.
 * `questions`: with `answer`, the closed set of `answers` (empty where an answer has several statements), and
   `record_ids`, the rows that the question is about: two for a comparison, which stands in the row of the first.
-* `report`, and `report_original_english` where an original report is known in English.
+* `report`, and `report_original_english` where an original report is known in English, both without what the device
+  prints round the findings ("4.46 unconfirmed report").
 """
 
 

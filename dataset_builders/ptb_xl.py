@@ -36,6 +36,7 @@ from hf_heartllm.labels.ptbxl import (
     statement_classes,
 )
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.report_text import clean_report_text
 
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 
@@ -278,8 +279,8 @@ def _labels(row: Any) -> dict[str, Any]:
     if report is not None:
         translation = translate_report(report)
         uncovered = list(translation.uncovered)
-        if not uncovered:
-            english, source = translation.text, "translated"
+        if not uncovered and (findings := clean_report_text(translation.text)):
+            english, source = findings, "translated"
     return {
         "strat_fold": int(row["strat_fold"]),
         "age": _number(row.get("age")),
@@ -324,8 +325,9 @@ CARD = f"""# PTB-XL
 * `scp_codes`: statements with their likelihood in per cent. 0.0 is PTB-XL's value for "unknown"; null is a likelihood
   that this copy of the table did not have. `superclass`, `subclass`, `rhythm`, `form` hold all that is stated.
 * `report`: the original, German, Swedish or English. `report_english` with `report_english_source`: `translated` word
-  by word with a glossary when it covers every word, else made from the SCP `statements`; `report_uncovered_words`
-  lists what the glossary lacks. `report_from_statements` is the second kind for every record.
+  by word with a glossary when it covers every word, without what the device prints round the findings ("4.46
+  unconfirmed report"), else made from the SCP `statements`; `report_uncovered_words` lists what the glossary lacks.
+  `report_from_statements` is the second kind for every record.
 * `row_source`: in `reconstructed` rows, null says nothing; in the others a null note on noise, electrodes, extra beats
   or pacemaker says that none was made.
 """
