@@ -17,7 +17,7 @@ from ..heldout import Answered
 from ..intervals import Interval, bootstrap_mean, paired_bootstrap
 from ..partial import PartialResults, run_mark
 from ..question_file import HeldOutRecord
-from .figures import NO_TRAINING_ROWS, Settings
+from .figures import Majority, Settings, known_majority
 from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow
 
 BATCH = 32
@@ -98,13 +98,13 @@ def generated_rows(
     answered: Answered,
     rows: Sequence[int],
     texts: Mapping[str, Sequence[str]],
-    majority: Mapping[str, Sequence[str]] | None,
+    majority: Majority | None,
     settings: Settings,
 ) -> list[ControlledRow]:
     """Exact match of written answers, of the closed set's on the same questions, and the share outside the set."""
     questions = [answered.questions[row] for row in rows]
     patients = answered.patients[np.array(rows, dtype=int)]
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    answers_without_ecg, absent = known_majority(majority, list(rows))
     majority_only = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), "it writes nothing")
 
     def asked(predictions: Sequence[str | tuple[str, ...]]) -> list[AnsweredQuestion]:
@@ -119,7 +119,7 @@ def generated_rows(
     title = f"{len(rows)} {answered.set_name}"
     written = {condition: asked(list(found)) for condition, found in texts.items()}
     scored = {condition: closed([answered.chosen[condition][row] for row in rows]) for condition in CONDITIONS}
-    guessed = {column: closed([answers[row] for row in rows]) for column, answers in (majority or {}).items()}
+    guessed = {column: closed(answers) for column, answers in answers_without_ecg.items()}
     result = []
     for words, of_column in (("written answer", written), ("closed set", scored)):
         exact: dict[str, Interval | None] = {}
