@@ -72,7 +72,7 @@ class ECGReport(PTBXL):
     """Rows of record, background and report. See `ECGReportConfig` for the choices."""
 
     BUILDER_CONFIG_CLASS = ECGReportConfig
-    COUNTED = ("report_source", "report_language", "sex")
+    COUNTED = ("report_source", "report_language", "sex", "unread_leads")
     config: ECGReportConfig
 
     def _info(self) -> datasets.DatasetInfo:
@@ -81,6 +81,7 @@ class ECGReport(PTBXL):
             "ecg_id",
             "patient_id",
             "signal",
+            "unread_leads",
             "path",
             "sampling_rate",
             "strat_fold",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
+from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.report_text import clean_report_text
 
 from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
@@ -98,7 +99,7 @@ def training_rows(
         rows.append(
             {
                 "ecg_id": ecg_id,
-                "patient_id": int(record["patient_id"]),
+                "patient_id": whole_number(record["patient_id"]),
                 "strat_fold": int(record["strat_fold"]),
                 "filename_lr": _text(record["filename_lr"]),
                 "filename_hr": _text(record["filename_hr"]),
@@ -141,8 +142,10 @@ def main(argv: list[str] | None = None) -> int:
     """Write the rows and print their number. Returns the exit code: 2 for bad input, with one line on stderr."""
     args = _parse(argv)
     try:
-        table = read_ptbxl_table(args.ptbxl)
-        table = table[table["strat_fold"].isin(args.folds)]
+        whole = read_ptbxl_table(args.ptbxl)
+        table = whole[whole["strat_fold"].isin(args.folds)]
+        if table.empty:
+            raise ValueError(f"{args.ptbxl}: no record of folds {', '.join(map(str, args.folds))}")
         by_record: dict[int, list[Question]] = defaultdict(list)
         if args.ecg_qa:
             for ecg_id, question in single_ecg_questions(
@@ -178,6 +181,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     write_parquet(rows, args.output, schema())
+    for name, lost in (("strat_fold", whole["strat_fold"]), ("patient_id", table["patient_id"])):
+        if unknown := int(lost.isna().sum()):
+            kept = "and are left out" if name == "strat_fold" else "and cannot be kept apart from a test's patients"
+            print(f"{unknown} records of the table have no {name} {kept}")
     asked = sum(len(row["questions"]) for row in rows)
     real = sum(len(found) for found in used.values())
     absent = sum(len(found) for found in by_record.values()) - real

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..labels.record_ids import whole_number
+
 EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
 AS_WRITTEN = "ecg-qa"  # the rows of a published set, which nobody balanced
 _COLUMNS = (
@@ -108,19 +110,6 @@ def read_questions(path: str | os.PathLike[str]) -> list[HeldOutRecord]:
         )
         for ecg_id in sorted(heads)
     ]
-
-
-def whole_number(value: Any) -> int | None:
-    """An id as a number: 7, 7.0 and "7" are one; None for what is none, such as not-a-number."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        text = value.strip().removesuffix(".0")
-        return int(text) if text.isascii() and text.isdigit() else None
-    try:
-        return int(value) if value == int(value) else None
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def question_set_hash(path: str | os.PathLike[str]) -> str:

@@ -12,6 +12,7 @@ _REPORT = r"(?:report|interpretation|diagnosis|analysis|tracing|result|reading|e
 _BERICHT = r"(?:ekg-?)?(?:bericht|befund|auswertung|ergebnis|diagnose|ekg)"
 _RAPPORT = r"(?:ekg-?)?(?:rapport|tolkning|svar|analys|diagnos|utlåtande|ekg)"
 _NUMBER = r"(?:(?<![\d.,])[1-9]\d?\.\d{1,2}\s*)?"  # the device's version before "unconfirmed report"
+_NOT_OF = r"(?!\s+(?:of|von|av|om)\b)"  # "unconfirmed diagnosis of WPW" is a finding
 _UNBESTAETIGT = r"(?:(?:un|nicht\s+)best(?:ä|ae|a|#)tigt(?:e[rsnm]?)?|vorläufige[rsnm]?)"
 _OBEKRAEFTAT = r"(?:(?:ej|icke|inte)\s+|o)(?:bekräfta|signera|granska|verifiera)(?:d|t|de)"
 _UNCONFIRMED = r"(?:un-?(?:confirmed|reviewed|verified|signed)|not\s+(?:yet\s+)?confirmed|preliminary)"
@@ -24,15 +25,16 @@ _AUTOMATIC = (
 _ANYWHERE = re.compile(
     "|".join(
         (
-            rf"{_NUMBER}\b(?:this\s+is\s+an?\s+)?{_UNCONFIRMED}\s+(?:e[ck]g\s+)?{_REPORT}\b",
-            rf"{_NUMBER}\b(?:dies\s+ist\s+ein\s+)?{_UNBESTAETIGT}\s+{_BERICHT}\b",
-            rf"{_NUMBER}\b{_OBEKRAEFTAT}\s+{_RAPPORT}\b",
+            rf"{_NUMBER}\b(?:this\s+is\s+an?\s+)?{_UNCONFIRMED}\s+(?:e[ck]g\s+)?{_REPORT}\b{_NOT_OF}",
+            rf"{_NUMBER}\b(?:dies\s+ist\s+ein\s+)?{_UNBESTAETIGT}\s+{_BERICHT}\b{_NOT_OF}",
+            rf"{_NUMBER}\b{_OBEKRAEFTAT}\s+{_RAPPORT}\b{_NOT_OF}",
             rf"{_AUTOMATIC}\s*:",
             # cut off where the field of the report, or what a model may write, ended
             r"(?:\b(?:version|ver|v)[\s.:]*)?(?<![\d.,])(?<!\b(?:of|is|to|by)\s)4\.4\d?(?:\s+u\w*)?(?:\s+[br]\w*)?[\s.]*$",
             r"\bunbest(?:ä|ae|a|#)\w*(?:\s+b\w{0,6})?[\s.]*$",
             r"\bunconfirmed(?:\s+r\w{0,5})?[\s.]*$",
-            r"\bstandard[- ](?:12[- ]?(?:lead|kanal|channel)[- ])?e[ck]g\b(?!\s*-?(?:lead|ableit|criteri|kriteri))",
+            r"(?<![\w,;:-]\s)\bstandard[- ](?:12[- ]?(?:lead|kanal|channel)[- ])?e[ck]g\b"
+            r"(?!\s*-?(?:lead|ableit|criteri|kriteri))",
             r"\b(?:software|firmware|programm?|algorithm)[- ]?(?:version|release|revision)?[\s.:]*v?\d+(?:\.\d+)+\w?",
         )
     ),
@@ -77,7 +79,7 @@ _CODES = (
     "SARRH SBRAD SEHYP SR STACH STD_? STE_? SVARR SVTAC TAB_? TRIGU VCLVH WPW"
 )
 _ANNOTATION = re.compile(  # statements with their likelihoods, sex and age, as who labelled the record noted them
-    rf"(?:^|(?<=[,(]))\s*(?:(?:{'|'.join(_CODES.split())})\s*\d{{0,3}}\??|[mf]\s*,\s*\d{{1,3}})\s*(?=[,().]|$)",
+    rf"(?:^|(?<=[,(.]))\s*(?:(?:{'|'.join(_CODES.split())})\s*\d{{0,3}}\??|[mf]\s*,\s*\d{{1,3}})\s*(?=[,().]|$)",
     re.IGNORECASE,
 )
 

@@ -344,3 +344,13 @@ def test_without_training_records_or_rows_there_is_no_majority_and_no_check(caps
         options = ["--train-rows", str(seen), "--parts", str(tmp_path / subject)]
         assert cli.main(["evaluate", subject, *common, *options]) == 2
         assert "1 records of the test set are training records too (such as ecg_id 1)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("subject", ["qa", "robustness"])
+def test_questions_that_nothing_is_scored_on_are_refused_before_the_run(capsys, common, ptbxl, tmp_path, subject):
+    path = tmp_path / "every.parquet"
+    rows = [row for row in questions_of(ptbxl, 9) if row["set"] == "every-record"]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    arguments = [str(path) if one.endswith("fold9.parquet") else one for one in common]
+    assert cli.main(["evaluate", subject, *arguments]) == 2
+    assert "every.parquet: no question but those asked of every record" in capsys.readouterr().err

@@ -43,7 +43,8 @@ from hf_heartllm.evaluation.intervals import (
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
 from hf_heartllm.evaluation.prediction_files import read_predictions
 from hf_heartllm.evaluation.priors import score_priors, shared_patients
-from hf_heartllm.evaluation.question_file import HeldOutRecord, read_questions, whole_number
+from hf_heartllm.evaluation.question_file import HeldOutRecord, read_questions
+from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.ecg_record import ECGError
 from tests.evaluation.test_predictions import written
 from tests.evaluation.test_qa_figures import SETTINGS, answered_by

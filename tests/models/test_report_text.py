@@ -36,6 +36,8 @@ FINDINGS = (
     "diagnosis of infarction confirmed by angiography.",
     "hjärtinfarkt ej bekräftad av eko",
     "low voltage in standard leads.",
+    "delta wave not visible on standard ecg.",
+    "unconfirmed diagnosis of wpw.",
     "qt interval 0.44 s. pr interval 0.22.",
     "st elevation of 4.46 mm in v2, 3.",
     "sinusrhythmus  lagetyp normal    inferiorer infarkt     alter unbest.",

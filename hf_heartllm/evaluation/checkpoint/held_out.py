@@ -77,15 +77,15 @@ class HeldOutSet:
         """Patients of the training folds."""
         return {int(patient) for patient in self.training["patient_id"].dropna()}
 
-    def notes(self) -> list[str]:
-        """What could not be looked up, and what is counted more than once."""
+    def notes(self, of_questions: bool = True) -> list[str]:
+        """What could not be looked up, and (`of_questions`) what is counted more than once."""
         found = []
         if unknown := int(self.training["patient_id"].isna().sum()):
             found.append(
                 f"{unknown} training records name no patient, so patients of the test were not compared with theirs."
             )
         repeated = sum(len(record.questions) - len(set(record.questions)) for record in self.records)
-        if repeated:
+        if of_questions and repeated:
             found.append(f"{repeated} questions are asked twice of the same record, and count twice.")
         return found
 
@@ -118,6 +118,16 @@ def _check_patients(records: Sequence[HeldOutRecord], table: pd.DataFrame, path:
             f"{path}: ecg_id {other[0].ecg_id} is of patient {other[0].patient_id}, in PTB-XL's table of "
             f"{known[other[0].ecg_id]} ({len(other)} such records): give the patient_id of the table"
         )
+
+
+def check_some_balanced(records: Sequence[HeldOutRecord], path: Path) -> None:
+    """Refuse records without any question that exact match is over.
+
+    Raises:
+        ValueError: if every question is one that every record is asked, or there is none.
+    """
+    if all(question.every_record for record in records for question in record.questions):
+        raise ValueError(f"{path}: no question but those asked of every record (set every-record): nothing to score")
 
 
 def persons_of(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:

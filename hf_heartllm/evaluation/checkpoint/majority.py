@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from ..question_file import HeldOutQuestion, whole_number
+from ...labels.record_ids import whole_number
+from ..question_file import HeldOutQuestion
 
 MIN_SUPPORT = 5
 """A template of an age band and sex with fewer training questions falls back to the template alone."""

@@ -17,7 +17,7 @@ from .calibration_file import answer_calibration, asked_statements, check_checkp
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
 from .figures import EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
 from .generated import chosen_rows, generate_answers, generated_rows
-from .held_out import CheckpointSettings, HeldOutSet, persons_of, read_held_out
+from .held_out import CheckpointSettings, HeldOutSet, check_some_balanced, persons_of, read_held_out
 from .majority import majority_answers, read_training_rows, rows_used
 from .page import CheckpointEvaluation, difference_section
 from .paired import compare, write_identity
@@ -106,6 +106,7 @@ def evaluate_qa(
     apart = _separation(held_out, train_rows, settings, parts)
     copied = {test for test, _ in apart.copies}
     records = [record for record in held_out.records if record.ecg_id not in copied]
+    check_some_balanced(records, settings.questions)
     persons = persons_of(table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)

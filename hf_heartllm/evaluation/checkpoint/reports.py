@@ -140,7 +140,7 @@ def evaluate_reports(
         "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
         "request": REPORT_REQUEST,
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
-        "notes": [*_notes(settings, apart, synonyms), *held_out.notes()],
+        "notes": [*_notes(settings, apart, synonyms), *held_out.notes(of_questions=False)],
     }
     return CheckpointEvaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
 
