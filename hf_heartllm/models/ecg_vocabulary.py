@@ -93,13 +93,7 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         import torch
 
         features = self.feature_extractor.extract(as_record(record), padding=padding)
-        codec, threads = self.codec, torch.get_num_threads()
-        # A process forked after an encoding has no thread pool, and would wait for it for ever.
-        torch.set_num_threads(1)
-        try:
-            return self.codes_to_ids(codec.encode(torch.from_numpy(features)))
-        finally:
-            torch.set_num_threads(threads)
+        return self.codes_to_ids(self.codec.encode(torch.from_numpy(features)))
 
     def decode_ecg(self, ids: Sequence[int], sampling_rate: float | None = None) -> ECGRecord:
         """Ids of an ECG, with or without start and end token → the recording the codec makes of them.

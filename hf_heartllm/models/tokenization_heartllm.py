@@ -15,7 +15,7 @@ from transformers.tokenization_utils_base import PaddingStrategy, TruncationStra
 from transformers.utils.hub import cached_file, extract_commit_hash
 
 from .codec_handle import CodecHandle
-from .ecg_placeholders import PlaceholderReader, Row, ecg_list, flatten_conversation, is_recording
+from .ecg_placeholders import TOKENIZING, PlaceholderReader, Row, ecg_list, flatten_conversation, is_recording
 from .ecg_vocabulary import ECGVocabulary
 from .feature_extraction_ecg import ECGFeatureExtractor
 from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, write_plain_tokenizer
@@ -269,18 +269,19 @@ class ECGTokenizer(ECGVocabulary):
             flat = [chat for chat, _ in flattened]
             if tokenize:
                 options["ecgs"] = _AS_TEXT
-            return super().apply_chat_template(
-                flat if batched else flat[0],
-                *args,
-                tokenize=tokenize,
-                padding=padding,
-                truncation=truncation,
-                max_length=max_length,
-                return_tensors=return_tensors,
-                return_dict=return_dict,
-                tokenizer_kwargs=options,
-                **kwargs,
-            )
+            with TOKENIZING:
+                return super().apply_chat_template(
+                    flat if batched else flat[0],
+                    *args,
+                    tokenize=tokenize,
+                    padding=padding,
+                    truncation=truncation,
+                    max_length=max_length,
+                    return_tensors=return_tensors,
+                    return_dict=return_dict,
+                    tokenizer_kwargs=options,
+                    **kwargs,
+                )
 
         def encode(index: int, plain: PreTrainedTokenizerFast, **limits: Any) -> BatchEncoding:
             marks = self._reader.placeholders(len(flattened[index][1]))
@@ -305,6 +306,10 @@ class ECGTokenizer(ECGVocabulary):
             **options,
         )
         return out if return_dict else out["input_ids"]
+
+    def _encode_plus(self, *args: Any, **kwargs: Any) -> BatchEncoding:
+        with TOKENIZING:
+            return super()._encode_plus(*args, **kwargs)
 
     @property
     def _reader(self) -> PlaceholderReader:
@@ -337,19 +342,20 @@ class ECGTokenizer(ECGVocabulary):
         rows: list[Row] = []
         for index, its_ecgs in enumerate(ecgs):
             blocks = [self._ecg_block(ecg) for ecg in its_ecgs]
-            plain = self._reader.tokenizer(self, len(blocks))
             limits: dict[str, Any] = {}
-            if cuts != TruncationStrategy.DO_NOT_TRUNCATE:
-                assert max_length is not None
-                room = max_length - sum(len(block) - 1 for block in blocks)
-                if room <= plain.num_special_tokens_to_add() + len(blocks) - 1:
-                    raise ValueError(
-                        f"truncation to {max_length} tokens would cut an ECG: the ECGs alone have "
-                        f"{sum(map(len, blocks))}; raise max_length"
-                    )
-                limits = {"truncation": cuts, "max_length": room}
-            encoded = encode(index, plain, verbose=False, **limits, **options, **(tokenizer_kwargs or {}))
-            row = self._reader.expand({name: list(values) for name, values in encoded.items()}, blocks)
+            with TOKENIZING:
+                plain = self._reader.tokenizer(self, len(blocks))
+                if cuts != TruncationStrategy.DO_NOT_TRUNCATE:
+                    assert max_length is not None
+                    room = max_length - sum(len(block) - 1 for block in blocks)
+                    if room <= plain.num_special_tokens_to_add() + len(blocks) - 1:
+                        raise ValueError(
+                            f"truncation to {max_length} tokens would cut an ECG: the ECGs alone have "
+                            f"{sum(map(len, blocks))}; raise max_length"
+                        )
+                    limits = {"truncation": cuts, "max_length": room}
+                encoded = encode(index, plain, verbose=False, **limits, **options, **(tokenizer_kwargs or {}))
+                row = self._reader.expand({name: list(values) for name, values in encoded.items()}, blocks)
             self._eventual_warn_about_too_long_sequence(row["input_ids"], max_length, verbose)
             rows.append(row)
         return self._batch(

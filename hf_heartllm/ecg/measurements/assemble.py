@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -231,9 +230,8 @@ def _dominant_beat(signal: np.ndarray, aligned: AlignedBeats, edges: QRSEdges) -
     before, after = round(BEFORE * RATE), round(AFTER * RATE)
     padded = np.pad(signal - baseline, ((0, 0), (before, after)), constant_values=np.nan)
     beats = padded[:, aligned.positions[aligned.dominant][:, None] + np.arange(before + after)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # instants that no beat reaches stay missing
-        beat = np.nanmedian(beats, axis=1)
+    reached = ~np.isnan(beats).all(axis=1)  # numpy warns of instants that no beat reaches; they stay missing
+    beat = np.where(reached, np.nanmedian(np.where(reached[:, None], beats, 0.0), axis=1), np.nan)
     first = before + round(edges.onset * RATE)
     return beat - beat[:, max(0, first - width) : first].mean(axis=1, keepdims=True)
 
