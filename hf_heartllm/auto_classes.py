@@ -21,6 +21,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from .models.locks import process_lock
+
 _AUTO = "transformers.models.auto."
 _MODELS = "hf_heartllm.models."
 
@@ -68,7 +70,7 @@ _ALSO_WATCHED = (
 _OURS = frozenset(row.module for row in _TABLE)
 _WATCHED = frozenset({row.auto_module for row in _TABLE} | _OURS | {"transformers", *_ALSO_WATCHED})
 
-IMPORTING = threading.RLock()
+IMPORTING = process_lock()
 """Held by the thread that imports modules of this package for a registration or a public name."""
 
 _pending = list(_TABLE)

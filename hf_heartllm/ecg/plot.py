@@ -15,7 +15,7 @@ import numpy as np
 
 from ..models.ecg_leads import STANDARD_LEADS, derive_limb_leads
 from ..models.ecg_record import ECGError, ECGRecord
-from ..models.locks import ProcessLock
+from ..models.locks import process_lock
 from ..models.notice import NOTICE
 
 PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
@@ -27,7 +27,7 @@ _DOTS_PER_INCH = 160
 _POINTS_PER_MM = 72 / 25.4
 _FOOTER = 13.0  # mm below the leads, for the lines that are added here
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_MATPLOTLIB = ProcessLock()  # its settings and fonts are the process's
+_MATPLOTLIB = process_lock()  # its settings and fonts are the process's
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
 from .ecg_record import ECGRecord
-from .locks import ProcessLock
+from .locks import process_lock
 from .plain_tokenizer import bare_backend
 from .prompts import ECG_PLACEHOLDER
 
 Row = dict[str, list[int]]
 
-TOKENIZING = ProcessLock()
+TOKENIZING = process_lock()
 """Held while a text becomes ids: a tokenizer's backend keeps truncation and padding from call to call, and a compiled
 chat template keeps where it has come to, so that two calls at once would cut each other's text."""
 

@@ -6,27 +6,18 @@ import os
 import threading
 
 
-class ProcessLock:
-    """A lock for `with`, which the thread that holds it may take again, and which a forked child finds free.
+def process_lock() -> threading.RLock:
+    """A lock that the thread which holds it may take again.
 
-    For one a module: each is kept as long as the process lives.
+    A fork waits for it, so that the child finds what it guards whole, and the lock free. For one a module: it is kept
+    as long as the process lives.
     """
-
-    def __init__(self) -> None:
-        self._renew()
-        if hasattr(os, "register_at_fork"):  # else there is no fork
-            os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):  # else there is no fork
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
-LOADING = ProcessLock()
+LOADING = process_lock()
 """Held while a model is made: transformers changes the whole process meanwhile (the default dtype, how weights are
 initialised, whether they are tied), and two at once leave it changed for ever."""

@@ -15,14 +15,14 @@ from typing import TypeVar
 
 import torch
 
-from .locks import ProcessLock
+from .locks import process_lock
 
 MOST_THREADS = 32
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-_lock = ProcessLock()
+_lock = process_lock()
 _threads: ThreadPoolExecutor | None = None
 
 

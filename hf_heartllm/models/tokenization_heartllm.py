@@ -205,7 +205,8 @@ class ECGTokenizer(ECGVocabulary):
                 if isinstance(one, str):
                     _check_count(one, 0)
         if ecgs is None or ecgs is _AS_TEXT:
-            return super().__call__(text, text_pair, text_target, **kwargs)
+            with TOKENIZING:
+                return super().__call__(text, text_pair, text_target, **kwargs)
         refused = ("is_split_into_words", "return_overflowing_tokens", "return_offsets_mapping", "stride")
         wrong = [name for name in (*refused, "text_pair_target") if kwargs.pop(name, None)]
         if text_pair is not None or text_target is not None or wrong:
@@ -230,10 +231,16 @@ class ECGTokenizer(ECGVocabulary):
     def encode(self, text: Any, text_pair: Any = None, *args: Any, ecgs: Any = None, **kwargs: Any) -> list[int]:
         """As the base's `encode`; with `ecgs` the `input_ids` of calling the tokenizer."""
         if ecgs is None:
-            return super().encode(text, text_pair, *args, **kwargs)
+            with TOKENIZING:
+                return super().encode(text, text_pair, *args, **kwargs)
         if args:
             raise TypeError("with ecgs, give the options of encode by name")
         return self(text, text_pair, ecgs=ecgs, **kwargs)["input_ids"]
+
+    def tokenize(self, *args: Any, **kwargs: Any) -> list[str]:
+        """As the base's `tokenize`."""
+        with TOKENIZING:
+            return super().tokenize(*args, **kwargs)  # type: ignore[no-any-return]
 
     def apply_chat_template(  # type: ignore[override]
         self,
@@ -306,10 +313,6 @@ class ECGTokenizer(ECGVocabulary):
             **options,
         )
         return out if return_dict else out["input_ids"]
-
-    def _encode_plus(self, *args: Any, **kwargs: Any) -> BatchEncoding:
-        with TOKENIZING:
-            return super()._encode_plus(*args, **kwargs)
 
     @property
     def _reader(self) -> PlaceholderReader:

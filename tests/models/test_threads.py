@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hf_heartllm.models import pipeline_ecg
 from hf_heartllm.models.ecg_placeholders import TOKENIZING
 from hf_heartllm.models.ecg_record import ECGRecord
 from hf_heartllm.models.ecg_stream import encode_stream
-from hf_heartllm.models.locks import ProcessLock
+from hf_heartllm.models.locks import process_lock
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.one_core import on_one_core
 from hf_heartllm.models.pipeline_ecg import pipeline
@@ -116,27 +117,26 @@ def test_a_change_of_the_tokenizer_is_seen_by_every_thread(tiny) -> None:
     assert at_once([partial(work, thread) for thread in range(THREADS)]) == [[expected] * 20] * THREADS
 
 
-def test_the_codec_is_built_once_and_codes_are_those_of_one_thread(tmp_path: Path, two_cores) -> None:
-    _, tokenizer = tiny_model_and_tokenizer()
+def test_the_codec_is_built_once_and_codes_are_those_of_one_thread(tiny, tmp_path: Path, two_cores) -> None:
+    _, tokenizer = tiny
     tokenizer.save_pretrained(tmp_path)
     expected = [tokenizer.encode_ecg(record(seed)) for seed in range(THREADS)]
-    signals = [tokenizer.decode_ecg(ids).signal for ids in expected]
     loaded = ECGTokenizer.from_pretrained(tmp_path)
 
     def work(seed: int) -> tuple[Any, ...]:
         ids = loaded.encode_ecg(record(seed))
-        return loaded.codec, ids, loaded.decode_ecg(ids).signal, torch.get_num_threads()
+        return loaded.codec, ids, torch.get_num_threads()
 
-    for seed, (codec, ids, signal_, threads) in enumerate(at_once([partial(work, seed) for seed in range(THREADS)])):
+    for seed, (codec, ids, threads) in enumerate(at_once([partial(work, seed) for seed in range(THREADS)])):
         assert codec is loaded.codec
         assert ids == expected[seed]
-        assert np.array_equal(signal_, signals[seed])
         assert threads == 2
     assert torch.get_num_threads() == 2
     assert at_once([torch.get_num_threads]) == [2]  # nor do later threads begin with another number
 
 
-def test_streams_and_batches_of_one_codec_at_once(two_cores) -> None:
+def test_streams_and_batches_of_one_codec_at_once() -> None:
+    before = torch.get_num_threads()
     codec = tiny_codec(num_refinements=2)
     batch = torch.randn(5, 8, 240, generator=torch.Generator().manual_seed(1)) * 0.3
     pieces = [batch[0, :, :160].double().numpy(), batch[0, :, 160:].double().numpy()]
@@ -151,7 +151,15 @@ def test_streams_and_batches_of_one_codec_at_once(two_cores) -> None:
     for got, wanted in zip(at_once([partial(work, thread) for thread in range(THREADS)]), expected, strict=True):
         for one, other in zip(got, wanted, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == before
+
+
+def test_decoded_recordings_are_those_of_one_thread(tiny) -> None:
+    _, tokenizer = tiny
+    ids = [tokenizer.encode_ecg(record(seed)) for seed in range(THREADS)]
+    expected = [tokenizer.decode_ecg(one).signal for one in ids]
+    for got, wanted in zip(at_once([partial(tokenizer.decode_ecg, one) for one in ids]), expected, strict=True):
+        assert np.array_equal(got.signal, wanted)
 
 
 def test_a_codec_in_training_encodes_in_several_threads_and_stays_as_it_is() -> None:
@@ -224,14 +232,16 @@ def test_work_on_one_core_uses_one_and_hands_on_errors(two_cores) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("lock", [ProcessLock(), TOKENIZING])
-def test_a_forked_child_finds_a_lock_free_that_a_thread_held(lock: ProcessLock) -> None:
-    held, over = threading.Event(), threading.Event()
+@pytest.mark.parametrize("lock", [process_lock(), TOKENIZING])
+def test_a_fork_waits_for_the_thread_that_holds_a_lock_and_the_child_finds_it_free(lock: Any) -> None:
+    held, states = threading.Event(), ["whole"]
 
     def hold() -> None:
         with lock:
+            states.append("half made")
             held.set()
-            over.wait()
+            time.sleep(0.1)
+            states.append("whole")
 
     thread = threading.Thread(target=hold)
     thread.start()
@@ -240,10 +250,10 @@ def test_a_forked_child_finds_a_lock_free_that_a_thread_held(lock: ProcessLock) 
     if child == 0:
         signal.alarm(5)  # ends a child that waits
         with lock:
-            os._exit(0)
-    over.set()
+            os._exit(int(states[-1] != "whole"))
     thread.join()
     assert os.waitpid(child, 0)[1] == 0
+    assert at_once([lambda: lock.acquire(timeout=5) and lock.release()]) == [None]  # nor does the parent hold it
 
 
 FORKED = """

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...models.locks import ProcessLock
+from ...models.locks import process_lock
 
-_LOCK = ProcessLock()  # one interpreter is made, and serves one caller at a time
+_LOCK = process_lock()  # one interpreter is made, and serves one caller at a time
 RATE = 250.0  # Hz
 WINDOW = 2500  # samples
 PATCH = 5  # samples a frame
