@@ -7,6 +7,7 @@ Any two of I, II and III therefore give all six limb leads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -65,3 +66,38 @@ def derive_limb_leads(signal: np.ndarray, leads: Sequence[str]) -> dict[str, np.
                 if lead not in present
             }
     return {}
+
+
+def limb_lead_contradiction(signal: np.ndarray, leads: Sequence[str]) -> tuple[float, float, tuple[str, ...]]:
+    """How far three of the limb leads are from the law that ties them together.
+
+    Every three limb leads obey one law, since two of them give all. Its coefficients are scaled to a length of 1.
+
+    Args:
+        signal: (leads, samples), any unit, without slow drift.
+        leads: standard names of the rows of `signal`.
+
+    Returns:
+        Of the three leads that contradict each other most: what their law leaves, as a share of what it would leave
+        of unrelated signals of their size; the same as root mean square in the signal's unit; their names. (0, 0, ())
+        for fewer than three limb leads.
+    """
+    present = [lead for lead in LIMB_LEADS if lead in leads]
+    rows = signal[[list(leads).index(lead) for lead in present]].astype(np.float64)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    products = rows @ rows.T / max(1, rows.shape[1])
+    worst: tuple[float, float, tuple[str, ...]] = (0.0, 0.0, ())
+    for three in combinations(range(len(present)), 3):
+        a, b, c = (np.array(_FROM_I_AND_II[present[place]]) for place in three)
+        law = np.array([_cross(b, c), _cross(c, a), _cross(a, b)])
+        law /= np.linalg.norm(law)
+        among = products[np.ix_(three, three)]
+        rest, size = float(law @ among @ law), float(law**2 @ np.diag(among))
+        share = float(np.sqrt(max(rest, 0.0) / size)) if size > 0 else 0.0
+        if share > worst[0]:
+            worst = (share, float(np.sqrt(max(rest, 0.0))), tuple(present[place] for place in three))
+    return worst
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] * b[1] - a[1] * b[0])

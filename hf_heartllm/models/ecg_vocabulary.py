@@ -80,19 +80,20 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         width = len(str(size - 1))
         return [ECG_START_TOKEN, ECG_END_TOKEN, *(f"<ecg_{code:0{width}d}>" for code in range(size))]
 
-    def encode_ecg(self, record: ECGRecord, padding: bool = False) -> list[int]:
+    def encode_ecg(self, record: ECGRecord, padding: bool = False, check: bool = True) -> list[int]:
         """A recording → the ids of its codes, without start and end token, window after window.
 
         Args:
             record: an `ECGRecord`, or a mapping with its fields.
             padding: whether to fill up a recording shorter than a window.
+            check: whether to warn of what is wrong with it and to leave out what holds no signal (`ecg_checks`).
 
         Raises:
             ECGError: if the recording cannot be read by the codec.
         """
         import torch
 
-        features = self.feature_extractor.extract(as_record(record), padding=padding)
+        features = self.feature_extractor.extract(as_record(record), padding=padding, check=check)
         codec, threads = self.codec, torch.get_num_threads()
         # A process forked after an encoding has no thread pool, and would wait for it for ever.
         torch.set_num_threads(1)

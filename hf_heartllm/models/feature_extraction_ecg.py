@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from .configuration_ecg_codec import BASELINE_SECONDS
+from .ecg_checks import ECGWarning, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord
 from .ecg_resample import resample
@@ -113,7 +115,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             hop_length=config.hop_length,
         )
 
-    def extract(self, record: ECGRecord, padding: bool = False) -> np.ndarray:
+    def extract(self, record: ECGRecord, padding: bool = False, check: bool = True) -> np.ndarray:
         """Features of one recording.
 
         Args:
@@ -122,6 +124,9 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             padding: whether to fill up a recording (or the rest of one) that is shorter than a window with each
                 lead's mean. Without it a rest is left out with a warning and a short recording is refused. Where
                 there are no windows, a recording shorter than `min_duration` is filled up with its last sample.
+            check: whether to check the recording first (`ecg_checks`): each finding is warned of (`ECGWarning`), leads
+                without signal count as missing, constant padding is cut off. With windows a constant lead that is
+                needed stays, and is 0.
 
         Returns:
             float32 (windows, leads, samples), every lead of every window with mean 0 and standard deviation 1 and a
@@ -139,7 +144,10 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
                 f"{where}: sampling rate {record.sampling_rate:g} Hz is outside "
                 f"{MIN_SAMPLING_RATE:g}–{MAX_SAMPLING_RATE:g} Hz"
             )
-        signal = resample(self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate)
+        dead: tuple[str, ...] = ()
+        if check:
+            record, dead = self._checked(record, where)
+        signal = resample(self._ordered_leads(record, where, dead), record.sampling_rate, self.sampling_rate)
         if self.window_samples is None:
             return self._whole(signal, padding, where, record.duration)
         window, total = self.window_samples, signal.shape[1]
@@ -157,6 +165,16 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             )
         pieces = [signal[:, i * window : (i + 1) * window] for i in range(count)]
         return np.stack([self._standardise(piece, where) for piece in pieces])
+
+    def _checked(self, record: ECGRecord, where: str) -> tuple[ECGRecord, tuple[str, ...]]:
+        """What may be read, and which leads were left out; each finding is warned of."""
+        checked = check_record(record)
+        for finding in checked.findings:
+            warnings.warn(f"{where}: {finding.message}", ECGWarning, stacklevel=4)
+        if self.window_samples is not None:
+            start = round(checked.start * record.sampling_rate)
+            return replace(record, signal=record.signal[:, start : start + checked.record.signal.shape[1]]), ()
+        return checked.record, tuple(name for name in record.leads if name not in checked.record.leads)
 
     def _whole(self, signal: np.ndarray, padding: bool, where: str, seconds: float) -> np.ndarray:
         """float64 (leads, samples) → float32 (1, leads, samples) less the slow baseline, a whole number of tokens."""
@@ -188,21 +206,29 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         data = {"input_features": np.concatenate(windows), "num_windows": np.array([len(w) for w in windows])}
         return BatchFeature(data, tensor_type=return_tensors)
 
-    def _ordered_leads(self, record: ECGRecord, where: str) -> np.ndarray:
-        """float64 (leads, samples) in the order of `self.leads`; checked for NaN and flatness."""
+    def _ordered_leads(self, record: ECGRecord, where: str, dead: tuple[str, ...]) -> np.ndarray:
+        """float64 (leads, samples) in the order of `self.leads`; checked for NaN and flatness.
+
+        `dead`: leads that were there but hold no signal.
+        """
         wanted = [standard_lead_name(name) for name in self.leads]
         derived = derive_limb_leads(record.signal, record.leads)
         there = {*record.leads, *derived}
         needed = [standard_lead_name(name) for name in self.required_leads]
         missing = [name for name in needed if name not in there]
+        if lost := [name for name in missing if name in dead]:
+            raise ECGError(
+                f"{where}: lead{'s' if len(lost) > 1 else ''} {', '.join(lost)} hold{'' if len(lost) > 1 else 's'} no "
+                f"signal (constant, noise or saturated), so count as missing; with signal: {', '.join(record.leads)}"
+            )
         if missing:
             raise ECGError(
                 f"{where}: missing lead{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
                 f"the recording holds {', '.join(record.leads)}"
             )
         absent = [name for name in wanted if name not in there]
-        if absent:
-            warnings.warn(f"{where}: lead {', '.join(absent)} is missing and is encoded as missing", stacklevel=3)
+        if unsaid := [name for name in absent if name not in dead]:
+            warnings.warn(f"{where}: lead {', '.join(unsaid)} is missing and is encoded as missing", stacklevel=3)
         rows = [
             record.signal[record.leads.index(name)].astype(np.float64)
             if name in record.leads
