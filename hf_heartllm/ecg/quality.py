@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.ecg_record import ECGRecord
-from ..models.ecg_stretches import MAX_CLIPPED, MAX_FLAT, clipped_share, flat_share
+from ..models.ecg_stretches import MAX_CLIPPED, MAX_FLAT, clipped_shares, flat_shares
 
 NOISE_BAND = (25.0, 45.0)  # Hz; what a recording at 100 Hz still holds. The QRS is too short to move a median
 MAX_NOISE = 0.05  # mV, root mean square within the band: above this waves of 0.1 mV drown
@@ -66,10 +66,12 @@ def lead_quality(record: ECGRecord) -> tuple[LeadQuality, ...]:
     rows = np.flatnonzero(whole).tolist()
     if rows:
         measured = _measured(signal[rows], rate)
+        flat, clipped = flat_shares(signal[rows], rate), clipped_shares(signal[rows], rate)
         for place, row in enumerate(rows):
-            flat, clipped = flat_share(signal[row], rate), clipped_share(signal[row], rate)
             values = None if measured is None else tuple(float(value) for value in measured[:, place])
-            found[row] = _judge(record.leads[row], flat, clipped, values, record.units == "mV")
+            found[row] = _judge(
+                record.leads[row], float(flat[place]), float(clipped[place]), values, record.units == "mV"
+            )
     return tuple(found[row] for row in range(len(signal)))
 
 

@@ -12,27 +12,34 @@ from functools import cached_property
 
 import numpy as np
 
-from .ecg_leads import LIMB_LEADS, limb_lead_contradiction
+from .ecg_leads import LIMB_LEADS, STANDARD_LEADS, limb_lead_contradiction
 from .ecg_record import ECGRecord
+from .ecg_reversals import MIN_BEATS, likely_reversal
 from .ecg_rough_beats import RoughBeats, rough_beats
 from .ecg_stretches import (
     MAX_CLIPPED,
     MAX_FLAT,
-    clipped_share,
+    clipped_shares,
     constant_leads,
-    flat_share,
+    flat_shares,
     runs,
     unchanging,
 )
 
 MIN_PADDING = 0.3  # s at an end; a heart's leads never all stand still for that long
 MIN_GAP = 1.0  # s within the recording
+CHEST_LEADS = STANDARD_LEADS[6:]
 MOSTLY = 0.5  # share of a lead or of a recording from which nothing is left to read
 NO_SIGNAL = 0.04  # mV between 0.5 and 40 Hz; of 235,000 leads the smallest had 0.09
 MIN_CONTRAST = 7.0  # noise of any colour reaches 6.9, hearts start at 7.3
 WHITE, MIN_CONTRAST_OF_WHITE = 0.3, 100.0
 MIN_ALIKE = 0.27
 MAX_STEP = 0.8
+MIN_OUTSTANDING, MIN_LIKENESS = 1.3, 0.5  # of a lead's beats; a lead with neither is noise
+MIN_LIKENESS_OF_LIMBS, NOISE_OF_LIMBS = 0.4, 0.05  # mV; across the axis of the heart a lead has little but noise
+NOISE = 0.1  # mV, range; a lead with less has neither signal nor noise to speak of
+OTHERS = 2.5  # how far the beats must stand out in the middle lead
+COPY = 1e-5  # what may be missing to a correlation of 1
 STEP_OF_ONE_SOURCE = 0.37  # where all leads are one signal
 MAX_CONTRADICTION = 0.12  # between the limb leads, as a share of their size
 MIN_CONTRADICTION = 0.02  # mV, root mean square
@@ -107,6 +114,8 @@ class _Seen:
     leads: tuple[str, ...]
     signal: np.ndarray
     dead: tuple[str, ...]
+    flat: dict[str, float]
+    clipped: dict[str, float]
     beats: RoughBeats | None
 
     def range_of(self, lead: str) -> float:
@@ -131,7 +140,11 @@ def _look(record: ECGRecord) -> _Seen:
     leads = tuple(name for name, keep in zip(record.leads, live) if keep)
     dead = tuple(name for name, gone in zip(record.leads, constant) if gone)
     signal = record.signal[live]
-    return _Seen(leads, signal, dead, rough_beats(signal, record.sampling_rate) if len(leads) else None)
+    rate = record.sampling_rate
+    if not leads:
+        return _Seen(leads, signal, dead, {}, {}, None)
+    flat, clipped = flat_shares(signal, rate).tolist(), clipped_shares(signal, rate).tolist()
+    return _Seen(leads, signal, dead, dict(zip(leads, flat)), dict(zip(leads, clipped)), rough_beats(signal, rate))
 
 
 def _leave_out(record: ECGRecord, seen: _Seen) -> tuple[ECGRecord, float, list[Finding]]:
@@ -195,27 +208,49 @@ def _cut_off(before: float, after: float, duration: float) -> Finding:
 
 def _lost_leads(record: ECGRecord, seen: _Seen) -> list[Finding]:
     """Leads from which nothing can be read although they are not constant."""
-    rate = record.sampling_rate
     middle = float(np.median(list(seen.ranges.values()))) if seen.ranges else 0.0
     found = []
-    for name, row in zip(seen.leads, seen.signal):
-        if (share := flat_share(row, rate)) > MOSTLY:
+    for name in seen.leads:
+        if (share := seen.flat[name]) > MOSTLY:
             message = f"lead {name} is flat for {share:.0%} of the recording: it counts as missing"
             found.append(Finding("flat_lead", message, (name,)))
         elif record.units == "mV" and seen.range_of(name) < NO_SIGNAL < 5 * NO_SIGNAL < middle:
             message = f"lead {name} ranges over {seen.range_of(name):.2g} mV, so no signal: it counts as missing"
             found.append(Finding("flat_lead", message, (name,)))
-        elif (share := clipped_share(row, rate)) > MOSTLY:
+        elif (share := seen.clipped[name]) > MOSTLY:
             message = f"lead {name} stays at its highest or lowest value for {share:.0%}: it counts as missing"
             found.append(Finding("saturated_lead", message, (name,)))
+    if record.units == "mV" and seen.beats is not None and no_beats(seen.beats) is None:
+        lost = {name for finding in found for name in finding.leads}
+        for name in _noise_leads(seen, set(CHEST_LEADS) - lost):
+            message = f"lead {name} is noise: it holds none of the beats of the other leads, and counts as missing"
+            found.append(Finding("noise_lead", message, (name,), "likely"))
     return found
+
+
+def _noise_leads(seen: _Seen, of: Collection[str]) -> tuple[str, ...]:
+    """Which of these leads hold noise alone, where the other leads hold beats."""
+    beats = seen.beats
+    if beats is None or beats.dominant.sum() < 4 or len(seen.leads) < 3:
+        return ()
+    outstanding, likeness, noise = beats.evidence()
+    if np.median(outstanding) < OTHERS:
+        return ()
+    found = []
+    for place, name in enumerate(seen.leads):
+        limb = name in LIMB_LEADS
+        enough = noise[place] > NOISE_OF_LIMBS if limb else seen.ranges[name] > NOISE
+        least = MIN_LIKENESS_OF_LIMBS if limb else MIN_LIKENESS
+        if name in of and enough and outstanding[place] < MIN_OUTSTANDING and likeness[place] < least:
+            found.append(name)
+    return tuple(found)
 
 
 def _judge(record: ECGRecord, seen: _Seen) -> list[Finding]:
     """What is said of the recording that is left, which is not changed any more."""
     if not seen.leads:
         return [Finding("no_ecg", "every lead is constant or has missing samples: there is no ECG to read", fatal=True)]
-    found = [*_gaps(record, seen), *_doubtful_leads(record, seen)]
+    found = [*_gaps(record, seen), *_doubtful_leads(seen)]
     if seen.beats is None:
         return found
     if (reason := no_beats(seen.beats)) is not None:
@@ -223,7 +258,14 @@ def _judge(record: ECGRecord, seen: _Seen) -> list[Finding]:
         found.append(Finding("no_ecg", message, fatal=True))
     if record.units == "mV":
         found += _amplitude(seen)
-        found += [] if reason else _limb_leads(seen)
+    if reason is None:
+        found += _copies(seen)
+    if record.units == "mV" and reason is None:
+        for name in _noise_leads(seen, seen.leads):
+            message = f"lead {name} is noise: it holds none of the beats of the other leads"
+            found.append(Finding("noise_lead", message, (name,), "likely"))
+        contradiction = _limb_leads(seen)
+        found += contradiction or _reversal(seen)
     return found
 
 
@@ -239,13 +281,13 @@ def _gaps(record: ECGRecord, seen: _Seen) -> list[Finding]:
     return [Finding("constant_stretch", message, certainty="likely", fatal=lost > MOSTLY * record.duration)]
 
 
-def _doubtful_leads(record: ECGRecord, seen: _Seen) -> list[Finding]:
+def _doubtful_leads(seen: _Seen) -> list[Finding]:
     """Leads of which a part is lost; they are read as they are."""
     found = []
-    for name, row in zip(seen.leads, seen.signal):
-        if (share := flat_share(row, record.sampling_rate)) > MAX_FLAT:
+    for name in seen.leads:
+        if (share := seen.flat[name]) > MAX_FLAT:
             found.append(Finding("flat_lead", f"lead {name} is flat for {share:.0%} of the recording", (name,)))
-        elif (share := clipped_share(row, record.sampling_rate)) > MAX_CLIPPED:
+        elif (share := seen.clipped[name]) > MAX_CLIPPED:
             message = f"lead {name} is clipped: it stays at its highest or lowest value for {share:.0%}"
             found.append(Finding("saturated_lead", message, (name,)))
     return found
@@ -295,3 +337,33 @@ def _limb_leads(seen: _Seen) -> list[Finding]:
         "their names or order are wrong, or their units differ"
     )
     return [Finding("limb_leads", message, tuple(name for name in seen.leads if name in LIMB_LEADS))]
+
+
+def _copies(seen: _Seen) -> list[Finding]:
+    """Leads that are one signal, larger or smaller or turned over."""
+    assert seen.beats is not None
+    waves = seen.beats.waves - seen.beats.waves.mean(axis=1, keepdims=True)
+    waves /= np.linalg.norm(waves, axis=1, keepdims=True) + 1e-12
+    same = np.argwhere(np.triu(np.abs(waves @ waves.T) > 1 - COPY, 1))
+    if not len(same):
+        return []
+    names = tuple(name for place, name in enumerate(seen.leads) if place in same)
+    message = f"{_named(names).removesuffix(' are')} are one signal, which no two electrodes give: is the file right?"
+    return [Finding("copied_leads", message, names)]
+
+
+REVERSAL_WORDS = {
+    "arms_swapped": "the electrodes of the arms look interchanged (I turned over), or dextrocardia",
+    "arm_leg_swapped": "the electrodes of right arm and left leg look interchanged (II turned over)",
+    "upside_down": "all leads look turned upside down (a wrong sign of the gain)",
+    "chest_leads_reversed": "the chest leads look reversed (V1 to V6 named V6 to V1), or dextrocardia",
+    "v1_v6_swapped": "V1 and V6 look interchanged",
+}
+
+
+def _reversal(seen: _Seen) -> list[Finding]:
+    assert seen.beats is not None
+    if seen.beats.dominant.sum() < MIN_BEATS:
+        return []
+    kind = likely_reversal(seen.beats.beat, seen.leads)
+    return [Finding(kind, f"{REVERSAL_WORDS[kind]}: look at the recording", certainty="likely")] if kind else []

@@ -7,6 +7,7 @@ Any two of I, II and III therefore give all six limb leads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -82,22 +83,26 @@ def limb_lead_contradiction(signal: np.ndarray, leads: Sequence[str]) -> tuple[f
         of unrelated signals of their size; the same as root mean square in the signal's unit; their names. (0, 0, ())
         for fewer than three limb leads.
     """
-    present = [lead for lead in LIMB_LEADS if lead in leads]
+    present = tuple(lead for lead in LIMB_LEADS if lead in leads)
+    laws = _laws(present)
+    if not len(laws):
+        return 0.0, 0.0, ()
     rows = signal[[list(leads).index(lead) for lead in present]].astype(np.float64)
     rows = rows - rows.mean(axis=1, keepdims=True)
-    products = rows @ rows.T / max(1, rows.shape[1])
-    worst: tuple[float, float, tuple[str, ...]] = (0.0, 0.0, ())
-    for three in combinations(range(len(present)), 3):
-        a, b, c = (np.array(_FROM_I_AND_II[present[place]]) for place in three)
-        law = np.array([_cross(b, c), _cross(c, a), _cross(a, b)])
-        law /= np.linalg.norm(law)
-        among = products[np.ix_(three, three)]
-        rest, size = float(law @ among @ law), float(law**2 @ np.diag(among))
-        share = float(np.sqrt(max(rest, 0.0) / size)) if size > 0 else 0.0
-        if share > worst[0]:
-            worst = (share, float(np.sqrt(max(rest, 0.0))), tuple(present[place] for place in three))
-    return worst
+    products = rows @ rows.T / rows.shape[1]
+    rest = np.sqrt(np.maximum(((laws @ products) * laws).sum(axis=1), 0.0))
+    share = rest / np.sqrt(np.maximum(laws**2 @ np.diag(products), 1e-20))
+    worst = int(share.argmax())
+    return float(share[worst]), float(rest[worst]), tuple(name for name, law in zip(present, laws[worst]) if law)
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> float:
-    return float(a[0] * b[1] - a[1] * b[0])
+@lru_cache(maxsize=64)
+def _laws(leads: tuple[str, ...]) -> np.ndarray:
+    """The law of every three of these limb leads, one a row, of length 1: float64 (laws, leads)."""
+    laws = []
+    for three in combinations(range(len(leads)), 3):
+        a, b, c = (_FROM_I_AND_II[leads[place]] for place in three)
+        law = np.zeros(len(leads))
+        law[list(three)] = [p[0] * q[1] - p[1] * q[0] for p, q in ((b, c), (c, a), (a, b))]
+        laws.append(law / np.linalg.norm(law))
+    return np.array(laws)

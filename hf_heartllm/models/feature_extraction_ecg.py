@@ -212,7 +212,11 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         `dead`: leads that were there but hold no signal.
         """
         wanted = [standard_lead_name(name) for name in self.leads]
-        derived = derive_limb_leads(record.signal, record.leads)
+        derived = {
+            name: row
+            for name, row in derive_limb_leads(record.signal, record.leads).items()
+            if name not in dead or np.ptp(row) > 0  # leads computed from a dead one give it back as dead as it was
+        }
         there = {*record.leads, *derived}
         needed = [standard_lead_name(name) for name in self.required_leads]
         missing = [name for name in needed if name not in there]
