@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..models.ecg_checks import Finding, check_record, warn_of
 from ..models.ecg_leads import STANDARD_LEADS, derive_limb_leads
 from ..models.ecg_record import ECGError, ECGRecord
 from ..models.notice import NOTICE
@@ -49,6 +50,8 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
         path: `.svg`, `.png` or `.pdf`; written whole.
         title: the line on top; the record's source when None.
 
+    What the checks of the recording find (`models.ecg_checks`) is noted in short and warned of; it is drawn as it is.
+
     Returns:
         The path.
 
@@ -64,13 +67,24 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
         raise ECGError(f"{where}: in {record.units}, not mV: it has no amplitude that ECG paper could show")
     if not np.isfinite(record.signal).any():
         raise ECGError(f"{where}: no lead holds a sample to draw")
+    findings = check_record(record).findings
+    warn_of(findings, where)
     chart, notes = _chart(record, _title(record, title))
+    notes = [*_short(findings), *notes]
     lines = [_Line(NOTICE, 9.0, 3.2, bold=True)]
     if notes:
         lines.append(_Line("; ".join(notes)[:200], 14.5, 2.8))
     content = _svg(chart, lines) if suffix == ".svg" else _matplotlib(chart, lines, suffix[1:])
     _write(path, content)
     return path
+
+
+def _short(findings: tuple[Finding, ...]) -> list[str]:
+    """What the checks found, in few words: which check, and its leads unless they are many."""
+    return [
+        finding.check.replace("_", " ") + (f" {', '.join(finding.leads)}" if 0 < len(finding.leads) <= 3 else "")
+        for finding in findings
+    ]
 
 
 def _title(record: ECGRecord, title: str | None) -> str:

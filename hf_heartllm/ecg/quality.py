@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.ecg_record import ECGRecord
-from ..models.ecg_stretches import MAX_CLIPPED, MAX_FLAT, clipped_shares, flat_shares
+from ..models.ecg_stretches import MAX_CLIPPED, MAX_FLAT, clipped_shares, flat_shares, unchanging
 
 NOISE_BAND = (25.0, 45.0)  # Hz; what a recording at 100 Hz still holds. The QRS is too short to move a median
 MAX_NOISE = 0.05  # mV, root mean square within the band: above this waves of 0.1 mV drown
@@ -66,7 +66,7 @@ def lead_quality(record: ECGRecord) -> tuple[LeadQuality, ...]:
     rows = np.flatnonzero(whole).tolist()
     if rows:
         measured = _measured(signal[rows], rate)
-        flat, clipped = flat_shares(signal[rows], rate), clipped_shares(signal[rows], rate)
+        flat, clipped = flat_shares(unchanging(signal[rows]), rate), clipped_shares(signal[rows], rate)
         for place, row in enumerate(rows):
             values = None if measured is None else tuple(float(value) for value in measured[:, place])
             found[row] = _judge(

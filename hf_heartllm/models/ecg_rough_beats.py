@@ -19,6 +19,7 @@ SHARE = 0.12  # of a typical beat's energy that a beat must reach
 EDGE = 15  # samples at either end in which no beat can be aligned
 HALF, SHIFT = 10, 5  # samples: half the window that beats are compared on, and how far alignment may move them
 SAME = 0.85  # correlation over all leads from which two beats are of one shape
+UNLIKE = 0.4  # share of the beats below which they are aligned in another way too
 MOST_BEATS = 60  # that are compared with each other, so that a long recording costs no more
 BEFORE, AFTER = 30, 45  # samples of the typical beat around its reference point
 ONE_SOURCE = 0.005  # share of the energy outside of the largest component
@@ -122,6 +123,8 @@ def rough_beats(signal: np.ndarray, rate: float) -> RoughBeats | None:
         nothing = np.zeros((len(signal), 0), np.float32)
         return RoughBeats(waves, quick, np.zeros(0, np.int64), np.zeros(0, bool), contrast, white, nothing)
     positions, dominant = _aligned(waves * weight[:, None], beats)
+    if dominant.mean() < UNLIKE:  # some leads disturbed in most beats: perhaps not the largest
+        positions, dominant = max((positions, dominant), _aligned(waves, beats), key=lambda found: found[1].sum())
     padded = np.pad(waves, ((0, 0), (BEFORE, AFTER)), mode="edge")
     beat = padded[:, positions[dominant][:, None] + np.arange(BEFORE + AFTER)].mean(axis=1)
     return RoughBeats(waves, quick, positions, dominant, contrast, white, beat)

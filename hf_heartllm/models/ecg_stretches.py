@@ -31,22 +31,20 @@ def runs(condition: np.ndarray, length: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(starts, ends) if b - a >= length]
 
 
-def _shares(condition: np.ndarray, length: int) -> np.ndarray:
+def run_shares(condition: np.ndarray, length: int) -> np.ndarray:
     """Share of each row that lies in runs of at least `length` true values."""
     shares = np.zeros(len(condition))
     for row in np.flatnonzero(condition.sum(axis=1) >= length):  # most leads need no closer look
-        shares[row] = sum(end - start for start, end in runs(condition[row], length)) / condition.shape[1]
+        shares[row] = sum(end - start for start, end in runs(condition[row], length)) / max(1, condition.shape[1])
     return shares
 
 
-def flat_shares(signal: np.ndarray, rate: float) -> np.ndarray:
-    """Share of each lead in unchanging stretches of at least `FLAT_WINDOW`: float64 (leads,)."""
-    if signal.shape[1] < 2:
-        return np.zeros(len(signal))
-    return _shares(unchanging(signal), max(1, round(FLAT_WINDOW * rate)))
+def flat_shares(still: np.ndarray, rate: float) -> np.ndarray:
+    """Share of each lead in stretches of at least `FLAT_WINDOW` that are `unchanging`: float64 (leads,)."""
+    return run_shares(still, max(1, round(FLAT_WINDOW * rate)))
 
 
 def clipped_shares(signal: np.ndarray, rate: float) -> np.ndarray:
     """Share of each lead in runs of at least `CLIP_RUN` at its highest or its lowest value: float64 (leads,)."""
     at_limit = (signal == signal.max(axis=1, keepdims=True)) | (signal == signal.min(axis=1, keepdims=True))
-    return _shares(at_limit, max(3, round(CLIP_RUN * rate)))
+    return run_shares(at_limit, max(3, round(CLIP_RUN * rate)))

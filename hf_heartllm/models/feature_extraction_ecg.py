@@ -12,7 +12,7 @@ from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from .configuration_ecg_codec import BASELINE_SECONDS
-from .ecg_checks import ECGWarning, check_record
+from .ecg_checks import check_record, warn_of
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord
 from .ecg_resample import resample
@@ -169,8 +169,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
     def _checked(self, record: ECGRecord, where: str) -> tuple[ECGRecord, tuple[str, ...]]:
         """What may be read, and which leads were left out; each finding is warned of."""
         checked = check_record(record)
-        for finding in checked.findings:
-            warnings.warn(f"{where}: {finding.message}", ECGWarning, stacklevel=4)
+        warn_of(checked.findings, where, stacklevel=5)
         if self.window_samples is not None:
             start = round(checked.start * record.sampling_rate)
             return replace(record, signal=record.signal[:, start : start + checked.record.signal.shape[1]]), ()
