@@ -140,7 +140,7 @@ def gaps(seen: Seen) -> list[Finding]:
     if not found:
         return []
     lost = sum(last - first for first, last in found) / len(seen.all_still)
-    where = ", ".join(f"{first / seen.rate:.4g} to {last / seen.rate:.4g} s" for first, last in found[:3])
+    where = ", ".join(f"{first / seen.rate:.4g} to {(last + 1) / seen.rate:.4g} s" for first, last in found[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     message = f"every lead is constant from {where}{more}, so no signal: cut the recording there"
     return [Finding("constant_stretch", message, certainty="likely", fatal=lost > MOSTLY)]
