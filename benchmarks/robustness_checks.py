@@ -52,7 +52,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     z, share = 1.959964, hits / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    return max(0.0, round(float(middle - half), 9)), min(1.0, round(float(middle + half), 9))
 
 
 class Rows:

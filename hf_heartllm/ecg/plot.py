@@ -81,10 +81,11 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
 
 def _short(findings: tuple[Finding, ...]) -> list[str]:
     """What the checks found, in few words: which check, and its leads unless they are many."""
-    return [
+    words = [
         finding.check.replace("_", " ") + (f" {', '.join(finding.leads)}" if 0 < len(finding.leads) <= 3 else "")
         for finding in findings
     ]
+    return [f"doubtful: {', '.join(words)}"] if words else []
 
 
 def _title(record: ECGRecord, title: str | None) -> str:
