@@ -1,0 +1,100 @@
+"""A question's text made comparable: case, blanks, punctuation, contractions, spelling."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+
+from .question_words import NOT_SLIPS, PHRASES, WORDS
+
+_CONTRACTED = re.compile(r"\b(is|are|does|do|did|was|were|has|have|can|could|would|should)n'?t\b")
+_SPELLED_OUT = (
+    (re.compile(r"\bcannot\b"), "can not"),
+    (re.compile(r"\b(what|there|it|that|he|she|who|where|how|which)'s\b"), r"\1 is"),
+    (re.compile(r"\b(whats|hows)\b"), lambda found: found[0][:-1] + " is"),
+    (re.compile(r"\bi'd\b"), "i would"),
+    (re.compile(r"\bi'm\b"), "i am"),
+    (re.compile(r"'s?\b"), " "),
+)
+_BLANKS_FOR = str.maketrans(dict.fromkeys("-‐‑‒–—―−/_\u00ad", " ") | dict.fromkeys("’‘`´", "'"))
+_TOKEN = re.compile(r"[^\W_]+")
+_SEPARATE = re.compile(r"\bav ?b(?:lock)? (?:(?:grade|degree) )?(1|2|3|i|ii|iii)\b")
+_BRITISH = ((re.compile("aem|æm"), "em"), (re.compile("isation"), "ization"), (re.compile("ognis"), "ogniz"))
+_DEGREES = {"1": "first", "i": "first", "2": "second", "ii": "second", "3": "third", "iii": "third"}
+_PHRASE = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(PHRASES, key=len, reverse=True))) + r")\b")
+
+SPELLED_FROM = 6  # letters; a slip in a shorter word is not guessed at
+
+
+def folded(text: str) -> str:
+    """Lower case, without punctuation, one blank between words: what a trained wording may differ in.
+
+    Signs that carry meaning (`<`, `+`, digits) stay.
+    """
+    plain = unicodedata.normalize("NFKC", text).translate(_BLANKS_FOR).casefold()
+    return " ".join(re.findall(r"[^\s.,;:!?¿¡\"'()\[\]]+", plain.replace("'", "")))
+
+
+def words(text: str) -> list[str]:
+    """The words of a question: contractions spelled out ("isn't" is "is nt"), phrases and abbreviations replaced."""
+    plain = unicodedata.normalize("NFKC", text).translate(_BLANKS_FOR).casefold()
+    plain = _CONTRACTED.sub(r"\1 nt", plain)
+    for pattern, spelled in _SPELLED_OUT:
+        plain = pattern.sub(spelled, plain)
+    for pattern, spelled in _BRITISH:
+        plain = pattern.sub(spelled, plain)
+    return _TOKEN.findall(plain)
+
+
+def replaced(tokens: Sequence[str], known: Collection[str]) -> list[str]:
+    """Words with phrases and abbreviations replaced by what they stand for, plurals by singulars.
+
+    Args:
+        tokens: of `words`.
+        known: all words that have a meaning here; a plural is one whose singular is among them.
+    """
+    text = " ".join(tokens)
+    for _ in range(2):  # a replacement may complete another phrase
+        text = " ".join(_PHRASE.sub(lambda found: PHRASES[found[0]], text).split())
+        text = _SEPARATE.sub(lambda found: f"{_DEGREES[found[1]]} degree avb", text)
+        text = " ".join(WORDS.get(word, word) for word in (singular(one, known) for one in text.split()))
+    return text.split()
+
+
+def singular(word: str, known: Collection[str]) -> str:
+    """The singular of a plural that is not known itself; else the word."""
+    if word in known or not word.endswith("s"):
+        return word
+    for ending, instead in (("s", ""), ("es", ""), ("ies", "y")):
+        if word.endswith(ending) and (one := word.removesuffix(ending) + instead) in known and one != "ecg":
+            return one
+    return word
+
+
+def spelled(word: str, known: Collection[str]) -> str:
+    """A word of six letters or more with one slip (a letter too many, too few, another, two exchanged) put right.
+
+    The word itself where it is known, where nothing or more than one known word is so near, or where the first letter
+    differs: "interior" stays what it is, being as near to "anterior" as to "inferior".
+    """
+    if word in known or len(word) < SPELLED_FROM or not word.isalpha() or word in NOT_SLIPS:
+        return word
+    near = [
+        other
+        for other in known
+        if abs(len(other) - len(word)) < 2 and len(other) >= SPELLED_FROM and one_slip(word, other)
+    ]
+    return near[0] if len(near) == 1 and near[0][0] == word[0] else word
+
+
+def one_slip(first: str, second: str) -> bool:
+    """Whether two words differ by one letter inserted, left out or replaced, or by two neighbours exchanged."""
+    if len(first) > len(second):
+        first, second = second, first
+    at = next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), len(first))
+    if len(first) < len(second):
+        return len(second) - len(first) == 1 and first[at:] == second[at + 1 :]
+    if first[at + 1 :] == second[at + 1 :]:
+        return True
+    return first[at : at + 2] == second[at : at + 2][::-1] and first[at + 2 :] == second[at + 2 :]
