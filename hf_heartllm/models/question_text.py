@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from .question_words import NOT_SLIPS, PHRASES, WORDS
+from .question_words import FILLERS, LONG_FILLERS, NOT_SLIPS, PHRASES, WORDS
 
-_CONTRACTED = re.compile(r"\b(is|are|does|do|did|was|were|has|have|can|could|would|should)n'?t\b")
+_CONTRACTED = re.compile(r"\b(is|are|does|do|did|was|were|has|have|could|would|should)n'?t\b")
 _SPELLED_OUT = (
     (re.compile(r"\bcannot\b"), "can not"),
+    (re.compile(r"\bcan'?t\b"), "can nt"),
     (re.compile(r"\b(what|there|it|that|he|she|who|where|how|which)'s\b"), r"\1 is"),
     (re.compile(r"\b(whats|hows)\b"), lambda found: found[0][:-1] + " is"),
     (re.compile(r"\bi'd\b"), "i would"),
@@ -19,12 +20,12 @@ _SPELLED_OUT = (
 )
 _BLANKS_FOR = str.maketrans(dict.fromkeys("-‐‑‒–—―−/_\u00ad", " ") | dict.fromkeys("’‘`´", "'"))
 _TOKEN = re.compile(r"[^\W_]+")
-_SEPARATE = re.compile(r"\bav ?b(?:lock)? (?:(?:grade|degree) )?(1|2|3|i|ii|iii)\b")
+_DEGREE_AFTER = re.compile(r"\b(?:av block|avb) (?:(?:grade|degree) )?(1|2|3|i|ii|iii)\b")
 _BRITISH = ((re.compile("aem|æm"), "em"), (re.compile("isation"), "ization"), (re.compile("ognis"), "ogniz"))
 _DEGREES = {"1": "first", "i": "first", "2": "second", "ii": "second", "3": "third", "iii": "third"}
 _PHRASE = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(PHRASES, key=len, reverse=True))) + r")\b")
 
-SPELLED_FROM = 6  # letters; a slip in a shorter word is not guessed at
+SPELLED_FROM, LONGEST_WORD = 6, 30  # letters; a slip in a shorter word is not guessed at
 
 
 def folded(text: str) -> str:
@@ -57,7 +58,7 @@ def replaced(tokens: Sequence[str], known: Collection[str]) -> list[str]:
     text = " ".join(tokens)
     for _ in range(2):  # a replacement may complete another phrase
         text = " ".join(_PHRASE.sub(lambda found: PHRASES[found[0]], text).split())
-        text = _SEPARATE.sub(lambda found: f"{_DEGREES[found[1]]} degree avb", text)
+        text = _DEGREE_AFTER.sub(lambda found: f"{_DEGREES[found[1]]} degree av block", text)
         text = " ".join(WORDS.get(word, word) for word in (singular(one, known) for one in text.split()))
     return text.split()
 
@@ -72,20 +73,38 @@ def singular(word: str, known: Collection[str]) -> str:
     return word
 
 
-def spelled(word: str, known: Collection[str]) -> str:
-    """A word of six letters or more with one slip (a letter too many, too few, another, two exchanged) put right.
+class Speller:
+    """Puts right one slip of the pen (a letter too many, too few, another, two exchanged) in a word of six letters.
 
-    The word itself where it is known, where nothing or more than one known word is so near, or where the first letter
-    differs: "interior" stays what it is, being as near to "anterior" as to "inferior".
+    Args:
+        known: the words that a slip may be of.
     """
-    if word in known or len(word) < SPELLED_FROM or not word.isalpha() or word in NOT_SLIPS:
-        return word
-    near = [
-        other
-        for other in known
-        if abs(len(other) - len(word)) < 2 and len(other) >= SPELLED_FROM and one_slip(word, other)
-    ]
-    return near[0] if len(near) == 1 and near[0][0] == word[0] else word
+
+    def __init__(self, known: Collection[str]) -> None:
+        self.known = known
+        self._shorter: dict[str, set[str]] = {}  # a word without one of its letters, or whole → the words it may be
+        for word in known:
+            if len(word) >= SPELLED_FROM:
+                for part in _without_a_letter(word):
+                    self._shorter.setdefault(part, set()).add(word)
+
+    def __call__(self, word: str) -> str:
+        """The word meant; the word itself where that is not certain.
+
+        It is not where more than one known word is so near ("interior" may be anterior or inferior), where the first
+        letter differs, or where a word is near that only stands around names ("wandering" is not "wondering").
+        """
+        if word in self.known or not SPELLED_FROM <= len(word) <= LONGEST_WORD or word in NOT_SLIPS:
+            return word
+        parts = [self._shorter[part] for part in _without_a_letter(word) if part in self._shorter]
+        near = [other for other in set().union(*parts) if one_slip(word, other)]
+        if len(near) != 1 or near[0][0] != word[0]:
+            return word
+        return word if near[0] in FILLERS and near[0] not in LONG_FILLERS else near[0]
+
+
+def _without_a_letter(word: str) -> set[str]:
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def one_slip(first: str, second: str) -> bool:

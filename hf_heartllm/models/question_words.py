@@ -1,22 +1,24 @@
-"""What findings are called, and the words that may stand around their names: lists for `question_understanding`.
+"""Words of questions: turns of phrase, abbreviations, and what may stand around the name of a finding.
 
-A name is a set of words after `question_text.content`, so their order does not matter and plurals, British spellings
-and abbreviations stand here once. "a|b" is either word, "a|-" the word or none. Whatever word stands in no list makes a
-question one that is not understood: that is how "acute", "old", "in lead V3" and other languages are declined.
+Whatever word stands in no list, here or in `question_names`, makes a question one that is not understood: that is how
+"acute", "old", "in lead V3" and other languages are declined.
 """
 
 from __future__ import annotations
-
-import itertools
 
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Abbreviations and turns of phrase, replaced before single words are looked at; the longest first.
+# Turns of phrase, replaced before single words are looked at; the longest first. They are looked for twice.
 PHRASES: dict[str, str] = {
     # asking
+    "answer yes or no": "",
+    "answer with yes or no": "",
+    "answer only yes or no": "",
+    "answer only with yes or no": "",
+    "just answer yes or no": "",
     "yes or no": "",
     "yes no": "",
     "or not": "",
@@ -28,6 +30,9 @@ PHRASES: dict[str, str] = {
     "at the moment": "",
     "at all": "",
     "i need to know": "",
+    "i am wondering": "",
+    "as far as you can see": "",
+    "be diagnosed": "be seen",
     "have a look and": "",
     "take a look and": "",
     "have a look": "",
@@ -39,6 +44,13 @@ PHRASES: dict[str, str] = {
     "of any kind": "",
     "any kind of": "",
     "too long": "prolonged",
+    # leads, and what only looks like a denial: words that are not known, so that the question is declined
+    "in i": "in lead i",
+    "of i": "of lead i",
+    "at i": "at lead i",
+    "no question": "unquestionably",
+    "without question": "unquestionably",
+    "no one": "nobody",
     # denying
     "r o": "rule out",
     "non specific": "nonspecific",
@@ -85,14 +97,9 @@ PHRASES: dict[str, str] = {
     "infero postero lateral": "inferoposterolateral",
     "sub endocardial": "subendocardial",
     # conduction
-    "bundle branch block": "bbb",
-    "bundle branch blocks": "bbb",
-    "bundlebranch block": "bbb",
-    "bundle block": "bbb",
-    "atrio ventricular block": "avb",
-    "atrioventricular block": "avb",
-    "av block": "avb",
-    "heart block": "avb",
+    "bundlebranch": "bundle branch",
+    "atrio ventricular": "av",
+    "heart block": "av block",
     "intra ventricular": "intraventricular",
     "wolff parkinson white": "wpw",
     "wolf parkinson white": "wpw",
@@ -154,12 +161,12 @@ WORDS: dict[str, str] = {
     "imi": "inferior infarction",
     "infarct": "infarction",
     "ischemic": "ischemia",
-    "lbbb": "left bbb",
-    "rbbb": "right bbb",
-    "clbbb": "complete left bbb",
-    "crbbb": "complete right bbb",
-    "ilbbb": "incomplete left bbb",
-    "irbbb": "incomplete right bbb",
+    "lbbb": "left bundle branch block",
+    "rbbb": "right bundle branch block",
+    "clbbb": "complete left bundle branch block",
+    "crbbb": "complete right bundle branch block",
+    "ilbbb": "incomplete left bundle branch block",
+    "irbbb": "incomplete right bundle branch block",
     "partial": "incomplete",
     "lafb": "left anterior fascicular block",
     "lahb": "left anterior hemiblock",
@@ -167,10 +174,13 @@ WORDS: dict[str, str] = {
     "lphb": "left posterior hemiblock",
     "fascicle": "fascicular",
     "ivcd": "intraventricular conduction delay",
-    "1avb": "first degree avb",
-    "2avb": "second degree avb",
-    "3avb": "third degree avb",
-    "chb": "complete avb",
+    "1avb": "first degree av block",
+    "2avb": "second degree av block",
+    "3avb": "third degree av block",
+    "chb": "complete av block",
+    "avb": "av block",
+    "atrioventricular": "av",
+    "blocked": "block",
     "1st": "first",
     "2nd": "second",
     "3rd": "third",
@@ -248,171 +258,35 @@ WORDS: dict[str, str] = {
 # Words that may stand around a name without changing what is asked.
 FILLERS = _set(
     """
-    a an the this that these those any some please kindly hi hello hey dear thanks thank
-    is are was were be being does do did has have having can could would may might shall am
+    a an the this that these those any some please pls plz kindly hi hello hey dear thanks thank so well quick
+    is are was were be being does do did has have having got can could would may might shall
     there here it its he she they his her him their my i we our us you your me one
-    patient person man woman subject individual cardiologist doctor physician
-    in on of for from to at by with as about upon within
-    if true like want know knowing wonder wondering let think believe say tell asking ask question
+    patient person man woman subject individual cardiologist doctor physician opinion view case
+    in on of for from to at by with as upon within via
+    if true like want know knowing wonder wondering curious interested let think believe say tell asking ask question
     check confirm verify look looking find detect identify determine assess evaluate recognize recognizable
-    see seen show showing shown suggest suggestive suggesting suggests indicate indicating indicates point pointing
-    consistent compatible reveal demonstrate display exhibit contain have meet met fulfilled call appear appearing
-    sign evidence feature hint indication pattern picture presence present visible evident detectable apparent clear
-    clearly obvious really actually currently now today possible possibly likely probable probably perhaps maybe
-    positive according based made make given giving give name state list provide specify write read
-    interval wall region segment kind also either rather
+    see seen show showing shown suggest suggestive suggesting indicate indicating indicative point pointing suspect
+    suspected suspicion suspicious concern concerning consistent compatible keeping reveal demonstrate display exhibit
+    contain meet met fulfilled call appear appearing resemble resembling attached
+    sign evidence feature hint indication characteristic pattern picture presence present visible evident detectable
+    apparent clear clearly obvious really actually currently now today possible possibly likely probable probably
+    perhaps maybe positive according based basis make made given giving interval wall region segment kind also either
+    rather
     """
 )
-
+PERSONS = _set("i he she they me him her you patient person man woman subject individual")
+# These may stand around the name of what is asked for in an open question, and around a finding only before "if".
+ASKING = _set("give name state list provide specify write read")
 WHICH = frozenset({"what", "which"})
 COMMANDS = _set("name give state list provide specify write tell identify determine count describe report")
 AUXILIARIES = _set("is are was were does do did has have can could would may might any am isnt arent doesnt")
-DENIALS = _set("no without absent lack exclude missing")
+DENIALS = _set("no without absent lack exclude")
 AND, OR = "and", frozenset({"or", "vs", "versus"})
 SEEN = _set("present seen visible there evident shown found detectable detected apparent recognizable be")
 
-_REGIONS = {
-    "anterior": ("AMI", "ISCAN"),
-    "anteroseptal": ("ASMI", "ISCAS"),
-    "anterolateral": ("ALMI", "ISCAL"),
-    "inferior": ("IMI", "ISCIN"),
-    "inferolateral": ("ILMI", "ISCIL"),
-    "inferoposterior": ("IPMI", None),
-    "inferoposterolateral": ("IPLMI", None),
-    "lateral": ("LMI", "ISCLA"),
-    "posterior": ("PMI", None),
-}
-
-# SCP code or superclass → its names. Findings that are something else, or more of it, are not among them.
-NAMES: dict[str, tuple[str, ...]] = {
-    "SR": ("sinus rhythm|-", "normal sinus rhythm|-"),
-    "AFIB": ("atrial fibrillation",),
-    "AFLT": ("atrial|- flutter", "flutter wave", "atrial flutter wave"),
-    "STACH": ("sinus tachycardia",),
-    "SBRAD": ("sinus bradycardia",),
-    "SARRH": ("sinus arrhythmia",),
-    "SVARR": ("supraventricular arrhythmia",),
-    "SVTAC": ("supraventricular tachycardia",),
-    "PSVT": ("paroxysmal supraventricular tachycardia",),
-    "PACE": ("artificial|electronic|cardiac|- pacemaker rhythm|-", "artificial|electronic|- paced rhythm|-"),
-    "BIGU": ("bigeminy",),
-    "TRIGU": ("trigeminy",),
-    "NORM": (
-        "normal ecg|-",
-        "everything normal|fine|ok|okay|alright ecg|-",
-        "normal|healthy|fine|ok|okay|alright|unremarkable heart|- ecg",
-        "normal|healthy heart ecg",
-        "unremarkable",
-    ),
-    "MI": ("infarction",),
-    "INJAS": ("anteroseptal subendocardial injury",),
-    "INJAL": ("anterolateral subendocardial injury",),
-    "INJLA": ("lateral subendocardial injury",),
-    "INJIN": ("inferior subendocardial injury",),
-    "INJIL": ("inferolateral subendocardial injury",),
-    "ISC_": (
-        "nonspecific|- ischemia change|-",
-        "nonspecific|- ischemia st change",
-        "nonspecific|- ischemia st t change",
-    ),
-    "NST_": ("nonspecific st change|abnormality",),
-    "NDT": ("nondiagnostic twave|t abnormality|change",),
-    "DIG": ("digitalis effect|change",),
-    "LNGQT": ("prolonged qt|qtc",),
-    "EL": ("st t change electrolytesdrugs",),
-    "ANEUR": ("st t change ventricular aneurysm",),
-    "CLBBB": ("complete|- left bbb",),
-    "ILBBB": ("incomplete left bbb",),
-    "CRBBB": ("complete|- right bbb",),
-    "IRBBB": ("incomplete right bbb",),
-    "LAFB": ("left anterior fascicular block", "left anterior hemiblock"),
-    "LPFB": ("left posterior fascicular block", "left posterior hemiblock"),
-    "IVCD": ("nonspecific|- intraventricular conduction disturbance|abnormality|block",),
-    "1AVB": ("first degree avb|block",),
-    "2AVB": ("second degree avb|block",),
-    "3AVB": ("third degree avb|block", "complete avb", "complete third degree avb"),
-    "WPW": ("wpw syndrome|-",),
-    "LVH": ("left ventricular hypertrophy",),
-    "RVH": ("right ventricular hypertrophy",),
-    "SEHYP": ("septal hypertrophy",),
-    "LAO/LAE": ("left atrial enlargement|hypertrophy|abnormality", "p mitrale"),
-    "RAO/RAE": ("right atrial enlargement|hypertrophy|abnormality", "p pulmonale"),
-    "PVC": (
-        "ventricular premature complex|beat|systole",
-        "ventricular extrasystole",
-        "ventricular ectopy beat|complex|-",
-    ),
-    "PAC": ("atrial premature complex|beat|systole", "atrial extrasystole", "atrial ectopy beat|complex|-"),
-    "PRC(S)": ("premature complex|beat unknown origin",),
-    "LPR": ("prolonged pr",),
-    "ABQRS": ("abnormal qrs complex|-",),
-    "QWAVE": ("pathological|abnormal qwave",),
-    "LVOLT": ("low qrs|- voltage complex|-",),
-    "HVOLT": ("high qrs|- voltage complex|-",),
-    "VCLVH": ("voltage criterion left ventricular hypertrophy",),
-    "STE_": ("nonspecific|- st elevation",),
-    "STD_": ("nonspecific|- st depression",),
-    "INVT": ("inverted|negative twave|t",),
-    "LOWT": ("low|flat amplitude|- twave|t",),
-    "TAB_": ("twave|t abnormality|abnormal|change",),
-    "NT_": ("nonspecific twave|t change|abnormality",),
-    "STTC": (
-        "st t change|abnormality",
-        "st twave change|abnormality",
-        "repolarization change|abnormality|disturbance",
-    ),
-    "CD": ("conduction disturbance|abnormality|problem",),
-    "HYP": ("hypertrophy",),
-}
-for _region, (_infarction, _ischemia) in _REGIONS.items():
-    NAMES[_infarction] = (f"{_region} infarction",)
-    if _ischemia is not None:
-        NAMES[_ischemia] = (f"{_region} ischemia change|-",)
-
-# Names of the opposite: a yes to these is a no to the finding.
-OPPOSITES: dict[str, tuple[str, ...]] = {
-    "NORM": (
-        "abnormal|pathological ecg|-",
-        "anything|something|- abnormal|wrong ecg|-",
-        "abnormality ecg|-",
-        "abnormal|pathological finding ecg|-",
-    ),
-}
-
-# Open questions: what they name → (question type, attribute type, attribute); the last says whether a question that
-# opens like a yes/no question may be meant.
-OPEN: tuple[tuple[str, tuple[str, str, str], bool], ...] = (
-    ("heart|cardiac|- rhythm", ("query", "rhythm", "rhythm"), False),
-    ("how|- heart|ventricular|pulse|cardiac|- rate", ("query", "beats", "heart rate"), False),
-    ("how|- fast|- pulse", ("query", "beats", "heart rate"), False),
-    ("hr", ("query", "beats", "heart rate"), False),
-    ("how|- many|- bpm", ("query", "beats", "heart rate"), False),
-    ("how fast heart beat|-", ("query", "beats", "heart rate"), False),
-    ("heart|cardiac frequency", ("query", "beats", "heart rate"), False),
-    ("how|- regular|irregular heart|- rhythm|pulse|heartbeat|beat", ("query", "beats", "regularity"), True),
-    ("regular|irregular", ("query", "beats", "regularity"), True),
-    ("regularity heart|- rhythm|pulse|heartbeat|beat|-", ("query", "beats", "regularity"), False),
-    ("how many beat|heartbeat", ("query", "beats", "number of beats"), False),
-    ("how many qrs complex", ("query", "beats", "number of beats"), False),
-    ("number|count beat|heartbeat", ("query", "beats", "number of beats"), False),
-    ("how|- prolonged|- longest rr", ("query", "beats", "longest RR interval"), False),
-    ("how|- prolonged|- shortest rr", ("query", "beats", "shortest RR interval"), False),
-    ("diagnosis", ("query", "diagnosis", "diagnosis"), False),
-    ("diagnostic statement", ("query", "diagnosis", "diagnosis"), False),
-    ("diagnostic class|superclass", ("query", "superclass", "superclass"), False),
-    ("class diagnosis", ("query", "superclass", "superclass"), False),
-    ("form|morphological finding", ("query", "form", "form"), False),
-    ("waveform abnormality|change", ("query", "form", "form"), False),
-    ("report ecg|-", ("report", "report", "report"), False),
-    ("describe|interpret|summary ecg|-", ("report", "report", "report"), False),
-    ("finding ecg|-", ("report", "report", "report"), False),
+# Of the words that may stand around a name, those in which a slip of the pen is put right.
+LONG_FILLERS = _set(
+    "evidence present visible patient suggestive consistent features electrocardiogram recording tracing"
 )
-
 # Real words one letter from one above; they are not taken for a slip of the pen.
 NOT_SLIPS = _set("prevent prevented patent formal normals present presents interior venous regulate")
-
-
-def spelled_out(pattern: str) -> set[frozenset[str]]:
-    """All sets of words that a name in the notation above stands for."""
-    choices = [part.split("|") for part in pattern.split()]
-    return {frozenset(word for word in chosen if word != "-") for chosen in itertools.product(*choices)}
