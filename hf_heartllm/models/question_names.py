@@ -125,7 +125,7 @@ OPEN: tuple[tuple[str, tuple[str, str, str], bool], ...] = (
     ("how|- fast|- pulse", ("query", "beats", "heart rate"), False),
     ("hr bpm|-", ("query", "beats", "heart rate"), False),
     ("how|- many|- bpm", ("query", "beats", "heart rate"), False),
-    ("how fast heart beat|-", ("query", "beats", "heart rate"), False),
+    ("how fast heart|heartbeat beat|-", ("query", "beats", "heart rate"), False),
     ("heart|cardiac frequency", ("query", "beats", "heart rate"), False),
     ("how|- regular|irregular heart|- rhythm|pulse|heartbeat|beat", ("query", "beats", "regularity"), True),
     ("how|- regular|irregular", ("query", "beats", "regularity"), True),
