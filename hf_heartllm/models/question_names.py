@@ -31,7 +31,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "SVARR": ("supraventricular arrhythmia",),
     "SVTAC": ("supraventricular tachycardia",),
     "PSVT": ("paroxysmal supraventricular tachycardia",),
-    "PACE": ("artificial|electronic|cardiac|- pacemaker rhythm|-", "artificial|electronic|- paced rhythm|-"),
+    "PACE": (
+        "artificial|electronic|cardiac|- pacemaker rhythm|-",
+        "artificial|electronic|- paced rhythm|beat|complex|-",
+    ),
     "BIGU": ("bigeminy",),
     "TRIGU": ("trigeminy",),
     "NORM": (
@@ -83,7 +86,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "PRC(S)": ("premature complex|beat unknown origin",),
     "LPR": ("prolonged pr",),
     "ABQRS": ("abnormal qrs complex|-",),
-    "QWAVE": ("pathological|abnormal qwave",),
+    "QWAVE": ("pathological|abnormal qwave|q",),
     "LVOLT": ("low qrs|- voltage complex|-",),
     "HVOLT": ("high qrs|- voltage complex|-",),
     "VCLVH": ("voltage criterion left ventricular hypertrophy",),
@@ -127,11 +130,12 @@ OPEN: tuple[tuple[str, tuple[str, str, str], bool], ...] = (
     ("how|- many|- bpm", ("query", "beats", "heart rate"), False),
     ("how fast heart|heartbeat beat|-", ("query", "beats", "heart rate"), False),
     ("heart|cardiac frequency", ("query", "beats", "heart rate"), False),
-    ("how|- regular|irregular heart|- rhythm|pulse|heartbeat|beat", ("query", "beats", "regularity"), True),
+    ("how|- regular|irregular heart|- rhythm|pulse|heartbeat|beat|rr", ("query", "beats", "regularity"), True),
     ("how|- regular|irregular", ("query", "beats", "regularity"), True),
     ("regularity heart|- rhythm|pulse|heartbeat|beat|-", ("query", "beats", "regularity"), False),
-    ("how many beat|heartbeat", ("query", "beats", "number of beats"), False),
+    ("how many beat|heartbeat count|-", ("query", "beats", "number of beats"), False),
     ("how many qrs complex", ("query", "beats", "number of beats"), False),
+    ("number|count qrs complex", ("query", "beats", "number of beats"), False),
     ("number|count beat|heartbeat", ("query", "beats", "number of beats"), False),
     ("how|- prolonged|- longest rr", ("query", "beats", "longest RR interval"), False),
     ("how|- prolonged|- shortest rr", ("query", "beats", "shortest RR interval"), False),
@@ -143,6 +147,7 @@ OPEN: tuple[tuple[str, tuple[str, str, str], bool], ...] = (
     ("waveform abnormality|change", ("query", "form", "form"), False),
     ("report ecg|-", ("report", "report", "report"), False),
     ("describe|interpret|summary ecg|-", ("report", "report", "report"), False),
+    ("abnormality ecg|-", ("report", "report", "report"), False),
     ("finding ecg|-", ("report", "report", "report"), False),
 )
 

@@ -19,8 +19,11 @@ _SPELLED_OUT = (
     (re.compile(r"'s?\b"), " "),
 )
 _BLANKS_FOR = str.maketrans(dict.fromkeys("-‐‑‒–—―−/_\u00ad", " ") | dict.fromkeys("’‘`´", "'"))
+_DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
+_DEGREE_SIGN = re.compile(r"\b(1|2|3|i|ii|iii) ?[°º]", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\W_]+")
 _DEGREE_AFTER = re.compile(r"\b(?:av block|avb) (?:(?:grade|degree) )?(1|2|3|i|ii|iii)\b")
+_GRADE_BEFORE = re.compile(r"\bgrade (1|2|3|i|ii|iii)(?= av)")
 _BRITISH = ((re.compile("aem|æm"), "em"), (re.compile("isation"), "ization"), (re.compile("ognis"), "ogniz"))
 _DEGREES = {"1": "first", "i": "first", "2": "second", "ii": "second", "3": "third", "iii": "third"}
 _PHRASE = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(PHRASES, key=len, reverse=True))) + r")\b")
@@ -39,7 +42,9 @@ def folded(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a question: contractions spelled out ("isn't" is "is nt"), phrases and abbreviations replaced."""
-    plain = unicodedata.normalize("NFKC", text).translate(_BLANKS_FOR).casefold()
+    plain = _DEGREE_SIGN.sub(lambda found: f"{_DEGREES[found[1].lower()]} degree ", text)
+    plain = unicodedata.normalize("NFKC", plain).translate(_BLANKS_FOR).casefold()
+    plain = _DOTTED.sub(lambda found: found[0].replace(".", "") + " ", plain)
     plain = _CONTRACTED.sub(r"\1 nt", plain)
     for pattern, spelled in _SPELLED_OUT:
         plain = pattern.sub(spelled, plain)
@@ -58,6 +63,7 @@ def replaced(tokens: Sequence[str], known: Collection[str]) -> list[str]:
     text = " ".join(tokens)
     for _ in range(2):  # a replacement may complete another phrase
         text = " ".join(_PHRASE.sub(lambda found: PHRASES[found[0]], text).split())
+        text = _GRADE_BEFORE.sub(lambda found: f"{_DEGREES[found[1]]} degree", text)
         text = _DEGREE_AFTER.sub(lambda found: f"{_DEGREES[found[1]]} degree av block", text)
         text = " ".join(WORDS.get(word, word) for word in (singular(one, known) for one in text.split()))
     return text.split()

@@ -33,6 +33,10 @@ PHRASES: dict[str, str] = {
     "i am wondering": "",
     "as far as you can see": "",
     "be diagnosed": "be seen",
+    "you diagnose": "you see",
+    "most likely diagnosis": "diagnosis",
+    "left sided": "left",
+    "right sided": "right",
     "have a look and": "",
     "take a look and": "",
     "have a look": "",
@@ -59,6 +63,10 @@ PHRASES: dict[str, str] = {
     "within normal limits": "normal",
     "within normal limit": "normal",
     "not normal": "abnormal",
+    "all right": "alright",
+    "completely normal": "normal",
+    "perfectly normal": "normal",
+    "totally normal": "normal",
     "no abnormality": "normal",
     "no abnormalities": "normal",
     "no abnormal findings": "normal",
@@ -81,11 +89,14 @@ PHRASES: dict[str, str] = {
     "heart beat": "heartbeat",
     "heart beats": "heartbeat",
     "beats per minute": "bpm",
+    "beats per min": "bpm",
+    "beats min": "bpm",
     "beats a minute": "bpm",
     "beat per minute": "bpm",
     # infarction and ischemia
     "heart attack": "infarction",
     "cardiac infarction": "infarction",
+    "heart infarction": "infarction",
     "myocardial infarction": "infarction",
     "myocardial infarct": "infarction",
     "myocardial ischemia": "ischemia",
@@ -100,11 +111,16 @@ PHRASES: dict[str, str] = {
     "bundlebranch": "bundle branch",
     "atrio ventricular": "av",
     "heart block": "av block",
+    "a v block": "av block",
     "intra ventricular": "intraventricular",
     "wolff parkinson white": "wpw",
     "wolf parkinson white": "wpw",
     "electrolyte disturbance or drugs": "electrolytesdrugs",
     # waves and intervals
+    "la enlargement": "left atrial enlargement",
+    "ra enlargement": "right atrial enlargement",
+    "reduced voltage": "low voltage",
+    "decreased voltage": "low voltage",
     "corrected qt": "qtc",
     "p r": "pr",
     "p q": "pr",
@@ -149,6 +165,10 @@ WORDS: dict[str, str] = {
     "svt": "supraventricular tachycardia",
     "psvt": "paroxysmal supraventricular tachycardia",
     "pacing": "paced",
+    "pacer": "pacemaker",
+    "regularly": "regular",
+    "irregularly": "irregular",
+    "microvoltage": "low voltage",
     "bigeminal": "bigeminy",
     "bigeminus": "bigeminy",
     "bigemini": "bigeminy",
@@ -237,6 +257,9 @@ WORDS: dict[str, str] = {
     "heartbeats": "heartbeat",
     "beating": "beat",
     "interpretation": "interpret",
+    "analysis": "interpret",
+    "analyze": "interpret",
+    "analyse": "interpret",
     "summarize": "summary",
     "describing": "describe",
     "maximum": "longest",
@@ -258,27 +281,26 @@ WORDS: dict[str, str] = {
 # Words that may stand around a name without changing what is asked.
 FILLERS = _set(
     """
-    a an the this that these those any some please pls plz kindly hi hello hey dear thanks thank so well quick
-    is are was were be being does do did has have having got can could would may might shall
-    there here it its he she they his her him their my i we our us you your me one
-    patient person man woman subject individual cardiologist doctor physician opinion view case
-    in on of for from to at by with as upon within via
-    if true like want know knowing wonder wondering curious interested let think believe say tell asking ask question
-    check confirm verify look looking find detect identify determine assess evaluate recognize recognizable
-    see seen show showing shown suggest suggestive suggesting indicate indicating indicative point pointing suspect
-    suspected suspicion suspicious concern concerning consistent compatible keeping reveal demonstrate display exhibit
-    contain meet met fulfilled call appear appearing resemble resembling attached
-    sign evidence feature hint indication characteristic pattern picture presence present visible evident detectable
-    apparent clear clearly obvious really actually currently now today possible possibly likely probable probably
-    perhaps maybe positive according based basis make made given giving interval wall region segment kind also either
-    rather
+    a an the this that these those any some please pls plz kindly hi hello hey dear thanks thank so well quick is
+    are was were be been being does do did has have got can could would may might shall there here it its he she
+    they his her him their my i we our us you your me one patient person man woman subject individual cardiologist
+    doctor physician opinion view case in on of for from to at by with as upon within via if true like want know
+    knowing wonder wondering curious interested let think believe say tell asking ask question able fit fitting
+    suffer suffering affected existence check confirm verify look looking find found detect detected recorded
+    identify determine assess evaluate recognize recognizable see seen show showing shown suggest suggestive
+    suggesting indicate indicating indicative point pointing suspect suspected suspicion suspicious concern
+    concerning consistent compatible keeping reveal demonstrate display exhibit contain meet met fulfilled call
+    appear appearing resemble resembling attached sign evidence feature hint indication characteristic pattern
+    picture presence present visible evident detectable apparent clear clearly obvious really actually currently now
+    today possible possibly likely probable probably perhaps maybe positive according based basis make made given
+    giving interval wall region segment kind sort also either rather
     """
 )
 PERSONS = _set("i he she they me him her you patient person man woman subject individual")
 # These may stand around the name of what is asked for in an open question, and around a finding only before "if".
-ASKING = _set("give name state list provide specify write read")
+ASKING = _set("give name state list provide specify write read calculate estimate classify")
 WHICH = frozenset({"what", "which"})
-COMMANDS = _set("name give state list provide specify write tell identify determine count describe report")
+COMMANDS = ASKING | _set("tell identify determine count describe report")
 AUXILIARIES = _set("is are was were does do did has have can could would may might any am isnt arent doesnt")
 DENIALS = _set("no without absent lack exclude")
 AND, OR = "and", frozenset({"or", "vs", "versus"})
