@@ -33,6 +33,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "PSVT": ("paroxysmal supraventricular tachycardia",),
     "PACE": (
         "artificial|electronic|cardiac|- pacemaker rhythm|-",
+        "normal functioning artificial pacemaker",
         "artificial|electronic|- paced rhythm|beat|complex|-",
     ),
     "BIGU": ("bigeminy",),
@@ -45,11 +46,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "unremarkable",
     ),
     "MI": ("infarction",),
-    "INJAS": ("anteroseptal subendocardial injury",),
-    "INJAL": ("anterolateral subendocardial injury",),
-    "INJLA": ("lateral subendocardial injury",),
-    "INJIN": ("inferior subendocardial injury",),
-    "INJIL": ("inferolateral subendocardial injury",),
+    "INJAS": ("anteroseptal subendocardial injury lead|-",),
+    "INJAL": ("anterolateral subendocardial injury lead|-",),
+    "INJLA": ("lateral subendocardial injury lead|-",),
+    "INJIN": ("inferior subendocardial injury lead|-",),
+    "INJIL": ("inferolateral subendocardial injury lead|-",),
     "ISC_": (
         "nonspecific|- ischemia change|-",
         "nonspecific|- ischemia st change",
@@ -67,7 +68,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "IRBBB": ("incomplete right bundle branch|- block", "incomplete right branch block"),
     "LAFB": ("left anterior fascicular block", "left anterior hemiblock"),
     "LPFB": ("left posterior fascicular block", "left posterior hemiblock"),
-    "IVCD": ("nonspecific|- intraventricular conduction disturbance|abnormality|block",),
+    "IVCD": (
+        "nonspecific|- intraventricular conduction disturbance|abnormality|block",
+        "nonspecific intraventricular conduction disturbance block",
+    ),
     "1AVB": ("first degree av|- block",),
     "2AVB": ("second degree av|- block",),
     "3AVB": ("third degree av|- block", "complete av block", "complete third degree av|- block"),
@@ -89,7 +93,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "QWAVE": ("pathological|abnormal qwave|q",),
     "LVOLT": ("low qrs|- voltage complex|-",),
     "HVOLT": ("high qrs|- voltage complex|-",),
-    "VCLVH": ("voltage criterion left ventricular hypertrophy",),
+    "VCLVH": ("voltage criterion left ventricular hypertrophy qrs|-",),
     "STE_": ("nonspecific|- st elevation",),
     "STD_": ("nonspecific|- st depression",),
     "INVT": ("inverted|negative twave|t",),
@@ -106,9 +110,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "baseline drift": ("baseline drift|wander|wandering",),
 }
 for _region, (_infarction, _ischemia) in _REGIONS.items():
-    NAMES[_infarction] = (f"{_region} infarction",)
+    NAMES[_infarction] = (f"{_region} infarction lead|-",)
     if _ischemia is not None:
-        NAMES[_ischemia] = (f"{_region} ischemia change|-",)
+        NAMES[_ischemia] = (f"{_region} ischemia change|- lead|-",)
 
 # Names of the opposite: a yes to these is a no to the finding.
 OPPOSITES: dict[str, tuple[str, ...]] = {

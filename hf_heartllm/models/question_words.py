@@ -290,10 +290,10 @@ FILLERS = _set(
     identify determine assess evaluate recognize recognizable see seen show showing shown suggest suggestive
     suggesting indicate indicating indicative point pointing suspect suspected suspicion suspicious concern
     concerning consistent compatible keeping reveal demonstrate display exhibit contain meet met fulfilled call
-    appear appearing resemble resembling attached sign evidence feature hint indication characteristic pattern
-    picture presence present visible evident detectable apparent clear clearly obvious really actually currently now
-    today possible possibly likely probable probably perhaps maybe positive according based basis make made given
-    giving interval wall region segment kind sort also either rather
+    appear appearing resemble resembling attached sign symptom evidence feature hint indication characteristic
+    pattern picture presence present visible evident detectable apparent clear clearly obvious really actually
+    currently now today possible possibly likely probable probably perhaps maybe positive according based basis make
+    made given giving interval wall region segment kind sort also either rather
     """
 )
 PERSONS = _set("i he she they me him her you patient person man woman subject individual")
