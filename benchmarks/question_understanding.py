@@ -2,8 +2,8 @@
 
     python benchmarks/question_understanding.py [--ptbxl DIR]
 
-300 paraphrases of trained questions and 200 others stand in benchmarks/questions. One half of each, `held`, was written
-before the rules and was not looked at while they were made; the other is what they were made with. With --ptbxl the
+Paraphrases of trained questions and others stand in benchmarks/questions, all by the hand that made the rules: `held`
+written before them, `development` what they were made with, `unseen` written after them and asked once. With --ptbxl the
 embedded checkpoint is also asked about records of fold 8 in several wordings, with and without the mapping. Writes
 benchmarks/results/robustness.json.
 """
@@ -36,7 +36,7 @@ from hf_heartllm.models.question_understanding import (
 HERE = Path(__file__).resolve().parent
 WRITTEN = HERE / "questions"
 RESULTS = HERE / "results" / "robustness.json"
-HALVES = ("held", "development")
+PARTS = ("unseen", "held", "development")
 FOLD = 8
 
 # Statement → its wordings; the first is the one that was trained, and "denied" asks for the opposite.
@@ -91,24 +91,24 @@ def is_right(found: UnderstoodQuestion | NotUnderstood, row: Mapping[str, str]) 
 
 
 def rates(questions: TrainedQuestions) -> Iterator[tuple[str, int, int, str]]:
-    """(name, cases, of how many, data) of both error rates in both halves."""
-    for half in HALVES:
-        rows = [row for row in written("paraphrases.tsv") if row["half"] == half]
+    """(name, cases, of how many, data) of the error rates in each part."""
+    for part in PARTS:
+        rows = [row for row in written("paraphrases.tsv") if row["part"] == part]
         found = [questions.understand(row["question"]) for row in rows]
         declined = sum(isinstance(one, NotUnderstood) for one in found)
         right = sum(map(is_right, found, rows))
-        data = f"{len(rows)} paraphrases, {half} half"
-        yield f"{half} paraphrases declined", declined, len(rows), data
-        yield f"{half} paraphrases taken for another question", len(rows) - declined - right, len(rows), data
+        data = f"{len(rows)} paraphrases, {part} part"
+        yield f"{part} paraphrases declined", declined, len(rows), data
+        yield f"{part} paraphrases taken for another question", len(rows) - declined - right, len(rows), data
         for row, one in zip(rows, found):
             if not is_right(one, row):
-                print(f"  {half}: {row['question']!r}: {one if isinstance(one, NotUnderstood) else one.text}")
-        rows = [row for row in written("others.tsv") if row["half"] == half]
+                print(f"  {part}: {row['question']!r}: {one if isinstance(one, NotUnderstood) else one.text}")
+        rows = [row for row in written("others.tsv") if row["part"] == part]
         understood = [row["question"] for row in rows]
         taken = [text for text in understood if isinstance(questions.understand(text), UnderstoodQuestion)]
         for text in taken:
-            print(f"  {half}: {text!r} was not declined")
-        yield f"{half} other questions not declined", len(taken), len(rows), f"{len(rows)} other questions, {half} half"
+            print(f"  {part}: {text!r} was not declined")
+        yield f"{part} other questions not declined", len(taken), len(rows), f"{len(rows)} other questions, {part} part"
 
 
 def asked(questions: TrainedQuestions) -> dict[str, dict[str, str]]:

@@ -146,6 +146,8 @@ class QuestionReader:
         left, negated = denied
         if left[-1:] == ["i"]:
             return "it names a lead"
+        if left[:1] == [AND]:
+            left = left[1:]  # "And the rhythm?"
         if AND in left:
             return "it asks for more than one thing"
         for before, article, noun in zip(left, left[1:], left[2:]):

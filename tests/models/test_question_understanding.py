@@ -38,7 +38,7 @@ def asked(question: str) -> UnderstoodQuestion:
 
 def written(name: str) -> list[dict[str, str]]:
     with open(WRITTEN / name, encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file, delimiter="\t") if row["half"] == "development"]
+        return [row for row in csv.DictReader(file, delimiter="\t") if row["part"] == "development"]
 
 
 def test_every_trained_wording_is_itself_to_the_letter():
@@ -169,7 +169,7 @@ def test_questions_in_a_strangers_words():
             same = same and found.attribute_type == row["attribute_type"] and found.negated == (row["negated"] == "1")
             right, wrong = right + same, wrong + (not same)
     assert wrong == 0
-    assert right >= len(written("paraphrases.tsv")) - 2
+    assert right >= 0.92 * len(written("paraphrases.tsv"))
 
 
 @pytest.mark.parametrize("row", written("others.tsv"), ids=lambda row: row["question"][:30])
