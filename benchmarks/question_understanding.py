@@ -1,17 +1,20 @@
 """How many questions in a stranger's words are mapped to what was trained, and what the mapping is worth.
 
-    python benchmarks/question_understanding.py [--ptbxl DIR]
+    python benchmarks/question_understanding.py [--reasoning FILE] [--ptbxl DIR]
 
 Paraphrases of trained questions and others stand in benchmarks/questions, all by the hand that made the rules: `held`
-written before them, `development` what they were made with, `unseen` written after them and asked once. With --ptbxl the
-embedded checkpoint is also asked about records of fold 8 in several wordings, with and without the mapping. Writes
-benchmarks/results/robustness.json.
+written before them, `development` what they were made with, `unseen` written after them and asked once. FILE is
+`ptbxl.jsonl` of the ECG-Reasoning-Benchmark (Oh et al., arXiv:2603.14326), plain or .xz: its first questions can be
+mapped, its later ones ask for leads, waves and numbers. With --ptbxl the embedded checkpoint is also asked about
+records of fold 8 in several wordings, with and without the mapping. Writes benchmarks/results/robustness.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
+import lzma
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -111,6 +114,28 @@ def rates(questions: TrainedQuestions) -> Iterator[tuple[str, int, int, str]]:
         yield f"{part} other questions not declined", len(taken), len(rows), f"{len(rows)} other questions, {part} part"
 
 
+def reasoning_rates(questions: TrainedQuestions, path: Path) -> Iterator[tuple[str, int, int, str]]:
+    """(name, cases, of how many, data) of the different questions of the ECG-Reasoning-Benchmark."""
+    asked: dict[bool, set[str]] = {True: set(), False: set()}
+
+    def collect(node: Any) -> None:
+        if isinstance(node, dict):
+            if "question" in node and "question_type" in node:
+                asked[node["question_type"] == "initial_diagnostic_question"].add(node["question"])
+            node = list(node.values())
+        for one in node if isinstance(node, list) else ():
+            collect(one)
+
+    with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            collect(json.loads(line))
+    for first, name in ((True, "first questions declined"), (False, "later questions not declined")):
+        declined = sum(isinstance(questions.understand(text), NotUnderstood) for text in asked[first])
+        of = len(asked[first])
+        data = f"{of} different questions of the ECG-Reasoning-Benchmark on PTB-XL"
+        yield f"ECG-Reasoning-Benchmark, {name}", declined if first else of - declined, of, data
+
+
 def asked(questions: TrainedQuestions) -> dict[str, dict[str, str]]:
     """Statement → name of a wording → its text."""
     trained = {
@@ -158,8 +183,8 @@ def margins(ptbxl: Path, wanted: int, parts: Path, texts: list[str]) -> list[dic
 
 def aurocs(
     questions: TrainedQuestions, ptbxl: Path, wanted: int, parts: Path
-) -> Iterator[tuple[str, str, str, Interval, str]]:
-    """(statement, wording, with or without the mapping, AUROC of the statement, data)."""
+) -> Iterator[tuple[str, str, Interval, str]]:
+    """(statement, how it was asked, AUROC of the statement, data)."""
     wordings = asked(questions)
     understood = {text: questions.understand(text) for of in wordings.values() for text in of.values()}
     mapped = {text: one for text, one in understood.items() if isinstance(one, UnderstoodQuestion)}
@@ -168,21 +193,22 @@ def aurocs(
     for code, of in wordings.items():
         holds = np.array([code in one["codes"] for one in records])
         data = f"{len(records)} records of fold {FOLD}, {holds.sum()} with {code}; the model was trained on that fold"
-        for name, text in of.items():
-            denied = name == "denied"  # a yes to it speaks against the statement
-            for how, put, negated in (
-                ("without the mapping", text, False),
-                ("mapped", mapped[text].text, mapped[text].negated),
-            ):
-                scores = np.array([one["margins"][put] for one in records])
-                figure = bootstrap_auroc(holds, -scores if negated != denied else scores, patients)
-                yield code, name, how, figure, data
+
+        def figure(put: str, against: bool, holds: np.ndarray = holds) -> Interval:
+            scores = np.array([one["margins"][put] for one in records])
+            return bootstrap_auroc(holds, -scores if against else scores, patients)
+
+        for name, text in of.items():  # a yes to what is denied speaks against the statement
+            yield code, f"asked {name}, without the mapping", figure(text, name == "denied"), data
+        found = [figure(mapped[text].text, mapped[text].negated != (name == "denied")) for name, text in of.items()]
+        yield code, "mapped, the lowest of these wordings", min(found, key=lambda one: one.value), data
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL with fold 8; without it only error rates")
+    parser.add_argument("--reasoning", type=Path, help="ptbxl.jsonl or .xz of the ECG-Reasoning-Benchmark")
     parser.add_argument("--records", type=int, default=400, help="of fold 8 (default: 400)")
     parser.add_argument(
         "--parts", type=Path, default=Path("build/question_understanding.jsonl"), help="partial results"
@@ -196,7 +222,11 @@ def main(argv: list[str] | None = None) -> int:
     command = "python benchmarks/question_understanding.py"
     commit, machine = current_commit(HERE), machine_words()
     rows = []
-    for name, cases, of, data in rates(questions):
+    counted = list(rates(questions))
+    if args.reasoning is not None:
+        command += " --reasoning FILE"
+        counted += reasoning_rates(questions, args.reasoning)
+    for name, cases, of, data in counted:
         low, high = binomtest(cases, of).proportion_ci(method="wilson")
         rows.append(
             ResultRow(
@@ -213,10 +243,10 @@ def main(argv: list[str] | None = None) -> int:
         )
     if args.ptbxl is not None:
         command += f" --ptbxl DIR --records {args.records}"
-        for code, name, how, figure, data in aurocs(questions, args.ptbxl, args.records, args.parts):
-            title = f"questions: AUROC of {code} asked {name}, {how}"
+        for code, how, figure, data in aurocs(questions, args.ptbxl, args.records, args.parts):
+            title = f"questions: AUROC of {code} {how}"
             interval = figure.low, figure.high
-            rows.append(ResultRow(title, figure.value, interval, None, "AUROC", data, command, commit, machine))
+            rows.append(ResultRow(title, figure.value, interval, None, "fraction", data, command, commit, machine))
     for row in rows:
         low, high = row.interval or (float("nan"), float("nan"))
         print(f"{row.value:.3f} ({low:.3f} to {high:.3f})  {row.name.removeprefix('questions: ')}")

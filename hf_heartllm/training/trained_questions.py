@@ -62,7 +62,8 @@ def trained_questions(
 
     Args:
         rows: of `dataset_builders.training_rows`: dictionaries with `questions` (`question`, `answers`,
-            `question_type`, `attribute_type`, `attribute`) and, where there is one, `report`.
+            `question_type`, `attribute_type`, `attribute`) and, where there is one, `report`. A row that stands there
+            several times, as `repeat_rows` gives it, counts once.
         at_least: records that a wording must have been asked about.
         report_requests: what asks for a report, where a row has one.
 
@@ -71,9 +72,10 @@ def trained_questions(
     """
     times: Counter[tuple[str, str, str, str, tuple[str, ...]]] = Counter()
     reports = False
-    for row in rows:
+    different = {id(row): row for row in rows}  # rows of rare statements may stand there several times
+    for row in different.values():
         reports = reports or bool(row.get("report"))
-        for one in row["questions"]:
+        for one in row["questions"] or ():
             answers = tuple(one["answers"] or ())
             times[one["question"], one["question_type"], one["attribute_type"], one["attribute"], answers] += 1
     kinds: dict[tuple[str, str, str], _Asked] = defaultdict(_Asked)
