@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from pathlib import Path
 
@@ -300,3 +301,15 @@ def test_a_finding_of_ones_own_is_understood_by_its_name_and_a_known_code_of_ano
     assert questions.understand("any low qt?").text == "Is low QT there?"
     assert isinstance(questions.understand("LVH?"), NotUnderstood)
     assert isinstance(questions.understand("Is there atrial fibrillation?"), NotUnderstood)
+
+
+SHOWN = ("README.md", "docs/evaluation.md", "examples/demo.py", "model_cards/heartllm-tiny.md")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_question_that_is_shown_to_users_is_declined(name):
+    text = (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
+    shown = re.findall(r'"((?:<ecg> )?(?:Does|Is|Are|What|Which|How|Can)\b[^"\n{]*\?)"', text)
+    assert shown
+    for question in shown:
+        asked(question.removeprefix("<ecg> "))
