@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from hf_heartllm.labels.record_ids import whole_number
+
 ID_COLUMNS = ("record_ids", "record_id", "ecg_id")
 """Columns that may name a row's records, in the order in which they are looked for."""
 
@@ -106,18 +108,60 @@ def rows_about(files: Collection[Path], record_ids: Collection[Any]) -> dict[str
     import pyarrow.dataset as pads
 
     source = pads.dataset([str(file) for file in files], format="parquet")
-    name = next((name for name in ID_COLUMNS if name in source.schema.names), None)
-    if name is None:
-        raise ValueError(f"{next(iter(files))}: has none of the columns {', '.join(ID_COLUMNS)}")
+    name = _id_column(files, source.schema.names)
     kind, field = source.schema.field(name).type, pads.field(name)
     if pa.types.is_list(kind):
         kind, field = kind.value_type, pc.list_element(field, 0)
-    ids = [int(one) for one in record_ids] if pa.types.is_integer(kind) else [str(one) for one in record_ids]
+    ids = _in_type(record_ids, kind)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     scanner = source.scanner(filter=field.isin(pa.array(ids, kind)), use_threads=False, batch_size=4096)
     for batch in scanner.to_batches():
         for row in batch.to_pylist():
             row_ids = row[name] if isinstance(row[name], list) else [row[name]]
-            row["record_ids"] = [str(one) for one in row_ids]
+            row["record_ids"] = [id_text(one) or "" for one in row_ids]
             found[row["record_ids"][0]].append(row)
     return found
+
+
+def first_ids(files: Collection[Path]) -> Iterator[str | None]:
+    """Of each row the id of its first record as text; None where it has none.
+
+    Args:
+        files: Parquet files with a column of `ID_COLUMNS`.
+
+    Raises:
+        ValueError: If the files have no such column.
+    """
+    import pyarrow.dataset as pads
+
+    source = pads.dataset([str(file) for file in files], format="parquet")
+    name = _id_column(files, source.schema.names)
+    for batch in source.scanner(columns=[name], use_threads=False).to_batches():
+        for value in batch.column(0).to_pylist():
+            yield id_text((value or [None])[0] if isinstance(value, list) else value)
+
+
+def id_text(value: Any) -> str | None:
+    """An id as text, 2.0 as "2"; None for what is none: null, not-a-number, blank."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None
+
+
+def _id_column(files: Collection[Path], names: Collection[str]) -> str:
+    name = next((name for name in ID_COLUMNS if name in names), None)
+    if name is None:
+        raise ValueError(f"{next(iter(files))}: has none of the columns {', '.join(ID_COLUMNS)}")
+    return name
+
+
+def _in_type(record_ids: Collection[Any], kind: Any) -> list[Any]:
+    """The ids that a column of a type can hold; pandas makes numbers with gaps to floats."""
+    import pyarrow as pa
+
+    if not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
+        return [str(one) for one in record_ids]
+    numbers = [number for one in record_ids if (number := whole_number(one)) is not None]
+    return [float(one) for one in numbers] if pa.types.is_floating(kind) else numbers

@@ -110,6 +110,8 @@ def counts_table(report: BuildReport) -> str:
         if len(values) > _MOST_VALUES:
             values = sorted(values, key=lambda value: -sum(counts.get(value, 0) for counts in totals.values()))
             values = values[:_MOST_VALUES]
+        if not values:
+            continue
         shown = [[value, *(f"{totals[split].get(value, 0):,}" for split in splits)] for value in values]
         parts.append(_table([column, *splits], shown))
     return "\n\n".join(parts)

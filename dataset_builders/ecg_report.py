@@ -26,6 +26,7 @@ from hf_heartllm.labels.english_reports import (
     translate_report,
 )
 from hf_heartllm.labels.ptbxl import SEX, record_path, row_source
+from hf_heartllm.models.report_text import clean_report_text
 
 from .cards import measured_table
 from .engine import BuildReport, Shard, add_build_arguments, run_build
@@ -71,7 +72,7 @@ class ECGReport(PTBXL):
     """Rows of record, background and report. See `ECGReportConfig` for the choices."""
 
     BUILDER_CONFIG_CLASS = ECGReportConfig
-    COUNTED = ("report_source", "report_language", "sex")
+    COUNTED = ("report_source", "report_language", "sex", "unread_leads")
     config: ECGReportConfig
 
     def _info(self) -> datasets.DatasetInfo:
@@ -80,6 +81,7 @@ class ECGReport(PTBXL):
             "ecg_id",
             "patient_id",
             "signal",
+            "unread_leads",
             "path",
             "sampling_rate",
             "strat_fold",
@@ -147,7 +149,8 @@ class ECGReport(PTBXL):
         text = self._original(ecg_id)
         if text is None or self.config.report == "original" or self.config.keep_uncovered:
             return text is not None
-        return not self._translations[ecg_id].uncovered
+        translation = self._translations[ecg_id]
+        return not translation.uncovered and bool(clean_report_text(translation.text))
 
     def _original(self, ecg_id: int) -> str | None:
         text = self.table.at[ecg_id, "report"] if "report" in self.table.columns else None
@@ -191,7 +194,8 @@ class ECGReport(PTBXL):
         uncovered: list[str] | None = None
         report: str | None
         if sample is not None:
-            report, language = sample.report, "en" if sample.report is not None else None
+            report = clean_report_text(sample.report or "") or None
+            language = None if report is None else "en"
         elif self.config.report == "statements":
             report, language = report_from_statements(row["scp_codes"]), "en"
         else:
@@ -200,7 +204,7 @@ class ECGReport(PTBXL):
             report, language = original, report_language(original)
             if self.config.report == "translated":
                 translation = translate_report(original)
-                report, uncovered = translation.text, list(translation.uncovered)
+                report, uncovered = clean_report_text(translation.text), list(translation.uncovered)
         columns: dict[str, Any] = {
             "strat_fold": int(row["strat_fold"]),
             "age": background.age,
@@ -245,6 +249,7 @@ the patient, and its report; written by `python -m dataset_builders.ecg_report`.
 * `report_source`: `original`, as PTB-XL has it; `translated`, the original in English by a glossary of German and
   Swedish device wording (`uncovered_words`: what it lacks, in brackets in the text); `statements`, made from the SCP
   statements; `samples`, the English reports that the HeartLLM authors published (MIT), with their questions.
+  Translated reports and samples are without what the device prints round the findings ("4.46 unconfirmed report").
 * `report_language`: of the original: `de`, `sv`, `en`, or `und` where it could not be told; for `statements` and
   `samples`, of the report.
 * `age`: years; 300 means over 89. `sex`: {", ".join(f"{code} {name}" for code, name in SEX.items())}. `height`: cm.

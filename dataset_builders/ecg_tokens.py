@@ -14,6 +14,7 @@ import functools
 import random
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ import numpy as np
 
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import TABLE_NAME
+from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
+from hf_heartllm.models.report_text import clean_report_text
 
 from . import token_archive
-from .built_rows import ID_COLUMNS, built_files, count_rows, read_rows, rows_about
+from .built_rows import ID_COLUMNS, built_files, count_rows, first_ids, id_text, read_rows, rows_about
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 from .ptb_xl import PTBXL, SPLITS
 
@@ -78,7 +81,7 @@ class ECGTokens(RowBuilder):
     """Rows of ECG tokens. See `ECGTokensConfig` for the choices, and `_info` for the columns."""
 
     BUILDER_CONFIG_CLASS = ECGTokensConfig
-    COUNTED = ("questions.question_type", "questions.source")
+    COUNTED = ("questions.question_type", "questions.source", "unread_leads")
     config: ECGTokensConfig
 
     def _info(self) -> datasets.DatasetInfo:
@@ -94,6 +97,7 @@ class ECGTokens(RowBuilder):
                     "codes": datasets.List(datasets.Value("uint16")),
                     "codec": text,
                     "missing_leads": texts,
+                    "unread_leads": texts,
                     "questions": datasets.List(question),
                     "report": text,
                     "report_original_english": text,
@@ -151,12 +155,36 @@ class ECGTokens(RowBuilder):
         return shards
 
     def notes(self) -> list[str]:
-        """The codec's identity, and what is absent from PTB-XL's folder."""
+        """The codec's identity, what is absent from PTB-XL's folder, and what of records and rows cannot be joined."""
         lines = self.ptb_xl.notes() if self.ptb_xl is not None else []
+        ids = self._all_ids()
+        if unnamed := sum(whole_number(one) is None for one in ids):
+            lines.append(
+                f"{unnamed:,} of {len(ids):,} records have no id that is a whole number, so no `ecg_id`: training, "
+                "which joins by it, leaves them out."
+            )
+        known = Counter(one for one in ids if one is not None)
+        if repeated := known.total() - len(known):
+            lines.append(f"{repeated:,} records have the id of another: questions and reports stand with one of them.")
         for path in self.config.rows:
-            count = sum(count_rows(file) for files in built_files(path).values() for file in files)
-            lines.append(f"{path.stem}: {count:,} rows; those on records that are not here are left out.")
+            about = list(first_ids([file for files in built_files(path).values() for file in files]))
+            lost = {
+                "on records that are not here": sum(one is not None and one not in known for one in about),
+                "without a record's id": about.count(None),
+            }
+            left = ", ".join(f"{number:,} {words}" for words, number in lost.items())
+            lines.append(f"{path.stem}: {len(about):,} rows, of which are left out: {left}.")
         return [f"Codec: `{self.encoder.identity}`.", *lines]
+
+    def _all_ids(self) -> list[str | None]:
+        """The id of every record of the source as text, None where it has none."""
+        if self.ptb_xl is not None:
+            return [str(key) for shard in self.ptb_xl.plan() for key in shard.keys]
+        files = [file for files in self.files.values() for file in files]
+        try:
+            return list(first_ids(files))
+        except ValueError:  # no column of ids
+            return [None] * sum(map(count_rows, files))
 
     def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """The rows of a shard, one a record."""
@@ -173,7 +201,12 @@ class ECGTokens(RowBuilder):
                         warnings.filterwarnings("ignore", message=".* encoded as missing")
                         record = record.select([lead for lead in record.leads if lead not in missing])
                     codes = self.encoder.encode(record)
-                yield {**self._row(record_id, row, codes, joined.pop(record_id, [])), "missing_leads": missing}
+                unread = [*(row.get("unread_leads") or ()), *(one for one in record.leads if one not in STANDARD_LEADS)]
+                yield {
+                    **self._row(record_id, row, codes, joined.pop(record_id, [])),
+                    "missing_leads": missing,
+                    "unread_leads": unread,
+                }
 
     def _records(self, shard: Shard) -> Iterator[tuple[Any, dict[str, Any]]]:
         if self.ptb_xl is not None:
@@ -192,8 +225,8 @@ class ECGTokens(RowBuilder):
     def _record_id(self, row: Mapping[str, Any], key: Any) -> str:
         for name in ID_COLUMNS:
             value = row.get(name)
-            if value is not None and not isinstance(value, list):
-                return str(value)
+            if not isinstance(value, list) and (text := id_text(value)) is not None:
+                return text
         return "-".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
     def _joined(self, shard: Shard, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -249,13 +282,13 @@ class ECGTokens(RowBuilder):
             original = other.get("report_original_english") or original
         return {
             "record_id": record_id,
-            "ecg_id": int(record_id) if record_id.isdecimal() else None,
+            "ecg_id": whole_number(record_id),
             "strat_fold": row.get("strat_fold") if row.get("strat_fold") is not None else row.get("fold"),
             "codes": codes,
             "codec": self.encoder.identity,
             "questions": questions,
-            "report": made or row.get("report"),
-            "report_original_english": original,
+            "report": clean_report_text(made or row.get("report") or "") or None,
+            "report_original_english": clean_report_text(original or "") or None,
         }
 
 
@@ -321,9 +354,11 @@ care.
 * `codes`: uint16, the codec's codes, window after window. `codec` is the identity of the codec that made them, a hash
   of its weights and configuration, which also stands above as `{CODEC_KEY}`: codes of two codecs mean different things.
 * `missing_leads`: those that were left out on purpose before the record was encoded; empty without `--missing-leads`.
+* `unread_leads`: those of the record that no codec reads, such as V7 or vx.
 * `questions`: with `answer`, the closed set of `answers` (empty where an answer has several statements), and
   `record_ids`, the rows that the question is about: two for a comparison, which stands in the row of the first.
-* `report`, and `report_original_english` where an original report is known in English.
+* `report`, and `report_original_english` where an original report is known in English, both without what the device
+  prints round the findings ("4.46 unconfirmed report").
 """
 
 

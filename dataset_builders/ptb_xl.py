@@ -36,6 +36,7 @@ from hf_heartllm.labels.ptbxl import (
     statement_classes,
 )
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.report_text import clean_report_text
 
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 
@@ -127,7 +128,7 @@ class PTBXL(RowBuilder):
     """Rows of PTB-XL. See `PTBXLConfig` for the choices, and `_info` for the columns."""
 
     BUILDER_CONFIG_CLASS = PTBXLConfig
-    COUNTED = ("sex", "row_source", "superclass", "rhythm", "report_english_source")
+    COUNTED = ("sex", "row_source", "superclass", "rhythm", "report_english_source", "unread_leads")
     config: PTBXLConfig
 
     def _info(self) -> datasets.DatasetInfo:
@@ -140,6 +141,7 @@ class PTBXL(RowBuilder):
         columns: dict[str, Any] = {} if id_type is None else {"ecg_id": id_type, "patient_id": id_type}
         if self.config.signal == "array":
             columns["signal"] = datasets.Array2D(shape=(None, len(STANDARD_LEADS)), dtype="float32")
+            columns["unread_leads"] = texts
         else:
             columns["path"] = text
         columns |= {
@@ -255,8 +257,13 @@ class PTBXL(RowBuilder):
     def _signal(self, name: str) -> dict[str, Any]:
         if self.config.signal == "path":
             return {"path": name, "sampling_rate": self.config.rate}
-        record = read_ecg(self.config.source / name).select(STANDARD_LEADS)
-        return {"signal": np.ascontiguousarray(record.signal.T), "sampling_rate": round(record.sampling_rate)}
+        whole = read_ecg(self.config.source / name)
+        record = whole.select(STANDARD_LEADS)
+        return {
+            "signal": np.ascontiguousarray(record.signal.T),
+            "unread_leads": [lead for lead in whole.leads if lead not in STANDARD_LEADS],
+            "sampling_rate": round(record.sampling_rate),
+        }
 
     def _ids(self, row: Any) -> dict[str, Any]:
         ids = {name: None if _absent(row[name]) else int(row[name]) for name in ("ecg_id", "patient_id")}
@@ -278,8 +285,8 @@ def _labels(row: Any) -> dict[str, Any]:
     if report is not None:
         translation = translate_report(report)
         uncovered = list(translation.uncovered)
-        if not uncovered:
-            english, source = translation.text, "translated"
+        if not uncovered and (findings := clean_report_text(translation.text)):
+            english, source = findings, "translated"
     return {
         "strat_fold": int(row["strat_fold"]),
         "age": _number(row.get("age")),
@@ -320,12 +327,14 @@ CARD = f"""# PTB-XL
 
 * Splits are PTB-XL's folds, which are by patient: 1–8, 9 and 10 unless chosen otherwise.
 * `signal`: float32 (samples, 12), mV, leads {", ".join(STANDARD_LEADS)}; or `path`, the record below PTB-XL's folder.
+  `unread_leads`: those of the record that are no part of it, such as V7 or vx.
 * `age`: years; 300 means over 89. `sex`: 0 male, 1 female. `height`: cm. `weight`: kg.
 * `scp_codes`: statements with their likelihood in per cent. 0.0 is PTB-XL's value for "unknown"; null is a likelihood
   that this copy of the table did not have. `superclass`, `subclass`, `rhythm`, `form` hold all that is stated.
 * `report`: the original, German, Swedish or English. `report_english` with `report_english_source`: `translated` word
-  by word with a glossary when it covers every word, else made from the SCP `statements`; `report_uncovered_words`
-  lists what the glossary lacks. `report_from_statements` is the second kind for every record.
+  by word with a glossary when it covers every word, without what the device prints round the findings ("4.46
+  unconfirmed report"), else made from the SCP `statements`; `report_uncovered_words` lists what the glossary lacks.
+  `report_from_statements` is the second kind for every record.
 * `row_source`: in `reconstructed` rows, null says nothing; in the others a null note on noise, electrodes, extra beats
   or pacemaker says that none was made.
 """

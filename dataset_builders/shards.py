@@ -84,7 +84,8 @@ def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, pla
     for left_over in folder.glob(f".{stem}.*.part"):
         left_over.unlink(missing_ok=True)
     temporary = folder / f".{stem}.{os.getpid()}.part"
-    features, counted = builder.info.features, {column: Counter[str]() for column in builder.COUNTED}
+    features = builder.info.features
+    counted = {column: Counter[str]() for column in builder.COUNTED if column.partition(".")[0] in features}
     builder.skipped.clear()
     try:
         writer = ParquetWriter(features=features, path=str(temporary), writer_batch_size=builder.ROWS_PER_GROUP)

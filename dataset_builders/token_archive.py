@@ -73,12 +73,30 @@ def _parts(
 
 
 def build(ptbxl: Path, codec_folder: Path, folds: Sequence[int], output: Path, sampling_rate: int, workers: int) -> int:
-    """Encode the records of some folds and write the file. Returns the number of records."""
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-    from hf_heartllm.training.recordings import list_recordings
+    """Encode the records of some folds and write the file; print what is left out. Returns the number of records.
 
-    recordings = list_recordings(ptbxl, folds, sampling_rate)
-    codec = ECGCodecModel.from_pretrained(codec_folder).identity()
+    Raises:
+        ValueError: if no record is long enough, or they are of several lengths.
+    """
+    from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+    from hf_heartllm.training.recordings import header_facts, list_recordings, long_enough
+    from hf_heartllm.training.stages import say_left_out, say_unread
+
+    loaded = ECGCodecModel.from_pretrained(codec_folder)
+    extractor, codec = ECGFeatureExtractor.from_codec(loaded.config), loaded.identity()
+    every = list_recordings(ptbxl, folds, sampling_rate)
+    recordings, lost, unread = long_enough(every, extractor)
+    say_left_out(lost, len(every), "recordings")
+    say_unread(unread)
+    if not recordings:
+        raise ValueError(f"{ptbxl}: none of {len(every)} recordings is long enough for the codec")
+    lengths = {facts.seconds for one in recordings if (facts := header_facts(one.path)) is not None} - {None}
+    if extractor.window_samples is None and len(lengths) > 1:
+        raise ValueError(
+            f"{ptbxl}: recordings of {min(lengths):g} to {max(lengths):g} s do not fit into one .npz, whose records "
+            "have equally many codes; give a folder as --output"
+        )
     scratch = output.with_name(output.name + ".parts")
     scratch.mkdir(parents=True, exist_ok=True)
     ids = [recording.ecg_id for recording in recordings]

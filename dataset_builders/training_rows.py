@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
+from hf_heartllm.labels.record_ids import whole_number
+from hf_heartllm.models.report_text import clean_report_text
 
 from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import question_type, write_parquet
@@ -72,7 +74,8 @@ def training_rows(
         per_record: Mean number of questions from labels for a record.
         ecg_qa: ECG-QA's questions by ``ecg_id``; they come after the others. Those of records that are not in the table
             are not used.
-        english_reports: Original reports in English by ``ecg_id``.
+        english_reports: Original reports in English by ``ecg_id``; what the device printed round the findings is taken
+            out, and what was nothing else is None.
         measured: Questions whose answers were measured, by ``ecg_id``; they come last.
         types: Attribute types of the questions from labels (``sampler.records.ATTRIBUTE_TYPES``).
         not_sure: Whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
@@ -96,13 +99,13 @@ def training_rows(
         rows.append(
             {
                 "ecg_id": ecg_id,
-                "patient_id": int(record["patient_id"]),
+                "patient_id": whole_number(record["patient_id"]),
                 "strat_fold": int(record["strat_fold"]),
                 "filename_lr": _text(record["filename_lr"]),
                 "filename_hr": _text(record["filename_hr"]),
                 "questions": questions[ecg_id],
                 "report": report_from_codes(record["scp_codes"]),
-                "report_original_english": (english_reports or {}).get(ecg_id),
+                "report_original_english": clean_report_text((english_reports or {}).get(ecg_id) or "") or None,
             }
         )
     return rows
@@ -139,8 +142,10 @@ def main(argv: list[str] | None = None) -> int:
     """Write the rows and print their number. Returns the exit code: 2 for bad input, with one line on stderr."""
     args = _parse(argv)
     try:
-        table = read_ptbxl_table(args.ptbxl)
-        table = table[table["strat_fold"].isin(args.folds)]
+        whole = read_ptbxl_table(args.ptbxl)
+        table = whole[whole["strat_fold"].isin(args.folds)]
+        if table.empty:
+            raise ValueError(f"{args.ptbxl}: no record of folds {', '.join(map(str, args.folds))}")
         by_record: dict[int, list[Question]] = defaultdict(list)
         if args.ecg_qa:
             for ecg_id, question in single_ecg_questions(
@@ -176,9 +181,20 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     write_parquet(rows, args.output, schema())
+    for name, lost in (("strat_fold", whole["strat_fold"]), ("patient_id", table["patient_id"])):
+        if unknown := int(lost.isna().sum()):
+            kept = "and are left out" if name == "strat_fold" else "and cannot be kept apart from a test's patients"
+            print(f"{unknown} records of the table have no {name} {kept}")
     asked = sum(len(row["questions"]) for row in rows)
     real = sum(len(found) for found in used.values())
     absent = sum(len(found) for found in by_record.values()) - real
+    if reports:
+        known = {row["ecg_id"] for row in rows if row["ecg_id"] in reports}
+        kept = sum(row["report_original_english"] is not None for row in rows)
+        print(
+            f"original reports in English: {kept}; {len(known) - kept} more hold no finding, and "
+            f"{len(reports) - len(known)} are of records that are absent or in other folds"
+        )
     print(
         f"{Path(args.output)}: {len(rows)} records, {asked} questions, {real} of them from ECG-QA "
         f"({absent} more are of records that are absent or in other folds)"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_heartllm import HeartLLMConfig
     from .models.ecg_leads import STANDARD_LEADS
-    from .models.ecg_record import ECGError, ECGRecord
+    from .models.ecg_record import ECGError, ECGRecord, ECGWarning
     from .models.ecg_stream import encode_stream
     from .models.feature_extraction_ecg import ECGFeatureExtractor
     from .models.modeling_ecg_codec import ECGCodecModel
@@ -44,6 +44,7 @@ __all__ = [
     "ECGFeatureExtractor",
     "ECGRecord",
     "ECGTokenizer",
+    "ECGWarning",
     "HeartLLMConfig",
     "HeartLLMForCausalLM",
     "__version__",
@@ -65,6 +66,7 @@ _HOME = {
     "ECGFeatureExtractor": "models.feature_extraction_ecg",
     "ECGRecord": "models.ecg_record",
     "ECGTokenizer": "models.tokenization_heartllm",
+    "ECGWarning": "models.ecg_record",
     "HeartLLMConfig": "models.configuration_heartllm",
     "HeartLLMForCausalLM": "models.modeling_heartllm",
     "checkpoint": "checkpoints",
@@ -80,8 +82,10 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
+    with auto_classes.IMPORTING:  # threads that import modules which need each other would find them half made
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+    auto_classes.register_what_is_ready()
     return value
 
 

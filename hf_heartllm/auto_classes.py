@@ -4,18 +4,24 @@ Two things are needed, and both need the class objects, hence torch. `AutoModel.
 without `trust_remote_code`: it is called as soon as the module that defines the Auto class has been imported (or
 ours, whichever comes last). `register_for_auto_class` makes `save_pretrained` copy the code next to the weights: it is
 called as soon as the module that defines our class has been imported. A finder on `sys.meta_path` notices the moments.
+
+Several threads may import at once. A thread that has just imported a watched module still holds its import lock, so it
+does not wait for what another thread is doing here: it leaves the registration to that one.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from .models.locks import process_lock
 
 _AUTO = "transformers.models.auto."
 _MODELS = "hf_heartllm.models."
@@ -61,10 +67,15 @@ _ALSO_WATCHED = (
     "transformers.pipelines",
 )
 
-_WATCHED = frozenset({row.auto_module for row in _TABLE} | {row.module for row in _TABLE} | {*_ALSO_WATCHED})
+_OURS = frozenset(row.module for row in _TABLE)
+_WATCHED = frozenset({row.auto_module for row in _TABLE} | _OURS | {"transformers", *_ALSO_WATCHED})
+
+IMPORTING = process_lock()
+"""Held by the thread that imports modules of this package for a registration or a public name."""
 
 _pending = list(_TABLE)
 _executed: set[str] = set()  # watched modules whose code has run to its end
+_running: dict[str, int] = {}  # watched modules whose code is running, and the thread
 _warned: set[str] = set()
 
 
@@ -91,10 +102,17 @@ def _notify_after_execution(spec: ModuleSpec) -> None:
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        execute(module)
+        _running[spec.name] = threading.get_ident()
+        try:
+            execute(module)
+        finally:
+            del _running[spec.name]
         _executed.add(spec.name)
+        if sys.modules.get(spec.name) is not module:
+            # transformers has put a lazy module in its own place; threads that waited for it hold the empty first one.
+            module.__getattr__ = lambda name: getattr(sys.modules[spec.name], name)  # type: ignore[method-assign]
         _prepare_saving(spec.name)
-        _register_what_is_ready()
+        register_what_is_ready()
 
     # On the instance, which belongs to this import alone: the loader keeps its type, so tracebacks, `inspect` and
     # resources work as ever.
@@ -108,8 +126,20 @@ def _prepare_saving(module: str) -> None:
             getattr(sys.modules[module], row.name).register_for_auto_class(row.auto_class)
 
 
-def _register_what_is_ready() -> None:
+def register_what_is_ready() -> None:
     """Make every registration whose Auto class is there and whose own module can be imported; keep the others."""
+    me = threading.get_ident()
+    if not _pending or any(_running.get(name, me) != me for name in _OURS):
+        return  # the end of that module calls again
+    if not IMPORTING.acquire(blocking=False):
+        return  # the thread that holds it calls again
+    try:
+        _register_pending()
+    finally:
+        IMPORTING.release()
+
+
+def _register_pending() -> None:
     for row in list(_pending):
         if row.auto_module not in _executed:
             continue  # nobody can ask this Auto class yet
@@ -118,7 +148,7 @@ def _register_what_is_ready() -> None:
         try:
             our_class = getattr(importlib.import_module(row.module), row.name)
             config_class = getattr(importlib.import_module(row.config_module), row.config_name)
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             _warn_unless_circular(row, error)
             continue
         if row in _pending:  # else a nested import was faster
@@ -139,7 +169,7 @@ def _register(row: _Registration, our_class: Any, config_class: Any) -> None:
 def _warn_unless_circular(row: _Registration, error: BaseException) -> None:
     cause: BaseException | None = error
     while cause is not None:
-        if "circular import" in str(cause) or "partially initialized" in str(cause):
+        if "circular import" in str(cause) or "partially initialized" in str(cause) or "deadlock" in str(cause):
             return
         cause = cause.__cause__ or cause.__context__
     if row.name not in _warned:
@@ -157,4 +187,4 @@ def install() -> None:
         if spec is not None and not getattr(spec, "_initializing", False):
             _executed.add(name)
     if _executed:
-        _register_what_is_ready()
+        register_what_is_ready()

@@ -30,9 +30,17 @@ from hf_heartllm.training.examples import (
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import begin_run, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
-from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+from hf_heartllm.training.stages import (
+    is_main_process,
+    load_checkpoint,
+    refuse,
+    save_checkpoint,
+    say_left_out,
+    training_arguments,
+)
 from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
 from hf_heartllm.training.token_file import load_all_codes, load_rows
+from hf_heartllm.training.trained_questions import write_trained_questions
 
 
 def main() -> None:
@@ -65,33 +73,38 @@ def main() -> None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
         if data["incomplete_share"] and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
-    except ValueError as error:
-        parser.error(str(error))
+    except (OSError, ValueError) as error:
+        refuse(error)
 
     set_seed(settings["seed"])
-    model, tokenizer = load_checkpoint(args.model)
     try:
+        model, tokenizer = load_checkpoint(args.model)
         codes = load_all_codes(args.tokens, tokenizer.codec.identity())
         incomplete = load_all_codes(args.incomplete, tokenizer.codec.identity())
-        if incomplete and not incomplete.keys() & codes.keys():
+        known = len(incomplete.keys() & codes.keys())
+        if incomplete and not known:
             raise ValueError("--incomplete has none of the records of --tokens")
+        say_left_out({"not in --tokens": len(incomplete) - known}, len(incomplete), "records of --incomplete")
         recorded = None
         if data["devices"] is not None:
             recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), str(data["devices"]))["ecg_id"]}
+        every = [row for path in args.rows or args.tokens for row in load_rows(path)]
         rows = choose_rows(
-            [row for path in args.rows or args.tokens for row in load_rows(path)],
+            every,
             set(folds(str(data["folds"]))),
             of_devices=recorded,
             max_records=data["max_records"],
             with_codes=codes.keys(),
             seed=data["draw_seed"],
         )
-        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
-    except ValueError as error:
-        parser.error(str(error))
+    except (OSError, ValueError) as error:
+        refuse(error)
     with_ecg = data["ecg"] == "real"
     probe = recipe["probe"] if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows, probe["at_least"]) if probe else []
+    say_left_out({"of other folds, devices or beyond data.max_records": len(every) - len(rows)}, len(every), "rows")
+    without_row = len(codes.keys() - {row["ecg_id"] for row in every})
+    say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data["repeat"] or {})
     dataset = QuestionDataset(
         rows,
@@ -106,8 +119,17 @@ def main() -> None:
         incomplete=incomplete,
         incomplete_share=data["incomplete_share"],
     )
+    say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
+    if not len(dataset):
+        refuse(f"none of the {len(rows)} rows has codes and something to ask: nothing to train on")
+    try:
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except ValueError as error:
+        refuse(error)
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
+    if probe and not statements:
+        print(f"no statement holds in {probe['at_least']} records (probe.at_least): no probe is trained", flush=True)
     if not with_ecg:
         print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
@@ -131,12 +153,18 @@ def main() -> None:
         callbacks=[EpochOfDraws(dataset)],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    if dataset.num_cut:
+        cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
+        print(f"left out: {cut} did not fit into data.max_length {data['max_length']}", flush=True)
     remove_probe(model)
     if is_main_process():
         final = trained.merge_and_unload() if recipe["lora"] else model
         dtype = getattr(torch, recipe["save_dtype"]) if recipe["save_dtype"] else None
         final.config.seen_in_training = recipe["seen_in_training"]
+        longest = max(codes[row["ecg_id"]].size for row in rows if row["ecg_id"] in codes)
+        tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
         save_checkpoint(final, tokenizer, args.output / "model", dtype)
+        write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
 
 

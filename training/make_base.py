@@ -18,7 +18,7 @@ from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
 from hf_heartllm.training.recipes import read_recipe
-from hf_heartllm.training.stages import save_checkpoint
+from hf_heartllm.training.stages import refuse, save_checkpoint
 from hf_heartllm.training.token_file import load_rows
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
@@ -27,10 +27,10 @@ def texts(path: Path) -> Iterator[str]:
     """Everything that will be said: questions behind a blank, as they stand behind an ECG, answers, reports."""
     yield from (f" {request}" for request in REPORT_REQUESTS)
     for row in load_rows(path, ("questions", "report")):
-        for question in row["questions"]:
+        for question in row.get("questions") or ():
             yield " " + question["question"]
             yield question["answer"]
-        if row["report"]:
+        if row.get("report"):
             yield row["report"]
 
 
@@ -46,11 +46,14 @@ def main() -> None:
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
-    except ValueError as error:
-        parser.error(str(error))
+        said = list(texts(args.rows))
+        if len(said) == len(REPORT_REQUESTS):
+            raise ValueError(f"{args.rows}: holds no question and no report to learn a vocabulary from")
+    except (OSError, ValueError) as error:
+        refuse(error)
 
     set_seed(recipe["seed"])
-    text_tokenizer = train_text_tokenizer(texts(args.rows), recipe["vocabulary"]["size"])
+    text_tokenizer = train_text_tokenizer(said, recipe["vocabulary"]["size"])
     tokenizer = ECGTokenizer.from_base(text_tokenizer, ECGCodecModel.from_pretrained(args.codec))
     config = AutoConfig.for_model(
         vocab_size=len(tokenizer),

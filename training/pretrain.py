@@ -18,7 +18,15 @@ from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import begin_run, read_recipe
-from hf_heartllm.training.stages import is_main_process, load_checkpoint, save_checkpoint, training_arguments
+from hf_heartllm.training.row_choice import choose_rows
+from hf_heartllm.training.stages import (
+    is_main_process,
+    load_checkpoint,
+    refuse,
+    save_checkpoint,
+    say_left_out,
+    training_arguments,
+)
 from hf_heartllm.training.token_file import load_codes, load_rows
 
 
@@ -33,19 +41,34 @@ def main() -> None:
     args = parser.parse_args()
     try:
         recipe = read_recipe(args.recipe, args.set)
-        begin_run(args.output, recipe)
-    except ValueError as error:
-        parser.error(str(error))
-    data = recipe["data"]
+        data, most = recipe["data"], recipe["data"]["max_records"]
+        if most is not None and most < 1:
+            raise ValueError(f"data.max_records {most}: give 1 or more, or null for all")
+    except (OSError, ValueError) as error:
+        refuse(error)
 
     set_seed(recipe["training"]["seed"])
-    model, tokenizer = load_checkpoint(args.model)
-    codes = load_codes(args.tokens, tokenizer.codec.identity())
-    chosen = set(folds(str(data["folds"])))
-    rows = load_rows(args.rows or args.tokens, ("ecg_id", "strat_fold"))
-    wanted = [row["ecg_id"] for row in rows if row["strat_fold"] in chosen and row["ecg_id"] in codes]
-    wanted = wanted[: data["max_records"]]
-    dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data["whole_records"])
+    try:
+        model, tokenizer = load_checkpoint(args.model)
+        codes = load_codes(args.tokens, tokenizer.codec.identity())
+        rows = load_rows(args.rows or args.tokens, ("ecg_id", "strat_fold"))
+        of_folds = choose_rows(rows, set(folds(str(data["folds"]))))
+        known = [row["ecg_id"] for row in of_folds if row["ecg_id"] in codes]
+        wanted = known[:most]
+        reasons = {
+            "of other folds": len(rows) - len(of_folds),
+            "without codes": len(of_folds) - len(known),
+            "beyond data.max_records": len(known) - len(wanted),
+        }
+        say_left_out(reasons, len(rows), "rows")
+        without_row = len(codes.keys() - {row["ecg_id"] for row in rows})
+        say_left_out({"without a row that names its fold": without_row}, len(codes), "records of --tokens")
+        if not wanted:
+            raise ValueError(f"none of the {len(of_folds)} rows of these folds has codes: nothing to train on")
+        dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data["whole_records"])
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except (OSError, ValueError) as error:
+        refuse(error)
     trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
     print(f"{len(wanted)} records, {len(dataset)} rows", flush=True)
 

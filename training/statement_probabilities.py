@@ -24,7 +24,8 @@ from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeTraining, raw_extractor
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.codec_training import probe_statements
-from hf_heartllm.training.recordings import RecordingDataset, list_recordings
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.stages import refuse, say_left_out, say_unread
 from hf_heartllm.training.statement_probabilities import cross_fitted, write_probabilities
 
 
@@ -43,21 +44,33 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=8, help="over the recordings; default: 8")
     parser.add_argument("--num-proc", type=int, default=1, help="parts trained at a time, one core each; default: 1")
     args = parser.parse_args()
-    chosen = folds(args.folds)
+    try:
+        chosen = folds(args.folds)
+    except ValueError as error:
+        refuse(f"--folds: {error}")
     if args.folds_per_part < 1 or args.folds_per_part >= len(chosen):
-        parser.error(f"--folds-per-part {args.folds_per_part}: of {len(chosen)} folds a network must see one at least")
+        refuse(f"--folds-per-part {args.folds_per_part}: of {len(chosen)} folds a network must see one at least")
 
     try:
-        each = [list_recordings(args.ptbxl, [fold]) for fold in chosen]
-    except FileNotFoundError as error:
-        parser.error(str(error))
+        found = [long_enough(list_recordings(args.ptbxl, [fold]), raw_extractor()) for fold in chosen]
+    except (OSError, ValueError) as error:
+        refuse(error)
+    each = [part for part, _, _ in found]
     recordings = [recording for part in each for recording in part]
+    for fold, (part, lost, unread) in zip(chosen, found, strict=True):
+        say_left_out(lost, len(part) + lost.total(), f"recordings of fold {fold}")
+        say_unread(unread)
+    if not recordings:
+        refuse(f"{args.ptbxl}: no recording is long enough")
     fold_index = np.repeat(np.arange(len(chosen)), [len(part) for part in each])
     parts = fold_index // args.folds_per_part
     statements = probe_statements(recordings, args.at_least)
     dataset = RecordingDataset(recordings, raw_extractor(), statements)
     rows = [dataset[i] for i in tqdm(range(len(dataset)), desc="signals")]
-    shortest = min(row["input_features"].shape[1] for row in rows)
+    lengths = [row["input_features"].shape[1] for row in rows]
+    shortest = min(lengths)
+    cut = {f"but for their first {shortest} samples": sum(one > shortest for one in lengths)}
+    say_left_out(cut, len(rows), "signals")
     signals = np.stack([np.nan_to_num(row["input_features"][:, :shortest].numpy()).astype(np.float16) for row in rows])
     labels = np.stack([row["statement_labels"].numpy() for row in rows])
     ids = [recording.ecg_id for recording in recordings]
@@ -68,9 +81,9 @@ def main() -> None:
     )
     # Threads of one network wait for each other more than they help; a process each does not.
     with ProcessPoolExecutor(args.num_proc, multiprocessing.get_context("spawn")) as pool:
-        found = list(pool.map(run, range(parts.max() + 1)))
+        values_of = list(pool.map(run, range(parts.max() + 1)))
     probabilities = np.empty_like(labels)
-    for part, values in enumerate(found):
+    for part, values in enumerate(values_of):
         probabilities[parts == part] = values
     write_probabilities(args.output, ids, statements, probabilities)
     print(args.output)

@@ -26,6 +26,8 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
@@ -42,8 +44,9 @@ from hf_heartllm.training.codec_training import (
 )
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.recipes import begin_run, read_recipe
-from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings
+from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings, long_enough
 from hf_heartllm.training.refinement_start import start_from_principal_components
+from hf_heartllm.training.stages import refuse, say_left_out, say_unread
 from hf_heartllm.training.statement_probabilities import read_probabilities
 
 
@@ -93,11 +96,24 @@ def main() -> None:
     try:
         recipe = read_recipe(args.recipe, args.set)
         if ("preset" in recipe) == (args.codec is not None):
-            parser.error(f"--codec goes with a recipe without `preset`; see {args.recipe}")
+            raise ValueError(f"--codec goes with a recipe without `preset`; see {args.recipe}")
         data = recipe["data"]
+        if data["max_records"] is not None and data["max_records"] < 1:
+            raise ValueError(f"data.max_records {data['max_records']}: give 1 or more, or null for all")
+        if args.codec is None:
+            config = PRESETS[recipe["preset"]](**recipe["codec"])
+        else:
+            config = ECGCodecConfig.from_pretrained(args.codec)
+        extractor = ECGFeatureExtractor.from_codec(config)
         chosen = folds(str(data["folds"]))
-        recordings = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data["sampling_rate"])]
-        recordings = recordings[: data["max_records"]]
+        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data["sampling_rate"])]
+        usable, lost, unread = long_enough(every, extractor, data["crop_samples"])
+        recordings = usable[: data["max_records"]]
+        lost["beyond data.max_records"] = len(usable) - len(recordings)
+        say_left_out(lost, len(every), "recordings")
+        say_unread(unread)
+        if not recordings:
+            raise ValueError(f"none of the {len(every)} recordings is long enough: nothing to train on")
         statements: list[str] = []
         probabilities, share = None, 0.0
         if probe := recipe.get("probe"):
@@ -105,7 +121,7 @@ def main() -> None:
             share = probe["probability_share"] if statements else 0.0
         if share:
             if args.probabilities is None:
-                parser.error(
+                raise ValueError(
                     "probe.probability_share needs --probabilities; training/statement_probabilities.py writes it"
                 )
             ids = [recording.ecg_id for recording in recordings]
@@ -113,7 +129,7 @@ def main() -> None:
         set_seed(recipe["training"]["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
         if args.codec is None:
-            codec = ECGCodecModel(PRESETS[recipe["preset"]](**recipe["codec"]))
+            codec = ECGCodecModel(config)
         else:
             if recipe["part"] not in PARTS:
                 raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
@@ -121,8 +137,8 @@ def main() -> None:
             begins_anew &= not before.config.num_refinements
             codec = extended(before, **recipe["codec"])
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
-    except (ValueError, FileNotFoundError) as error:
-        parser.error(str(error))
+    except (OSError, ValueError) as error:
+        refuse(error)
 
     if args.codec is None or recipe["part"] == FIRST_STREAM:
         model: torch.nn.Module = CodecWithProbe(
@@ -134,7 +150,7 @@ def main() -> None:
         model = RefinementTraining(codec)
     dataset = RecordingDataset(
         recordings,
-        ECGFeatureExtractor.from_codec(codec.config),
+        extractor,
         statements,
         data["crop_samples"],
         recipe["training"]["seed"],
@@ -144,7 +160,10 @@ def main() -> None:
     )
     if isinstance(model, RefinementTraining) and begins_anew:
         shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
-        start_from_principal_components(codec, dataset.complete_features(shown))
+        try:
+            start_from_principal_components(codec, dataset.complete_features(shown))
+        except ValueError as error:
+            refuse(error)
     parameters = sum(parameter.numel() for parameter in codec.parameters())
     print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
 
@@ -160,7 +179,10 @@ def main() -> None:
         train_dataset=dataset,
         callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    try:
+        trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    except ECGError as error:  # a recording that is damaged, or lacks leads that the codec needs
+        refuse(error)
     codec.save_pretrained(args.output / "codec")
     log = json.dumps(trainer.state.log_history, indent=1)
     (args.output / "log.json").write_text(log + "\n", encoding="utf-8")

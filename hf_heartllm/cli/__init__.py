@@ -1,4 +1,4 @@
-"""The command line: `heartllm ask|report|tokenize|plot|simulate|evaluate|export|info`."""
+"""The command line: `heartllm ask|report|measure|tokenize|plot|simulate|evaluate|export|info`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..models.ecg_record import ECGError
-from . import ask, evaluate, export, info, plot, report, simulate, tokenize
-from .common import UsageError, add_commands, one_line
+from ..models.ecg_record import ECGError, ECGWarning
+from . import ask, evaluate, export, info, measure, plot, report, simulate, tokenize
+from .common import UsageError, add_commands, heard_warnings, one_line
 
 COMMANDS = {
     "ask": ask,
     "report": report,
+    "measure": measure,
     "tokenize": tokenize,
     "plot": plot,
     "simulate": simulate,
@@ -52,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = build_parser().parse_args(argv)
-        args.run(args)
+        with heard_warnings(getattr(args, "strict", False)) as args.warnings:
+            args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has closed it; what it wanted, it has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ECGError, UsageError, OSError) as error:
+    except (ECGError, ECGWarning, UsageError, OSError) as error:
         print(f"heartllm: {one_line(error)}", file=sys.stderr)
         return 2
     return 0

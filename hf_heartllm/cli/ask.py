@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from ..models.ecg_record import ECGError
 from .common import (
     UsageError,
     add_json_argument,
     add_model_argument,
     add_record_arguments,
+    check_leads,
     describe,
+    describe_windows,
     make_pipeline,
     print_json,
     print_notice,
@@ -24,7 +28,7 @@ EXAMPLES = (
     'heartllm ask example:af "Does this ECG show atrial fibrillation?"',
     'heartllm ask records100/00000/00152_lr "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
     'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
-    'heartllm ask ecg.npy "Is the heart rate high?" --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6',
+    'heartllm ask ecg.npy "Any sign of LBBB?" --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6',
 )
 
 
@@ -42,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of yes among the patients that a yes/no question is asked about (default: the finding's in PTB-XL "
         "where it is known, else that of balanced questions); needs a calibrated checkpoint",
     )
-    parser.add_argument(
-        "--abstain-below", type=share, metavar="P", help="withhold an answer whose probability is below"
-    )
+    parser.add_argument("--abstain-below", type=share, metavar="P", help="withhold an answer whose confidence is below")
     add_model_argument(parser)
     add_json_argument(parser)
 
@@ -59,35 +61,50 @@ def run(args: argparse.Namespace) -> None:
         if not all(answers) or len(set(answers)) != len(answers):
             raise UsageError(f"--answers {args.answers!r}: give different answers, separated by commas")
     record = read_record(args)
-    from ..models.answer_calibration import CalibrationError
-
+    check_leads(record, args.model)
     try:
         ask = make_pipeline("ecg-question-answering", args)
         answer = ask(record, args.question, answers, prevalence=args.prevalence, abstain_below=args.abstain_below)
-    except CalibrationError as error:
+    except ECGError:
+        raise
+    except ValueError as error:  # about the question or the calibration
         raise UsageError(str(error)) from None
     if args.json:
         print_json(
             {
                 "question": args.question,
+                "asked": answer.asked,
+                "negated": answer.negated,
+                "answered": answer.answered,
                 "answer": answer.text,
                 "probability": answer.probability,
+                "confidence": answer.confidence,
                 "alternatives": _rows(answer.alternatives),
-                "abstained": answer.abstained is not None,
+                "abstained": not answer.answered,
                 "reason": answer.abstained,
+                "nearest": list(answer.nearest),
                 "calibrated": answer.calibrated,
                 "prevalence": answer.prevalence,
                 "basis": answer.basis,
+                "operating_point": None if answer.operating_point is None else asdict(answer.operating_point),
                 "uncalibrated": _rows(answer.uncalibrated),
                 "closed_answer_set": answer.closed,
+                "windows": describe_windows(answer.windows),
+                "windows_rule": answer.windows_rule,
+                "warnings": args.warnings,
                 "record": describe(record),
             }
         )
         return
     print(answer)
+    for question in answer.nearest:
+        print(f"  trained: {question}")
+    if answer.asked not in (None, args.question) and not answer.negated:
+        print(f'  asked as "{answer.asked}"')
     for text, probability in answer.alternatives:
         print(f"  {probability:7.2%}  {text}")
-    print(f"  {answer.basis}")
+    for line in answer.explained():
+        print(f"  {line}")
     print_notice()
 
 

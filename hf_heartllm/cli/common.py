@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..models.ecg_record import ECGWarning
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -83,6 +87,9 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sampling-rate", type=float, metavar="HZ", help="samples a second")
     group.add_argument("--units", metavar="UNIT", help="mV, uV or V")
     group.add_argument("--leads", metavar="NAMES", help="lead names in the file's order, separated by commas")
+    parser.add_argument(
+        "--strict", action="store_true", help="end with exit code 2 at whatever else would be a warning"
+    )
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +104,59 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
+@contextmanager
+def heard_warnings(strict: bool = False) -> Iterator[list[str]]:
+    """Print warnings about recordings as one line each on stderr, once each, and collect them.
+
+    Args:
+        strict: raise the first one instead, as an `ECGWarning`.
+
+    Yields:
+        The list that they are added to, for `--json`.
+    """
+    heard: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def one_line_each(message: Any, category: type[Warning], *rest: Any, **options: Any) -> None:
+            if not issubclass(category, ECGWarning):
+                show(message, category, *rest, **options)
+                return
+            line = " ".join(str(message).split())
+            if line not in heard:
+                heard.append(line)
+                print(f"heartllm: warning: {line}", file=sys.stderr)
+
+        warnings.simplefilter("error" if strict else "always", ECGWarning)
+        warnings.showwarning = one_line_each
+        yield heard
+
+
 def read_record(args: argparse.Namespace) -> ECGRecord:
     """Read the recording that the arguments name."""
     from ..ecg import read_ecg
 
     return read_ecg(args.record, sampling_rate=args.sampling_rate, units=args.units, leads=args.leads)
+
+
+def check_leads(record: ECGRecord, model: str | None) -> None:
+    """Before a model is loaded: that a recording has the leads which the checkpoint's codec needs.
+
+    Args:
+        record: the recording.
+        model: what --model names; one on the Hub is asked later, when it has been fetched.
+
+    Raises:
+        ECGError: if some are missing and cannot be derived.
+    """
+    from ..models.ecg_record import require_leads
+
+    folder = Path(model) if model is not None else Path(__file__).parents[1] / "checkpoints" / "heartllm-tiny"
+    try:
+        settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    require_leads(record, settings.get("required_leads") or settings.get("leads") or ())
 
 
 def model_source(model: str | None, option: str = "--model") -> str | None:
@@ -153,6 +208,20 @@ def describe(record: ECGRecord) -> dict[str, Any]:
         "duration": record.duration,
         "leads": list(record.leads),
     }
+
+
+def describe_windows(windows: Sequence[Any]) -> list[dict[str, Any]]:
+    """The windows of an answer or a report, for JSON."""
+    return [
+        {
+            "start": one.start,
+            "stop": one.stop,
+            "text": one.text,
+            "alternatives": [{"answer": text, "probability": share} for text, share in one.alternatives],
+            "problem": one.problem,
+        }
+        for one in windows
+    ]
 
 
 def print_json(result: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
 
     plot_ecg(record, args.output)
     if args.json:
-        print_json({"picture": args.output, "record": describe(record)})
+        print_json({"picture": args.output, "warnings": args.warnings, "record": describe(record)})
         return
     print(args.output)
     print_notice()

@@ -8,7 +8,9 @@ from .common import (
     add_json_argument,
     add_model_argument,
     add_record_arguments,
+    check_leads,
     describe,
+    describe_windows,
     make_pipeline,
     print_json,
     print_notice,
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the report."""
     record = read_record(args)
+    check_leads(record, args.model)
     report = make_pipeline("ecg-report", args)(record)
     if args.json:
         print_json(
@@ -36,9 +39,13 @@ def run(args: argparse.Namespace) -> None:
                 "report": report.text,
                 "token_probability": report.token_probability,
                 "complete": report.complete,
+                "windows": describe_windows(report.windows),
+                "warnings": args.warnings,
                 "record": describe(record),
             }
         )
         return
-    print(report.text)
+    print(report)
+    if report.windows:
+        print(f"  from {len(report.windows)} windows of {report.windows[0].stop:g} s")
     print_notice()

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     tokenizer = make_tokenizer(args)
     ids = [int(token) for token in tokenizer.encode_ecg(record)]
     if args.json:
-        result = {"ids": ids, "ecg_token_offset": tokenizer.ecg_token_offset, "record": describe(record)}
+        result = {"ids": ids, "ecg_token_offset": tokenizer.ecg_token_offset, "warnings": args.warnings}
+        result |= {"record": describe(record)}
         print_json({**result, "text": tokenizer.ecg_ids_to_text(ids)} if args.text else result)
         return
     line = tokenizer.ecg_ids_to_text(ids) if args.text else " ".join(map(str, ids))

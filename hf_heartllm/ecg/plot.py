@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 
+from ..models.ecg_checks import Finding, check_record, warn_of
 from ..models.ecg_leads import STANDARD_LEADS, derive_limb_leads
 from ..models.ecg_record import ECGError, ECGRecord
+from ..models.locks import process_lock
 from ..models.notice import NOTICE
 
 PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
@@ -24,7 +27,8 @@ _TITLE_LENGTH = 100
 _DOTS_PER_INCH = 160
 _POINTS_PER_MM = 72 / 25.4
 _FOOTER = 13.0  # mm below the leads, for the lines that are added here
-_SVG = "http://www.w3.org/2000/svg"
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MATPLOTLIB = process_lock()  # its settings and fonts are the process's
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
         path: `.svg`, `.png` or `.pdf`; written whole.
         title: the line on top; the record's source when None.
 
+    What the checks of the recording find (`models.ecg_checks`) is noted in short and warned of; it is drawn as it is.
+
     Returns:
         The path.
 
@@ -64,13 +70,29 @@ def plot_ecg(record: ECGRecord, path: str | os.PathLike[str], *, title: str | No
         raise ECGError(f"{where}: in {record.units}, not mV: it has no amplitude that ECG paper could show")
     if not np.isfinite(record.signal).any():
         raise ECGError(f"{where}: no lead holds a sample to draw")
+    findings = check_record(record).findings
+    warn_of(findings, where)
     chart, notes = _chart(record, _title(record, title))
+    notes = [*_short(findings), *notes]
     lines = [_Line(NOTICE, 9.0, 3.2, bold=True)]
     if notes:
         lines.append(_Line("; ".join(notes)[:200], 14.5, 2.8))
-    content = _svg(chart, lines) if suffix == ".svg" else _matplotlib(chart, lines, suffix[1:])
+    if suffix == ".svg":
+        content = _svg(chart, lines)
+    else:
+        with _MATPLOTLIB:
+            content = _matplotlib(chart, lines, suffix[1:])
     _write(path, content)
     return path
+
+
+def _short(findings: tuple[Finding, ...]) -> list[str]:
+    """What the checks found, in few words: which check, and its leads unless they are many."""
+    words = [
+        finding.check.replace("_", " ") + (f" {', '.join(finding.leads)}" if 0 < len(finding.leads) <= 3 else "")
+        for finding in findings
+    ]
+    return [f"doubtful: {', '.join(words)}"] if words else []
 
 
 def _title(record: ECGRecord, title: str | None) -> str:
@@ -132,13 +154,12 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 
 def _svg(chart: Any, lines: list[_Line]) -> bytes:
-    ElementTree.register_namespace("", _SVG)
-    root = ElementTree.fromstring(chart.to_svg())
+    drawing = chart.to_svg().removesuffix("</svg>")
     for line in lines:
-        style = {"font-family": "sans-serif"} | ({"font-weight": "bold"} if line.bold else {})
-        place = {"x": "12", "y": f"{chart.height_mm - line.above_edge:g}", "font-size": f"{line.size:g}"}
-        ElementTree.SubElement(root, f"{{{_SVG}}}text", place | style).text = line.text
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        place = f'x="12" y="{chart.height_mm - line.above_edge:g}" font-size="{line.size:g}" font-family="sans-serif"'
+        weight = ' font-weight="bold"' if line.bold else ""
+        drawing += f"<text {place}{weight}>{escape(line.text)}</text>"
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{_NOT_IN_XML.sub(' ', drawing)}</svg>".encode()
 
 
 def _grid(panel: Any, spacing: float) -> list[list[tuple[float, float]]]:
@@ -169,8 +190,12 @@ def _matplotlib(chart: Any, lines: list[_Line], kind: str) -> bytes:
         axes.text(12, chart.height_mm - line.above_edge, line.text, fontsize=line.size * _POINTS_PER_MM, weight=weight)
     buffer = io.BytesIO()
     dated = {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}  # equal input, equal file
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
+    usual = matplotlib.rcParams["pdf.fonttype"]
+    matplotlib.rcParams["pdf.fonttype"] = 42
+    try:
         figure.savefig(buffer, format=kind, dpi=_DOTS_PER_INCH, metadata=dated)
+    finally:
+        matplotlib.rcParams["pdf.fonttype"] = usual
     return buffer.getvalue()
 
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.ecg_record import ECGRecord
+from ..models.ecg_stretches import MAX_CLIPPED, MAX_FLAT, clipped_shares, flat_shares, unchanging
 
-FLAT_WINDOW = 0.5  # s; a stretch this long without any change is flat
-MAX_FLAT = 0.2  # share of the recording
-CLIP_RUN = 0.02  # s at one extreme value that count as clipped
-MAX_CLIPPED = 0.02
 NOISE_BAND = (25.0, 45.0)  # Hz; what a recording at 100 Hz still holds. The QRS is too short to move a median
 MAX_NOISE = 0.05  # mV, root mean square within the band: above this waves of 0.1 mV drown
 MAX_NOISE_SHARE = 0.15  # of the lead's range, for signals that are not in mV
@@ -69,10 +66,12 @@ def lead_quality(record: ECGRecord) -> tuple[LeadQuality, ...]:
     rows = np.flatnonzero(whole).tolist()
     if rows:
         measured = _measured(signal[rows], rate)
+        flat, clipped = flat_shares(unchanging(signal[rows]), rate), clipped_shares(signal[rows], rate)
         for place, row in enumerate(rows):
-            flat, clipped = _flat(signal[row], rate), _clipped(signal[row], rate)
             values = None if measured is None else tuple(float(value) for value in measured[:, place])
-            found[row] = _judge(record.leads[row], flat, clipped, values, record.units == "mV")
+            found[row] = _judge(
+                record.leads[row], float(flat[place]), float(clipped[place]), values, record.units == "mV"
+            )
     return tuple(found[row] for row in range(len(signal)))
 
 
@@ -119,24 +118,6 @@ def _measured(signal: np.ndarray, rate: float) -> np.ndarray | None:
     pieces = filtered[:, : filtered.shape[1] // size * size].reshape(len(signal), -1, size)
     noise = np.median(np.sqrt((pieces**2).mean(axis=2)), axis=1)  # QRS fills fewer than half of the pieces
     return np.stack([noise, _mains(fast, rate), wander, amplitude])
-
-
-def _flat(signal: np.ndarray, rate: float) -> float:
-    """Share of the samples in unchanging stretches of at least `FLAT_WINDOW`."""
-    return _in_runs(np.diff(signal) == 0, max(1, round(FLAT_WINDOW * rate)))
-
-
-def _clipped(signal: np.ndarray, rate: float) -> float:
-    """Share of the samples in runs at the highest or the lowest value."""
-    at_limit = (signal == signal.max()) | (signal == signal.min())
-    return _in_runs(at_limit, max(3, round(CLIP_RUN * rate)))
-
-
-def _in_runs(condition: np.ndarray, length: int) -> float:
-    """Share of a boolean signal that lies in runs of at least `length` true values."""
-    edges = np.diff(np.concatenate([[0], condition.astype(np.int8), [0]]))
-    runs = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
-    return float(runs[runs >= length].sum() / max(1, len(condition)))
 
 
 def _mains(signal: np.ndarray, rate: float) -> np.ndarray:

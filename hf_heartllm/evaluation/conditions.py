@@ -37,7 +37,8 @@ def other_patients(records: Sequence[HeldOutRecord], seed: int = 0) -> dict[int,
     for record in records:
         by_patient[record.patient_id].append(record.ecg_id)
     if len(by_patient) < 2:
-        raise ValueError("a control needs records of at least two patients")
+        there = "is one patient" if by_patient else "is no record"
+        raise ValueError(f"a control needs records of at least two patients, to show another's ECG; here there {there}")
     rng = np.random.default_rng(seed)
     circle = rng.permutation(sorted(by_patient)).tolist()
     following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))

@@ -128,7 +128,7 @@ def completeness(rows: Iterable[QuestionRow]) -> str:
 
 
 def read_patients_and_folds(folder: str | os.PathLike[str]) -> Mapping[int, tuple[str, int]]:
-    """Patient and fold of each record of PTB-XL: ecg_id → (patient, fold).
+    """Patient and fold of each record of PTB-XL whose patient its table names: ecg_id → (patient, fold).
 
     Raises:
         FileNotFoundError: if there is no `ptbxl_database.csv`.
@@ -142,6 +142,7 @@ def read_patients_and_folds(folder: str | os.PathLike[str]) -> Mapping[int, tupl
             return {
                 int(row["ecg_id"]): (str(int(float(row["patient_id"]))), int(row["strat_fold"]))
                 for row in csv.DictReader(file)
+                if row["patient_id"].strip()
             }
     except (KeyError, ValueError, TypeError):
         raise ValueError(f"{path}: lacks ecg_id, patient_id or strat_fold") from None

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..models.ecg_record import ECGRecord
+from ..models.ecg_windows import MEAN, combined_scores, rule, token_windows
 from .conditions import BACKGROUND, BLIND, CONTROL, DEAF, REAL, ConditionPrompts, other_patients
 from .partial import PartialResults
 from .question_file import EVERY_RECORD, HeldOutQuestion, HeldOutRecord, read_questions
@@ -56,13 +57,16 @@ def _asked(condition: str, question: HeldOutQuestion, background: str) -> Hashab
 
 @dataclass
 class _Job:
-    """One record under one condition: its questions that are not known yet, and where all its outcomes will be."""
+    """One record under one condition: its questions that are not known yet, and where all its outcomes will be.
+
+    A new question has a prompt for each window of the record, its answers, and how the windows are put together.
+    """
 
     record: HeldOutRecord
     condition: str
     keys: list[Hashable]
     known: dict[Hashable, list[float]]
-    new: dict[Hashable, tuple[list[int], tuple[str, ...]]]  # prompt and answers
+    new: dict[Hashable, tuple[list[list[int]], tuple[str, ...], str]]
 
 
 class _Encoder:
@@ -78,12 +82,19 @@ class _Encoder:
 
 def _score(model: Any, encoder: _Encoder, jobs: Sequence[_Job]) -> list[list[list[float]]]:
     """The outcomes of each job; new ones are added to what is known."""
-    groups = [
-        ([prompt for prompt, _ in job.new.values()], [answers for _, answers in job.new.values()]) for job in jobs
-    ]
-    for job, scored in zip(jobs, score_groups(model, encoder, groups), strict=True):
-        for key, scores in zip(job.new, scored, strict=True):
-            job.known[key] = np.round(scores.log_likelihoods, _DECIMALS).tolist()
+    groups: list[tuple[list[list[int]], list[tuple[str, ...]]]] = []
+    places: list[range] = []
+    for job in jobs:
+        first = next(iter(job.new.values()), None)
+        windows = range(0 if first is None else len(first[0]))  # the same for all questions on a record
+        places.append(range(len(groups), len(groups) + len(windows)))
+        answer_sets = [answers for _, answers, _ in job.new.values()]
+        groups += [([prompts[window] for prompts, _, _ in job.new.values()], answer_sets) for window in windows]
+    scored = score_groups(model, encoder, groups)
+    for job, its in zip(jobs, places, strict=True):
+        for number, (key, (_, answers, how)) in enumerate(job.new.items()):
+            scores = combined_scores([scored[place][number].log_likelihoods for place in its], answers, how)
+            job.known[key] = np.round(scores, _DECIMALS).tolist()
     return [[job.known[key] for key in job.keys] for job in jobs]
 
 
@@ -118,6 +129,9 @@ def evaluate(
 ) -> Outcomes:
     """Ask every question under every condition.
 
+    A record longer than the checkpoint was trained on (`tokenizer.ecg_max_duration`) is shown in windows, whose scores
+    are put together as the pipeline does (`models.ecg_windows`).
+
     Args:
         model: the language model.
         tokenizer: its `ECGTokenizer`.
@@ -140,7 +154,7 @@ def evaluate(
     mark = _fingerprint(records, weights_fingerprint(model), seed, backgrounds, ecgs)
     other = other_patients(records, seed) if CONTROL in conditions else {}
     by_id = {record.ecg_id: record for record in records}
-    prompts, encoder = ConditionPrompts(tokenizer), _Encoder(tokenizer)
+    prompts, encoder, longest = ConditionPrompts(tokenizer), _Encoder(tokenizer), longest_window(tokenizer)
     without_ecg: dict[str, dict[Hashable, list[float]]] = {BLIND: {}, BACKGROUND: {}}  # one answer, whoever is asked
 
     def job(record: HeldOutRecord, condition: str) -> _Job:
@@ -151,7 +165,15 @@ def evaluate(
         ids = None
         if condition not in without_ecg and asked:
             ids = ecg_ids(by_id[other[record.ecg_id]] if condition == CONTROL else record)
-        new = {key: (prompts(condition, one.question, ids, told), one.answers) for key, one in asked.items()}
+        shown = [None] if ids is None else token_windows(ids, longest)
+        new = {
+            key: (
+                [prompts(condition, one.question, window, told) for window in shown],
+                one.answers,
+                MEAN if condition == DEAF else rule(one.attribute, one.is_yes_no),
+            )
+            for key, one in asked.items()
+        }
         return _Job(record, condition, keys, known, new)
 
     with PartialResults(path, mark) as partial:
@@ -243,6 +265,27 @@ def tabulate(records: Iterable[HeldOutRecord], outcomes: Outcomes, conditions: S
 def _softmax(scores: np.ndarray) -> np.ndarray:
     powers = np.exp(scores - scores.max())
     return powers / powers.sum()
+
+
+def longest_window(tokenizer: Any) -> int | None:
+    """ECG tokens of the longest recording that a checkpoint was trained on; None where it does not say."""
+    seconds = getattr(tokenizer, "ecg_max_duration", None)
+    return None if seconds is None else round(seconds * tokenizer.codec.config.tokens_per_second)
+
+
+def one_window(tokenizer: Any, ids: Sequence[int], ecg_id: int) -> Sequence[int]:
+    """The ids of a record that a text is written about.
+
+    Raises:
+        ValueError: if the record is longer than the checkpoint was trained on: windows have texts of their own.
+    """
+    longest = longest_window(tokenizer)
+    if longest is not None and len(ids) > longest:
+        raise ValueError(
+            f"record {ecg_id} has {len(ids)} ECG tokens, the checkpoint was trained on {longest} at most: texts are "
+            "evaluated on records that are no longer"
+        )
+    return ids
 
 
 def record_reader(

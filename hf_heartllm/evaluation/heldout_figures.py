@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Figure:
         return ResultRow(
             name=self.name,
             value=round(found.value, 4),
-            interval=(round(found.low, 4), round(found.high, 4)),
+            interval=None if math.isnan(found.low) else (round(found.low, 4), round(found.high, 4)),
             bar=self.bar,
             unit="fraction",
             data=f"{data}; {found.rows} questions, {found.groups} patients",
@@ -96,5 +97,6 @@ def table(found: list[Figure]) -> str:
     lines = []
     for figure in found:
         value, low, high = figure.interval.value, figure.interval.low, figure.interval.high
-        lines.append(f"{figure.name:<{width}}  {value:7.4f}  [{low:7.4f}, {high:7.4f}]  {figure.bar or ''}".rstrip())
+        interval = f"{'no interval':^18}" if math.isnan(low) else f"[{low:7.4f}, {high:7.4f}]"
+        lines.append(f"{figure.name:<{width}}  {value:7.4f}  {interval}  {figure.bar or ''}".rstrip())
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 The rows of one patient are not independent, so patients are drawn with replacement and each brings all its rows
 (cluster bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993). Intervals are percentile intervals.
+One patient alone says nothing of others: its figures have no interval (both ends are NaN).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Interval:
 
     Attributes:
         value: the estimate on all rows.
-        low: lower end of the interval.
-        high: upper end of the interval.
+        low: lower end of the interval; NaN where there is none, as with one patient.
+        high: upper end of the interval, likewise.
         level: coverage, such as 0.95.
         rows: number of rows.
         groups: number of patients.
@@ -54,9 +55,13 @@ def _draws(groups: int, resamples: int, seed: int) -> np.ndarray:
     return draws
 
 
-def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
+def _percentiles(values: np.ndarray, level: float, groups: int) -> tuple[float, float]:
+    """Of the resamples that have a value; NaN without any, or where there is one patient to draw."""
+    known = values[~np.isnan(values)]
+    if groups < 2 or not len(known):
+        return float("nan"), float("nan")
     tail = (1 - level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
+    low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -80,7 +85,7 @@ def bootstrap_mean(
     sums = np.bincount(index, weights=values, minlength=count)
     sizes = np.bincount(index, minlength=count)
     draws = _draws(count, resamples, seed)
-    low, high = _percentiles((draws @ sums) / (draws @ sizes), level)
+    low, high = _percentiles((draws @ sums) / (draws @ sizes), level, count)
     return Interval(float(values.mean()), low, high, level, len(values), count)
 
 
@@ -175,7 +180,7 @@ def bootstrap_auroc(
     areas = [
         area(draws[first : first + RESAMPLES_AT_ONCE][:, index]) for first in range(0, resamples, RESAMPLES_AT_ONCE)
     ]
-    low, high = _percentiles(np.concatenate(areas), level)
+    low, high = _percentiles(np.concatenate(areas), level, count)
     value = float(area(np.ones((1, len(values))))[0])
     return Interval(value, low, high, level, len(values), count)
 
@@ -253,8 +258,7 @@ def bootstrap_macro_auroc(
         known = (~np.isnan(found)).sum(axis=0)
         mean = np.divide(np.nansum(found, axis=0), known, out=np.full(len(weights), np.nan), where=known > 0)
         means.append(mean[known > 0])
-    drawn = np.concatenate(means)
-    low, high = _percentiles(drawn, level) if len(drawn) else (float("nan"), float("nan"))
+    low, high = _percentiles(np.concatenate(means), level, count)
     value = float(np.mean([area(np.ones((1, len(truth))))[0] for area in areas]))
     return Interval(value, low, high, level, len(truth), count)
 
@@ -275,8 +279,7 @@ class Resampled:
 
     def interval(self, level: float = 0.95) -> Interval:
         """Its interval; resamples without a value are left out, and the ends are NaN where there is none."""
-        known = self.samples[~np.isnan(self.samples)]
-        low, high = _percentiles(known, level) if len(known) else (float("nan"), float("nan"))
+        low, high = _percentiles(self.samples, level, self.drawn[2])
         return Interval(self.value, low, high, level, self.drawn[1], self.drawn[2])
 
     def minus(self, other: Resampled, level: float = 0.95) -> Interval:

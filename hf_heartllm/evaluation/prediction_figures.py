@@ -68,14 +68,18 @@ def score_predictions(
         MissingLibraryError: for reports, without the libraries of the extra `eval`.
     """
     settings = {"resamples": resamples, "seed": seed}
-    notes = []
-    if not file.controls:
+    file, notes = _without_empty_controls(file)
+    if not file.controls and not notes:
         notes.append("No controls were given, so nothing here says how much of it needs an ECG.")
     if file.grouped_by != "patient":
         notes.append(
             f"Not every row names its patient: intervals are by {file.grouped_by}, "
             "and too narrow where a patient has several."
         )
+    if len(set(file.patients)) < 2:
+        notes.append(f"All rows are of one {file.grouped_by}, which says nothing of others: no intervals.")
+    if file.repeated:
+        notes.append(f"{file.repeated} rows are there before with the same recording and question: they count again.")
     if file.kind == "questions":
         figures, counts = _score_questions(file, settings)
         return PredictionScores([*figures, *_confidence(file, settings)], counts, notes)
@@ -85,6 +89,20 @@ def score_predictions(
         notes.append("No labels were given: findings are compared with those that the reference states in words.")
     figures, counts = _score_reports(file, synonyms, settings)
     return PredictionScores(figures, counts, notes)
+
+
+def _without_empty_controls(file: PredictionFile) -> tuple[PredictionFile, list[str]]:
+    """A control without any prediction has no figure: all its rows would count as wrong."""
+    empty = [name for name, column in file.controls.items() if not any(column)]
+    left = {name: column for name, column in file.controls.items() if name not in empty}
+    notes = [f"The control {name!r} holds no prediction in any row: n/a." for name in empty]
+    model = [row.prediction for row in file.questions or file.reports]
+    notes += [
+        f"The control {name!r} is the model's own predictions in every row: it controls nothing."
+        for name, column in left.items()
+        if [one or "" for one in column] == [one or "" for one in model]
+    ]
+    return replace(file, controls=left), notes
 
 
 def _conditions(file: PredictionFile) -> Iterator[tuple[str, tuple[AnsweredQuestion, ...]]]:

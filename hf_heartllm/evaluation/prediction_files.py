@@ -58,6 +58,7 @@ class PredictionFile:
         reports: rows of a file of reports.
         controls: predictions of each control for the same rows, by its name.
         probabilities: p(answer) over the closed set for each question, None where the row has none.
+        repeated: rows whose recording and question (or reference) an earlier row has.
     """
 
     path: str
@@ -68,6 +69,7 @@ class PredictionFile:
     reports: tuple[Report, ...] = ()
     controls: Mapping[str, tuple[Prediction, ...]] = field(default_factory=dict)
     probabilities: tuple[Mapping[str, float] | None, ...] = ()
+    repeated: int = 0
 
     @cached_property
     def patients(self) -> list[str]:
@@ -99,6 +101,7 @@ def _parsed(content: bytes, path: str) -> PredictionFile:
         "kind": kind,
         "grouped_by": grouped_by,
         "controls": _controls(rows),
+        "repeated": _repeated(rows),
     }
     numbered = [
         ({**row, "row": number}, unit) for number, (row, unit) in enumerate(zip(rows, units, strict=True), start=1)
@@ -156,6 +159,17 @@ def _units(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
     if all(recordings):
         return recordings, "recording"
     return [str(number) for number in range(1, len(rows) + 1)], "row"
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Rows that say of which recording they are and have the same one and the same text as an earlier one."""
+    texts = ("question", "answer", *_REFERENCES)
+    keys = [
+        json.dumps([_name(row.get("ecg_id")), *(row.get(name) for name in texts)], sort_keys=True)
+        for row in rows
+        if _name(row.get("ecg_id")) and any(row.get(name) for name in ("question", *_REFERENCES))
+    ]
+    return len(keys) - len(set(keys))
 
 
 def _patient(row: Mapping[str, Any]) -> str:

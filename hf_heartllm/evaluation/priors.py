@@ -51,7 +51,7 @@ class PriorScores:
         train_rows: training rows of this type.
         test_rows: test rows of this type.
         unseen: test rows whose question text is in no training row.
-        figures: None where there are no test rows of this type.
+        figures: None where there are no test rows of this type, or no training rows to take a majority from.
     """
 
     prior: str
@@ -86,6 +86,7 @@ def score_priors(
     for prior in PRIORS:
         predictions = prior_predictions(train, test, prior)
         for question_type in QUESTION_TYPES:
+            train_rows = sum(row.question_type == question_type for row in train)
             rows = [
                 (row, one) for row, one in zip(test, predictions, strict=True) if row.question_type == question_type
             ]
@@ -102,11 +103,11 @@ def score_priors(
                 PriorScores(
                     prior=prior,
                     question_type=question_type,
-                    train_rows=sum(row.question_type == question_type for row in train),
+                    train_rows=train_rows,
                     test_rows=len(rows),
                     unseen=sum(row.question not in texts for row, _ in rows),
                     figures=answer_figures(questions, question_type, resamples=resamples, seed=seed)
-                    if questions
+                    if questions and train_rows
                     else None,
                 )
             )
@@ -116,6 +117,21 @@ def score_priors(
 def _unit(row: QuestionRow, patients: Mapping[int, tuple[str, int]] | None) -> str:
     ecg_id = row.ecg_ids[0] if row.ecg_ids else -1
     return patients[ecg_id][0] if patients and ecg_id in patients else f"recording {ecg_id}"
+
+
+def shared_patients(
+    train: Sequence[QuestionRow], test: Sequence[QuestionRow], patients: Mapping[int, tuple[str, int]]
+) -> tuple[int, int]:
+    """How many test rows are about a patient that training rows are about too, and how many about one not known.
+
+    Args:
+        train: rows that the majorities are taken from.
+        test: rows that are scored.
+        patients: ecg_id → (patient, fold).
+    """
+    trained = {patients[ecg_id][0] for row in train for ecg_id in row.ecg_ids if ecg_id in patients}
+    of_rows = [[patients[one][0] if one in patients else None for one in row.ecg_ids] for row in test]
+    return sum(bool(trained & set(found)) for found in of_rows), sum(None in found or not found for found in of_rows)
 
 
 def split_by_fold(

@@ -10,8 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..labels.record_ids import whole_number
+
 EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
 AS_WRITTEN = "ecg-qa"  # the rows of a published set, which nobody balanced
+_COLUMNS = (
+    *("ecg_id", "patient_id", "filename_lr", "filename_hr", "question", "answer", "answers"),
+    *("question_type", "attribute_type", "attribute", "set"),
+)
 YES_NO = frozenset({"yes", "no"})
 
 
@@ -60,11 +66,22 @@ def read_questions(path: str | os.PathLike[str]) -> list[HeldOutRecord]:
     """Read a question file, ordered by `ecg_id`.
 
     Raises:
-        ValueError: if the file has no rows, a question has no closed answer set, or its answer is not in the set.
+        ValueError: if the file has no rows or lacks a column, a row has no ecg_id or patient_id, a question has no
+            closed answer set, or its answer is not in the set.
     """
     rows = _rows(path)
     if not rows:
         raise ValueError(f"{path}: no questions")
+    if absent := [name for name in _COLUMNS if name not in rows[0]]:
+        raise ValueError(f"{path}: no column {', '.join(absent)}; give rows of dataset_builders.evaluation_questions")
+    for row in rows:
+        row["ecg_id"], row["patient_id"] = whole_number(row["ecg_id"]), whole_number(row["patient_id"])
+    for name, use in (
+        ("ecg_id", "names its record"),
+        ("patient_id", "keeps patients apart from the training's, and makes intervals"),
+    ):
+        if count := sum(row[name] is None for row in rows):
+            raise ValueError(f"{path}: {count} of {len(rows)} rows have no {name}, a whole number, which {use}")
     questions: dict[int, list[HeldOutQuestion]] = defaultdict(list)
     heads: dict[int, dict[str, Any]] = {}
     for row in rows:

@@ -100,9 +100,9 @@ def translate_report(text: str) -> Translation:
     The longest entry that fits goes first, single words last. Entries may begin a statement, which the devices write
     without any mark between: a full stop is put before it. Numbers and punctuation pass. Negations and hedges are
     entries like others ("nicht auszuschliessen": cannot be excluded; "kan ej uteslutas"; "möglich": possible). The
-    devices' version number and "unconfirmed report" are kept. English reports are returned as they are, in lower case
-    with single blanks; a remark behind ``edit:``, where cardiologists wrote German, is translated in them too. SCP
-    acronyms stay acronyms.
+    devices' version number and "unconfirmed report" are kept (``models.report_text`` takes them out). English reports
+    are returned as they are, in lower case with single blanks; a remark behind ``edit:``, where cardiologists wrote
+    German, is translated in them too. SCP acronyms stay acronyms.
 
     Args:
         text: A report; German, Swedish or English, in any case.

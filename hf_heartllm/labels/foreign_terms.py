@@ -1,10 +1,11 @@
-"""What the labels of other collections say in PTB-XL's terms: SNOMED CT codes and LUDB's words.
+"""What the labels of other collections say in PTB-XL's terms: SNOMED CT codes, their short names, and LUDB's words.
 
 The SNOMED CT codes are those of PhysioNet/CinC Challenge 2020 (`dx_mapping_scored.csv` and `dx_mapping_unscored.csv`
 of its evaluation code; Perez Alday et al., Physiological Measurement 41, 124003, 2020), and two that the Challenge of
 2021 added. The Challenge scores two pairs of codes as one diagnosis (complete and plain right bundle branch block,
-atrial and supraventricular premature beats), and so they are here. LUDB's words are those of its headers (Kalyakulina
-et al., IEEE Access 8, 186181, 2020).
+atrial and supraventricular premature beats), and so they are here. Short names are those of its mapping and of CPSC
+2018 (Liu et al., J Med Imaging Health Inform 8, 1368, 2018). LUDB's words are those of its headers (Kalyakulina et al.,
+IEEE Access 8, 186181, 2020); capitals, blanks, hyphens, punctuation, plurals and British spelling do not count.
 
 A term states SCP statements or superclasses only where it says the same by name. Where it could be meant by one but
 says something wider, it leaves that one open: the record then counts neither as having it nor as free of it.
@@ -12,6 +13,7 @@ says something wider, it leaves that one open: the record then counts neither as
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .scp import superclasses
@@ -165,26 +167,84 @@ SNOMED: dict[str, Meaning] = {
 }
 """SNOMED CT code → what it says."""
 
-_LUDB_WORDS: dict[str, Meaning] = {
-    "rhythm: sinus rhythm": _states("SR"),
-    "rhythm: sinus bradycardia": _states("SBRAD"),
-    "rhythm: sinus tachycardia": _states("STACH"),
-    "rhythm: sinus arrhythmia": _states("SARRH"),
-    "rhythm: irregular sinus rhythm": _leaves("SR SARRH"),
-    "rhythm: atrial fibrillation": _states("AFIB"),
-    "rhythm: atrial flutter, typical": _states("AFLT"),
+_NORMAL = _states("NORM", "SR")  # CPSC 2018's word for a normal ECG; the Challenge writes it as sinus rhythm
+
+SHORT_NAMES: dict[str, Meaning] = {
+    # CPSC 2018
+    "normal": _NORMAL,
+    "af": SNOMED["164889003"],
+    "iavb": SNOMED["270492004"],
+    "lbbb": SNOMED["164909002"],
+    "rbbb": SNOMED["59118001"],
+    "pac": SNOMED["284470004"],
+    "pvc": SNOMED["427172004"],
+    "std": SNOMED["429622005"],
+    "ste": SNOMED["164931005"],
+    # the Challenge's other abbreviations that have one meaning
+    **dict.fromkeys(("1avb", "1davb", "favb"), SNOMED["270492004"]),
+    **dict.fromkeys(("iiavb", "2avb"), SNOMED["195042002"]),
+    **dict.fromkeys(("iiiavb", "3avb", "chb"), SNOMED["27885002"]),
+    "afib": SNOMED["164889003"],
+    **dict.fromkeys(("afl", "aflt"), SNOMED["164890007"]),
+    **dict.fromkeys(("brady", "bradycardia"), SNOMED["426627000"]),
+    "crbbb": SNOMED["713427006"],
+    "irbbb": SNOMED["713426002"],
+    "clbbb": SNOMED["733534002"],
+    "ilbbb": SNOMED["251120003"],
+    **dict.fromkeys(("lanfb", "lafb"), SNOMED["445118002"]),
+    "lad": SNOMED["39732003"],
+    "rad": SNOMED["47665007"],
+    "lqrsv": SNOMED["251146004"],
+    "nsivcb": SNOMED["698252002"],
+    "lpr": SNOMED["164947007"],
+    "lqt": SNOMED["111975006"],
+    "qab": SNOMED["164917005"],
+    **dict.fromkeys(("svpb", "svpc"), SNOMED["63593006"]),
+    **dict.fromkeys(("vpb", "vpc", "veb"), SNOMED["17338001"]),
+    **dict.fromkeys(("sr", "nsr", "snr"), SNOMED["426783006"]),
+    **dict.fromkeys(("sb", "sbrad"), SNOMED["426177001"]),
+    "stach": SNOMED["427084000"],
+    "tab": SNOMED["164934002"],
+    "tinv": SNOMED["59931005"],
+    **dict.fromkeys(("lvh", "lvhv"), SNOMED["164873001"]),
+    "rvh": SNOMED["89792004"],
+    "wpw": SNOMED["74390002"],
+    "mi": SNOMED["164865005"],
+}
+"""Short name, in small letters and digits alone → what it says. Names that collections use for different things ("ST",
+"SA", "PR") are in none."""
+
+_UNSURE_RHYTHM = _leaves("SR STACH SBRAD SARRH AFIB AFLT SVARR SVTAC PSVT")
+
+_WORDS: dict[str, Meaning] = {
+    "normal": _NORMAL,
+    "normal ecg": _NORMAL,
+    "sinus rhythm": _states("SR"),
+    "normal sinus rhythm": _states("SR"),
+    "sinus bradycardia": _states("SBRAD"),
+    "sinus tachycardia": _states("STACH"),
+    "sinus arrhythmia": _states("SARRH"),
+    "irregular sinus rhythm": _leaves("SR SARRH"),
+    "abnormal rhythm": _UNSURE_RHYTHM,
+    "atrial fibrillation": _states("AFIB"),
+    "atrial flutter": _states("AFLT"),
     "wandering atrial pacemaker": NOTHING,
-    "sinoatrial blockade, undefined": NOTHING,
-    "p-synchrony": NOTHING,
-    "pacemaker presence, undefined": _leaves("PACE"),
+    **dict.fromkeys(("left axis deviation", "right axis deviation"), NOTHING),
+    "p synchrony": NOTHING,
     "i degree av block": _states("1AVB"),
-    "iii degree av-block": _states("3AVB"),
+    "ii degree av block": _states("2AVB"),
+    "iii degree av block": _states("3AVB"),
+    "complete av block": _states("3AVB"),
     "complete left bundle branch block": _states("CLBBB"),
     "incomplete left bundle branch block": _states("ILBBB"),
+    "left bundle branch block": SNOMED["164909002"],
     "complete right bundle branch block": _states("CRBBB"),
     "incomplete right bundle branch block": _states("IRBBB"),
+    "right bundle branch block": SNOMED["59118001"],
     "left anterior hemiblock": _states("LAFB"),
-    "non-specific intravintricular conduction delay": _states("IVCD"),  # spelt so
+    "left posterior hemiblock": _states("LPFB"),
+    "non specific intravintricular conduction delay": _states("IVCD"),  # spelt so
+    "non specific intraventricular conduction delay": _states("IVCD"),
     "aberrant conduction": _leaves("CD"),
     "left ventricular hypertrophy": _states("LVH"),
     "right ventricular hypertrophy": _states("RVH"),
@@ -194,37 +254,79 @@ _LUDB_WORDS: dict[str, Meaning] = {
     "right atrial overload": _states("RAO/RAE"),
     "left ventricular overload": _leaves("HYP STTC LVH"),
     "right ventricular overload": _leaves("HYP STTC RVH"),
-    "early repolarization syndrome": NOTHING,
-    "scar formation: anterior wall": _states("AMI"),
-    "scar formation: inferior wall": _states("IMI"),
-    "scar formation: lateral wall": _states("LMI"),
-    "scar formation: posterior wall": _states("PMI"),
-    "stemi: anterior wall": _states("AMI"),
-    "stemi: inferior wall": _states("IMI"),
-    "stemi: lateral wall": _states("LMI"),
-    "stemi: posterior wall": _states("PMI"),
-    "ischemia: anterior wall": _states("ISCAN"),
-    "ischemia: inferior wall": _states("ISCIN"),
-    "ischemia: lateral wall": _states("ISCLA"),
+    "scar formation anterior wall": _states("AMI"),
+    "scar formation inferior wall": _states("IMI"),
+    "scar formation lateral wall": _states("LMI"),
+    "scar formation posterior wall": _states("PMI"),
+    "stemi anterior wall": _states("AMI"),
+    "stemi inferior wall": _states("IMI"),
+    "stemi lateral wall": _states("LMI"),
+    "stemi posterior wall": _states("PMI"),
+    "ischemia anterior wall": _states("ISCAN"),
+    "ischemia inferior wall": _states("ISCIN"),
+    "ischemia lateral wall": _states("ISCLA"),
 }
-_LUDB_BEGINNINGS: dict[str, Meaning] = {
-    "electric axis of the heart:": NOTHING,
-    "ventricular extrasystole,": _states("PVC"),
-    "atrial extrasystole,": _states("PAC"),
-    "unipolar ": _states("PACE"),
-    "bipolar ": _states("PACE"),
+_BEGINNINGS: dict[str, Meaning] = {
+    "atrial extrasystole type bigemin": _states("PAC", unclear="BIGU"),
+    "atrial extrasystole type trigemin": _states("PAC", unclear="TRIGU"),
+    "atrial extrasystole type allorhythmic": _states("PAC", unclear="BIGU TRIGU"),
+    "atrial extrasystole": _states("PAC"),
+    "ventricular extrasystole type bigemin": _states("PVC", unclear="BIGU"),
+    "ventricular extrasystole type trigemin": _states("PVC", unclear="TRIGU"),
+    "ventricular extrasystole type allorhythmic": _states("PVC", unclear="BIGU TRIGU"),
+    "ventricular extrasystole": _states("PVC"),
+    "atrial flutter": _states("AFLT"),
+    "electric axis": NOTHING,
+    "heart electric axis": NOTHING,
+    "sinoatrial blockade": NOTHING,
+    "pacemaker presence": _leaves("PACE"),
+    "unipolar": _states("PACE"),
+    "bipolar": _states("PACE"),
     "biventricular pacing": _states("PACE"),
-    "scar formation:": _is_a("MI"),  # of the septum or the apex
-    "stemi:": _is_a("MI"),
-    "ischemia:": _is_a("STTC"),
-    "undefined ischemia/scar/supp.nstemi:": _leaves("MI STTC"),
-    "non-specific repolarization abnormalities:": _is_a("STTC", "NST_ NDT NT_"),
+    "early repolarization": NOTHING,
+    "scar formation": _is_a("MI"),  # of the septum or the apex
+    "stemi": _is_a("MI"),
+    "ischemia": _is_a("STTC"),
+    "undefined ischemia/scar/supp nstemi": _leaves("MI STTC"),
+    "non specific repolarization abnormality": _is_a("STTC", "NST_ NDT NT_"),
 }
+"""A longer beginning stands before a shorter one that it opens with."""
+
+_SPELLINGS = (
+    (r"[^\w/]|_", " "),  # hyphens, colons, commas, full stops
+    (r"\s*/\s*", "/"),
+    (r"isch?aemia", "ischemia"),
+    (r"(\w)is(?=ation|ed\b)", r"\1iz"),
+    (r"\b(?:atrioventricular|a v)\b", "av"),
+    (r"\b(?:1st|first|1)(?= degree)", "i"),
+    (r"\b(?:2nd|second|2)(?= degree)", "ii"),
+    (r"\b(?:3rd|third|3)(?= degree)", "iii"),
+    (r"\bbundlebranch\b", "bundle branch"),
+    (r"\bnonspecific\b", "non specific"),
+    (r"ies\b", "y"),
+    (r"(?<![siu\W])s\b", ""),  # a plural's; not that of sinus, loss, axis
+    (r"\belectrical (?=axis)", "electric "),
+    (r"^rhythm ", ""),
+)
 
 
 def ludb_meaning(words: str) -> Meaning | None:
     """What one diagnosis of LUDB says, such as `Rhythm: Sinus rhythm.`; None for words that are not known."""
-    plain = " ".join(words.lower().split()).rstrip(".")
-    if plain in _LUDB_WORDS:
-        return _LUDB_WORDS[plain]
-    return next((meaning for start, meaning in _LUDB_BEGINNINGS.items() if plain.startswith(start)), None)
+    plain = words.lower()
+    for pattern, replacement in _SPELLINGS:
+        plain = " ".join(re.sub(pattern, replacement, plain).split())
+    if plain in _WORDS:
+        return _WORDS[plain]
+    return next((meaning for start, meaning in _BEGINNINGS.items() if plain.startswith(start)), None)
+
+
+def challenge_meaning(term: str) -> Meaning | None:
+    """What one term of a Challenge's `#Dx:` says: a SNOMED CT code, a short name such as `I-AVB`, or words.
+
+    None for what is not known.
+    """
+    plain = term.strip().strip(".").strip()
+    if plain in SNOMED:
+        return SNOMED[plain]
+    short = "".join(letter for letter in plain.lower() if letter.isalnum())
+    return SHORT_NAMES[short] if short in SHORT_NAMES else ludb_meaning(plain)

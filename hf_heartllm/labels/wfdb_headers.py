@@ -2,7 +2,8 @@
 
 Two layouts are read, told apart by the comments themselves:
 
-* PhysioNet/CinC Challenge 2020 and 2021 (CPSC 2018, Georgia, Chapman and others): `#Dx: 164889003,59118001`, SNOMED CT;
+* PhysioNet/CinC Challenge 2020 and 2021 (CPSC 2018, Georgia, Chapman and others): `#Dx: 164889003,59118001`, SNOMED CT
+  or short names (`#Dx: AF,RBBB`);
 * LUDB: `#<diagnoses>:` with one diagnosis a line behind it, such as `#Rhythm: Sinus rhythm.`.
 
 Neither says whose record it is, so every record counts as a patient of its own.
@@ -10,6 +11,7 @@ Neither says whose record it is, so every record counts as a patient of its own.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +19,14 @@ from pathlib import Path
 
 from ..ecg.readers.wfdb_format import header_comments, read_header_text
 from ..models.ecg_record import ECGError
-from .foreign_terms import SNOMED, Meaning, ludb_meaning
+from .foreign_terms import Meaning, challenge_meaning, ludb_meaning
 
 CINC, LUDB = "PhysioNet/CinC Challenge", "LUDB"
+
+_NO_DIAGNOSIS = frozenset({"", "unknown", "none", "nan", "n/a", "na", "-", "?"})
+_DX = re.compile(r"<?dx>?\s*:\s*(.*)", re.IGNORECASE)
+_DIAGNOSES = re.compile(r"<diagnos[ei]s>\s*:?\s*([^<]*)", re.IGNORECASE)
+_FIELD = re.compile(r"<\w+>")
 
 
 @dataclass(frozen=True)
@@ -78,20 +85,34 @@ def header_labels(text: str) -> HeaderLabels | None:
         text: of the header file.
     """
     comments = [line.strip().lstrip("#").strip() for line in text.splitlines() if line.lstrip().startswith("#")]
-    stated = [line.partition(":")[2] for line in comments if line.lower().startswith("dx:")]
+    stated = [found[1] for line in comments if (found := _DX.fullmatch(line))]
     if stated:
-        terms = [term.strip() for line in stated for term in line.split(",")]
         # The Challenge writes "Unknown" where there is no diagnosis.
-        return _labels(CINC, [term for term in terms if term and term.lower() != "unknown"], SNOMED.get, text)
-    starts = [number for number, line in enumerate(comments) if line.lower() == "<diagnoses>:"]
-    if not starts:
+        return _labels(CINC, [term for line in stated for term in _challenge_terms(line)], challenge_meaning, text)
+    start = next((number for number, line in enumerate(comments) if _DIAGNOSES.search(line)), None)
+    if start is None:
         return None
-    return _labels(LUDB, [line for line in comments[starts[0] + 1 :] if line], ludb_meaning, text)
+    lines = [_DIAGNOSES.findall(comments[start])[0]]
+    for line in comments[start + 1 :]:
+        if _FIELD.match(line):  # such as <medications>
+            break
+        lines.append(line)
+    return _labels(LUDB, [term for line in lines for term in re.split(r"[.;](?:\s+|$)", line)], ludb_meaning, text)
+
+
+def _challenge_terms(line: str) -> list[str]:
+    """The terms of one `#Dx:` line: commas, semicolons or bars part them, and blanks where each part alone is known."""
+    terms: list[str] = []
+    for term in re.split(r"[,;|]", line):
+        parts = term.split()
+        terms += parts if challenge_meaning(term) is None and all(map(challenge_meaning, parts)) else [term]
+    return terms
 
 
 def _labels(
     layout: str, terms: Sequence[str], meaning_of: Callable[[str], Meaning | None], text: str
 ) -> HeaderLabels | None:
+    terms = [term.strip() for term in terms if term.strip(" ().").lower() not in _NO_DIAGNOSIS]
     if not terms:
         return None
     meanings: list[Meaning] = []

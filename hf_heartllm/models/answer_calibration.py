@@ -6,7 +6,9 @@ log-likelihood of "yes" less that of "no",
 
     logit p("yes") = m / T + logit(prevalence) − logit(share of "yes" among the questions that T was fitted on),
 
-which holds where only the prevalence differs (Saerens et al., Neural Computation 14, 21-41, 2002).
+which holds where only the prevalence differs (Saerens et al., Neural Computation 14, 21-41, 2002). A statement that
+enough patients were asked about has a line of its own, logit p("yes") = slope · m + intercept at its prevalence in
+PTB-XL, which another prevalence moves in the same way, and an operating point (`operating_points`).
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from .operating_points import Decision, OperatingPoint, decide, decide_one_of, logit
+
 CALIBRATION_FILE = "calibration.json"
-FORMAT, FORMAT_VERSION = "heartllm calibration", 1
+FORMAT, FORMAT_VERSION = "heartllm calibration", 2
+READ_VERSIONS = (1, 2)  # 1 has neither operating points nor lines of statements
 YES_NO_SET = frozenset({"yes", "no"})
 
 NOT_CALIBRATED = f"not calibrated: the model comes without {CALIBRATION_FILE}"
@@ -91,12 +96,41 @@ class AskedStatement:
         attribute: its SCP code or superclass.
         phrases: what it is called in questions, lower case.
         prevalence: share of PTB-XL's records that state it, strictly between 0 and 1.
+        slope: of the line from the margin to the log-odds at that prevalence; None: the temperature stands in.
+        intercept: of the same line.
+        point: where its answer turns; None: at even odds of the probability.
     """
 
     attribute_type: str
     attribute: str
     phrases: tuple[str, ...]
     prevalence: float
+    slope: float | None = None
+    intercept: float | None = None
+    point: OperatingPoint | None = None
+
+    @property
+    def question(self) -> str:
+        """The question that its line and its operating point were measured with."""
+        return f"Does this ECG show {self.phrases[0]}?"
+
+    def document(self) -> dict[str, Any]:
+        """For JSON, without what it has not."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> AskedStatement:
+        """What `document` gave."""
+        point = document.get("point")
+        return cls(
+            str(document["attribute_type"]),
+            str(document["attribute"]),
+            tuple(map(str, document["phrases"])),
+            float(document["prevalence"]),
+            None if document.get("slope") is None else float(document["slope"]),
+            None if document.get("intercept") is None else float(document["intercept"]),
+            None if point is None else OperatingPoint(**point),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,6 +158,8 @@ class AnswerCalibration:
         yes_share: share of "yes" among the yes/no questions that the temperatures were fitted on; None without them,
             and then no prevalence can be assumed.
         statements: those whose prevalence is known.
+        one_of: attributes (rhythms) of which a recording has one: the answer is "yes" to exactly one of them. All of
+            them are among `statements`, with operating points.
         at_edge: names of temperatures that ended at an edge of what was sought: they are no fit.
         fitted_on: data, folds and hashes; `folds_in_training` lists the folds that the model was trained on too.
 
@@ -135,6 +171,7 @@ class AnswerCalibration:
     natural_temperature: float | None
     yes_share: float | None
     statements: tuple[AskedStatement, ...] = ()
+    one_of: tuple[str, ...] = ()
     at_edge: tuple[str, ...] = ()
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
 
@@ -145,10 +182,14 @@ class AnswerCalibration:
         for share in (self.yes_share, *(one.prevalence for one in self.statements)):
             if share is not None:
                 check_share(share)
+        pointed = {one.attribute for one in self.statements if one.point is not None}
+        if self.one_of and (len(self.one_of) < 2 or not pointed.issuperset(self.one_of)):
+            raise CalibrationError("the statements of which a recording has one need operating points, two at least")
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        found = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        return {**found, "statements": [one.document() for one in self.statements]}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AnswerCalibration:
@@ -157,29 +198,53 @@ class AnswerCalibration:
         Raises:
             CalibrationError: if it is no such document.
         """
-        if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
-            raise CalibrationError(f"not of the format {FORMAT!r}, version {FORMAT_VERSION}")
+        if document.get("format") != FORMAT or document.get("format_version") not in READ_VERSIONS:
+            raise CalibrationError(f"not of the format {FORMAT!r}, version {FORMAT_VERSION} or older")
         try:
-            statements = tuple(
-                AskedStatement(
-                    str(one["attribute_type"]),
-                    str(one["attribute"]),
-                    tuple(map(str, one["phrases"])),
-                    float(one["prevalence"]),
-                )
-                for one in document["statements"]
-            )
             natural, share = document["natural_temperature"], document["yes_share"]
             return cls(
                 float(document["balanced_temperature"]),
                 None if natural is None else float(natural),
                 None if share is None else float(share),
-                statements,
+                tuple(AskedStatement.from_document(one) for one in document["statements"]),
+                tuple(map(str, document.get("one_of", ()))),
                 tuple(document["at_edge"]),
                 dict(document["fitted_on"]),
             )
         except (KeyError, TypeError) as error:
             raise CalibrationError(f"not a whole calibration: {error}") from None
+
+    def statement(self, attribute_type: str | None, attribute: str | None) -> AskedStatement | None:
+        """The statement of an attribute; one that is a diagnosis and a finding of form stands under either type."""
+        named = [one for one in self.statements if one.attribute == attribute]
+        same = [one for one in named if one.attribute_type == attribute_type]
+        return next(iter(same or named), None)
+
+    def rivals(self, statement: AskedStatement) -> tuple[AskedStatement, ...]:
+        """The other statements whose margins `decide` needs: the other rhythms where the statement is a rhythm."""
+        if statement.attribute not in self.one_of:
+            return ()
+        return tuple(
+            one for name in self.one_of if name != statement.attribute and (one := self.statement("rhythm", name))
+        )
+
+    def decide(self, statement: AskedStatement, margins: Mapping[str, float]) -> Decision | None:
+        """The answer at the operating point; None for a statement without one.
+
+        Args:
+            statement: the one asked for.
+            margins: of it and of its rivals, by attribute.
+        """
+        if statement.point is None:
+            return None
+        if statement.attribute not in self.one_of:
+            return decide(margins[statement.attribute], statement.point)
+        points = {one.attribute: one.point for one in (statement, *self.rivals(statement)) if one.point is not None}
+        return decide_one_of(statement.attribute, margins, {name: points[name] for name in self.one_of})
+
+    def slope(self, statement: AskedStatement) -> float:
+        """By what a margin is multiplied to be log-odds."""
+        return statement.slope or 1 / (self.natural_temperature or self.balanced_temperature)
 
     def statement_in(self, question: str) -> AskedStatement | None:
         """The statement that a question asks for: its phrase, and around it nothing that could change the meaning.
@@ -197,7 +262,12 @@ class AnswerCalibration:
         return None if found is None else found[1]
 
     def answers(
-        self, answers: Sequence[str], log_likelihoods: Sequence[float], question: str, prevalence: float | None = None
+        self,
+        answers: Sequence[str],
+        log_likelihoods: Sequence[float],
+        question: str,
+        prevalence: float | None = None,
+        statement: AskedStatement | None = None,
     ) -> CalibratedAnswers:
         """Calibrated probabilities of a closed answer set.
 
@@ -207,6 +277,7 @@ class AnswerCalibration:
             question: in words.
             prevalence: of "yes" among the patients that the question is asked about; None: the statement's in PTB-XL,
                 where the question asks for a known one, else that of the balanced questions.
+            statement: what the question asks for, where that is known; None: `statement_in(question)`.
 
         Raises:
             CalibrationError: if a prevalence is given that is not strictly between 0 and 1, for answers other than yes
@@ -219,7 +290,7 @@ class AnswerCalibration:
             return self._ranked(answers, scores / self.balanced_temperature, None, "for balanced questions")
         if prevalence is not None and self.yes_share is None:
             raise CalibrationError("no prevalence can be assumed: the calibration was fitted without yes/no questions")
-        statement = self.statement_in(question) if prevalence is None else None
+        statement = statement or self.statement_in(question)
         if prevalence is not None:
             words = f"for the given prevalence of {check_share(prevalence):.3g}"
         elif statement is not None and self.yes_share is not None:
@@ -232,8 +303,15 @@ class AnswerCalibration:
             words = f"for balanced questions{share}, since the question's prevalence is unknown"
             return self._ranked(answers, scores / self.balanced_temperature, self.yes_share, words)
         assert self.yes_share is not None
-        raised = scores / (self.natural_temperature or self.balanced_temperature)
-        raised[list(answers).index("yes")] += _logit(prevalence) - _logit(self.yes_share)
+        yes, no = list(answers).index("yes"), list(answers).index("no")
+        margin = float(scores[yes] - scores[no])
+        if statement is not None and statement.slope is not None and statement.intercept is not None:
+            odds = statement.slope * margin + statement.intercept + logit(prevalence) - logit(statement.prevalence)
+        else:
+            odds = margin / (self.natural_temperature or self.balanced_temperature)
+            odds += logit(prevalence) - logit(self.yes_share)
+        raised = np.zeros(2)
+        raised[yes] = odds
         return self._ranked(answers, raised, prevalence, words)
 
     def _ranked(
@@ -295,7 +373,3 @@ def read_calibration(source: str | os.PathLike[str]) -> AnswerCalibration | None
 def _words(text: str) -> str:
     """Lower case, without the punctuation of sentences."""
     return " ".join(re.findall(r"[\w/'’()-]+", text.lower()))
-
-
-def _logit(share: float) -> float:
-    return math.log(share) - math.log1p(-share)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .locks import LOADING
+
 if TYPE_CHECKING:
     from .modeling_ecg_codec import ECGCodecModel
 
@@ -52,23 +54,31 @@ class CodecHandle:
     def config(self) -> Any:
         """The codec's configuration; needs no torch."""
         if self._config is None:
-            from .configuration_ecg_codec import ECGCodecConfig
+            with LOADING:
+                if self._config is None:
+                    from .configuration_ecg_codec import ECGCodecConfig
 
-            self._config = ECGCodecConfig.from_dict(json.loads(self._config_json))
+                    self._config = ECGCodecConfig.from_dict(json.loads(self._config_json))
         return self._config
 
     @property
     def model(self) -> ECGCodecModel:
         """The codec, built once."""
         if self._model is None:
-            from safetensors.torch import load
-
-            from .modeling_ecg_codec import ECGCodecModel
-
-            model = ECGCodecModel(self.config)
-            model.load_state_dict(load(self._weights))
-            self._model = model.eval()
+            with LOADING:
+                if self._model is None:
+                    self._model = self._built()
         return self._model
+
+    def _built(self) -> ECGCodecModel:
+        from safetensors.torch import load
+
+        from .modeling_ecg_codec import ECGCodecModel
+
+        # Another thread may be loading a model in half precision, which is then the default of the whole process.
+        model = ECGCodecModel(self.config).float()
+        model.load_state_dict(load(self._weights))
+        return model.eval()
 
     def write_weights(self, path: str | Path) -> None:
         """Write the weights as a safetensors file."""

@@ -7,6 +7,8 @@ Any two of I, II and III therefore give all six limb leads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
@@ -65,3 +67,42 @@ def derive_limb_leads(signal: np.ndarray, leads: Sequence[str]) -> dict[str, np.
                 if lead not in present
             }
     return {}
+
+
+def limb_lead_contradiction(signal: np.ndarray, leads: Sequence[str]) -> tuple[float, float, tuple[str, ...]]:
+    """How far three of the limb leads are from the law that ties them together.
+
+    Every three limb leads obey one law, since two of them give all. Its coefficients are scaled to a length of 1.
+
+    Args:
+        signal: (leads, samples), any unit, without slow drift.
+        leads: standard names of the rows of `signal`.
+
+    Returns:
+        Of the three leads that contradict each other most: what their law leaves, as a share of what it would leave
+        of unrelated signals of their size; the same as root mean square in the signal's unit; their names. (0, 0, ())
+        for fewer than three limb leads.
+    """
+    present = tuple(lead for lead in LIMB_LEADS if lead in leads)
+    laws = _laws(present)
+    if not len(laws):
+        return 0.0, 0.0, ()
+    rows = signal[[list(leads).index(lead) for lead in present]].astype(np.float64)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    products = rows @ rows.T / rows.shape[1]
+    rest = np.sqrt(np.maximum(((laws @ products) * laws).sum(axis=1), 0.0))
+    share = rest / np.sqrt(np.maximum(laws**2 @ np.diag(products), 1e-20))
+    worst = int(share.argmax())
+    return float(share[worst]), float(rest[worst]), tuple(name for name, law in zip(present, laws[worst]) if law)
+
+
+@lru_cache(maxsize=64)
+def _laws(leads: tuple[str, ...]) -> np.ndarray:
+    """The law of every three of these limb leads, one a row, of length 1: float64 (laws, leads)."""
+    laws = []
+    for three in combinations(range(len(leads)), 3):
+        a, b, c = (_FROM_I_AND_II[leads[place]] for place in three)
+        law = np.zeros(len(leads))
+        law[list(three)] = [p[0] * q[1] - p[1] * q[0] for p, q in ((b, c), (c, a), (a, b))]
+        laws.append(law / np.linalg.norm(law))
+    return np.array(laws)

@@ -16,10 +16,15 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
 from .ecg_record import ECGRecord
+from .locks import process_lock
 from .plain_tokenizer import bare_backend
 from .prompts import ECG_PLACEHOLDER
 
 Row = dict[str, list[int]]
+
+TOKENIZING = process_lock()
+"""Held while a text becomes ids: a tokenizer's backend keeps truncation and padding from call to call, and a compiled
+chat template keeps where it has come to, so that two calls at once would cut each other's text."""
 
 
 def is_recording(value: Any) -> bool:
@@ -125,7 +130,8 @@ def flatten_conversation(
 class PlaceholderReader:
     """Makes, and keeps, the copy of a backend that knows placeholder tokens.
 
-    It pickles to nothing and is copied as nothing: the copy is a matter of the running process.
+    It pickles to nothing and is copied as nothing: the copy is a matter of the running process. Whoever uses it holds
+    `TOKENIZING` from `tokenizer` to `expand`.
     """
 
     def __init__(self) -> None:
@@ -136,7 +142,8 @@ class PlaceholderReader:
 
     def reset(self) -> None:
         """Forget the copy, because the backend has changed."""
-        self._plain = None
+        with TOKENIZING:
+            self._plain = None
 
     def tokenizer(self, source: PreTrainedTokenizerFast, count: int) -> PreTrainedTokenizerFast:
         """A plain tokenizer that treats text as `source` does and knows at least `count` placeholder tokens."""

@@ -7,12 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .ecg_leads import standard_lead_name
+from .ecg_leads import derive_limb_leads, standard_lead_name
 from .ecg_resample import resample
 
 
 class ECGError(ValueError):
     """Something is wrong with a recording; the message is one line: what, where, what to do."""
+
+
+class ECGWarning(UserWarning):
+    """A recording is doubtful, or something about it was decided; the message is one line.
+
+    `warnings.simplefilter("error", ECGWarning)` makes it an error.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +63,18 @@ class ECGRecord:
             raise ECGError(f"{where}: the recording is empty")
         if len(set(leads)) != len(leads):
             raise ECGError(f"{where}: lead names repeat: {', '.join(leads)}")
-        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
-            raise ECGError(f"{where}: sampling rate must be positive, got {self.sampling_rate}")
+        try:
+            rate = float(self.sampling_rate)
+        except (TypeError, ValueError):
+            rate = np.nan
+        if not (np.isfinite(rate) and rate > 0):
+            raise ECGError(f"{where}: sampling rate must be a positive number of Hz, got {self.sampling_rate!r:.40}")
         if self.units not in ("mV", "z-score"):
             raise ECGError(f"{where}: units must be 'mV' (or 'z-score' for decoded records), got {self.units!r}")
         signal.setflags(write=False)
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
-        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+        object.__setattr__(self, "sampling_rate", rate)
 
     @property
     def duration(self) -> float:
@@ -94,3 +105,19 @@ class ECGRecord:
             return self
         signal = resample(self.signal, self.sampling_rate, sampling_rate)
         return replace(self, signal=signal, sampling_rate=sampling_rate)
+
+
+def require_leads(record: ECGRecord, leads: Sequence[str]) -> None:
+    """That a recording holds some leads, or limb leads from which they follow.
+
+    Raises:
+        ECGError: if some are missing.
+    """
+    wanted = [standard_lead_name(name) for name in leads]
+    there = {*record.leads, *derive_limb_leads(record.signal[:, :1], record.leads)}
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise ECGError(
+            f"{record.source or 'record'}: missing lead{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+            f"the recording holds {', '.join(record.leads[:12])}{' …' if len(record.leads) > 12 else ''}"
+        )

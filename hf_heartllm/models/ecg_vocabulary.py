@@ -72,6 +72,21 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         """Id of `<|end_ecg|>`."""
         return self.ecg_token_offset - 1
 
+    @property
+    def ecg_max_duration(self) -> float | None:
+        """Seconds of the longest recording that the language model was trained on; None where that is not known.
+
+        The pipelines and `heartllm evaluate` read a longer one in windows of this length. Training sets it.
+        """
+        value = self.__dict__.get("init_kwargs", {}).get("ecg_max_duration")
+        return None if value is None else float(value)
+
+    @ecg_max_duration.setter
+    def ecg_max_duration(self, seconds: float | None) -> None:
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"the longest recording is longer than 0 s, not {seconds}")
+        self.init_kwargs["ecg_max_duration"] = seconds
+
     def _is_ecg_id(self, index: int) -> bool:
         return self.ecg_codebook_size > 0 and self.ecg_start_token_id <= index < len(self)
 
@@ -80,26 +95,21 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         width = len(str(size - 1))
         return [ECG_START_TOKEN, ECG_END_TOKEN, *(f"<ecg_{code:0{width}d}>" for code in range(size))]
 
-    def encode_ecg(self, record: ECGRecord, padding: bool = False) -> list[int]:
+    def encode_ecg(self, record: ECGRecord, padding: bool = False, check: bool = True) -> list[int]:
         """A recording → the ids of its codes, without start and end token, window after window.
 
         Args:
             record: an `ECGRecord`, or a mapping with its fields.
             padding: whether to fill up a recording shorter than a window.
+            check: whether to warn of what is wrong with it and to leave out what holds no signal (`ecg_checks`).
 
         Raises:
             ECGError: if the recording cannot be read by the codec.
         """
         import torch
 
-        features = self.feature_extractor.extract(as_record(record), padding=padding)
-        codec, threads = self.codec, torch.get_num_threads()
-        # A process forked after an encoding has no thread pool, and would wait for it for ever.
-        torch.set_num_threads(1)
-        try:
-            return self.codes_to_ids(codec.encode(torch.from_numpy(features)))
-        finally:
-            torch.set_num_threads(threads)
+        features = self.feature_extractor.extract(as_record(record), padding=padding, check=check)
+        return self.codes_to_ids(self.codec.encode(torch.from_numpy(features)))
 
     def decode_ecg(self, ids: Sequence[int], sampling_rate: float | None = None) -> ECGRecord:
         """Ids of an ECG, with or without start and end token → the recording the codec makes of them.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,12 +13,19 @@ from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from .configuration_ecg_codec import BASELINE_SECONDS
+from .ecg_checks import CheckedRecord, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
-from .ecg_record import ECGError, ECGRecord
+from .ecg_record import ECGError, ECGRecord, ECGWarning, require_leads
 from .ecg_resample import resample
 
 MIN_SAMPLING_RATE = 100.0
 MAX_SAMPLING_RATE = 1000.0
+_AS_MISSING = {"counts as missing": "is read as 0", "count as missing": "are read as 0"}
+
+
+def _kept(message: str) -> str:
+    """What is said of a lead that counts as missing, where it stays."""
+    return re.sub("|".join(_AS_MISSING), lambda found: _AS_MISSING[found[0]], message)
 
 
 def slow_baseline(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
@@ -113,7 +122,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             hop_length=config.hop_length,
         )
 
-    def extract(self, record: ECGRecord, padding: bool = False) -> np.ndarray:
+    def extract(self, record: ECGRecord, padding: bool = False, check: bool = True) -> np.ndarray:
         """Features of one recording.
 
         Args:
@@ -122,6 +131,9 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             padding: whether to fill up a recording (or the rest of one) that is shorter than a window with each
                 lead's mean. Without it a rest is left out with a warning and a short recording is refused. Where
                 there are no windows, a recording shorter than `min_duration` is filled up with its last sample.
+            check: whether to check the recording first (`ecg_checks`): each finding is warned of (`ECGWarning`), leads
+                without signal count as missing, constant padding is cut off. With windows a constant lead that is
+                needed stays, and is 0.
 
         Returns:
             float32 (windows, leads, samples), every lead of every window with mean 0 and standard deviation 1 and a
@@ -139,7 +151,15 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
                 f"{where}: sampling rate {record.sampling_rate:g} Hz is outside "
                 f"{MIN_SAMPLING_RATE:g}–{MAX_SAMPLING_RATE:g} Hz"
             )
+        messages: list[str] = []
+        if check:
+            checked, dead = self.check(record)
+            messages = [*(finding.message for finding in checked.findings), *self.absent_leads(record)]
+            record = checked.record
+            self.require_leads(record, dead)
         signal = resample(self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate)
+        for message in messages:  # said of what can be read; of what cannot, the error is enough
+            warnings.warn(f"{where}: {message}", ECGWarning, stacklevel=3)
         if self.window_samples is None:
             return self._whole(signal, padding, where, record.duration)
         window, total = self.window_samples, signal.shape[1]
@@ -157,6 +177,48 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             )
         pieces = [signal[:, i * window : (i + 1) * window] for i in range(count)]
         return np.stack([self._standardise(piece, where) for piece in pieces])
+
+    def check(self, record: ECGRecord) -> tuple[CheckedRecord, tuple[str, ...]]:
+        """Check a recording (`ecg_checks`), and which of its leads were left out.
+
+        For a codec that reads windows, whose leads all have to be there, none is left out.
+        """
+        checked = check_record(record)
+        if self.window_samples is None:
+            return checked, tuple(name for name in record.leads if name not in checked.record.leads)
+        start = round(checked.start * record.sampling_rate)
+        signal = record.signal[:, start : start + checked.record.signal.shape[1]]
+        findings = tuple(replace(one, message=_kept(one.message)) for one in checked.findings)
+        return replace(checked, record=replace(record, signal=signal), findings=findings), ()
+
+    def absent_leads(self, record: ECGRecord) -> list[str]:
+        """A line on the leads that the codec can do without and the recording does not hold; none where it has all."""
+        there = {*record.leads, *derive_limb_leads(record.signal[:, :1], record.leads)}
+        absent = [name for name in map(standard_lead_name, self.leads) if name not in there]
+        absent = [name for name in absent if name not in set(map(standard_lead_name, self.required_leads))]
+        return [f"lead {', '.join(absent)} is missing and is encoded as missing"] if absent else []
+
+    def require_leads(self, record: ECGRecord, dead: Collection[str] = ()) -> None:
+        """That the leads which the codec needs are there, or can be derived.
+
+        Args:
+            record: the recording, without the leads that hold no signal.
+            dead: those.
+
+        Raises:
+            ECGError: if some are missing.
+        """
+        derived = derive_limb_leads(record.signal, record.leads) if dead else {}
+        # leads that were computed from a dead one give it back as dead as it was
+        there = {*record.leads, *(name for name, row in derived.items() if np.ptp(row) > 0)}
+        lost = [name for name in map(standard_lead_name, self.required_leads) if name in dead and name not in there]
+        if lost:
+            raise ECGError(
+                f"{record.source or 'record'}: lead{'s' if len(lost) > 1 else ''} {', '.join(lost)} "
+                f"hold{'' if len(lost) > 1 else 's'} no signal (constant, noise or saturated), so count as missing; "
+                f"with signal: {', '.join(record.leads)}"
+            )
+        require_leads(record, self.required_leads)
 
     def _whole(self, signal: np.ndarray, padding: bool, where: str, seconds: float) -> np.ndarray:
         """float64 (leads, samples) → float32 (1, leads, samples) less the slow baseline, a whole number of tokens."""
@@ -190,19 +252,10 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
 
     def _ordered_leads(self, record: ECGRecord, where: str) -> np.ndarray:
         """float64 (leads, samples) in the order of `self.leads`; checked for NaN and flatness."""
+        self.require_leads(record)
         wanted = [standard_lead_name(name) for name in self.leads]
         derived = derive_limb_leads(record.signal, record.leads)
-        there = {*record.leads, *derived}
-        needed = [standard_lead_name(name) for name in self.required_leads]
-        missing = [name for name in needed if name not in there]
-        if missing:
-            raise ECGError(
-                f"{where}: missing lead{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-                f"the recording holds {', '.join(record.leads)}"
-            )
-        absent = [name for name in wanted if name not in there]
-        if absent:
-            warnings.warn(f"{where}: lead {', '.join(absent)} is missing and is encoded as missing", stacklevel=3)
+        absent = [name for name in wanted if name not in {*record.leads, *derived}]
         rows = [
             record.signal[record.leads.index(name)].astype(np.float64)
             if name in record.leads

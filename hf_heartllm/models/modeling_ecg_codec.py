@@ -6,10 +6,8 @@ Two architectures share the calls: this project's own (`ecg_codec_local`, the de
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,6 +21,8 @@ from .ecg_codec_inference import InferenceEncoder
 from .ecg_codec_local import BeatContext, LocalDecoder, LocalEncoder, Refinement
 from .ecg_codec_published import PublishedDecoder, PublishedEncoder
 from .fsq import FiniteScalarQuantizer
+from .locks import LOADING
+from .one_core import on_one_core
 from .residual_fsq import ResidualQuantizer
 
 
@@ -55,18 +55,6 @@ ENCODED_AT_ONCE = 8
 its convolutions, with other rounding."""
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run on one thread: sums are then formed in one order whatever the machine, and a process that is forked after an
-    encoding does not wait for a thread pool it has not got."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 class ECGCodecModel(PreTrainedModel):
     """ECG codec with finite scalar quantisation.
 
@@ -96,6 +84,12 @@ class ECGCodecModel(PreTrainedModel):
             self.decoder = PublishedDecoder(config)
         self._inference_encoder: tuple[tuple, nn.Module] | None = None
         self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> ECGCodecModel:
+        """As for any model; threads that load models wait for each other."""
+        with LOADING:
+            return super().from_pretrained(*args, **kwargs)  # type: ignore[no-any-return]
 
     def _init_weights(self, module: nn.Module) -> None:
         """PyTorch's own initialisation of every layer, as the published code has it."""
@@ -177,7 +171,7 @@ class ECGCodecModel(PreTrainedModel):
 
     @torch.no_grad()
     def encode(self, input_features: torch.Tensor, num_streams: int = 1) -> torch.Tensor:
-        """Features → codes, outside autocast, each record on one thread.
+        """Features → codes, outside autocast, each record on one core; several threads may call at once.
 
         Args:
             input_features: float (batch, leads, samples).
@@ -193,36 +187,17 @@ class ECGCodecModel(PreTrainedModel):
         """
         input_features = self._checked(input_features)
         self.config.bits_per_second_of(num_streams)  # raises for streams that the codec has not
-        training = self.training
-        if training:
-            self.eval()
-        dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
-
-        encoder = self._encoder_for_inference()
-        local = self.config.architecture == "local"
+        # Another thread may be using this codec as it is.
+        codec = copy.deepcopy(self).eval() if self.training else self
 
         def codes_of(features: torch.Tensor) -> torch.Tensor:
-            # Autocast and gradients are settings of a thread, so each sets its own.
-            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-                features = features.to(self.device, dtype)
-                if not local:
-                    return torch.cat([self._codes(encoder, one[None], num_streams) for one in features])
-                # Two rows at least: one alone would take another way through torch's convolutions, with other rounding.
-                pair = features.expand(2, -1, -1) if len(features) == 1 else features
-                return self._codes(encoder, pair, num_streams)[: len(features)]
+            return codec._codes(features, num_streams)
 
-        workers = torch.get_num_threads() if self.device.type == "cpu" and len(input_features) > 3 else 1
-        pieces = input_features.split(min(-(-len(input_features) // workers), ENCODED_AT_ONCE))
-        try:
-            with _one_thread():
-                self._check_finite(input_features)
-                if len(pieces) == 1 or workers == 1:
-                    return torch.cat([codes_of(piece) for piece in pieces])
-                with ThreadPoolExecutor(workers) as threads:
-                    return torch.cat(list(threads.map(codes_of, pieces)))
-        finally:
-            if training:
-                self.train()
+        if self.device.type != "cpu":
+            return codes_of(input_features)
+        workers = torch.get_num_threads() if len(input_features) > 3 else 1
+        shares = on_one_core(codes_of, input_features.split(-(-len(input_features) // workers)))
+        return shares[0] if len(shares) == 1 else torch.cat(shares)
 
     def _encoder_for_inference(self) -> nn.Module:
         """The encoder in fewer operations, made anew when a weight has changed."""
@@ -231,11 +206,26 @@ class ECGCodecModel(PreTrainedModel):
         state = [*self.encoder.parameters(), *self.encoder.buffers()]
         # A tensor that was made in inference mode counts no changes: nothing outside that mode can change it.
         key = tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in state)
-        if self._inference_encoder is None or self._inference_encoder[0] != key:
-            self._inference_encoder = (key, InferenceEncoder(self.encoder))
-        return self._inference_encoder[1]
+        known = self._inference_encoder
+        if known is None or known[0] != key:
+            known = self._inference_encoder = (key, InferenceEncoder(self.encoder))
+        return known[1]
 
-    def _codes(self, encoder: nn.Module, features: torch.Tensor, num_streams: int) -> torch.Tensor:
+    @torch.no_grad()  # a setting of the thread, as autocast is
+    def _codes(self, features: torch.Tensor, num_streams: int) -> torch.Tensor:
+        """Features → codes, in groups that go through torch's convolutions alike."""
+        self._check_finite(features)
+        dtype = torch.float64 if self.dtype == torch.float64 else torch.float32
+        encoder = self._encoder_for_inference()
+        at_once = ENCODED_AT_ONCE if self.config.architecture == "local" else 1
+        with torch.autocast(self.device.type, enabled=False):
+            groups = [some.to(self.device, dtype) for some in features.split(at_once)]
+            return torch.cat([self._codes_of_group(encoder, some, num_streams) for some in groups])
+
+    def _codes_of_group(self, encoder: nn.Module, features: torch.Tensor, num_streams: int) -> torch.Tensor:
+        if self.config.architecture == "local" and len(features) == 1:
+            # Two rows at least: one alone would take another way through torch's convolutions, with other rounding.
+            return self._codes_of_group(encoder, features.expand(2, -1, -1), num_streams)[:1]
         latents = encoder(features)
         if self.config.architecture != "local":
             return self.quantizer(latents)[1][:, None]

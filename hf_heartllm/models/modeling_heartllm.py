@@ -17,6 +17,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
+from .locks import LOADING
 
 
 class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
@@ -55,6 +56,12 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         self.config.tie_word_embeddings = bool(getattr(self.language_model.config, "tie_word_embeddings", False))
 
     @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As for any model; threads that load models wait for each other."""
+        with LOADING:
+            return super().from_pretrained(*args, **kwargs)
+
+    @classmethod
     def from_base(
         cls,
         model_or_id: PreTrainedModel | str | os.PathLike[str],
@@ -86,7 +93,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
                 raise TypeError(f"the model is loaded already, so {', '.join(sorted(kwargs))} would have no effect")
             base = model_or_id
         else:
-            base = AutoModelForCausalLM.from_pretrained(model_or_id, **kwargs)
+            with LOADING:
+                base = AutoModelForCausalLM.from_pretrained(model_or_id, **kwargs)
         if base.config.model_type == HeartLLMConfig.model_type:
             raise ValueError("the base already has ECG rows; load it with HeartLLMForCausalLM.from_pretrained")
         size = getattr(tokenizer, "ecg_codebook_size", 0)
@@ -103,7 +111,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             ecg_end_token_id=tokenizer.ecg_end_token_id,
             dtype=base.dtype,
         )
-        with torch.device("meta"):  # only the structure: the weights are the base's
+        with LOADING, torch.device("meta"):  # only the structure: the weights are the base's
             model = cls(config)
         model.language_model = base
         model._adopt_config()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,16 @@ from transformers.tokenization_utils_base import PaddingStrategy, TruncationStra
 from transformers.utils.hub import cached_file, extract_commit_hash
 
 from .codec_handle import CodecHandle
-from .ecg_placeholders import PlaceholderReader, Row, ecg_list, flatten_conversation, is_recording
+from .ecg_placeholders import (
+    TOKENIZING,
+    PlaceholderReader,
+    Row,
+    as_record,
+    ecg_list,
+    flatten_conversation,
+    is_recording,
+)
+from .ecg_record import ECGRecord, ECGWarning
 from .ecg_vocabulary import ECGVocabulary
 from .feature_extraction_ecg import ECGFeatureExtractor
 from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, write_plain_tokenizer
@@ -205,7 +215,8 @@ class ECGTokenizer(ECGVocabulary):
                 if isinstance(one, str):
                     _check_count(one, 0)
         if ecgs is None or ecgs is _AS_TEXT:
-            return super().__call__(text, text_pair, text_target, **kwargs)
+            with TOKENIZING:
+                return super().__call__(text, text_pair, text_target, **kwargs)
         refused = ("is_split_into_words", "return_overflowing_tokens", "return_offsets_mapping", "stride")
         wrong = [name for name in (*refused, "text_pair_target") if kwargs.pop(name, None)]
         if text_pair is not None or text_target is not None or wrong:
@@ -230,10 +241,16 @@ class ECGTokenizer(ECGVocabulary):
     def encode(self, text: Any, text_pair: Any = None, *args: Any, ecgs: Any = None, **kwargs: Any) -> list[int]:
         """As the base's `encode`; with `ecgs` the `input_ids` of calling the tokenizer."""
         if ecgs is None:
-            return super().encode(text, text_pair, *args, **kwargs)
+            with TOKENIZING:
+                return super().encode(text, text_pair, *args, **kwargs)
         if args:
             raise TypeError("with ecgs, give the options of encode by name")
         return self(text, text_pair, ecgs=ecgs, **kwargs)["input_ids"]
+
+    def tokenize(self, *args: Any, **kwargs: Any) -> list[str]:
+        """As the base's `tokenize`."""
+        with TOKENIZING:
+            return super().tokenize(*args, **kwargs)  # type: ignore[no-any-return]
 
     def apply_chat_template(  # type: ignore[override]
         self,
@@ -269,18 +286,19 @@ class ECGTokenizer(ECGVocabulary):
             flat = [chat for chat, _ in flattened]
             if tokenize:
                 options["ecgs"] = _AS_TEXT
-            return super().apply_chat_template(
-                flat if batched else flat[0],
-                *args,
-                tokenize=tokenize,
-                padding=padding,
-                truncation=truncation,
-                max_length=max_length,
-                return_tensors=return_tensors,
-                return_dict=return_dict,
-                tokenizer_kwargs=options,
-                **kwargs,
-            )
+            with TOKENIZING:
+                return super().apply_chat_template(
+                    flat if batched else flat[0],
+                    *args,
+                    tokenize=tokenize,
+                    padding=padding,
+                    truncation=truncation,
+                    max_length=max_length,
+                    return_tensors=return_tensors,
+                    return_dict=return_dict,
+                    tokenizer_kwargs=options,
+                    **kwargs,
+                )
 
         def encode(index: int, plain: PreTrainedTokenizerFast, **limits: Any) -> BatchEncoding:
             marks = self._reader.placeholders(len(flattened[index][1]))
@@ -337,19 +355,20 @@ class ECGTokenizer(ECGVocabulary):
         rows: list[Row] = []
         for index, its_ecgs in enumerate(ecgs):
             blocks = [self._ecg_block(ecg) for ecg in its_ecgs]
-            plain = self._reader.tokenizer(self, len(blocks))
             limits: dict[str, Any] = {}
-            if cuts != TruncationStrategy.DO_NOT_TRUNCATE:
-                assert max_length is not None
-                room = max_length - sum(len(block) - 1 for block in blocks)
-                if room <= plain.num_special_tokens_to_add() + len(blocks) - 1:
-                    raise ValueError(
-                        f"truncation to {max_length} tokens would cut an ECG: the ECGs alone have "
-                        f"{sum(map(len, blocks))}; raise max_length"
-                    )
-                limits = {"truncation": cuts, "max_length": room}
-            encoded = encode(index, plain, verbose=False, **limits, **options, **(tokenizer_kwargs or {}))
-            row = self._reader.expand({name: list(values) for name, values in encoded.items()}, blocks)
+            with TOKENIZING:
+                plain = self._reader.tokenizer(self, len(blocks))
+                if cuts != TruncationStrategy.DO_NOT_TRUNCATE:
+                    assert max_length is not None
+                    room = max_length - sum(len(block) - 1 for block in blocks)
+                    if room <= plain.num_special_tokens_to_add() + len(blocks) - 1:
+                        raise ValueError(
+                            f"truncation to {max_length} tokens would cut an ECG: the ECGs alone have "
+                            f"{sum(map(len, blocks))}; raise max_length"
+                        )
+                    limits = {"truncation": cuts, "max_length": room}
+                encoded = encode(index, plain, verbose=False, **limits, **options, **(tokenizer_kwargs or {}))
+                row = self._reader.expand({name: list(values) for name, values in encoded.items()}, blocks)
             self._eventual_warn_about_too_long_sequence(row["input_ids"], max_length, verbose)
             rows.append(row)
         return self._batch(
@@ -396,8 +415,22 @@ class ECGTokenizer(ECGVocabulary):
 
     def _ecg_block(self, ecg: Any) -> list[int]:
         """A recording or its ids → the ids that take its place in a text."""
-        ids = self.encode_ecg(ecg) if is_recording(ecg) else self.codes_to_ids(self.ids_to_codes(ecg))
+        if is_recording(ecg):
+            ids = self.encode_ecg(ecg)
+            self._warn_of_length(as_record(ecg))
+        else:
+            ids = self.codes_to_ids(self.ids_to_codes(ecg))
         return [self.ecg_start_token_id, *ids, self.ecg_end_token_id]
+
+    def _warn_of_length(self, record: ECGRecord) -> None:
+        longest = self.ecg_max_duration
+        if longest is not None and record.duration > 1.01 * longest:
+            warnings.warn(
+                f"{record.source or 'record'}: {record.duration:g} s in one prompt, and the language model was trained "
+                f"on {longest:g} s at most: give it windows, as the pipelines do",
+                ECGWarning,
+                stacklevel=5,
+            )
 
     def update_post_processor(self) -> None:
         """As the base's; the copy that reads text around ECGs follows."""

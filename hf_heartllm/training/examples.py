@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
 
+_ROOM = 256  # tokens behind an ECG that surely hold some question of its record
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
 
 
@@ -32,9 +33,14 @@ class ForecastDataset(Dataset):
         whole: one row a record, every code labelled; else the paper's five windows (labels on the forecast only), in
             proportion for records of other than 313 tokens.
         seed: of the windows' starts.
+
+    Raises:
+        ValueError: if there are no codes, or windows are wanted of records of several lengths.
     """
 
     def __init__(self, codes: Sequence[np.ndarray], tokenizer: Any, whole: bool = True, seed: int = 42) -> None:
+        if not len(codes):
+            raise ValueError("no record has codes: nothing to train on")
         self.rows = [tokenizer.codes_to_ids(one.astype(np.int64).tolist()) for one in codes]
         self.start, self.end = tokenizer.ecg_start_token_id, tokenizer.ecg_end_token_id
         self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
@@ -43,6 +49,11 @@ class ForecastDataset(Dataset):
         if not whole:
             rng = random.Random(seed)
             tokens = len(self.rows[0])
+            if other := sum(len(row) != tokens for row in self.rows):
+                raise ValueError(
+                    f"data.whole_records: windows need records of one length; {other} of {len(self.rows)} have other "
+                    f"than {tokens} tokens"
+                )
             self.windows = forecast_windows(len(self.rows), rng, tokens, scaled_windows(tokens))
 
     def __len__(self) -> int:
@@ -104,10 +115,10 @@ class QuestionDataset(Dataset):
     Args:
         rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report` and, where it is known, the original
             report in English, which then takes turns with the one made from statements.
-        codes: by `ecg_id`; rows without codes are left out (see `num_absent`).
+        codes: by `ecg_id`; rows without codes, without anything to ask, or that do not fit are left out (`left_out`).
         prompts: how a question becomes ids.
         max_questions: drawn anew in each epoch.
-        max_length: tokens of one example; questions that do not fit any more are left out.
+        max_length: tokens of one example; questions that do not fit any more are left out (`num_cut`).
         report_share: probability that a record is asked for its report.
         seed: of the draws; they depend on it, the record and the epoch, so a resumed training draws what an
             uninterrupted one would.
@@ -122,6 +133,9 @@ class QuestionDataset(Dataset):
 
     Attributes:
         epoch: set by `EpochOfDraws` when an epoch begins.
+        left_out: why → number of rows that are no examples.
+        num_turns: questions and reports that the examples read so far were drawn with.
+        num_cut: those of them that did not fit into `max_length`.
     """
 
     def __init__(
@@ -141,17 +155,39 @@ class QuestionDataset(Dataset):
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
         self.statements, self.with_ecg = statements, with_ecg
-        self.rows = [row for row in rows if row["ecg_id"] in codes and (row["questions"] or row["report"])]
-        self.num_absent = len(rows) - len(self.rows)
         self.codes, self.prompts = codes, prompts
+        self.max_length, self.num_turns, self.num_cut = max_length, 0, 0
+        self.left_out: Counter[str] = Counter()
+        self.rows = [row for row in rows if self._is_example(row)]
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
-        self.max_questions, self.max_length, self.report_share, self.seed = (
-            max_questions,
-            max_length,
-            report_share,
-            seed,
-        )
+        self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.epoch = 0
+
+    @property
+    def num_absent(self) -> int:
+        """Rows that are no examples."""
+        return self.left_out.total()
+
+    def _is_example(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row can be learned from; counts it in `left_out` if not."""
+        turns = _turns(row)
+        reason = None
+        if row["ecg_id"] not in self.codes:
+            reason = "without codes"
+        elif not turns:
+            reason = "without questions or a report"
+        else:
+            prefix = len(self.prompts.prefix([] if self.with_ecg else None))
+            prefix += len(self.codes[row["ecg_id"]]) if self.with_ecg else 0
+            # Counting the tokens of every question takes long, and nearly all records have room.
+            if prefix + _ROOM > self.max_length and not any(self._fits(prefix, turn) for turn in turns):
+                reason = f"longer than data.max_length {self.max_length}"
+        if reason is not None:
+            self.left_out[reason] += 1
+        return reason is None
+
+    def _fits(self, prefix: int, turn: tuple[str, str]) -> bool:
+        return prefix + len(self.prompts.turn(*turn)[0]) <= self.max_length
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -159,9 +195,9 @@ class QuestionDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
-        turns = [(one["question"], one["answer"]) for one in row["questions"]]
+        turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
-        if row["report"] and rng.random() < self.report_share:
+        if row.get("report") and rng.random() < self.report_share:
             original = row.get("report_original_english")
             report = original if original and rng.random() < 0.5 else row["report"]
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
@@ -172,12 +208,25 @@ class QuestionDataset(Dataset):
                 codes = self.incomplete[row["ecg_id"]]
             ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
         prefix = self.prompts.prefix(ecg_ids)
-        example: dict[str, Any] = {**pack_turns(prefix, [self.prompts.turn(*turn) for turn in turns], self.max_length)}
+        drawn = [self.prompts.turn(*turn) for turn in turns]
+        fitting = [turn for turn in drawn if len(prefix) + len(turn[0]) <= self.max_length]
+        if not fitting:  # what was drawn is too long: the row's shortest is learned instead
+            fitting = [min((self.prompts.turn(*turn) for turn in _turns(row)), key=lambda turn: len(turn[0]))]
+        packed = pack_turns(prefix, fitting, self.max_length)
+        self.num_turns += len(drawn)
+        self.num_cut += max(0, len(drawn) - len({*packed["segment_ids"]} - {0}))
+        example: dict[str, Any] = {**packed}
         if self.statements:
             holding = stated(row)
             example["probe_position"] = len(prefix) - 1
             example["statement_labels"] = [int(name in holding) for name in self.statements]
         return example
+
+
+def _turns(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """All that a row can ask."""
+    turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
+    return [*turns, (REPORT_REQUESTS[0], row["report"])] if row.get("report") else turns
 
 
 def stated(row: Mapping[str, Any]) -> set[str]:

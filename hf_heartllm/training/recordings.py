@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.labels.scp import superclasses
+from hf_heartllm.models.ecg_leads import STANDARD_LEADS, standard_lead_name
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.draws import draws
 
@@ -36,6 +39,8 @@ class Recording:
 def list_recordings(folder: str | Path, folds: Sequence[int], sampling_rate: int = 100) -> list[Recording]:
     """The recordings of some folds of a data set in PTB-XL's layout, at 100 or 500 Hz, that are on disk.
 
+    Warns of those that are not, and of rows of the table without a fold.
+
     Raises:
         FileNotFoundError: if none is.
     """
@@ -52,7 +57,77 @@ def list_recordings(folder: str | Path, folds: Sequence[int], sampling_rate: int
         raise FileNotFoundError(
             f"{folder}: no record of folds {list(folds)} at {sampling_rate} Hz; unpack the data first"
         )
+    if absent := len(rows) - len(recordings):
+        warnings.warn(
+            f"{folder}: {absent} of {len(rows)} recordings of folds {list(folds)} are left out, since they are not on "
+            f"disk at {sampling_rate} Hz",
+            stacklevel=2,
+        )
+    if unknown := int(table["strat_fold"].isna().sum()):
+        warnings.warn(f"{folder}: {unknown} of {len(table)} rows have no strat_fold and are in no fold", stacklevel=2)
     return recordings
+
+
+@dataclass(frozen=True)
+class HeaderFacts:
+    """What a WFDB header says before its signal is read.
+
+    Attributes:
+        seconds: duration; None where the header does not say.
+        leads: names of its signals, in standard spelling.
+    """
+
+    seconds: float | None
+    leads: tuple[str, ...]
+
+
+def header_facts(path: Path) -> HeaderFacts | None:
+    """Duration and leads of a WFDB record; None where its header cannot be read so, which reading it will tell.
+
+    Args:
+        path: of the record, without suffix.
+    """
+    try:
+        text = Path(f"{path}.hea").read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        head = lines[0].split()
+        samples = int(head[3]) if len(head) > 3 else 0
+        rate = float(head[2].partition("/")[0].partition("(")[0])
+        names = [line.split(maxsplit=8)[8] for line in lines[1 : 1 + int(head[1].partition("/")[0])]]
+    except (OSError, IndexError, ValueError):
+        return None
+    return HeaderFacts(samples / rate if samples > 0 and rate > 0 else None, tuple(map(standard_lead_name, names)))
+
+
+def long_enough(
+    recordings: Sequence[Recording], extractor: ECGFeatureExtractor, crop_samples: int | None = None
+) -> tuple[list[Recording], Counter[str], Counter[str]]:
+    """The recordings that a training can read, by their headers, and what is lost.
+
+    Args:
+        recordings: from `list_recordings`.
+        extractor: of the codec.
+        crop_samples: of the stretches that a training draws, at the codec's rate.
+
+    Returns:
+        Those that are as long as a window (or `min_duration`) and a stretch; why → number of the others; and lead that
+        no codec reads, such as V7 or vx → number of recordings that have it.
+    """
+    window = extractor.window_samples
+    needed = extractor.min_duration if window is None else window / extractor.sampling_rate
+    needed = max(needed, (crop_samples or 0) / extractor.sampling_rate)
+    kept, lost, unread = [], Counter[str](), Counter[str]()
+    for recording in recordings:
+        facts = header_facts(recording.path)
+        if facts is not None and facts.seconds is not None and facts.seconds < needed:
+            lost[f"shorter than the {needed:g} s that the training reads"] += 1
+            continue
+        kept.append(recording)
+        if facts is not None:
+            if window is not None and facts.seconds is not None and facts.seconds > needed:
+                lost[f"but for their first {needed:g} s"] += 1
+            unread.update(lead for lead in facts.leads if lead not in STANDARD_LEADS)
+    return kept, lost, unread
 
 
 @dataclass(frozen=True)
@@ -118,9 +193,16 @@ class RecordingDataset(Dataset):
         return self._kept[index]
 
     def complete_features(self, indices: Iterable[int]) -> torch.Tensor:
-        """float32 (recordings, leads, samples), unchanged, of those in which no lead is missing; as long as a crop."""
+        """float32 (recordings, leads, samples), unchanged, of those in which no lead is missing; as long as a crop.
+
+        Raises:
+            ValueError: if there is none.
+        """
         found = [torch.from_numpy(self._features(index)[:, : self.crop_samples]) for index in indices]
-        return torch.stack([one for one in found if not one.isnan().any()])
+        complete = [one for one in found if not one.isnan().any()]
+        if not complete:
+            raise ValueError(f"none of {len(found)} recordings has all leads, which the refinements begin with")
+        return torch.stack(complete)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         recording = self.recordings[index]

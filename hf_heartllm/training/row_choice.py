@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -27,11 +28,23 @@ def choose_rows(
         seed: of the draw.
 
     Raises:
-        ValueError: if no row is left, or fewer than `max_records`.
+        ValueError: if no row is left, or fewer than `max_records`, or `max_records` is no number of records.
     """
+    if max_records is not None and max_records < 1:
+        raise ValueError(f"data.max_records {max_records}: give 1 or more, or null for all")
+    if unknown := sum(row["strat_fold"] is None for row in rows):
+        warnings.warn(
+            f"{unknown} of {len(rows)} rows have no strat_fold, so they are in none of the folds", stacklevel=2
+        )
+    if repeated := len(rows) - len({row["ecg_id"] for row in rows}):
+        warnings.warn(
+            f"{repeated} of {len(rows)} rows are of a record that has another row: each is an example of its own",
+            stacklevel=2,
+        )
     chosen = [row for row in rows if row["strat_fold"] in folds and (of_devices is None or row["ecg_id"] in of_devices)]
     if not chosen:
-        raise ValueError(f"no rows of folds {sorted(folds)}{'' if of_devices is None else ' and these devices'}")
+        which = f"folds {sorted(folds)}{'' if of_devices is None else ' and these devices'}"
+        raise ValueError(f"no rows of {which}, of {len(rows)} rows: nothing to train on")
     if max_records is None:
         return chosen
     if with_codes is not None:

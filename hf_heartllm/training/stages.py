@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -53,6 +55,27 @@ def training_arguments(settings: dict[str, Any], output: Path) -> dict[str, Any]
         "use_cpu": not torch.cuda.is_available(),
         **settings,
     }
+
+
+def refuse(error: Exception | str) -> NoReturn:
+    """End a script with one line on stderr and exit code 2: what is wrong with its recipe or data."""
+    words = " ".join(str(error).split())
+    print(f"error: {words if len(words) <= 290 else words[:287] + '...'}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def say_left_out(left_out: Mapping[str, int], count: int, what: str) -> None:
+    """Print why some of the rows or recordings are no part of a training."""
+    for reason, number in left_out.items():
+        if number:
+            print(f"left out: {number} of {count} {what} {reason}", flush=True)
+
+
+def say_unread(leads: Mapping[str, int]) -> None:
+    """Print which leads of the recordings no codec reads: name → number of recordings."""
+    if leads:
+        named = ", ".join(f"{lead} ({number} recordings)" for lead, number in sorted(leads.items()))
+        print(f"not read, since the codec reads the twelve standard leads: {named}", flush=True)
 
 
 def is_main_process() -> bool:

@@ -85,7 +85,7 @@ def test_a_calibrated_checkpoint_says_what_it_assumes_and_abstains(capsys, model
     assert (given["answer"], given["abstained"]) == (None, True)
     assert "below 0.99999" in given["reason"]
     text = run(capsys, *asked[:-1], "--abstain-below", "0.99999")
-    assert text.startswith("no answer: the likeliest answer has the probability")
+    assert text.startswith("no answer: its confidence would be")
     assert "for the prevalence of AFIB (rhythm) in PTB-XL, 0.07" in text
     free = json.loads(run(capsys, "ask", "example:af", "What rhythm is this?", "--model", str(folder), "--json"))
     assert not free["calibrated"]

@@ -322,3 +322,35 @@ def test_what_is_wrong_is_one_line(capsys, common, change, message):
     complaint = capsys.readouterr().err.strip()
     assert message in complaint
     assert "\n" not in complaint
+
+
+def test_without_training_records_or_rows_there_is_no_majority_and_no_check(capsys, common, train_rows, tmp_path):
+    empty = tmp_path / "rows.parquet"
+    pq.write_table(pq.read_table(train_rows).slice(0, 0), empty)
+    arguments = ["evaluate", "qa", *common, "--training-folds", "5", "--train-rows", str(empty)]
+    assert cli.main(arguments) == 0
+    page = capsys.readouterr().out
+    assert "majority: n/a where the training rows have no question of the same kind." in page
+    assert "Not checked: whether patients are the training's, since the table names none of folds 5" in page
+    assert "(0 patients)" not in page
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["separation"]["training_patients"] is None
+    assert document["tables"]["Answers from the closed set"][0]["values"]["majority"] is None
+    assert cli.main(["evaluate", "report", *common, "--train-rows", str(empty), "--parts", str(tmp_path / "r")]) == 2
+    assert "the training rows hold no reports" in capsys.readouterr().err
+    seen = tmp_path / "seen.parquet"
+    pq.write_table(pa.Table.from_pylist([{**row, "ecg_id": 1} for row in pq.read_table(train_rows).to_pylist()]), seen)
+    for subject in ("qa", "report"):
+        options = ["--train-rows", str(seen), "--parts", str(tmp_path / subject)]
+        assert cli.main(["evaluate", subject, *common, *options]) == 2
+        assert "1 records of the test set are training records too (such as ecg_id 1)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("subject", ["qa", "robustness"])
+def test_questions_that_nothing_is_scored_on_are_refused_before_the_run(capsys, common, ptbxl, tmp_path, subject):
+    path = tmp_path / "every.parquet"
+    rows = [row for row in questions_of(ptbxl, 9) if row["set"] == "every-record"]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    arguments = [str(path) if one.endswith("fold9.parquet") else one for one in common]
+    assert cli.main(["evaluate", subject, *arguments]) == 2
+    assert "every.parquet: no question but those asked of every record" in capsys.readouterr().err

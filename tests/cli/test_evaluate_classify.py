@@ -120,6 +120,36 @@ def test_without_ptbxl_the_majority_is_absent_with_its_reason(capsys, common, tm
     )
 
 
+def test_without_training_records_nothing_reads_as_compared_with_them(capsys, common, ptbxl, tmp_path):
+    arguments = [*common, "--ptbxl", str(ptbxl), "--training-folds", "5", "--tasks", "rhythm"]
+    assert cli.main(arguments) == 0
+    page = capsys.readouterr().out
+    assert "majority: PTB-XL's table has no record of folds 5." in page
+    assert (
+        "Not checked: whether a record is one of the training's, since PTB-XL's table has no record of folds 5." in page
+    )
+    assert "(0 patients)" not in page
+    assert " 0 training" not in page
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["separation"] is None
+    assert all(row["values"]["majority"] is None for row in document["tables"]["Rhythm"])
+
+
+def test_a_recording_that_is_in_the_folder_twice_is_named(capsys, common, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    labelled(data, "A1", "#Dx: AF\n", seed=50)
+    labelled(data, "A2", "#Dx: Normal\n", seed=51)
+    labelled(data, "A3", "#Dx: AF,Foo\n", seed=50)
+    assert cli.main([*common, "--data", str(data), "--tasks", "rhythm"]) == 0
+    page = capsys.readouterr().out
+    assert "1 records have the samples of another of the folder and were left out: A3 (of A1)." in page
+    assert "Labels in no table: Foo (1 records)." in page
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["copies_within"] == {"A3": "A1"}
+    assert document["questions"]["records"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

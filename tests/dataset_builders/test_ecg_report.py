@@ -9,6 +9,7 @@ import pytest
 import wfdb
 
 from dataset_builders.ecg_report import ECGReport, main
+from dataset_builders.ptb_xl import PTBXL
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 
 REPORTS = {
@@ -133,3 +134,19 @@ def test_the_builder_works_without_the_command_line(ptbxl: Path, tmp_path: Path)
     builder = ECGReport(cache_dir=str(tmp_path / "cache"), source=ptbxl, report="statements", signal="path")
     builder.download_and_prepare()
     assert len(builder.as_dataset("train")) == 5
+
+
+def test_what_the_device_prints_is_no_report(ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = ptbxl / "ptbxl_database.csv"
+    text = table.read_text().replace("sinusrhythmus linkstyp", "sinusrhythmus linkstyp 4.46     unbestätigter bericht")
+    table.write_text(text.replace("sinus rhythm. normal ecg.", "trace only requested."))
+    rows = build(ptbxl, tmp_path)
+    assert rows["train"]["report"] == ["sinus rhythm. left axis type.", "sinus rhythm."]
+    assert "3 of 6 records at hand have no translated report: left out" in capsys.readouterr().out
+    splits = {"train": "1", "validation": "9", "test": ""}
+    one = PTBXL(source=ptbxl, cache_dir=str(tmp_path / "cache"), **splits)
+    found = [row for shard in one.plan() for row in one.rows(shard)]
+    sources = {row["ecg_id"]: (row["report_english"], row["report_english_source"]) for row in found}
+    assert sources[1] == ("sinus rhythm. left axis type.", "translated")
+    assert sources[2] == ("sinus rhythm. normal ecg.", "statements")
+    assert found[1]["report"] == "trace only requested."

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from dataset_builders import ecg_tokens, simulated
+from dataset_builders.built_rows import first_ids
 from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
 from dataset_builders.engine import build
 from dataset_builders.ptb_xl import PTBXL
@@ -177,3 +178,39 @@ def test_the_footers_name_their_plan(output: Path) -> None:
     paths = sorted(output.rglob("*.parquet"))
     plans = {json.loads(pq.read_metadata(path).metadata[b"dataset_builders"])["plan"] for path in paths}
     assert len(plans) == len(paths) == 2
+
+
+def test_ids_that_pandas_made_to_floats_are_joined_and_rows_without_one_are_counted(
+    folder: Path, tmp_path: Path
+) -> None:
+    asked = {"question": "Is it fast?", "answer": ["no"], "answer_set": ["yes", "no"], "attribute": None}
+    flat = [{**asked, "ecg_id": one} for one in (2.0, float("nan"), None, 999.0)]
+    pq.write_table(pa.Table.from_pylist(flat), tmp_path / "rows.parquet")
+    assert list(first_ids([tmp_path / "rows.parquet"])) == ["2", None, None, "999"]
+    one = builder(folder, rows=(tmp_path / "rows.parquet",))
+    rows = [row for shard in one.plan() for row in one.rows(shard)]
+    assert [row["ecg_id"] for row in rows if row["questions"]] == [2]
+    assert one.notes()[-1] == (
+        "rows: 4 rows, of which are left out: 1 on records that are not here, 2 without a record's id."
+    )
+
+
+def test_leads_that_no_codec_reads_and_records_without_a_number_are_counted(folder: Path, tmp_path: Path) -> None:
+    record = read_ecg(folder / "ptb-xl/records100/00000/00002_lr")
+    signal = np.concatenate([record.signal, record.signal[:2]]).T.tolist()
+    leads = [*record.leads, "V7", "vx"]
+    ids = ["A1", "7", "7", None]
+    table = [{"record_id": one, "signal": signal, "leads": leads, "sampling_rate": 100, "strat_fold": 1} for one in ids]
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "records.parquet")
+    one = builder(folder, records=str(tmp_path / "records.parquet"), rows=())
+    rows = [row for shard in one.plan() for row in one.rows(shard)]
+    assert [row["ecg_id"] for row in rows] == [None, 7, 7, None]
+    assert all(row["unread_leads"] == ["V7", "vx"] for row in rows)
+    notes = " ".join(one.notes())
+    assert "2 of 4 records have no id that is a whole number" in notes
+    assert "1 records have the id of another" in notes
+    report = build(one, tmp_path / "built", card=CARD, progress=False)
+    counts = report.files["train"][0].counts["unread_leads"]
+    assert counts == {"V7": 4, "vx": 4}
+    with pytest.warns(UserWarning, match=r"2 of 4 recordings are left out for no ecg_id that is a whole number"):
+        assert list(load_codes(tmp_path / "built")) == [7]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -81,3 +82,18 @@ def test_questions_of_a_published_set_stand_as_written_on_their_records(ptbxl: P
     ]
     (row,) = evaluation_questions.ecg_qa_questions(table, asked)
     assert (row["ecg_id"], row["set"], row["answers"]) == (6, "ecg-qa", ("no", "yes"))
+
+
+def test_original_reports_are_without_what_the_device_prints(
+    ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "samples" / "report" / "ptbxl"
+    folder.mkdir(parents=True)
+    reports = {1: "af. 4.46 unconfirmed report.", 2: "trace only requested.", 3: "normal ECG", 9: "of fold 10"}
+    (folder / "train.json").write_text(json.dumps([{"ecg_id": i, "report": text} for i, text in reports.items()]))
+    arguments = ["--ptbxl", str(ptbxl), "--english-reports", str(tmp_path / "samples")]
+    assert training_rows.main([*arguments, "--output", str(tmp_path / "rows.parquet")]) == 0
+    rows = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [row["report_original_english"] for row in rows] == ["af.", None, "normal ECG", None]
+    said = capsys.readouterr().out
+    assert "original reports in English: 2; 1 more hold no finding, and 1 are of records that are absent" in said

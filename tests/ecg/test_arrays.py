@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hf_heartllm.ecg import STANDARD_LEADS, ECGError, read_ecg
+from hf_heartllm.ecg import STANDARD_LEADS, ECGError, ECGRecord, read_ecg
 
 STATED = {"sampling_rate": 250, "units": "mV", "leads": STANDARD_LEADS}
 
@@ -68,8 +68,10 @@ def test_csv_with_and_without_lead_names(tmp_path: Path, signal: np.ndarray, mar
 
 def test_csv_columns_are_chosen_by_name_and_gaps_are_missing_samples(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,V1,II\n0.000,0.1,1\n0.004,,2\n0.008,nan,3\n")
-    with pytest.raises(ECGError, match="'time' is not a lead"):
-        read_ecg(tmp_path / "x.csv", sampling_rate=250, units="mV")
+    with pytest.warns(UserWarning, match="left out, since they are no ECG leads: time"):
+        assert read_ecg(tmp_path / "x.csv", sampling_rate=250, units="mV").leads == ("V1", "II")
+    with pytest.raises(ECGError, match="'time' is no ECG lead"):
+        read_ecg(tmp_path / "x.csv", sampling_rate=250, units="mV", leads=["time", "II"])
     record = read_ecg(tmp_path / "x.csv", sampling_rate=250, units="mV", leads=["II", "V1"])
     np.testing.assert_allclose(record.signal, [[1, 2, 3], [0.1, np.nan, np.nan]], rtol=1e-6)
 
@@ -139,6 +141,9 @@ def test_npy_never_unpickles(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"units": "ADC"}, "units"),
+        ({"units": 5}, "units"),
+        ({"leads": range(12)}, "texts"),
+        ({"leads": 12}, "texts"),
         ({"sampling_rate": 0}, "sampling rate"),
         ({"sampling_rate": float("nan")}, "sampling rate"),
         ({"leads": ["I"] * 12}, "repeat"),
@@ -149,3 +154,67 @@ def test_bad_arguments(tmp_path: Path, signal: np.ndarray, change: dict, message
     np.save(tmp_path / "x.npy", signal)
     with pytest.raises(ECGError, match=message):
         read_ecg(tmp_path / "x.npy", **STATED | change)
+
+
+@pytest.mark.parametrize("stated", ["250", " 2.5e2 ", 250, np.float32(250), np.int64(250), np.array(250.0)])
+def test_a_sampling_rate_may_come_as_text(tmp_path: Path, signal: np.ndarray, stated: object) -> None:
+    np.save(tmp_path / "x.npy", signal)
+    (tmp_path / "x.csv").write_text(table(signal.T))
+    for name in ("x.npy", "x.csv"):
+        assert read_ecg(tmp_path / name, **STATED | {"sampling_rate": stated}).sampling_rate == 250
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["abc", "", "250 Hz", "nan", "inf", "-250", "0", "2_50", True, np.True_, np.nan, np.inf, -250, [250], 250j],
+)
+def test_a_sampling_rate_that_is_none(tmp_path: Path, signal: np.ndarray, stated: object) -> None:
+    np.save(tmp_path / "x.npy", signal)
+    with pytest.raises(ECGError, match="sampling rate must be a positive number of Hz"):
+        read_ecg(tmp_path / "x.npy", **STATED | {"sampling_rate": stated})
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f8", ">f4", "i2", "u2"])
+def test_npy_of_any_kind_of_number(tmp_path: Path, dtype: str) -> None:
+    values = np.random.default_rng(1).integers(0, 1000, (12, 40)).astype(dtype)
+    np.save(tmp_path / "x.npy", values)
+    np.testing.assert_array_equal(read_ecg(tmp_path / "x.npy", **STATED).signal, values.astype(np.float32))
+
+
+def rising(kind: str, samples: int) -> np.ndarray:
+    return np.arange(samples) / (250 if kind == "time" else 1)
+
+
+@pytest.mark.parametrize("kind", ["time", "index"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_row_or_column_that_counts_needs_no_name(tmp_path: Path, signal: np.ndarray, kind: str, axis: int) -> None:
+    values = np.concatenate([rising(kind, 40)[None], signal])
+    np.save(tmp_path / "x.npy", values if axis == 0 else values.T)
+    with pytest.warns(UserWarning, match=f"rises as an index or the time does: {('row', 'column')[axis]} 1"):
+        record = read_ecg(tmp_path / "x.npy", **STATED)
+    np.testing.assert_allclose(record.signal, signal, rtol=1e-6)
+
+
+def test_a_row_that_counts_is_no_lead_whatever_its_name(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).normal(size=(12, 500))
+    values[0] = rising("time", 500)
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(ECGError, match="named I rises all the time"):
+        read_ecg(tmp_path / "x.npy", **STATED)
+
+
+def test_rows_named_as_other_signals_are_left_out(tmp_path: Path, signal: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", np.concatenate([signal, signal[:1]]))
+    with pytest.warns(UserWarning, match="no ECG leads: RESP"):
+        record = read_ecg(tmp_path / "x.npy", **STATED | {"leads": [*STANDARD_LEADS, "RESP"]})
+    assert record.leads == STANDARD_LEADS
+    np.save(tmp_path / "x.npy", signal[:1])
+    with pytest.raises(ECGError, match="no name is one of an ECG lead: RESP"):
+        read_ecg(tmp_path / "x.npy", **STATED | {"leads": "RESP"})
+
+
+def test_a_record_takes_a_rate_as_text_too(signal: np.ndarray) -> None:
+    assert ECGRecord(signal, "250", STANDARD_LEADS).sampling_rate == 250  # type: ignore[arg-type]
+    for rate in ("abc", None, np.nan, -1):
+        with pytest.raises(ECGError, match="sampling rate must be a positive number of Hz"):
+            ECGRecord(signal, rate, STANDARD_LEADS)  # type: ignore[arg-type]

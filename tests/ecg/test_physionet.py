@@ -52,6 +52,22 @@ def test_a_record_is_fetched_and_checked(server: Path) -> None:
         read_ecg(NAME)
 
 
+def test_only_files_of_leads_are_fetched_wherever_the_header_says_they_were(server: Path) -> None:
+    folder = server / "some-db/1.0.3/records500/00000"
+    folder.mkdir(parents=True)
+    samples = np.arange(40, dtype="<i2")
+    samples.tofile(folder / "beat.dat")
+    (folder / "00152_hr.hea").write_text(
+        f"beats/00152_hr 2 5e2 0\nbeats/beat.dat 16 1000 16 0 0 {samples.sum()} 0 II\np.dat 16 1/mmHg 16 0 0 0 0 ABP\n"
+    )
+    for name in (NAME, f"{NAME}.hea", f"{NAME}.dat"):
+        with pytest.warns(UserWarning, match="no ECG leads: ABP"):
+            record = read_ecg(name)
+        assert record.leads == ("II",)
+        assert record.sampling_rate == 500
+        np.testing.assert_allclose(record.signal, samples[None] / 1000, atol=1e-6)
+
+
 def test_no_such_record(server: Path) -> None:
     with pytest.raises(ECGError, match="no such record"):
         read_ecg(NAME)

@@ -220,8 +220,14 @@ def test_real_records_with_skew_or_several_rates(data_dir: Path) -> None:
         pytest.skip(f"{folder} is not there")
     truth = wfdb.rdrecord(str(folder / "test01_00s_skew"))
     np.testing.assert_allclose(read_ecg(folder / "test01_00s_skew").signal, truth.p_signal.T, rtol=1e-6)
-    with pytest.raises(ECGError, match="mmHg"):
-        read_ecg(folder / "mixedsignals")
+    truth = wfdb.rdrecord(str(folder / "mixedsignals"), smooth_frames=False)
+    with pytest.warns(UserWarning, match=r"no ECG leads: ABP \(mmHg\), Pleth \(NU\), Resp \(Ohm\)"):
+        record = read_ecg(folder / "mixedsignals")
+    assert record.leads == ("II", "III", "V")
+    assert record.sampling_rate == pytest.approx(4 * 62.4725)
+    np.testing.assert_allclose(record.signal, truth.e_p_signal[:3], rtol=1e-6)
+    with pytest.warns(UserWarning, match=r"ABP \(mmHg\), RESP \(mV\)"):
+        assert read_ecg(folder / "03700181").leads == ("MCL1",)
 
 
 @pytest.mark.parametrize(("folder", "tag", "rate"), [("records100", "lr", 100), ("records500", "hr", 500)])

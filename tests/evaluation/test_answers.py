@@ -125,5 +125,6 @@ def test_the_bootstrap_of_sums_is_that_of_means(rows):
     columns = np.column_stack([np.ones(len(rows)), values])
     (found,) = bootstrap_sums(columns, groups, lambda sums: (sums[:, 1] / sums[:, 0])[:, None], resamples=40)
     expected = bootstrap_mean(values, groups, resamples=40)
-    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+    theirs = (expected.value, expected.low, expected.high)  # of one patient there is no interval
+    assert (found.value, found.low, found.high) == pytest.approx(theirs, nan_ok=True)
     assert (found.rows, found.groups) == (expected.rows, expected.groups)

@@ -6,7 +6,7 @@ import hf_heartllm as hl
 from hf_heartllm.evaluation.conditions import CONDITIONS, ConditionPrompts, condition_prompt
 from hf_heartllm.evaluation.generation import generate_texts
 from hf_heartllm.evaluation.scoring import question_prompt
-from hf_heartllm.models.pipeline_ecg import ECGReportPipeline
+from hf_heartllm.models.likeliest_texts import likeliest_texts
 from tests.tiny import tiny_model_and_tokenizer
 
 QUESTION = "Does this ECG show sinus rhythm?"
@@ -14,10 +14,9 @@ QUESTION = "Does this ECG show sinus rhythm?"
 
 def test_batches_write_what_single_prompts_write():
     model, tokenizer = tiny_model_and_tokenizer()
-    pipeline = ECGReportPipeline(model, tokenizer)
     ecgs = [tokenizer.encode_ecg(hl.simulate_ecg(seed=seed)[0]) for seed in range(3)]
     prompts = [question_prompt(tokenizer, ids, words) for ids in (*ecgs, None) for words in (QUESTION, "What is it?")]
-    alone = [pipeline._generate(prompt, 12, beams=1)[0][0] for prompt in prompts]
+    alone = [likeliest_texts(model, tokenizer, [prompt], 12, 1)[0][0][0] for prompt in prompts]
     assert len(set(alone)) > 2
     for size in (1, 3, 8):
         found = dict(generate_texts(model, tokenizer, prompts, max_new_tokens=12, batch_size=size))

@@ -194,3 +194,38 @@ def test_rare_statements_stand_several_times():
     ]
     repeated = [row["ecg_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
     assert repeated == [1, 1, 1, 2, 3]
+
+
+def test_what_is_no_example_is_counted_by_its_reason(tiny):
+    _, tokenizer = tiny
+    rows = [row(1, 2), row(3, 1), row(2, 0, report=None), {"ecg_id": 2, "questions": None, "report": "sinus rhythm."}]
+    dataset = QuestionDataset(rows, CODES, QuestionPrompts(tokenizer))
+    assert dataset.left_out == {"without codes": 1, "without questions or a report": 1}
+    assert (len(dataset), dataset.num_absent) == (2, 2)
+
+
+def test_records_and_questions_that_do_not_fit_are_counted(tiny):
+    _, tokenizer = tiny
+    codes = {1: CODES[1], 2: np.arange(4000, dtype=np.uint16) % 50}
+    long = row(1, 2, report="sinus rhythm. " * 200)
+    settings = {"max_length": 200, "report_share": 1.0}
+    dataset = QuestionDataset([long, row(2, 2)], codes, QuestionPrompts(tokenizer), **settings)
+    assert dataset.left_out == {"longer than data.max_length 200": 1}
+    example = dataset[0]
+    assert len(example["input_ids"]) <= 200
+    assert dataset.num_turns == 3
+    assert dataset.num_cut == 3 - len({*example["segment_ids"]} - {0}) >= 1
+    only = QuestionDataset(
+        [{**long, "questions": [long["questions"][0]]}], codes, QuestionPrompts(tokenizer), **settings
+    )
+    assert len(only[0]["input_ids"]) <= 200  # the report was drawn and is too long
+
+
+def test_no_codes_and_codes_of_several_lengths_are_refused(tiny):
+    _, tokenizer = tiny
+    with pytest.raises(ValueError, match="no record has codes: nothing to train on"):
+        ForecastDataset([], tokenizer)
+    two = [np.zeros(100, dtype=np.uint16), np.zeros(50, dtype=np.uint16)]
+    with pytest.raises(ValueError, match="windows need records of one length; 1 of 2 have other than 100 tokens"):
+        ForecastDataset(two, tokenizer, whole=False)
+    assert len(ForecastDataset(two, tokenizer)) == 2

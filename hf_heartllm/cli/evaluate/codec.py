@@ -100,7 +100,10 @@ def run(args: argparse.Namespace) -> None:
         progress=not args.quiet,
     )
     parts = parts_folder(args)
-    evaluation = evaluate_codecs(coder, against, settings, parts)
+    try:
+        evaluation = evaluate_codecs(coder, against, settings, parts)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     print(table(evaluation.figures))
     facts: dict[str, Any] = {
         "data": settings.words(len(settings.records())),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common import UsageError, positive
 
 if TYPE_CHECKING:
+    from ...evaluation.ecg_qa_rows import QuestionRow
     from ...evaluation.priors import PriorScores
 
 HELP = "Score ECG-QA's majority answers, which look at no ECG: the figure that every model must beat."
@@ -65,7 +66,8 @@ def run(args: argparse.Namespace) -> None:
     )
     unit = "recordings" if records is None else "patients"
     head = f"Majority answers without any ECG, {where}; {args.version} questions; {completeness(rows)}."
-    print(f"{head}\n\n{_table(scores, unit)}")
+    notes = _notes(train, test, records, rows if args.split == "folds" else [])
+    print("\n\n".join([head, _table(scores, unit), *notes]))
     if args.output is not None:
         result = {
             "title": head,
@@ -77,9 +79,40 @@ def run(args: argparse.Namespace) -> None:
                 "grouped_by": unit,
             },
             "versions": library_versions(),
+            "notes": notes,
             "figures": [_json(score) for score in scores],
         }
         write_whole(args.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _notes(
+    train: Sequence[QuestionRow],
+    test: Sequence[QuestionRow],
+    records: Mapping[int, tuple[str, int]] | None,
+    of_folds: Sequence[QuestionRow],
+) -> list[str]:
+    """What was compared of the patients, and what was left out."""
+    from ...evaluation.priors import shared_patients
+
+    notes = []
+    if records is None:
+        notes.append(
+            "Patients cannot be checked or resampled without --ptb-xl: intervals are by recording, and too narrow "
+            "where a patient has several."
+        )
+    elif train and test:
+        shared, unknown = shared_patients(train, test, records)
+        known = len(test) - unknown
+        notes.append(
+            f"{shared:,} of {known:,} test rows are about a patient of the training rows."
+            if known
+            else "Patients cannot be checked: PTB-XL's table names none of the test rows'."
+        )
+        if known and unknown:
+            notes.append(f"{unknown:,} more test rows are about a recording whose patient the table does not name.")
+    if of_folds and (left := len(of_folds) - len(train) - len(test)):
+        notes.append(f"Left out: {left:,} rows about recordings of other folds, of both parts, or not in the table.")
+    return notes
 
 
 def _table(scores: Sequence[PriorScores], unit: str) -> str:
@@ -91,7 +124,8 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
         counts = [f"{score.train_rows:,}", f"{score.test_rows:,}", f"{score.unseen:,}"]
         found = score.figures
         if found is None:
-            row = [score.question_type, "any", *counts, "–", "no test rows in this copy", "–"]
+            lacking = "no training rows to take it from" if score.test_rows else "no test rows in this copy"
+            row = [score.question_type, "any", *counts, "–", lacking, "–"]
         else:
             measured = [f"{found.exact.groups:,}", cell(found.exact), cell(found.macro_f1)]
             row = [score.question_type, score.prior, *counts, *measured]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ...models.ecg_checks import check_record, warn_of
 from ...models.ecg_leads import LIMB_LEADS, STANDARD_LEADS, derive_limb_leads
 from ...models.ecg_record import ECGError, ECGRecord
 from ...models.ecg_resample import resample
@@ -40,8 +41,10 @@ OF_QRS = ("qrs_ms", "p_share", *OF_P, *OF_T, *DIRECTIONS, *LEAD_NAMES)
 def measure(record: ECGRecord) -> Measurements:
     """Measure a recording: rate, intervals, axis, amplitudes, ST levels.
 
-    What is doubtful is None, with the reason in `Measurements.reasons`; no exception is raised for a bad signal.
-    P and T come from openecg's network (extra `measure`); without it all that rests on them is None.
+    What is doubtful is None, with the reason in `Measurements.reasons`; no exception is raised for a bad signal. What
+    the checks of the recording find (`models.ecg_checks`) is warned of and stands in `Measurements.warnings`; constant
+    stretches at its ends and leads without signal are not measured. P and T come from openecg's network (extra
+    `measure`); without it all that rests on them is None.
 
     Args:
         record: at 100 Hz or more, at least 2 s; any leads. Intervals are taken over the leads that are usable
@@ -56,9 +59,26 @@ def measure(record: ECGRecord) -> Measurements:
             f"{where}: measurements need at least {MIN_DURATION:g} s at {MIN_RATE:g} Hz, "
             f"got {record.duration:g} s at {record.sampling_rate:g} Hz"
         )
+    checked = check_record(record)
+    warn_of(checked.findings, where)
+    first = round(checked.start * record.sampling_rate)
+    kept = replace(record, signal=record.signal[:, first : first + checked.record.signal.shape[1]])
+    if kept.duration < MIN_DURATION:
+        found = _nothing(f"less than {MIN_DURATION:g} s of the recording are no constant padding")
+    else:
+        found = _measured(kept, checked.record.leads)
+    no_ecg = [finding.message for finding in checked.findings if finding.check == "no_ecg" and finding.fatal]
+    if no_ecg and found.overall.beats is not None:
+        found = _nothing(no_ecg[0])
+    times = tuple(checked.start + time for time in found.beat_times)
+    return replace(found, beat_times=times, warnings=tuple(finding.message for finding in checked.findings))
+
+
+def _measured(record: ECGRecord, with_signal: Sequence[str]) -> Measurements:
+    """Of a recording as it is, from those of its leads that hold a signal."""
     quality = {found.lead: found for found in lead_quality(record)}
-    reasons = {name: ", ".join(found.problems) for name, found in quality.items() if not found.usable}
-    usable = [name for name in record.leads if quality[name].usable]
+    usable = [name for name in record.leads if quality[name].usable and name in with_signal]
+    reasons = {name: ", ".join(found.problems) or "no signal" for name, found in quality.items() if name not in usable}
     if not usable:
         problems = sorted(set(reasons.values()))
         each = (f"{why} in {', '.join(lead for lead in reasons if reasons[lead] == why)}" for why in problems)
@@ -231,9 +251,8 @@ def _dominant_beat(signal: np.ndarray, aligned: AlignedBeats, edges: QRSEdges) -
     before, after = round(BEFORE * RATE), round(AFTER * RATE)
     padded = np.pad(signal - baseline, ((0, 0), (before, after)), constant_values=np.nan)
     beats = padded[:, aligned.positions[aligned.dominant][:, None] + np.arange(before + after)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # instants that no beat reaches stay missing
-        beat = np.nanmedian(beats, axis=1)
+    reached = ~np.isnan(beats).all(axis=1)  # numpy warns of instants that no beat reaches; they stay missing
+    beat = np.where(reached, np.nanmedian(np.where(reached[:, None], beats, 0.0), axis=1), np.nan)
     first = before + round(edges.onset * RATE)
     return beat - beat[:, max(0, first - width) : first].mean(axis=1, keepdims=True)
 

@@ -110,8 +110,9 @@ class Measurements:
         overall: of the whole recording.
         leads: name → measurements, for the recording's leads.
         fiducials: where the waves of the dominant beat lie.
-        beat_times: seconds of the beats' reference points.
+        beat_times: seconds of the beats' reference points, from the start of the recording as it was given.
         reasons: name of a column (or of a lead, where the whole lead was not measured) → why it is None.
+        warnings: what the checks of the recording found, one line each; the figures should not be read without them.
     """
 
     overall: GlobalMeasurements
@@ -119,6 +120,7 @@ class Measurements:
     fiducials: Fiducials = Fiducials()
     beat_times: tuple[float, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def as_columns(self) -> dict[str, Value]:
         """Flat columns: the global names, then `V1_r_mv` … for each standard lead. Always all of `COLUMNS`."""

@@ -6,7 +6,6 @@ are none, so it is given recordings as they are.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -14,13 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...models.locks import process_lock
+
+_LOCK = process_lock()  # one interpreter is made, and serves one caller at a time
 RATE = 250.0  # Hz
 WINDOW = 2500  # samples
 PATCH = 5  # samples a frame
 FRAMES = WINDOW // PATCH
 FRAME = PATCH / RATE  # s
 OVERLAP = 50  # frames that neighbouring windows of a longer recording share at least
-_LOCK = threading.Lock()  # an interpreter serves one caller at a time
 HOW_TO_INSTALL = 'P and T waves need openecg: pip install "hf_heartllm[measure]"'
 
 
@@ -55,7 +56,8 @@ def _network() -> tuple[Any, int, int, int]:
 def network_available() -> bool:
     """Whether the extra `measure` is installed."""
     try:
-        _network()
+        with _LOCK:
+            _network()
     except ImportError:
         return False
     return True
@@ -102,8 +104,8 @@ def _window(lead: np.ndarray) -> np.ndarray:
     """(500, 10): class scores, then distances in samples."""
     from openecg.deploy import preprocess_window
 
-    interpreter, reads, classes, distances = _network()
     with _LOCK:
+        interpreter, reads, classes, distances = _network()
         interpreter.set_tensor(reads, np.asarray(preprocess_window(lead.astype(np.float32)), np.float32)[None])
         interpreter.invoke()
         return np.concatenate([interpreter.get_tensor(classes)[0], interpreter.get_tensor(distances)[0]], axis=1)

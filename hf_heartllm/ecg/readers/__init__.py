@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...models.ecg_record import ECGError, ECGRecord
+from .messages import one_line
 
 __all__ = ["read_ecg"]
 
@@ -14,7 +15,7 @@ __all__ = ["read_ecg"]
 def read_ecg(
     source: str | os.PathLike[str],
     *,
-    sampling_rate: float | None = None,
+    sampling_rate: float | str | None = None,
     units: str | None = None,
     leads: Sequence[str] | str | None = None,
     timeout: float | None = None,
@@ -24,26 +25,42 @@ def read_ecg(
     Args:
         source: a WFDB record (`…/00152_lr`, `.hea`, `.dat`, `.mat`), a `.csv` or `.npy` file, a simulated example
             (`example:af`), or a record on PhysioNet (`physionet:ptb-xl/1.0.3/records500/00000/00152_hr`).
-        sampling_rate: Hz; CSV and NPY need it, the others state it themselves.
+        sampling_rate: Hz, a number or its text; CSV and NPY need it, the others state it themselves.
         units: mV, uV or V; CSV and NPY need them.
         leads: lead names, a sequence or one string with commas; NPY and a CSV without a header row need them.
         timeout: seconds, for PhysioNet (8 when None).
 
     Returns:
         The record in mV, float32 (leads, samples). Leads that are not standard keep their own names; missing samples
-        are NaN.
+        are NaN. Channels that are no leads (respiration, pressure, time, an index) are left out, with a warning that
+        names them.
 
     Raises:
-        ECGError: one clear line for whatever is wrong.
+        ECGError: one clear line, at most 300 characters, for whatever is wrong.
     """
-    name = os.fspath(source)
+    try:
+        return _read(os.fspath(source), sampling_rate, units, leads, timeout)
+    except ECGError as error:
+        raise ECGError(one_line(str(error))) from None
+
+
+def _read(
+    name: str,
+    sampling_rate: float | str | None,
+    units: str | None,
+    leads: Sequence[str] | str | None,
+    timeout: float | None,
+) -> ECGRecord:
     stated = {"sampling_rate": sampling_rate, "units": units, "leads": leads}
     suffix = Path(name).suffix.lower()
     if suffix in (".csv", ".npy") and not name.startswith(("example:", "physionet:")):
-        from .arrays import read_csv, read_npy
+        if suffix == ".csv":
+            from .tables import read_csv
 
-        read = read_csv if suffix == ".csv" else read_npy
-        return read(name, sampling_rate=sampling_rate, units=units, leads=leads)
+            return read_csv(name, sampling_rate=sampling_rate, units=units, leads=leads)
+        from .arrays import read_npy
+
+        return read_npy(name, sampling_rate=sampling_rate, units=units, leads=leads)
     for argument, value in stated.items():
         if value is not None:
             flag = "--" + argument.replace("_", "-")

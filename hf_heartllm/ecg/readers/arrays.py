@@ -1,25 +1,26 @@
-"""CSV and NPY files: numbers without sampling rate, units or (mostly) lead names, so the caller states them."""
+"""NPY files, and arrays of numbers in general: which axis is time, and which rows are no leads."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
+from .channels import is_other_signal, is_time_name, lead_name
+from .messages import listed, warn
+from .statements import Statements, statements
+from .time_columns import compare_named, compare_rate, counts, is_index
 from .units import millivolts_per_unit
 
-# A column of these names holds the time, not a lead.
-_TIME_COLUMNS = {"", "t", "time", "time_s", "time_ms", "seconds", "timestamp", "sample", "index", "unnamed: 0"}
-_MISSING = {"", "nan", "na", "null", "-nan"}
+_MOST_COUNTING = 3  # rows or columns beside the named ones: an index, the time, a date
 
 
 def read_npy(
     path: str | Path,
     *,
-    sampling_rate: float | None = None,
+    sampling_rate: float | str | None = None,
     units: str | None = None,
     leads: Sequence[str] | str | None = None,
 ) -> ECGRecord:
@@ -29,15 +30,16 @@ def read_npy(
         path: an `.npy` file; one that holds pickled objects is refused.
         sampling_rate: Hz.
         units: mV, uV or V.
-        leads: lead names in the file's order, a sequence or one string with commas. Their number tells which axis is
-            which.
+        leads: names in the file's order, a sequence or one string with commas. Their number tells which axis is which.
+            A further row that counts (the time, an index) needs no name and is left out with a warning, as is a row
+            named as no lead (`RESP`, `time`).
 
     Raises:
         ECGError: if an argument is missing or the file does not fit it.
     """
     path = Path(path)
-    rate, unit = _required(path, sampling_rate, units)
-    names = _lead_names(path, leads)
+    stated = statements(path, sampling_rate, units, leads)
+    names = stated.names(path)
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -45,118 +47,48 @@ def read_npy(
         raise ECGError(f"{path}: not a NumPy file of numbers: {reason}") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
         kind = getattr(values, "dtype", type(values).__name__)
-        raise ECGError(f"{path}: the file must hold one array of real numbers, it holds {kind}")
-    return _record(path, _orient(path, values, len(names)), rate, unit, names)
+        raise ECGError(f"{path}: the file must hold one array of real numbers, it holds {str(kind)[:40]}")
+    return unnamed_record(path, values, names, stated)
 
 
-def read_csv(
-    path: str | Path,
-    *,
-    sampling_rate: float | None = None,
-    units: str | None = None,
-    leads: Sequence[str] | str | None = None,
-) -> ECGRecord:
-    """Read a text table separated by commas, semicolons or tabs; empty cells and `nan` are missing samples.
+def unnamed_record(path: Path, values: np.ndarray, names: list[str], stated: Statements) -> ECGRecord:
+    """A record from numbers whose names the caller gives in the file's order.
 
     Args:
-        path: a `.csv` file. With a row of lead names on top, every column is a lead; without one, columns or rows are.
-        sampling_rate: Hz.
-        units: mV, uV or V.
-        leads: lead names. With a header row: the columns to read (all when None). Without: required, in the file's
-            order.
-
-    Raises:
-        ECGError: if an argument is missing or the file does not fit it.
+        path: for messages.
+        values: (names, samples) or (samples, names), or one axis for one name; perhaps with an index or time besides.
+        names: of the rows or columns that neither count the samples nor hold the time.
+        stated: sampling rate and units.
     """
-    path = Path(path)
-    rate, unit = _required(path, sampling_rate, units)
-    rows = _table(path)
-    if all(_is_number(cell) for cell in rows[0]):
-        names = _lead_names(path, leads)
-        values = _orient(path, _numbers(path, rows, first_row=1), len(names))
-        return _record(path, values, rate, unit, names)
-    header = [cell.strip() for cell in rows[0]]
-    if len(rows) == 1:
-        raise ECGError(f"{path}: a header row and no samples")
-    if leads is None:
-        times = [name for name in header if name.casefold() in _TIME_COLUMNS]
-        if times:
-            raise ECGError(f"{path}: column {times[0]!r} is not a lead: name the lead columns (leads=…, --leads)")
-        names = header
-    else:
-        names = _lead_names(path, leads)
-        absent = [name for name in names if name not in header]
-        if absent:
-            raise ECGError(f"{path}: no column {absent[0]!r}; there are {', '.join(header)}")
-    if len(set(header)) != len(header):
-        raise ECGError(f"{path}: column names repeat: {', '.join(header)}")
-    chosen = [header.index(name) for name in names]
-    if any(len(row) != len(header) for row in rows[1:]):
-        number = next(index for index, row in enumerate(rows[1:], 2) if len(row) != len(header))
-        raise ECGError(f"{path}: row {number} has {len(rows[number - 1])} cells, the header row {len(header)}")
-    values = _numbers(path, [[row[column] for column in chosen] for row in rows[1:]], first_row=2)
-    return _record(path, values.T, rate, unit, names)
+    values = _by_name(path, values, len(names), stated.rate)
+    kept = [row for row, name in enumerate(names) if not (is_other_signal(name) or is_time_name(name))]
+    left = [name for row, name in enumerate(names) if row not in kept]
+    for row, name in enumerate(names):
+        if is_time_name(name):
+            compare_named(path, name, [], np.asarray(values[row], dtype=np.float64), stated.rate)
+        elif row in kept and counts(np.asarray(values[row], dtype=np.float64), certain=True):
+            raise ECGError(f"{path}: what is named {name[:40]} rises all the time: an index or the time, and no lead")
+    if not kept:
+        raise ECGError(f"{path}: no name is one of an ECG lead: {listed(names)}")
+    if left:
+        warn(f"{path}: left out, since they are no ECG leads: {listed(left)}")
+    return make_record(path, values[kept], [names[row] for row in kept], stated)
 
 
-def _required(path: Path, sampling_rate: float | None, units: str | None) -> tuple[float, str]:
-    if not path.is_file():
-        raise ECGError(f"{path}: {'this is a folder' if path.is_dir() else 'no such file'}")
-    kind = path.suffix.lower().lstrip(".").upper()
-    if sampling_rate is None:
-        raise ECGError(f"{path}: {kind} files do not state the sampling rate in Hz (sampling_rate=…, --sampling-rate)")
-    if units is None:
-        raise ECGError(f"{path}: {kind} files do not state the units: mV, uV or V (units=…, --units)")
-    millivolts_per_unit(units, str(path))
-    return sampling_rate, units
+def make_record(path: Path, values: np.ndarray, names: list[str], stated: Statements) -> ECGRecord:
+    """A record in mV from numbers (leads, samples) in the stated units."""
+    names = [lead_name(name) for name in names]
+    if len(set(names)) != len(names):
+        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        raise ECGError(f"{path}: lead names repeat: {listed(twice)}")
+    signal = np.asarray(values, dtype=np.float64) * millivolts_per_unit(stated.units, str(path))
+    if np.isinf(signal).any() or np.nanmax(np.abs(signal), initial=0.0) > np.finfo(np.float32).max:
+        raise ECGError(f"{path}: the file holds infinite samples")
+    return ECGRecord(signal, stated.rate, tuple(names), source=str(path))
 
 
-def _lead_names(path: Path, leads: Sequence[str] | str | None) -> list[str]:
-    if leads is None:
-        raise ECGError(f"{path}: the file does not state its lead names: give them in its order (leads=…, --leads)")
-    names = [name.strip() for name in (leads.split(",") if isinstance(leads, str) else leads)]
-    if not names or not all(names):
-        raise ECGError(f"{path}: a lead name is empty (leads=…, --leads)")
-    return names
-
-
-def _table(path: Path) -> list[list[str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ECGError(f"{path}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise ECGError(f"{path}: cannot read the file: {error.strerror or error}") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ECGError(f"{path}: the file is empty")
-    delimiter = next((mark for mark in ("\t", ";") if mark in lines[0]), ",")
-    try:
-        return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error as error:
-        raise ECGError(f"{path}: not a table: {error}") from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return cell.strip().lower() in _MISSING
-    return True
-
-
-def _numbers(path: Path, rows: list[list[str]], first_row: int) -> np.ndarray:
-    width = len(rows[0])
-    for number, row in enumerate(rows, first_row):
-        if len(row) != width:
-            raise ECGError(f"{path}: row {number} has {len(row)} cells, the rows above {width}")
-        for cell in row:
-            if not _is_number(cell):
-                raise ECGError(f"{path}: row {number}: {cell[:40]!r} is not a number")
-    return np.array([[np.nan if cell.strip().lower() in _MISSING else float(cell) for cell in row] for row in rows])
-
-
-def _orient(path: Path, values: np.ndarray, count: int) -> np.ndarray:
-    """`values` as (leads, samples), by the number of lead names."""
+def _by_name(path: Path, values: np.ndarray, count: int, rate: float) -> np.ndarray:
+    """`values` as (names, samples), by the number of names."""
     if values.ndim == 1 and count == 1:
         return values[None, :]
     if values.ndim != 2:
@@ -164,13 +96,20 @@ def _orient(path: Path, values: np.ndarray, count: int) -> np.ndarray:
     rows, columns = values.shape
     if rows == columns == count:
         raise ECGError(f"{path}: {rows} × {columns} numbers and {count} leads: which axis is time cannot be told")
-    if count not in (rows, columns):
-        raise ECGError(f"{path}: {count} lead names for {rows} × {columns} numbers")
-    return values if rows == count else values.T
-
-
-def _record(path: Path, values: np.ndarray, rate: float, units: str, names: list[str]) -> ECGRecord:
-    signal = np.asarray(values, dtype=np.float64) * millivolts_per_unit(units, str(path))
-    if np.isinf(signal).any() or np.nanmax(np.abs(signal), initial=0.0) > np.finfo(np.float32).max:
-        raise ECGError(f"{path}: the file holds infinite samples")
-    return ECGRecord(signal, rate, tuple(names), source=str(path))
+    if rows == count:
+        return values
+    if columns == count:
+        return values.T
+    for view, kind in ((values, "row"), (values.T, "column")):
+        if not 0 < len(view) - count <= _MOST_COUNTING:
+            continue
+        view = np.asarray(view, dtype=np.float64)
+        counting = [place for place, row in enumerate(view) if is_index(row) or counts(row)]
+        if len(view) - len(counting) == count:
+            shown = listed(str(place + 1) for place in counting)
+            warn(f"{path}: left out, since it rises as an index or the time does: {kind} {shown}")
+            for place in counting:
+                if not is_index(view[place]):
+                    compare_rate(path, f"{kind} {place + 1}", view[place], None, rate)
+            return np.delete(view, counting, axis=0)
+    raise ECGError(f"{path}: {count} lead names for {rows} × {columns} numbers")

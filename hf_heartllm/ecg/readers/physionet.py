@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from ...models.ecg_record import ECGError, ECGRecord
-from .wfdb_format import header_signal_files, read_header_text, read_wfdb
+from .wfdb_format import WFDB_SUFFIXES, header_signal_files, read_header_text, read_wfdb
 
 PHYSIONET_PREFIX = "physionet:"
 DEFAULT_TIMEOUT = 8.0  # seconds
@@ -25,7 +25,8 @@ def read_physionet(name: str, *, timeout: float | None = None) -> ECGRecord:
     Raises:
         ECGError: if PhysioNet cannot be reached in time, has no such record, or the record is damaged.
     """
-    record = name.removeprefix(PHYSIONET_PREFIX).strip("/").removesuffix(".hea")
+    record = name.removeprefix(PHYSIONET_PREFIX).strip("/")
+    record = next((record.removesuffix(end) for end in WFDB_SUFFIXES if record.endswith(end)), record)
     folder, _, base = record.rpartition("/")
     if not folder or not base or any(part in ("", ".", "..") for part in record.split("/")):
         raise ECGError(f"{name}: a PhysioNet record is named physionet:DATABASE/VERSION/FOLDERS/RECORD")
@@ -49,7 +50,7 @@ def read_physionet(name: str, *, timeout: float | None = None) -> ECGRecord:
         raise ECGError(f"{name}: PhysioNet did not answer within {limit:g} s; is there a network?") from None
     if isinstance(result, ECGRecord):
         return result
-    if isinstance(result, ECGError):
+    if isinstance(result, ECGError | Warning):  # a warning, where the caller makes them errors
         raise result
     if "404" in str(result) or isinstance(result, FileNotFoundError):
         raise ECGError(f"{name}: PhysioNet has no such record")
@@ -65,9 +66,7 @@ def _fetch(name: str, folder: str, base: str) -> ECGRecord:
     with tempfile.TemporaryDirectory(prefix="physionet-") as directory:
         header = Path(directory) / f"{base}.hea"
         _download(folder, header)
-        for file in header_signal_files(read_header_text(header, name), name):
-            if Path(file).name != file:
-                raise ECGError(f"{name}: the header names a signal file in another folder: {file}")
+        for file in header_signal_files(read_header_text(header, name), name, base):
             _download(folder, header.parent / file)
         return read_wfdb(header, source=name)
 

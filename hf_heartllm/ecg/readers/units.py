@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from ...models.ecg_record import ECGError
 
 # Millivolts in one unit. Both Unicode micro signs are in use (U+00B5 and U+03BC). "mv" and "uv" are frequent
 # misspellings that have no second meaning; "MV" has one (megavolt) and is not accepted.
 _MILLIVOLTS = {"mV": 1.0, "mv": 1.0, "uV": 1e-3, "uv": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3}
+# Units of other quantities, where a column's name ends in one.
+_OTHER_UNITS = {
+    "mmhg", "cmh2o", "kpa", "pa", "bar", "nu", "%", "bpm", "1/min", "/min", "pm", "ohm", "kohm", "degc", "deg",
+    "°c", "°f", "g", "mg", "m/s2", "m/s^2", "m/s²", "deg/s", "dps", "°/s", "rad/s", "l", "ml", "l/min", "ml/s", "l/s",
+    "us", "µs", "ms", "s", "hz", "lux", "db", "adu", "adc", "lsb", "counts", "count", "digits", "raw", "a.u.", "au",
+}  # fmt: skip
+_IN_BRACKETS = re.compile(r"(?P<name>.*?)[\s_]*[(\[{](?P<unit>[^()\[\]{}]*)[)\]}]")
+_AT_THE_END = re.compile(r"(?P<name>.+?)[\s_/,]+(?P<unit>[muµμ][vV])")
 
 
 def millivolts_per_unit(units: str, where: str) -> float:
@@ -19,7 +29,29 @@ def millivolts_per_unit(units: str, where: str) -> float:
     Raises:
         ECGError: for any other unit.
     """
-    scale = _MILLIVOLTS.get(units.strip())
+    scale = _MILLIVOLTS.get(units.strip()) if isinstance(units, str) else None
     if scale is None:
-        raise ECGError(f"{where}: units must be mV, uV or V, got {units!r}")
+        raise ECGError(f"{where}: units must be mV, uV or V, got {str(units)[:40]!r}")
     return scale
+
+
+def is_voltage(units: str) -> bool:
+    """Whether a unit is one that `millivolts_per_unit` knows."""
+    return units.strip() in _MILLIVOLTS
+
+
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of a voltage or of another quantity."""
+    return is_voltage(text) or text.strip().casefold() in _OTHER_UNITS
+
+
+def name_and_unit(text: str) -> tuple[str, str | None]:
+    """A column's name and the unit that stands behind it: `V1 (mV)` → `V1` and `mV`; None without a unit.
+
+    Brackets that hold something else (`EEG (C4-A1)`) belong to the name.
+    """
+    found = _IN_BRACKETS.fullmatch(text.strip())
+    if found and is_unit(found["unit"]):
+        return found["name"].strip(), found["unit"].strip()
+    found = _AT_THE_END.fullmatch(text.strip())
+    return (found["name"].strip(), found["unit"]) if found else (text.strip(), None)

@@ -1,47 +1,34 @@
 """WFDB records: a `.hea` header and the signal files it names (formats 16, 212, FLAC 516, MATLAB v4 and wfdb's others).
 
-wfdb decodes the samples. It accepts a wrong checksum, surplus samples and a gain of 0 in silence, drops the `µ` of
-`µV`, and reports other faults as IndexError or HeaderSyntaxError; so header and samples are checked here
-(https://physionet.org/physiotools/wag/header-5.htm).
+wfdb decodes the samples, and nothing more: it accepts a wrong checksum and surplus samples in silence, and names of
+files with two dots stop it. It gets a header of its own beside links to the files; what the record's header says is
+read and checked here.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
-from .units import millivolts_per_unit
+from .channels import is_lead_name, is_other_signal, lead_name
+from .messages import listed, warn
+from .units import is_voltage, millivolts_per_unit
+from .wfdb_header import Header, Signal, header_comments, parse_header, read_header_text
+
+__all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb"]
 
 WFDB_SUFFIXES = (".hea", ".dat", ".mat")
-_MAX_HEADER_BYTES = 1_000_000
-_BITS_PER_SAMPLE = {"8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "24": 24, "32": 32}
-_GAIN = re.compile(r"(?P<gain>[-+.\deE]+)(?:\((?P<baseline>[-+]?\d+)\))?(?:/(?P<units>\S+))?")
-_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
-_COMMENT = re.compile(
-    r"<?\b(age|sex|height|weight)\b>?\s*:\s*([^\s<,;]+)(?:[ \t]*([a-z]+)\b(?!>?\s*:))?", re.IGNORECASE
-)
-# What a comment may state: unit words, and the range outside which a number is a code for "unknown" (-1, 0, 999) or
-# stands in another unit (1.75 m).
-_COMMENT_UNITS = {"age": ("", "y", "yr", "yrs", "year", "years"), "height": ("", "cm"), "weight": ("", "kg")}
-_COMMENT_RANGE = {"age": (0.0, 300.0), "height": (20.0, 280.0), "weight": (0.2, 650.0)}
-
-
-@dataclass(frozen=True)
-class _SignalLine:
-    """One signal specification line of a header."""
-
-    file: str
-    format: str
-    per_frame: int
-    offset: int
-    units: str
-    checksum: int | None
-    name: str
+_BITS_PER_SAMPLE = {
+    "8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "24": 24, "32": 32, "310": 32 / 3, "311": 32 / 3,
+}  # fmt: skip
+_COMPRESSED = {"508": 8, "516": 16, "524": 24}  # FLAC, by the bits of a sample
 
 
 def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
@@ -52,185 +39,238 @@ def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
         source: how messages and captions call it; the path when None.
 
     Returns:
-        The record in mV; samples that the file marks as missing are NaN. Age, sex, height and weight come from header
-        comments (`#Age: 74`) where they state them.
+        The record in mV; samples that the file marks as missing are NaN. Channels that are no ECG leads are left out,
+        with a warning that names them. Age, sex, height and weight come from header comments (`#Age: 74`) where they
+        state them.
 
     Raises:
         ECGError: for anything missing, damaged or inconsistent.
     """
     if not Path(path).name:
         raise ECGError(f"{str(path)!r} names no recording")
-    path = Path(path)
-    header = path.with_suffix(".hea") if path.suffix in WFDB_SUFFIXES else path.with_name(path.name + ".hea")
     where = source or str(path)
-    text = read_header_text(header, where)
-    frames, signals = _parse_header(text, where)
-    for file in {signal.file for signal in signals}:
-        _check_file(header.parent / file, [signal for signal in signals if signal.file == file], frames, where)
-    record = _decode(header, all(signal.per_frame == 1 for signal in signals), where)
-    rate, samples = _samples(record, signals, where)
-    names = [signal.name or f"signal {number}" for number, signal in enumerate(signals, 1)]
-    return ECGRecord(samples, rate, tuple(names), source=where, **header_comments(text))
+    file = _header_file(Path(path))
+    text = read_header_text(file, where)
+    header = parse_header(text, where, file.stem)
+    leads = _leads(header, where)
+    paths = {name: _signal_file(file.parent, name, where) for name in dict.fromkeys(lead.file for lead in leads)}
+    groups = {name: [signal for signal in header.signals if signal.file == name] for name in paths}
+    lengths = {name: _length(paths[name], group, header.frames, where) for name, group in groups.items()}
+    if len(set(lengths.values())) > 1:
+        short, long = sorted(lengths, key=lambda name: lengths[name])[:: len(lengths) - 1]
+        raise ECGError(
+            f"{where}: {short} holds {lengths[short]} samples, {long} {lengths[long]}, the header states none"
+        )
+    frames = next(iter(lengths.values()))
+    stored = _decode([(paths[name], group) for name, group in groups.items()], frames, where)
+    _compare_checksums(header, leads, stored, where)
+    if len({lead.per_frame for lead in leads}) != 1:
+        raise ECGError(f"{where}: its signals have different sampling rates")
+    left = [signal for signal in header.signals if signal not in leads]
+    if left:
+        warn(f"{where}: left out, since they are no ECG leads: {listed(_described(signal) for signal in left)}")
+    names = [lead_name(lead.name) or f"signal {lead.number}" for lead in leads]
+    if len(set(names)) != len(names):
+        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        raise ECGError(f"{where}: lead names repeat: {listed(twice)}")
+    samples = np.stack([_millivolts(stored[lead.number], lead, where) for lead in leads])
+    return ECGRecord(samples, header.rate * leads[0].per_frame, tuple(names), source=where, **header_comments(text))
 
 
-def read_header_text(header: Path, where: str) -> str:
-    """The text of a header file, or an ECGError."""
+def header_signal_files(text: str, where: str, stem: str) -> list[str]:
+    """The files, beside the header, that hold a record's ECG leads.
+
+    Args:
+        text: of the header.
+        where: the record, for messages.
+        stem: the header file's name without suffix.
+
+    Raises:
+        ECGError: if the header is none, has no ECG lead, or names a file above its own folder.
+    """
+    files = {lead.file for lead in _leads(parse_header(text, where, stem), where)}
+    return sorted({_inside(file, where).name for file in files})
+
+
+def _header_file(path: Path) -> Path:
+    """The header of a record named by itself, its header or its signal file, whatever the case of the suffix."""
+    name = path.name.rstrip(".") or path.name
+    bare = name
+    names = [name] if name.lower().endswith(".hea") else []
+    while Path(bare).suffix.lower() in WFDB_SUFFIXES:
+        bare = Path(bare).stem
+        names.append(f"{bare}.hea")
+    names += [f"{name}.hea"]
+    for candidate in names:
+        if path.with_name(candidate).is_file():
+            return path.with_name(candidate)
+    for candidate in names:
+        found = _in_another_case(path.parent, candidate)
+        if found:
+            return found
+    return path.with_name(names[0])
+
+
+def _in_another_case(folder: Path, name: str) -> Path | None:
+    """The one file of a folder whose name differs in case alone."""
     try:
-        content = header.read_bytes() if header.stat().st_size <= _MAX_HEADER_BYTES else b"\0"
-    except FileNotFoundError:
-        beside = header.with_suffix("")
-        if beside.is_dir():
-            raise ECGError(f"{where}: this is a folder; name one record in it") from None
-        if beside.is_file():
-            raise ECGError(f"{where}: not a kind of recording that is read here (WFDB, .csv, .npy)") from None
-        raise ECGError(f"{where}: there is no header file {header.name} in {header.parent}") from None
-    except (OSError, ValueError) as error:
-        raise ECGError(f"{where}: cannot read {header.name}: {getattr(error, 'strerror', None) or error}") from None
-    if not content.strip():
-        raise ECGError(f"{where}: the header file {header.name} is empty")
-    if b"\0" in content:
-        raise ECGError(f"{where}: {header.name} is not a WFDB header (it is a binary file)")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+        found = [path for path in folder.iterdir() if path.name.casefold() == name.casefold()]
+    except (OSError, ValueError):
+        return None
+    return found[0] if len(found) == 1 and found[0].is_file() else None
 
 
-def header_signal_files(text: str, where: str) -> list[str]:
-    """The signal files that a header names."""
-    return sorted({signal.file for signal in _parse_header(text, where)[1]})
+def _leads(header: Header, where: str) -> list[Signal]:
+    """The signals that are ECG leads; those that say that they are something else, by name or unit, are left out."""
+    leads = []
+    for signal in header.signals:
+        if is_other_signal(signal.name):
+            continue
+        if signal.fault:
+            raise ECGError(f"{where}: {signal.title}: {signal.fault}")
+        if is_voltage(signal.units):
+            leads.append(signal)
+        elif is_lead_name(signal.name) or re.search("v(olts?)?$", signal.units, re.IGNORECASE):
+            millivolts_per_unit(signal.units, f"{where}: {signal.title}")  # raises: a lead in units that are not read
+    if not leads:
+        raise ECGError(f"{where}: no channel is an ECG lead: {listed(_described(one) for one in header.signals)}")
+    return leads
 
 
-def _parse_header(text: str, where: str) -> tuple[int | None, list[_SignalLine]]:
-    """The stated number of frames (None where it states none) and the signal lines."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    fields = lines[0].split() if lines else []
-    if len(fields) < 2 or not fields[1].isdigit():
-        raise ECGError(f"{where}: not a WFDB header: its first line is not 'name signals rate samples'")
-    if "/" in fields[0]:
-        raise ECGError(f"{where}: a record of several segments; read one of its segments")
-    if len(fields) < 3:
-        raise ECGError(f"{where}: the header states no sampling rate")
-    count = int(fields[1])
-    if count == 0:
-        raise ECGError(f"{where}: the header states no signals")
-    if len(lines) - 1 != count:
-        raise ECGError(f"{where}: the header promises {count} signals and describes {len(lines) - 1}")
-    frames = int(fields[3]) if len(fields) > 3 and fields[3].isdigit() and int(fields[3]) > 0 else None
-    return frames, [_parse_signal_line(line, number, where) for number, line in enumerate(lines[1:], 1)]
+def _described(signal: Signal) -> str:
+    return f"{signal.name or f'signal {signal.number}'} ({signal.units})"
 
 
-def _parse_signal_line(line: str, number: int, where: str) -> _SignalLine:
-    # file, format, gain, resolution, zero, first value, checksum, block size, description (which may hold spaces)
-    fields = line.split(None, 8)
-    name = fields[8].strip() if len(fields) > 8 else ""
-    where = f"{where}: signal {number}{f' ({name})' if name else ''}"
-    layout = _FORMAT.fullmatch(fields[1]) if len(fields) > 1 else None
-    if layout is None:
-        raise ECGError(f"{where}: not a WFDB signal line: {line[:60]!r}")
-    gain = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
-    try:
-        value = float(gain["gain"]) if gain else 0.0
-    except ValueError:
-        raise ECGError(f"{where}: the gain {fields[2]!r} is not a number") from None
-    if not np.isfinite(value) or value <= 0:
-        raise ECGError(f"{where}: the header states no gain (it is {fields[2] if gain else 'absent'}): not calibrated")
-    units = (gain["units"] if gain else None) or "mV"  # the format's own default
-    millivolts_per_unit(units, where)
-    try:
-        checksum = int(fields[6]) if len(fields) > 6 else None
-    except ValueError:
-        raise ECGError(f"{where}: the checksum {fields[6]!r} is not a number") from None
-    per_frame, offset = int(layout["per_frame"] or 1), int(layout["offset"] or 0)
-    return _SignalLine(fields[0], layout["format"], per_frame, offset, units, checksum, name)
+def _inside(name: str, where: str) -> PurePosixPath:
+    """A signal file's name as the header has it, if it leads nowhere but into the header's folder or below."""
+    file = PurePosixPath(name.replace("\\", "/"))
+    if file.is_absolute() or ".." in file.parts or re.match("[A-Za-z]:", name) or not file.name:
+        raise ECGError(f"{where}: the header names a signal file in another folder: {name[:60]}")
+    return file
 
 
-def _check_file(path: Path, signals: list[_SignalLine], frames: int | None, where: str) -> None:
-    """Compare the size of a signal file with what the header states."""
-    if len(Path(signals[0].file).parts) != 1:
-        raise ECGError(f"{where}: the header names a signal file in another folder: {signals[0].file}")
-    if not path.is_file():
-        raise ECGError(f"{where}: the signal file {path.name} is not there")
+def _signal_file(folder: Path, name: str, where: str) -> Path:
+    """Where a signal file is. Headers may keep the folder that they were made in: the file beside them is meant."""
+    file = _inside(name, where)
+    for path in (folder / file, folder / file.name):
+        if path.is_file():
+            return path
+    found = _in_another_case(folder, file.name)
+    if found is None:
+        raise ECGError(f"{where}: the signal file {name[:60]} is not there")
+    return found
+
+
+def _length(path: Path, signals: Sequence[Signal], stated: int | None, where: str) -> int:
+    """The number of frames in a signal file, after comparing its size with the stated number."""
+    sample_format, offset, name = signals[0].format, signals[0].offset, path.name
+    if any((signal.format, signal.offset) != (sample_format, offset) for signal in signals):
+        raise ECGError(f"{where}: the header gives {name} several formats or offsets")
     size = path.stat().st_size
-    if size <= signals[0].offset:
-        raise ECGError(f"{where}: the signal file {path.name} is empty")
-    bits = _BITS_PER_SAMPLE.get(signals[0].format)
-    if bits is None or frames is None:  # a compressed or rarely used format: wfdb and the checksum decide
-        return
-    frame_bits = bits * sum(signal.per_frame for signal in signals)
-    there = (size - signals[0].offset) * 8 / frame_bits
-    if there < frames:
-        raise ECGError(f"{where}: {path.name} is truncated: {int(there)} of {frames} samples are there")
-    if there >= frames + 1:
-        raise ECGError(f"{where}: {path.name} holds {int(there)} samples, the header states {frames}")
+    if size == 0 or (size <= offset and sample_format not in _COMPRESSED):
+        raise ECGError(f"{where}: the signal file {name} is empty")
+    per_frame = sum(signal.per_frame for signal in signals)
+    if sample_format in _COMPRESSED:
+        return stated or (_flac_samples(path, where) - offset) // signals[0].per_frame
+    bits = _BITS_PER_SAMPLE.get(sample_format)
+    if bits is None:
+        raise ECGError(f"{where}: wfdb cannot read samples in format {sample_format}")
+    there = (size - offset) * 8 / (bits * per_frame) + 1e-9
+    if sample_format in ("310", "311"):  # the last three samples may be cut or filled up: wfdb and the checksum decide
+        return stated or int(there)
+    if stated is None:
+        if there % 1 > 1e-6 and sample_format != "212":
+            warn(f"{where}: {name} ends within a frame, and the header states no length: is it cut?")
+        if there < 1:
+            raise ECGError(f"{where}: the signal file {name} is empty")
+        return int(there)
+    if there < stated:
+        raise ECGError(f"{where}: {name} is truncated: {int(there)} of {stated} samples are there")
+    if there >= stated + 1:
+        raise ECGError(f"{where}: {name} holds {int(there)} samples, the header states {stated}")
+    return stated
 
 
-def _decode(header: Path, smooth: bool, where: str) -> Any:
-    """wfdb's record with every sample as stored, or an ECGError. With `smooth` wfdb averages over each frame."""
+def _flac_samples(path: Path, where: str) -> int:
+    """Samples of a channel in a FLAC file, from the block of stream information that it begins with (RFC 9639)."""
+    with path.open("rb") as file:
+        start = file.read(26)
+    samples = int.from_bytes(start[18:26], "big") & ((1 << 36) - 1)
+    if start[:4] != b"fLaC" or not samples:
+        raise ECGError(f"{where}: {path.name} is no FLAC file that states its length")
+    return samples
+
+
+def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> dict[int, np.ndarray]:
+    """Every stored sample, signal's number → int64 (samples,), read by wfdb through a header that it cannot misread."""
     import wfdb
     from wfdb.io.header import HeaderSyntaxError
 
-    name = str(header.absolute())[: -len(".hea")]
+    numbers = [one.number for _, signals in files for one in signals]
+    # Smoothing averages over each frame; without it wfdb cannot convert format 61.
+    smooth = all(one.per_frame == 1 for _, signals in files for one in signals)
     try:
-        return wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True)
+        with tempfile.TemporaryDirectory(prefix="wfdb-") as scratch:
+            lines = []
+            for count, (path, signals) in enumerate(files):
+                _link(path, Path(scratch) / f"s{count}.dat")
+                for one in signals:
+                    layout = f"{one.format}x{one.per_frame}+{one.offset}"
+                    lines.append(f"s{count}.dat {layout} 200(0)/mV 16 0 {one.first} 0 0 {one.number}")
+            header = "\n".join([f"r {len(lines)} 1 {frames}", *lines, ""])
+            (Path(scratch) / "r.hea").write_text(header, encoding="ascii")
+            name = str(Path(scratch) / "r")
+            record = wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True)
     except (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, HeaderSyntaxError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ECGError(f"{where}: wfdb cannot read this record: {reason[:200]}") from None
+        reason = re.sub(r"\S*wfdb-\w+[/\\]s(\d+)\.dat", lambda found: files[int(found[1])][0].name, str(error))
+        raise ECGError(f"{where}: wfdb cannot read this record: {reason or type(error).__name__}") from None
+    read = record.d_signal.T if smooth else record.e_d_signal
+    stored = {number: np.asarray(samples, dtype=np.int64) for number, samples in zip(numbers, read, strict=True)}
+    for _, signals in files:
+        for one in signals:
+            there, due = len(stored[one.number]), frames * one.per_frame
+            if there != due or not due:
+                raise ECGError(f"{where}: {one.title} has {there} samples where {due} are due")
+    return stored
 
 
-def _samples(record: Any, signals: list[_SignalLine], where: str) -> tuple[float, np.ndarray]:
-    """Sampling rate in Hz and float64 (leads, samples) in mV, after the checks that wfdb does not make."""
-    if not (record.fs and np.isfinite(record.fs) and record.fs > 0):
-        raise ECGError(f"{where}: the header states no valid sampling rate ({record.fs})")
-    per_frame = {signal.per_frame for signal in signals}
-    if len(per_frame) != 1:
-        raise ECGError(f"{where}: its signals have different sampling rates")
-    channels = record.e_d_signal if record.d_signal is None else list(record.d_signal.T)
-    stored = [np.asarray(samples, dtype=np.int64) for samples in channels]
-    length = len(stored[0])
-    if length == 0:
-        raise ECGError(f"{where}: the recording is empty")
-    out = np.full((len(stored), length), np.nan)
-    for row, (digital, signal) in enumerate(zip(stored, signals, strict=True)):
-        name = signal.name or f"signal {row + 1}"
-        if len(digital) != length:
-            raise ECGError(f"{where}: {name} has {len(digital)} samples, the first signal {length}")
-        if signal.checksum is not None and (int(digital.sum()) - signal.checksum) % 65536:
-            raise ECGError(f"{where}: wrong checksum of {name}: the samples are not those the header was written for")
-        physical = (digital - record.baseline[row]) / record.adc_gain[row] * millivolts_per_unit(signal.units, where)
-        physical[digital == _missing_value(signal.format)] = np.nan
-        skew = record.skew[row] or 0
-        out[row, : length - skew] = physical[skew:]  # the header's skew: this signal was sampled `skew` frames late
-    return float(record.fs) * per_frame.pop(), out
+def _link(path: Path, link: Path) -> None:
+    try:
+        os.symlink(path.absolute(), link)
+    except OSError:  # links need a right that Windows does not give everyone
+        shutil.copyfile(path, link)
+
+
+def _compare_checksums(header: Header, leads: list[Signal], stored: dict[int, np.ndarray], where: str) -> None:
+    """Refuse samples that the header was not written for. Zeros everywhere are checksums that were never computed."""
+    wrong = [
+        lead for lead in leads if lead.checksum is not None and (int(stored[lead.number].sum()) - lead.checksum) % 65536
+    ]
+    if not wrong:
+        return
+    if all(signal.checksum in (0, None) for signal in header.signals):
+        warn(f"{where}: the header states no checksums (all are 0), so damaged samples would not be noticed")
+        return
+    name = wrong[0].name or f"signal {wrong[0].number}"
+    raise ECGError(f"{where}: wrong checksum of {name}: the samples are not those the header was written for")
+
+
+def _millivolts(digital: np.ndarray, lead: Signal, where: str) -> np.ndarray:
+    """Stored samples as float64 (samples,) in mV."""
+    physical = (digital - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
+    physical[digital == _missing_value(lead.format)] = np.nan
+    if not lead.skew:
+        return physical
+    out = np.full(len(physical), np.nan)
+    out[: max(0, len(physical) - lead.skew)] = physical[lead.skew :]  # this signal was sampled `skew` samples late
+    return out
 
 
 def _missing_value(sample_format: str) -> int | None:
     """The stored value that marks a missing sample: the most negative one. Format 8 stores differences and has none."""
-    bits = {"508": 8, "516": 16, "524": 24, "310": 10, "311": 10}.get(sample_format) or _BITS_PER_SAMPLE.get(
-        sample_format
-    )
-    return None if bits is None or sample_format == "8" else -(1 << (bits - 1))
-
-
-def header_comments(text: str) -> dict[str, Any]:
-    """Age, sex, height and weight where the comments state them in a way that has one meaning."""
-    found: dict[str, Any] = {}
-    for line in text.splitlines():
-        if not line.lstrip().startswith("#"):
-            continue
-        for key, value, unit in _COMMENT.findall(line):
-            known = _comment_value(key.lower(), value, unit.lower())
-            if known is not None:
-                found[key.lower()] = known
-    return found
-
-
-def _comment_value(key: str, value: str, unit: str) -> float | str | None:
-    if key == "sex":
-        return {"m": "male", "male": "male", "f": "female", "female": "female"}.get(value.lower())
-    try:
-        number = float(value)
-    except ValueError:
+    if sample_format == "8":
         return None
-    low, high = _COMMENT_RANGE[key]
-    return number if unit in _COMMENT_UNITS[key] and low <= number <= high else None
+    bits = {"310": 10, "311": 10}.get(sample_format) or int(
+        _COMPRESSED.get(sample_format) or _BITS_PER_SAMPLE[sample_format]
+    )
+    return -(1 << (bits - 1))

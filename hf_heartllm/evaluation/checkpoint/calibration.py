@@ -67,6 +67,8 @@ def prevalences(table: pd.DataFrame, statements: set[Statement]) -> dict[Stateme
         statements: those wanted.
     """
     codes = [frozenset(held) for held in table["scp_codes"]]
+    if not codes:
+        return {}
     classes = [frozenset(superclasses(held)) for held in codes]
     found = {}
     for kind, name in statements:

@@ -53,8 +53,8 @@ def answer_calibration(
         found.natural_temperature,
         found.yes_share,
         statements,
-        found.at_edge,
-        {
+        at_edge=found.at_edge,
+        fitted_on={
             "questions": found.questions,
             "yes_no_questions": found.yes_no_questions,
             "patients": found.patients,

@@ -21,11 +21,29 @@ MIN_POSITIVES = 20
 
 EXACT, MACRO_F1 = "exact match", "macro-F1 over answers"
 NO_TRAINING_ROWS = "no training rows were given"
+NOTHING_LIKE_IT = "n/a where the training rows have no question of the same kind"
 ALL_BALANCED = "all balanced questions"  # the group that the bar of the margin stands for
 NO_PROBABILITIES = "it gives answers without probabilities, so it ranks nothing"
 
 Settings = Mapping[str, Any]
 """`resamples` and `seed` of the bootstrap."""
+
+
+Majority = Mapping[str, Sequence[str | None]]
+"""Column → its answer to each question; None where the training rows have nothing to answer it from."""
+
+
+def known_majority(majority: Majority | None, rows: Sequence[int]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """What the majority answers to some questions, by column, and why a column has no answers.
+
+    A column that lacks one of the answers has none: a figure over the rest would stand beside one over all.
+    """
+    if majority is None:
+        return {}, dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    chosen = {column: [answers[row] for row in rows] for column, answers in majority.items()}
+    known = {column: [one for one in answers if one is not None] for column, answers in chosen.items()}
+    found = {column: answers for column, answers in known.items() if len(answers) == len(rows)}
+    return found, dict.fromkeys(chosen.keys() - found.keys(), NOTHING_LIKE_IT)
 
 
 def question_groups(answered: Answered) -> dict[str, np.ndarray]:
@@ -45,7 +63,7 @@ def question_groups(answered: Answered) -> dict[str, np.ndarray]:
 
 def answer_rows(
     answered: Answered,
-    majority: Mapping[str, Sequence[str]] | None,
+    majority: Majority | None,
     settings: Settings,
     text_alone: Sequence[str] | None = None,
 ) -> list[ControlledRow]:
@@ -53,21 +71,22 @@ def answer_rows(
 
     Args:
         answered: all questions under all of `CONDITIONS`.
-        majority: column → its answer to each question; None where no training rows were given.
+        majority: what the training rows answer; None where none were given.
         settings: of the bootstrap.
         text_alone: answers of a model trained on text alone; None where none was given.
     """
-    predictions = {**answered.chosen, **(majority or {}), **({} if text_alone is None else {TEXT_ALONE: text_alone})}
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    looked = {**answered.chosen, **({} if text_alone is None else {TEXT_ALONE: text_alone})}
     result = []
     for title, rows in question_groups(answered).items():
+        guessed, absent = known_majority(majority, rows.tolist())
+        predictions = {**{column: [answers[row] for row in rows] for column, answers in looked.items()}, **guessed}
         patients = answered.patients[rows]
         values: dict[str, dict[str, Interval | None]] = {EXACT: {}, MACRO_F1: {}}
         right: dict[str, list[bool]] = {}
         for column in ALL_COLUMNS:
             if column not in predictions:
                 continue
-            chosen = [predictions[column][row] for row in rows]
+            chosen = predictions[column]
             questions = [answered.questions[row] for row in rows]
             right[column] = [answer == question.answer for answer, question in zip(chosen, questions, strict=True)]
             found = answer_figures(
@@ -107,24 +126,24 @@ def exact_match_row(answered: Answered, title: str, settings: Settings) -> Contr
 def subgroup_rows(
     answered: Answered,
     persons: Mapping[int, Person],
-    majority: Mapping[str, Sequence[str]] | None,
+    majority: Majority | None,
     settings: Settings,
 ) -> list[ControlledRow]:
     """Exact match over the balanced questions by sex, age band and device family."""
     balanced = np.array([i for i, question in enumerate(answered.questions) if not question.every_record], dtype=int)
-    columns: dict[str, np.ndarray] = {c: answered.right[c] for c in CONDITIONS}
-    truth = [question.answer for question in answered.questions]
-    for column, answers in (majority or {}).items():
-        columns[column] = np.array([a == b for a, b in zip(answers, truth, strict=True)], dtype=bool)
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
     result = []
     for title, members in subgroups(persons[int(answered.ecg_ids[row])] for row in balanced).items():
         rows = balanced[members]
+        guessed, absent = known_majority(majority, rows.tolist())
+        truth = [answered.questions[row].answer for row in rows]
+        right = {c: answered.right[c][rows] for c in CONDITIONS}
+        for column, answers in guessed.items():
+            right[column] = np.array([a == b for a, b in zip(answers, truth, strict=True)], dtype=bool)
         patients = answered.patients[rows]
-        values = {column: bootstrap_mean(right[rows], patients, **settings) for column, right in columns.items()}
+        values = {column: bootstrap_mean(one, patients, **settings) for column, one in right.items()}
         margins = {
-            column: paired_bootstrap(columns[REAL][rows], right[rows], patients, **settings)
-            for column, right in columns.items()
+            column: paired_bootstrap(right[REAL], one, patients, **settings)
+            for column, one in right.items()
             if column != REAL
         }
         result.append(ControlledRow(EXACT, title, values, margins, absent))

@@ -13,11 +13,11 @@ from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
 from ..answers import AnsweredQuestion, answer_figures, answer_set
 from ..conditions import CONDITIONS, CONTROL, REAL, condition_prompt, other_patients
 from ..generation import generate_texts
-from ..heldout import Answered
+from ..heldout import Answered, one_window
 from ..intervals import Interval, bootstrap_mean, paired_bootstrap
 from ..partial import PartialResults, run_mark
 from ..question_file import HeldOutRecord
-from .figures import NO_TRAINING_ROWS, Settings
+from .figures import Majority, Settings, known_majority
 from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow
 
 BATCH = 32
@@ -76,7 +76,9 @@ def generate_answers(
                 for row, condition in batch:
                     ecg_id = int(answered.ecg_ids[row])
                     shown = by_id[other[ecg_id] if condition == CONTROL else ecg_id]
-                    needed = ecg_ids(shown) if "ecg" in _shows(condition) else None
+                    needed = None
+                    if "ecg" in _shows(condition):
+                        needed = one_window(tokenizer, ecg_ids(shown), shown.ecg_id)
                     question = answered.questions[row].question
                     prompts.append(
                         condition_prompt(tokenizer, condition, question, needed, backgrounds.get(ecg_id, ""))
@@ -98,13 +100,13 @@ def generated_rows(
     answered: Answered,
     rows: Sequence[int],
     texts: Mapping[str, Sequence[str]],
-    majority: Mapping[str, Sequence[str]] | None,
+    majority: Majority | None,
     settings: Settings,
 ) -> list[ControlledRow]:
     """Exact match of written answers, of the closed set's on the same questions, and the share outside the set."""
     questions = [answered.questions[row] for row in rows]
     patients = answered.patients[np.array(rows, dtype=int)]
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    answers_without_ecg, absent = known_majority(majority, list(rows))
     majority_only = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), "it writes nothing")
 
     def asked(predictions: Sequence[str | tuple[str, ...]]) -> list[AnsweredQuestion]:
@@ -119,7 +121,7 @@ def generated_rows(
     title = f"{len(rows)} {answered.set_name}"
     written = {condition: asked(list(found)) for condition, found in texts.items()}
     scored = {condition: closed([answered.chosen[condition][row] for row in rows]) for condition in CONDITIONS}
-    guessed = {column: closed([answers[row] for row in rows]) for column, answers in (majority or {}).items()}
+    guessed = {column: closed(answers) for column, answers in answers_without_ecg.items()}
     result = []
     for words, of_column in (("written answer", written), ("closed set", scored)):
         exact: dict[str, Interval | None] = {}

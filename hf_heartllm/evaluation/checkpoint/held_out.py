@@ -77,12 +77,24 @@ class HeldOutSet:
         """Patients of the training folds."""
         return {int(patient) for patient in self.training["patient_id"].dropna()}
 
+    def notes(self, of_questions: bool = True) -> list[str]:
+        """What could not be looked up, and (`of_questions`) what is counted more than once."""
+        found = []
+        if unknown := int(self.training["patient_id"].isna().sum()):
+            found.append(
+                f"{unknown} training records name no patient, so patients of the test were not compared with theirs."
+            )
+        repeated = sum(len(record.questions) - len(set(record.questions)) for record in self.records)
+        if of_questions and repeated:
+            found.append(f"{repeated} questions are asked twice of the same record, and count twice.")
+        return found
+
 
 def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
     """Read the question file and PTB-XL's table.
 
     Raises:
-        ValueError: if no question is about a record of the wanted devices.
+        ValueError: if no question is about a record of the wanted devices, or the file's patients are not the table's.
     """
     table = read_ptbxl_table(settings.ptbxl)
     whole = read_questions(settings.questions)
@@ -91,8 +103,31 @@ def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
         whole = [record for record in whole if record.ecg_id in recorded]
         if not whole:
             raise ValueError(f"{settings.questions}: no question about a record of devices {settings.devices!r}")
+    _check_patients(whole, table, settings.questions)
     training = table[table["strat_fold"].isin(settings.training_folds)]
     return HeldOutSet(table, training, whole, evenly_spaced(whole, settings.max_records))
+
+
+def _check_patients(records: Sequence[HeldOutRecord], table: pd.DataFrame, path: Path) -> None:
+    """Patients of other numbers than the table's would all be found apart from those of training."""
+    named = table[table["patient_id"].notna()]
+    known = dict(zip(named["ecg_id"].astype(int), named["patient_id"].astype(int), strict=True))
+    other = [record for record in records if known.get(record.ecg_id, record.patient_id) != record.patient_id]
+    if other:
+        raise ValueError(
+            f"{path}: ecg_id {other[0].ecg_id} is of patient {other[0].patient_id}, in PTB-XL's table of "
+            f"{known[other[0].ecg_id]} ({len(other)} such records): give the patient_id of the table"
+        )
+
+
+def check_some_balanced(records: Sequence[HeldOutRecord], path: Path) -> None:
+    """Refuse records without any question that exact match is over.
+
+    Raises:
+        ValueError: if every question is one that every record is asked, or there is none.
+    """
+    if all(question.every_record for record in records for question in record.questions):
+        raise ValueError(f"{path}: no question but those asked of every record (set every-record): nothing to score")
 
 
 def persons_of(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:

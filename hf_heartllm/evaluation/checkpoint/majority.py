@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from ...labels.record_ids import whole_number
 from ..question_file import HeldOutQuestion
 
 MIN_SUPPORT = 5
@@ -18,7 +19,7 @@ class MajorityAnswers:
 
     A template is the question type with the attribute asked for, whatever the wording; of two alternatives the order
     does not count. Where training has no such question, that of the question type and attribute type stands in; where
-    there is none either, the first answer of the set.
+    there is none either, there is no majority.
     """
 
     def __init__(self) -> None:
@@ -31,8 +32,11 @@ class MajorityAnswers:
         for key in (kind, template, (*template, group)):
             self._counts[key][question["answer"]] += 1
 
-    def answer(self, question: HeldOutQuestion, group: Hashable = None) -> str:
-        """The most frequent answer among the question's closed set; the first of the set where two are equal."""
+    def answer(self, question: HeldOutQuestion, group: Hashable = None) -> str | None:
+        """The most frequent answer among the question's closed set; the first of the set where two are equal.
+
+        None where no training question of its kind has one of these answers.
+        """
         kind = question.question_type.removeprefix("single-"), question.attribute_type
         template = (*kind, _attribute(question.attribute))
         keys: list[tuple[Hashable, int]] = [(template, 1), (kind, 1)]
@@ -43,7 +47,7 @@ class MajorityAnswers:
             counts = [seen[answer] for answer in question.answers]
             if sum(counts) >= least:
                 return question.answers[counts.index(max(counts))]
-        return question.answers[0]
+        return None
 
 
 def _attribute(name: str) -> tuple[str, ...]:
@@ -64,6 +68,14 @@ def read_training_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: no column {', '.join(sorted(absent))}; give rows of dataset_builders.training_rows")
     rows: list[dict[str, Any]] = pq.read_table(path, columns=wanted).to_pylist()
     return rows
+
+
+def rows_used(rows: Iterable[Mapping[str, Any]]) -> tuple[set[int], dict[int, str]]:
+    """Patients and records of training rows, as `separation.check_separation` takes them."""
+    rows = list(rows)
+    patients = {number for row in rows if (number := whole_number(row["patient_id"])) is not None}
+    records = {number: "" for row in rows if (number := whole_number(row["ecg_id"])) is not None}
+    return patients, records
 
 
 def majority_answers(rows: Iterable[Mapping[str, Any]], groups: Mapping[int, Hashable]) -> MajorityAnswers:

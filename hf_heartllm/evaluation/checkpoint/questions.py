@@ -17,8 +17,8 @@ from .calibration_file import answer_calibration, asked_statements, check_checkp
 from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
 from .figures import EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
 from .generated import chosen_rows, generate_answers, generated_rows
-from .held_out import CheckpointSettings, HeldOutSet, persons_of, read_held_out
-from .majority import majority_answers, read_training_rows
+from .held_out import CheckpointSettings, HeldOutSet, check_some_balanced, persons_of, read_held_out
+from .majority import majority_answers, read_training_rows, rows_used
 from .page import CheckpointEvaluation, difference_section
 from .paired import compare, write_identity
 from .people import Person, people
@@ -97,10 +97,16 @@ def evaluate_qa(
             raise ValueError("--write-calibration: needs --calibration-questions, which it is fitted on")
     held_out = read_held_out(settings)
     table, training, whole = held_out.table, held_out.training, held_out.whole
+    if settings.write_calibration is not None and training.empty:
+        folds = ", ".join(map(str, settings.training_folds))
+        raise ValueError(
+            f"--write-calibration: PTB-XL's table has no record of folds {folds}, whose prevalences it states"
+        )
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
     apart = _separation(held_out, train_rows, settings, parts)
     copied = {test for test, _ in apart.copies}
     records = [record for record in held_out.records if record.ecg_id not in copied]
+    check_some_balanced(records, settings.questions)
     persons = persons_of(table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
@@ -190,13 +196,13 @@ def evaluate_qa(
         "against": against,
         "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
         "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
-        "separation": asdict(apart),
+        "separation": apart.document(),
         "calibration": None if calibration is None else {**calibration.document(), **(calibration_facts or {})},
         "prevalence_training_folds": {f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "statements": statement_figures(answered, natural),
         "notes": [
-            *_notes(settings, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
+            *_notes(settings, held_out, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
             *([] if control_facts is None else [CONTROL_NOTE.format(**control_facts)]),
             f"Reliability and risk–coverage are drawn in {parts.name}/pictures: {names_drawn}.",
         ],
@@ -211,10 +217,11 @@ def _separation(
 ) -> Separation:
     """By patient each time, by waveform once."""
     records, training = held_out.records, held_out.training
-    patients = held_out.training_patients | {row["patient_id"] for row in train_rows or ()}
+    patients, given = rows_used(train_rows or ())
+    patients |= held_out.training_patients
     names = {int(i): str(name) for i, name in zip(training["ecg_id"], training["filename_lr"], strict=True)}
     folder = settings.ptbxl if settings.rate == 100 else None
-    check_separation(records, patients, {}, None)  # by patient, each time
+    check_separation(records, patients, {**given, **names}, None)  # by patient and number, each time
     mark = run_mark([record.ecg_id for record in records], sorted(names.items()), settings.rate)
     return separation_once(
         parts / "separation.jsonl",
@@ -228,7 +235,7 @@ def _majority(
     train_rows: Sequence[Mapping[str, Any]],
     groups: Mapping[int, Hashable],
     persons: Mapping[int, Person],
-) -> dict[str, list[str]]:
+) -> dict[str, list[str | None]]:
     counted = majority_answers(train_rows, groups)
     asked = list(zip(answered.questions, answered.ecg_ids.tolist(), strict=True))
     return {
@@ -272,15 +279,17 @@ def _plain(settings: QASettings) -> dict[str, Any]:
 
 
 def _notes(
-    settings: QASettings, apart: Separation, calibration: Calibration | None, folds_in_training: Sequence[int]
+    settings: QASettings,
+    held_out: HeldOutSet,
+    apart: Separation,
+    calibration: Calibration | None,
+    folds_in_training: Sequence[int],
 ) -> list[str]:
     notes = [PUBLISHED, BACKGROUND_NOTE]
-    looked = f"{apart.test_waveforms} test and {apart.training_waveforms} training waveforms were compared"
-    notes.append(
-        f"No patient of folds {', '.join(map(str, settings.training_folds))} ({apart.training_patients} patients) is "
-        f"in the test set; {looked}, {len(apart.copies)} test records with the samples of a training record were "
-        "left out."
-    )
+    copies = f", {len(apart.copies)} test records with the samples of a training record were left out"
+    looked = apart.waveform_words() + (copies if apart.by_waveform else "")
+    notes.append(f"{apart.patient_words(settings.training_folds)}; {looked}.")
+    notes += held_out.notes()
     if settings.devices is not None:
         notes.append(
             f"Only records whose device begins with {settings.devices}; those of unknown devices are left out too."

@@ -14,19 +14,19 @@ from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
 from ..generation import generate_texts
-from ..heldout import weights_fingerprint
+from ..heldout import one_window, weights_fingerprint
 from ..partial import PartialResults, run_mark
 from ..question_file import HeldOutRecord, evenly_spaced
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
 from .held_out import CheckpointSettings, persons_of, read_held_out
-from .majority import MIN_SUPPORT, read_training_rows
+from .majority import MIN_SUPPORT, read_training_rows, rows_used
 from .page import CheckpointEvaluation, difference_section
 from .paired import write_identity
 from .people import people
 from .report_rows import REPORTS, ReportScorer, other_reports, report_differences, report_rows
 from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, interval_document
-from .separation import check_separation
+from .separation import Separation, check_separation
 
 STATEMENTS, TRANSLATED = "statements", "translated"
 REFERENCES = (STATEMENTS, TRANSLATED)
@@ -79,7 +79,13 @@ def evaluate_reports(
     table, training, whole = held_out.table, held_out.training, held_out.whole
     references = _references(table, settings.reference)
     records = evenly_spaced([record for record in whole if references.get(record.ecg_id)], settings.max_records)
-    check_separation(records, held_out.training_patients, {}, None)
+    if not records:
+        raise ValueError(f"{settings.questions}: no record of it has a true report ({settings.reference})")
+    train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
+    patients, given = rows_used(train_rows or ())
+    patients |= held_out.training_patients
+    of_folds = dict.fromkeys(held_out.training["ecg_id"], "")
+    apart = check_separation(records, patients, {**given, **of_folds}, None)
     persons = persons_of(table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
@@ -95,10 +101,10 @@ def evaluate_reports(
         progress=settings.progress,
     )
     absent: dict[str, str] = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
-    if settings.train_rows is not None:
+    if train_rows is not None:
         groups = {ecg_id: person.group for ecg_id, person in people(training).items()}
         wanted = [persons[record.ecg_id].group for record in records]
-        texts |= _majority_reports(read_training_rows(settings.train_rows), groups, wanted)
+        texts |= _majority_reports(train_rows, groups, wanted)
         absent = {}
     asked, names = question_facts(settings.questions, whole, records), model_facts(model, tokenizer, name)
     write_identity(parts, names, asked)
@@ -134,7 +140,7 @@ def evaluate_reports(
         "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
         "request": REPORT_REQUEST,
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
-        "notes": _notes(settings, synonyms),
+        "notes": [*_notes(settings, apart, synonyms), *held_out.notes(of_questions=False)],
     }
     return CheckpointEvaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
 
@@ -180,7 +186,9 @@ def write_reports(
                 prompts = []
                 for condition, of in batch:
                     record, told = todo[condition, of]
-                    needed = ecg_ids(record) if condition in (REAL, DEAF) else None
+                    needed = None
+                    if condition in (REAL, DEAF):
+                        needed = one_window(tokenizer, ecg_ids(record), record.ecg_id)
                     prompts.append(condition_prompt(tokenizer, condition, REPORT_REQUEST, needed, told))
                 for index, text in generate_texts(
                     model, tokenizer, prompts, max_new_tokens=MAX_REPORT_TOKENS, batch_size=BATCH
@@ -220,14 +228,14 @@ def _majority_reports(
     return {MAJORITY: [usual] * len(wanted), MAJORITY_AGE_SEX: [of_group.get(group, usual) for group in wanted]}
 
 
-def _notes(settings: ReportSettings, synonyms: Synonyms) -> list[str]:
+def _notes(settings: ReportSettings, apart: Separation, synonyms: Synonyms) -> list[str]:
     notes = [
         "The true report is the one made of the record's SCP statements."
         if settings.reference == STATEMENTS
         else "The true report is PTB-XL's own, in English by the glossary; official rows only.",
         "Findings are compared with the record's SCP statements whatever the true report is.",
         f"METEOR matches synonyms by {synonyms.name}." if synonyms.name else "METEOR had no WordNet: no synonyms.",
-        f"No patient of folds {', '.join(map(str, settings.training_folds))} is among the records (by patient number).",
+        f"{apart.patient_words(settings.training_folds)} (by patient number).",
         "Written greedily; the majority columns hold the most frequent training report.",
     ]
     if settings.max_records is not None:

@@ -20,7 +20,7 @@ from ..intervals import Interval, paired_bootstrap
 from ..question_file import HeldOutRecord
 from .disturb import Disturbance, disturbances
 from .figures import auroc_rows, exact_match_row
-from .held_out import CheckpointSettings, persons_of, read_held_out
+from .held_out import CheckpointSettings, check_some_balanced, persons_of, read_held_out
 from .page import CheckpointEvaluation, difference_section
 from .rows import ControlledRow, interval_document
 from .separation import check_separation
@@ -56,7 +56,9 @@ def evaluate_robustness(
     tried = chosen(settings.kinds)
     held_out = read_held_out(settings)
     whole, records = held_out.whole, held_out.records
-    check_separation(records, held_out.training_patients, {}, None)
+    names = dict.fromkeys(held_out.training["ecg_id"], "")
+    apart = check_separation(records, held_out.training_patients, names, None)
+    check_some_balanced(records, settings.questions)
     persons = persons_of(held_out.table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
     identity = f"codec {tokenizer.codec.identity()}, records at {settings.rate} Hz"
@@ -123,6 +125,8 @@ def evaluate_robustness(
             "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
             f"The recordings have {settings.rate} Hz: at a higher rate nothing is added above half of that.",
             "Another patient's ECG is disturbed likewise; without an ECG nothing is, so those columns stand still.",
+            f"{apart.patient_words(settings.training_folds)} (by patient number).",
+            *held_out.notes(),
             *([f"Only {len(records)} records, evenly spaced over the file."] if settings.max_records else []),
             *notes,
         ],

@@ -175,6 +175,8 @@ def cell_of(found: dict[str, Any] | None) -> str:
     """The same of an `interval_document`."""
     if found is None or found["value"] is None:
         return "—"
+    if found["low"] is None:
+        return f"{found['value']:.3f}"
     return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 

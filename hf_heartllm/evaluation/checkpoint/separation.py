@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..partial import PartialResults
 from ..question_file import HeldOutRecord
@@ -18,7 +19,7 @@ class Separation:
     """What was looked up.
 
     Attributes:
-        training_patients: number of patients of the training records.
+        training_patients: number of patients of the training records; 0 where none is named, so none was compared.
         test_patients: number of patients of the test records.
         training_waveforms: number of training records whose samples were at hand.
         test_waveforms: likewise of the test.
@@ -30,6 +31,38 @@ class Separation:
     training_waveforms: int
     test_waveforms: int
     copies: tuple[tuple[int, int], ...]
+
+    @property
+    def by_patient(self) -> bool:
+        """Whether there were patients to compare."""
+        return self.training_patients > 0 and self.test_patients > 0
+
+    @property
+    def by_waveform(self) -> bool:
+        """Whether there were waveforms to compare."""
+        return self.training_waveforms > 0 and self.test_waveforms > 0
+
+    def document(self) -> dict[str, Any]:
+        """For JSON, with null where there was nothing to compare: a count of 0 would read as checked."""
+        plain = asdict(self)
+        for known, names in ((self.by_patient, "patients"), (self.by_waveform, "waveforms")):
+            if not known:
+                plain |= dict.fromkeys((f"training_{names}", f"test_{names}"))
+        return plain
+
+    def patient_words(self, folds: Iterable[int]) -> str:
+        """Whether patients of these training folds are among the test's, or that this could not be looked up."""
+        words = ", ".join(map(str, folds))
+        if not self.by_patient:
+            return f"Not checked: whether patients are the training's, since the table names none of folds {words}"
+        return f"No patient of folds {words} ({self.training_patients} patients) is in the test set"
+
+    def waveform_words(self) -> str:
+        """How many waveforms were compared, or that none was."""
+        if not self.by_waveform:
+            which = "training" if self.test_waveforms else "test" if self.training_waveforms else "training and test"
+            return f"no waveform was compared with any of training, since no samples of {which} records were looked up"
+        return f"{self.test_waveforms} test and {self.training_waveforms} training waveforms were compared"
 
 
 def waveform_hashes(folder: Path, names: Mapping[int, str], progress: bool = True) -> dict[int, bytes]:
@@ -70,17 +103,22 @@ def check_separation(
         test: the records to evaluate on.
         training_patients: patients whose records a model was trained on.
         training_names: ecg_id → file of each training record.
-        folder: where the files lie; None: only patients are compared.
+        folder: where the files lie; None: only patients and numbers are compared.
         progress: show a bar on stderr.
 
     Raises:
-        ValueError: if a patient is in both.
+        ValueError: if a record or a patient is in both.
     """
     test = list(test)
     trained, tested = set(training_patients), {record.patient_id for record in test}
     if both := trained & tested:
         raise ValueError(
             f"{len(both)} patients of the test set are in the training records too (such as {min(both)}): "
+            "give questions about other folds, or name the folds of training with --training-folds"
+        )
+    if shared := {record.ecg_id for record in test} & set(training_names):
+        raise ValueError(
+            f"{len(shared)} records of the test set are training records too (such as ecg_id {min(shared)}): "
             "give questions about other folds, or name the folds of training with --training-folds"
         )
     if folder is None:
@@ -112,6 +150,16 @@ def check_copies(
     known = {digest: files[number][0] for number, digest in theirs.items()}
     copies = tuple((number, known[digest]) for number, digest in ours.items() if digest in known)
     return Separation(0, len(names), len(theirs), len(ours), copies)
+
+
+def copies_within(folder: Path, names: Mapping[int, str], progress: bool = True) -> dict[int, int]:
+    """Records of a folder that have the samples of one before them: number → that one's number.
+
+    Counted as patients of their own they would make intervals too narrow.
+    """
+    first: dict[bytes, int] = {}
+    found = waveform_hashes(folder, names, progress)
+    return {number: first[digest] for number, digest in found.items() if first.setdefault(digest, number) != number}
 
 
 def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Separation:

@@ -33,8 +33,10 @@ class TrainingClasses:
             for ecg_id, codes in zip(training["ecg_id"], training["scp_codes"], strict=True)
         ]
 
-    def choices(self, found: Classified, persons: Mapping[int, Person]) -> dict[str, np.ndarray]:
+    def choices(self, found: Classified, persons: Mapping[int, Person]) -> dict[str, np.ndarray] | None:
         """What the majority chooses for each record, by column, bool (records, classes).
+
+        None where there is no training record, or none with one class of the task, to take it from.
 
         Where a record has one class: the commonest among training records with one class (the first of the task where
         two are equal). On every record: each class that more than half of the training records have. A group of age
@@ -42,13 +44,15 @@ class TrainingClasses:
         """
         chosen = self._of_every if found.records == EVERY else self._of_one
         usual, of_group = chosen(found.task)
+        if usual is None:
+            return None
         groups = [persons[int(ecg_id)].group for ecg_id in found.ecg_ids]
         return {
             MAJORITY: np.array([usual for _ in groups]),
             MAJORITY_AGE_SEX: np.array([of_group.get(group, usual) for group in groups]),
         }
 
-    def _of_one(self, task: Task) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
+    def _of_one(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
         counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
         for group, truth in self._records:
             name = only_class(task, truth)
@@ -61,9 +65,9 @@ class TrainingClasses:
             return np.eye(len(task.classes), dtype=bool)[numbers.argmax()]
 
         large = {group: choice(seen) for group, seen in counts.items() if group and seen.total() >= MIN_SUPPORT}
-        return choice(counts[None]), large
+        return (choice(counts[None]) if counts[None] else None), large
 
-    def _of_every(self, task: Task) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
+    def _of_every(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
         rows: dict[Hashable, list[list[bool]]] = defaultdict(list)
         for group, truth in self._records:
             has = [bool(truth(name)) for name in task.classes]
@@ -71,4 +75,4 @@ class TrainingClasses:
             rows[None].append(has)
         shares = {group: np.mean(found, axis=0) > 0.5 for group, found in rows.items()}
         large = {group: one for group, one in shares.items() if group and len(rows[group]) >= MIN_SUPPORT}
-        return shares.get(None, np.zeros(len(task.classes), dtype=bool)), large
+        return shares.get(None), large

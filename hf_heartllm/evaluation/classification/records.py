@@ -59,12 +59,18 @@ def ptbxl_set(table: pd.DataFrame, folds: Sequence[int], tasks: Sequence[Task]) 
         tasks: to ask.
 
     Raises:
-        ValueError: if the table has no record of these folds.
+        ValueError: if the table has no record of these folds whose patient it names.
     """
-    chosen = table[table["strat_fold"].isin(folds) & table["patient_id"].notna()]
+    of_folds = table[table["strat_fold"].isin(folds)]
+    chosen = of_folds[of_folds["patient_id"].notna()]
     words = ", ".join(map(str, folds))
-    if not len(chosen):
+    if not len(of_folds):
         raise ValueError(f"PTB-XL's table has no record of fold {words}")
+    if not len(chosen):
+        raise ValueError(
+            f"PTB-XL's table names no patient of its {len(of_folds)} records of fold {words}: patients cannot be kept "
+            "apart from the training's; fill in patient_id"
+        )
     records = []
     for row in chosen.to_dict("records"):
         truth = label_truth(row["scp_codes"])
@@ -72,14 +78,15 @@ def ptbxl_set(table: pd.DataFrame, folds: Sequence[int], tasks: Sequence[Task]) 
         files = (str(row["filename_lr"]), str(row["filename_hr"]))
         records.append(HeldOutRecord(int(row["ecg_id"]), int(row["patient_id"]), *files, questions))
     names = {record.ecg_id: str(record.ecg_id) for record in records}
-    return LabelledSet(f"PTB-XL, fold {words}", records, names, people(chosen), facts={"folds": list(folds)})
+    facts = {"folds": list(folds), "records_without_patient": len(of_folds) - len(chosen)}
+    return LabelledSet(f"PTB-XL, fold {words}", records, names, people(chosen), facts=facts)
 
 
 def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:
     """The records of a WFDB folder (`labels.wfdb_headers`); each counts as a patient of its own.
 
     Raises:
-        ECGError: if the folder holds no labels.
+        ECGError: if the folder holds no labels, or none that a task asks for.
     """
     found = read_labelled_folder(folder)
     stated = frozenset[str]().union(*(one.codes | one.classes for one in found.labels.values()))
@@ -94,6 +101,12 @@ def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:
         told = background_text(age=labels.age, sex=labels.sex)
         years = float("nan") if labels.age is None else labels.age
         persons[number] = Person(labels.sex or UNKNOWN, age_band(years), UNKNOWN, told)
+    if not records:
+        unknown = f"; in no table: {', '.join(list(found.unknown)[:5])[:80]}" if found.unknown else ""
+        raise ECGError(
+            f"{folder}: none of its {len(found.labels)} labelled records has a known class of "
+            f"{', '.join(task.name for task in tasks)}{unknown}"
+        )
     unstated = frozenset(name for task in tasks for name in task.classes if name not in stated)
     facts = {
         "layouts": dict(sorted(found.layouts.items())),

@@ -11,10 +11,10 @@ from ...labels.ptbxl import read_ptbxl_table
 from ..checkpoint.held_out import RunSettings
 from ..checkpoint.page import CheckpointEvaluation
 from ..checkpoint.rows import ControlledRow
-from ..checkpoint.separation import Separation, check_copies, check_separation, separation_once
+from ..checkpoint.separation import Separation, check_copies, check_separation, copies_within, separation_once
 from ..conditions import CONDITIONS
 from ..facts import ecg_source, file_facts, model_facts, versions
-from ..heldout import evaluate, record_reader, tabulate
+from ..heldout import evaluate, longest_window, record_reader, tabulate
 from ..partial import run_mark
 from ..question_file import HeldOutRecord, evenly_spaced, rows_hash
 from .figures import EVERY, MIN_OF_CLASS, ONE_CLASS, Classified, class_rows, classified, subgroup_rows, task_rows
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_TRAINING_FOLDS = "PTB-XL's folder was not given, so the training records are not at hand"
+NO_TRAINING_CLASS = "n/a where no training record has exactly one class of the task"
 CLASS_TABLE, SUBGROUPS = "AUROC of each class", "Subgroups"
 
 
@@ -73,17 +74,28 @@ def evaluate_classification(
     training = None if table is None else table[table["strat_fold"].isin(settings.training_folds)]
     whole = _labelled(settings, table, tasks)
     chosen = evenly_spaced(whole.records, settings.max_records)
+    if training is not None and training.empty:
+        training = None
+    absent = NO_TRAINING_FOLDS if table is None else f"PTB-XL's table has no record of folds {_folds(settings)}"
+    unnamed = 0 if training is None or settings.data is not None else int(training["patient_id"].isna().sum())
     apart = _separation(settings, chosen, training, parts)
-    copied = {test for test, _ in apart.copies} if apart else set()
+    names = {} if settings.data is None else {record.ecg_id: record.filename_lr for record in chosen}
+    twice = {} if settings.data is None else copies_within(settings.data, names, settings.progress)
+    copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
     if settings.data is None:
         assert settings.ptbxl is not None
         ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
     else:
         ecg_ids = record_reader(tokenizer, settings.data)
         ecgs = f"codec {tokenizer.codec.identity()}, records of a folder at their own rates"
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    context = None  # longer records are read in windows, where the checkpoint says of which length
+    if longest_window(tokenizer) is None:
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     kept = [record for record in chosen if record.ecg_id not in copied]
     records, refused = taken_by_codec(kept, ecg_ids, context, settings.progress)
+    if not records:
+        why = next(iter(refused.values()), "all are copies of training records")
+        raise ValueError(f"none of the {len(chosen)} records is left to classify, such as for this: {why[:150]}")
     answered = tabulate(
         records,
         evaluate(
@@ -111,11 +123,12 @@ def evaluate_classification(
             sets.append(found)
             words = seen.words(found.prompt_format)
             majority = None if usual is None else usual.choices(found, whole.persons)
-            rows = task_rows(found, majority, NO_TRAINING_FOLDS, words, settings.bootstrap)
+            why = absent if usual is None else NO_TRAINING_CLASS
+            rows = task_rows(found, majority, why, words, settings.bootstrap)
             tables.setdefault(task.name.capitalize(), []).extend(rows)
             of_classes += class_rows(found, words, settings.bootstrap)
             if found.records == ONE_CLASS:
-                of_groups += subgroup_rows(found, whole.persons, majority, NO_TRAINING_FOLDS, words, settings.bootstrap)
+                of_groups += subgroup_rows(found, whole.persons, majority, why, words, settings.bootstrap)
     tables |= {CLASS_TABLE: of_classes, SUBGROUPS: of_groups}
     prompts = _prompts(tasks)
     document = {
@@ -133,9 +146,10 @@ def evaluate_classification(
         "labels": whole.facts,
         "refused": {whole.names[ecg_id]: reason for ecg_id, reason in refused.items()},
         "ptbxl_table": None if settings.ptbxl is None else file_facts(settings.ptbxl / "ptbxl_database.csv"),
-        "separation": None if apart is None else asdict(apart),
+        "separation": None if apart is None else apart.document(),
+        "copies_within": {whole.names[one]: whole.names[other] for one, other in twice.items()},
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
-        "notes": _notes(settings, whole, tasks, sets, apart, refused),
+        "notes": _notes(settings, whole, tasks, sets, apart, absent, unnamed, twice, refused),
     }
     section = ["", "## Prompts", "", *(f"* {task}: {prompt}" for task, prompt in prompts.items())]
     headline = [row for title, rows in tables.items() if title != SUBGROUPS for row in rows]
@@ -165,7 +179,7 @@ def _separation(
         mark = run_mark(sorted(names.items()), sorted(both.items()))
         return separation_once(path, mark, lambda: check_copies(data, names, ptbxl, both, settings.progress))
     patients = {int(patient) for patient in training["patient_id"].dropna()}
-    check_separation(records, patients, {}, None)  # by patient, each time
+    check_separation(records, patients, at_100, None)  # by patient and number, each time
     folder = ptbxl if settings.rate == 100 else None
     mark = run_mark([record.ecg_id for record in records], sorted(at_100.items()), settings.rate)
     return separation_once(path, mark, lambda: check_separation(records, patients, at_100, folder, settings.progress))
@@ -175,6 +189,10 @@ def _plain(settings: ClassifySettings) -> dict[str, Any]:
     """Without the folders of this machine."""
     plain = {key: one.name if isinstance(one, Path) else one for key, one in asdict(settings).items()}
     return {key: one for key, one in plain.items() if key not in ("ptbxl", "data", "progress", "seen")}
+
+
+def _folds(settings: ClassifySettings) -> str:
+    return ", ".join(map(str, settings.training_folds))
 
 
 def _question_facts(whole: LabelledSet, records: Sequence[HeldOutRecord]) -> dict[str, Any]:
@@ -206,6 +224,9 @@ def _notes(
     tasks: Sequence[Task],
     sets: Sequence[Classified],
     apart: Separation | None,
+    no_training: str,
+    unnamed: int,
+    twice: Mapping[int, int],
     refused: Mapping[int, str],
 ) -> list[str]:
     notes = [
@@ -227,19 +248,27 @@ def _notes(
     if settings.data is not None:
         notes += _folder_notes(whole)
     if apart is None:
-        notes.append(
-            "Not checked: whether a record is one of the training's, since PTB-XL's folder was not given (--ptbxl)."
-        )
+        given = " (--ptbxl)" if settings.ptbxl is None else ""
+        notes.append(f"Not checked: whether a record is one of the training's, since {no_training}{given}.")
     else:
-        looked = f"{apart.test_waveforms} test and {apart.training_waveforms} training waveforms were compared"
-        folds = ", ".join(map(str, settings.training_folds))
         opening = (
-            f"No patient of folds {folds} ({apart.training_patients} patients) is among the records; {looked}"
+            apart.patient_words(settings.training_folds)
             if settings.data is None
-            else f"Patients cannot be compared with those of folds {folds}; {looked}, by their samples as stored"
+            else f"Patients cannot be compared with those of folds {_folds(settings)}"
         )
-        copies = ", ".join(whole.names[test] for test, _ in apart.copies)
-        notes.append(f"{opening}; {len(apart.copies)} copies were left out{': ' if copies else ''}{copies}.")
+        looked = apart.waveform_words()
+        if apart.by_waveform:
+            copies = ", ".join(whole.names[test] for test, _ in apart.copies)
+            looked += "" if settings.data is None else ", by their samples as stored"
+            looked += f"; {len(apart.copies)} copies were left out{': ' if copies else ''}{copies}"
+        notes.append(f"{opening}; {looked}.")
+        if unnamed:
+            notes.append(f"{unnamed} training records name no patient, so patients were not compared with theirs.")
+    if twice:
+        named = ", ".join(f"{whole.names[one]} (of {whole.names[other]})" for one, other in twice.items())
+        notes.append(f"{len(twice)} records have the samples of another of the folder and were left out: {named}.")
+    if unknown := whole.facts.get("records_without_patient"):
+        notes.append(f"{unknown} records of these folds name no patient and were left out: theirs cannot be compared.")
     if refused:
         named = "; ".join(f"{whole.names[ecg_id]} ({reason})" for ecg_id, reason in refused.items())
         notes.append(f"{len(refused)} records cannot be read by this codec and model and were left out: {named}.")

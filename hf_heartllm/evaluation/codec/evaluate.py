@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...ecg import ECGError
 from .coder import Coder
 from .denoising import denoising
 from .fidelity import fidelity, measurement_against_truth
@@ -44,7 +45,15 @@ def evaluate_codecs(coder: Coder, against: Coder | None, settings: Settings, fol
         against: another codec with another name, evaluated on the same records, or None.
         settings: records and parts.
         folder: where whole parts are kept, one folder a codec.
+
+    Raises:
+        ECGError: if there are no records, or probes would be trained on folds that are evaluated.
     """
+    if "probes" not in settings.skip and (both := set(settings.folds) & set(settings.training_folds)):
+        raise ECGError(
+            f"probes: fold {', '.join(map(str, sorted(both)))} is evaluated and trained on; "
+            "give other --training-folds, or --skip probes"
+        )
     records = settings.records()
     figures: list[Figure] = []
     distortions: dict[str, Part] = {}

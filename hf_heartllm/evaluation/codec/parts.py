@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ class Figure:
     def row(self, *, prefix: str, data: str, command: str, commit: str, machine: str) -> ResultRow:
         """The figure as it stands in git."""
         interval = None if self.interval is None else (round(self.interval[0], 5), round(self.interval[1], 5))
+        if interval is not None and math.isnan(interval[0] + interval[1]):
+            interval = None  # as with one patient
         return ResultRow(
             name=f"{prefix}{self.name}",
             value=round(self.value, 5),
@@ -103,7 +106,8 @@ def table(figures: Iterable[Figure]) -> str:
     width = max((len(figure.name) for figure in rows), default=0)
     lines = []
     for figure in rows:
-        interval = "" if figure.interval is None else f"[{figure.interval[0]:.4g}, {figure.interval[1]:.4g}]"
+        known = figure.interval is not None and not math.isnan(sum(figure.interval))
+        interval = f"[{figure.interval[0]:.4g}, {figure.interval[1]:.4g}]" if figure.interval and known else ""
         lines.append(
             f"{figure.name:<{width}}  {figure.value:10.4g} {figure.unit:<12} {interval:<20} {figure.bar or ''}".rstrip()
         )

@@ -57,14 +57,26 @@ class ProbeRun:
         settings: records and budget.
         records: the evaluated ones.
         folder: where whole parts are kept.
+
+    Raises:
+        ECGError: if a patient is in both, or no record is left.
     """
 
     def __init__(
         self, coder: Coder, against: Coder | None, settings: Settings, records: list[LabelledRecord], folder: Path
     ) -> None:
         self.coder, self.against, self.settings = coder, against, settings
-        self.test = self._readable(records)
-        self.train = self._readable(settings.training_records())
+        training = settings.training_records()
+        self.test, self.train = self._readable(records), self._readable(training)
+        self.left_out = len(records) + len(training) - len(self.test) - len(self.train)
+        for which, found in (("evaluated", self.test), ("training", self.train)):
+            if not found:
+                raise ECGError(f"probes: none of the {which} records has 10 s and twelve usable leads; --skip probes")
+        if shared := {one.patient_id for one in self.test} & {one.patient_id for one in self.train}:
+            raise ECGError(
+                f"probes: {len(shared)} patients of the evaluated folds are in the training folds too (such as "
+                f"{min(shared)}); give other --training-folds, or --skip probes"
+            )
         self.folder = folder
         self.labels = target_matrix(self.test)
         self.train_labels = target_matrix(self.train)
@@ -113,6 +125,8 @@ class ProbeRun:
             bars = LOST_BY_DECODING if count == coder.num_streams else None
             figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
         words = f"trained on {len(self.train)} records, {settings.probe_passes} passes"
+        if self.left_out:
+            words += f"; {self.left_out} records that cannot be read or are not of 10 s and twelve leads left out"
         return [replace(figure, data="; ".join(text for text in (figure.data, words) if text)) for figure in figures]
 
     def _random(self) -> Coder:

@@ -195,11 +195,11 @@ def auroc_figures(
         areas, judged = group_auroc(labels, scores, columns, weights)
         if not judged:
             continue
-        low, high = np.nanquantile(areas[1:], [0.025, 0.975])
+        low, high = _ends(areas[1:], patients)
         positive = int(labels[:, columns].sum())
         data = f"{len(scores)} seeds, {judged} statement{'s' if judged > 1 else ''}, {positive} positive"
         bar = (bars or {}).get(name)
-        interval = (float(low), float(high))
+        interval = (low, high)
         figures.append(Figure(f"{title}: {name}", float(areas[0]), "AUROC", interval, bar=bar, data=data))
     return figures
 
@@ -221,11 +221,20 @@ def margin_figures(
         if not judged:
             continue
         difference = first - second
-        low, high = np.nanquantile(difference[1:], [0.025, 0.975])
-        interval = (float(low), float(high))
+        low, high = _ends(difference[1:], patients)
+        interval = (low, high)
         bar = (bars or {}).get(name)
         figures.append(Figure(f"{title}: {name}", float(difference[0]), "AUROC", interval, bar=bar))
     return figures
+
+
+def _ends(resampled: np.ndarray, patients: np.ndarray) -> tuple[float, float]:
+    """A 95 % interval; NaN with one patient, who says nothing of others."""
+    known = resampled[~np.isnan(resampled)]
+    if len(set(patients.tolist())) < 2 or not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
 
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ class LabelledRecord:
 
     Attributes:
         ecg_id: its number in the data set.
-        patient_id: whose it is.
+        patient_id: whose it is; where the table does not say, a negative number of the recording's own.
         path: the WFDB record.
         statements: its SCP codes, whatever their likelihood.
         sex: `"male"`, `"female"` or None.
@@ -38,7 +39,7 @@ class LabelledRecord:
 
 
 def labelled_records(folder: str | Path, folds: Sequence[int], sampling_rate: int = 100) -> list[LabelledRecord]:
-    """The recordings of some folds that are on disk, by `ecg_id`.
+    """The recordings of some folds that are on disk, by `ecg_id`; warns of those whose patient is not named.
 
     Args:
         folder: in PTB-XL's official layout.
@@ -50,12 +51,18 @@ def labelled_records(folder: str | Path, folds: Sequence[int], sampling_rate: in
     folder = Path(folder)
     table = read_ptbxl_table(folder)
     table = table[table["strat_fold"].isin(list(folds))]
+    if unnamed := int(table["patient_id"].isna().sum()):
+        warnings.warn(
+            f"{folder}: {unnamed} of {len(table)} records of folds {list(folds)} name no patient: patients cannot be "
+            "checked for them, and each counts as a patient of its own, so intervals are too narrow",
+            stacklevel=2,
+        )
     column = {100: "filename_lr", 500: "filename_hr"}[sampling_rate]
     notes = table[[name for name in NOISE_NOTES if name in table.columns]].notna().any(axis=1)
     return [
         LabelledRecord(
             ecg_id=int(row["ecg_id"]),
-            patient_id=int(row["patient_id"]),
+            patient_id=-int(row["ecg_id"]) if isna(row["patient_id"]) else int(row["patient_id"]),
             path=folder / row[column],
             statements=frozenset(row["scp_codes"]),
             sex=None if isna(row["sex"]) else SEX.get(int(row["sex"])),

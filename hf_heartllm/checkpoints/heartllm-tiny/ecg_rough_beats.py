@@ -1,0 +1,1 @@
+../../models/ecg_rough_beats.py

@@ -1,0 +1,1 @@
+../../models/likeliest_texts.py

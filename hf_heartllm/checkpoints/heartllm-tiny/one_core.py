@@ -1,0 +1,1 @@
+../../models/one_core.py

@@ -1,0 +1,1 @@
+../../models/operating_points.py

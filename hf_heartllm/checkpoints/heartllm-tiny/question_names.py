@@ -1,0 +1,1 @@
+../../models/question_names.py

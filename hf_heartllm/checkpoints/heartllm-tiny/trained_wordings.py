@@ -1,0 +1,1 @@
+../../models/trained_wordings.py

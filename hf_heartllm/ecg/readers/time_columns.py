@@ -1,0 +1,109 @@
+"""Columns that count: the time or the number of the sample. What they show of the sampling rate is compared with it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ...models.ecg_record import ECGError
+from .channels import time_unit
+from .messages import warn
+
+_CLOCK = re.compile(r"\[?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\b.*")
+_FEW = 10  # values below which a straight rise says little
+_MANY = 100  # values that no lead rises through without ever falling
+_STEPS = 4  # of a straight staircase; a lead that jumps once has one
+_TOLERANCE = 0.01  # of the sampling rate: clocks of devices drift, by far less
+
+
+def counts(values: np.ndarray, certain: bool = False) -> bool:
+    """Whether values rise from first to last as a time or an index does, and no lead.
+
+    Args:
+        values: float64 (samples,). Missing ones are passed over.
+        certain: ask for as many values as a lead could not rise through; else a straight rise of ten is enough.
+    """
+    values = values[np.isfinite(values)]
+    if len(values) < (_MANY if certain else _FEW):
+        return False
+    steps = np.diff(values)
+    if steps.min() < 0 or not steps.any():
+        return False
+    straight = np.linspace(values[0], values[-1], len(values))
+    even = np.abs(values - straight).max() <= 1.01 * steps.max() and steps.sum() >= _STEPS * steps.max()
+    return bool(even or (len(values) >= _MANY and (steps > 0).mean() > 0.5))
+
+
+def is_index(values: np.ndarray) -> bool:
+    """Whether values are 0, 1, 2, … or 1, 2, 3, …"""
+    return len(values) > 1 and values[0] in (0, 1) and bool((values == values[0] + np.arange(len(values))).all())
+
+
+def seconds_of_day(cells: list[str]) -> np.ndarray | None:
+    """Times of day or dates with times, in seconds; None if the first cell is neither."""
+    seconds = []
+    for cell in cells:
+        text = cell.strip().strip("'\"")
+        clock = _CLOCK.fullmatch(text)
+        if clock:
+            hours, minutes, rest = clock.groups()
+            seconds.append(3600 * int(hours or 0) + 60 * int(minutes) + float(rest.replace(",", ".")))
+            continue
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            if not seconds:
+                return None
+            seconds.append(np.nan)
+            continue
+        seconds.append((moment.replace(tzinfo=None) - datetime(2000, 1, 1)).total_seconds())
+    return np.array(seconds)
+
+
+def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
+    """Compare the steps of a time column with the sampling rate that the caller states.
+
+    Args:
+        path: for messages.
+        column: how messages call it.
+        values: float64 (samples,).
+        unit: seconds in one unit of `values`; None where the column does not state it.
+        rate: Hz.
+
+    Raises:
+        ECGError: if the column states its unit, and another rate by it. Without a unit that is a warning.
+    """
+    values = values[np.isfinite(values)]
+    steps = np.diff(values)
+    if len(steps) < 2 or not (steps > 0).any() or steps.min() < 0:
+        return
+    uneven = steps.max() - steps.min()  # rounding, or samples that came in packets: first and last are off by it
+    step = float(np.median(steps)) or float(steps.mean())
+
+    def fits(seconds: float) -> bool:
+        due = 1 / rate / seconds
+        gap = abs(steps.sum() - due * len(steps))
+        return bool(gap <= max(_TOLERANCE * due * len(steps), 1.01 * uneven) or _near(step, due))
+
+    if unit is not None:
+        if not fits(unit):
+            shown = 1 / (float(steps.mean()) * unit)
+            raise ECGError(f"{path}: {column} shows {shown:.6g} Hz, the sampling rate given is {rate:g} Hz")
+    elif not (_near(step, 1) or any(fits(seconds) for seconds in (1, 1e-3, 1e-6, 1e-9, 60, 3600))):
+        warn(f"{path}: {column} rises by {step:.4g}, which fits {rate:g} Hz in no unit of time")
+
+
+def compare_named(path: Path, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
+    """Compare a column that is called a time, whatever it is written in, with the sampling rate."""
+    clock = seconds_of_day(cells) if values is None else None
+    if clock is not None:
+        compare_rate(path, f"column {name[:40]!r}", clock, 1.0, rate)
+    elif values is not None:
+        compare_rate(path, f"column {name[:40]!r}", values, time_unit(name), rate)
+
+
+def _near(value: float, due: float) -> bool:
+    return abs(value - due) <= _TOLERANCE * due

@@ -1,0 +1,272 @@
+"""A control, an interval or a check that rests on nothing says so; it is no number."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hf_heartllm.ecg import simulate_ecg, write_ecg
+from hf_heartllm.evaluation.checkpoint.calibration import prevalences
+from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT, answer_rows
+from hf_heartllm.evaluation.checkpoint.held_out import CheckpointSettings, read_held_out
+from hf_heartllm.evaluation.checkpoint.people import Person
+from hf_heartllm.evaluation.checkpoint.rows import (
+    MAJORITY,
+    MAJORITY_AGE_SEX,
+    cell,
+    cell_of,
+    interval_document,
+    markdown_table,
+)
+from hf_heartllm.evaluation.checkpoint.separation import Separation, check_separation, copies_within
+from hf_heartllm.evaluation.classification.figures import EVERY, ONE_CLASS, Classified
+from hf_heartllm.evaluation.classification.majority import TrainingClasses
+from hf_heartllm.evaluation.classification.records import folder_set, ptbxl_set
+from hf_heartllm.evaluation.classification.tasks import LETTERS, TASKS
+from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
+from hf_heartllm.evaluation.codec.settings import Settings
+from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
+from hf_heartllm.evaluation.intervals import (
+    bootstrap_auroc,
+    bootstrap_macro_auroc,
+    bootstrap_mean,
+    bootstrap_statistic,
+    bootstrap_sums,
+    paired_bootstrap,
+)
+from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
+from hf_heartllm.evaluation.prediction_files import read_predictions
+from hf_heartllm.evaluation.priors import score_priors, shared_patients
+from hf_heartllm.evaluation.question_file import HeldOutRecord, read_questions
+from hf_heartllm.labels.record_ids import whole_number
+from hf_heartllm.models.ecg_record import ECGError
+from tests.evaluation.test_predictions import written
+from tests.evaluation.test_qa_figures import SETTINGS, answered_by
+from tests.simulated_ptbxl import ptbxl_of_simulated
+
+FEW = {"resamples": 20}
+
+
+def test_one_patient_has_a_figure_but_no_interval():
+    values, patients = [0.0, 1.0, 1.0], [7, 7, 7]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [
+            bootstrap_mean(values, patients, **FEW),
+            paired_bootstrap(values, [0, 0, 0], patients, **FEW),
+            bootstrap_auroc([0, 1, 1], values, patients, **FEW),
+            bootstrap_macro_auroc([[0], [1], [1]], [[one] for one in values], patients, **FEW),
+            bootstrap_statistic(values, patients, np.mean, **FEW),
+            bootstrap_sums([[one] for one in values], patients, lambda sums: sums / 3, **FEW)[0],
+        ]
+    for one in found:
+        assert not math.isnan(one.value)
+        assert math.isnan(one.low)
+        assert math.isnan(one.high)
+        assert one.groups == 1
+        assert cell(one) == cell_of(interval_document(one)) == f"{one.value:.3f}"
+    assert bootstrap_mean(values, [7, 7, 8], **FEW).low < bootstrap_mean(values, [7, 7, 8], **FEW).high
+
+
+def test_a_majority_that_no_training_question_gives_is_absent():
+    answered = answered_by()
+    guessed = [question.answer if question.is_yes_no else None for question in answered.questions]
+    rows = {row.name: row for row in answer_rows(answered, {MAJORITY: guessed, MAJORITY_AGE_SEX: guessed}, SETTINGS)}
+    assert rows["exact match, question type verify"].values[MAJORITY].value == 1
+    for group in ("all balanced questions", "question type query"):
+        row = rows[f"exact match, {group}"]
+        assert row.values.get(MAJORITY) is None
+        assert row.absent[MAJORITY] == NOTHING_LIKE_IT
+        assert MAJORITY not in row.margins
+    assert f"* majority: {NOTHING_LIKE_IT}." in markdown_table(rows.values())
+
+
+def classified_rhythms(records: str) -> Classified:
+    truth = np.eye(5)[:2]
+    return Classified(TASKS["rhythm"], LETTERS, records, np.array([1, 2]), np.array([1, 2]), truth, {}, {})
+
+
+@pytest.mark.parametrize("records", [ONE_CLASS, EVERY])
+def test_the_majority_of_no_training_record_is_none(records):
+    columns = {"ecg_id": [], "age": [], "sex": [], "scp_codes": []}
+    persons = {number: Person("male", "< 50", "CS", "") for number in (1, 2)}
+    assert TrainingClasses(pd.DataFrame(columns)).choices(classified_rhythms(records), persons) is None
+    columns = {"ecg_id": [9], "age": [60.0], "sex": [1], "scp_codes": [{"IMI": 100.0}]}
+    found = TrainingClasses(pd.DataFrame(columns)).choices(classified_rhythms(records), persons)
+    assert (found is None) == (records == ONE_CLASS)  # it has no rhythm, so no commonest one
+    assert found is None or not found[MAJORITY].any()
+
+
+def test_what_was_not_compared_is_not_counted_as_compared():
+    nothing = Separation(0, 5, 0, 5, ())
+    assert nothing.document()["training_patients"] is None
+    assert nothing.document()["test_waveforms"] is None
+    assert nothing.patient_words((1, 2)).startswith("Not checked: whether patients are the training's")
+    assert nothing.waveform_words().startswith("no waveform was compared")
+    whole = Separation(40, 5, 60, 6, ((1, 2),))
+    assert whole.document()["training_patients"] == 40
+    assert whole.patient_words((1, 2)) == "No patient of folds 1, 2 (40 patients) is in the test set"
+    assert whole.waveform_words() == "6 test and 60 training waveforms were compared"
+
+
+def test_a_record_of_training_is_refused_though_its_patient_is_not_known():
+    record = HeldOutRecord(3, 30, "3_lr", "3_hr", ())
+    with pytest.raises(ValueError, match=r"1 records of the test set are training records too \(such as ecg_id 3\)"):
+        check_separation([record], (), {3: "3_lr"}, None)
+    with pytest.raises(ValueError, match="1 patients of the test set are in the training records too"):
+        check_separation([record], (30,), {3: "3_lr"}, None)
+    assert not check_separation([record], (), {4: "4_lr"}, None).by_patient
+
+
+def question_rows(**changes) -> list[dict]:
+    row = {"ecg_id": 2, "patient_id": 20, "filename_lr": "2_lr", "filename_hr": "2_hr", "set": "sampled"}
+    row |= {"question": "Is it fast?", "answer": "no", "answers": ["no", "yes"], "attribute": "STACH"}
+    row |= {"question_type": "verify", "attribute_type": "rhythm"}
+    return [row, {**row, "ecg_id": 3, "patient_id": 30, **changes}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"patient_id": None}, "1 of 2 rows have no patient_id, a whole number, which keeps patients apart"),
+        ({"ecg_id": None}, "1 of 2 rows have no ecg_id, a whole number, which names its record"),
+        ({"answers": ["yes"]}, "ecg_id 3: 'no' is not in the closed answer set"),
+    ],
+)
+def test_questions_of_nobody_are_refused_in_one_line(tmp_path, changes, message):
+    path = tmp_path / "questions.parquet"
+    pq.write_table(pa.Table.from_pylist(question_rows(**changes)), path)
+    with pytest.raises(ValueError, match=message) as refused:
+        read_questions(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_questions_without_a_column_are_refused(tmp_path):
+    path = tmp_path / "questions.parquet"
+    rows = [{name: value for name, value in row.items() if name != "patient_id"} for row in question_rows()]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    with pytest.raises(ValueError, match=r"no column patient_id; give rows of dataset_builders\.evaluation_questions"):
+        read_questions(path)
+
+
+def test_an_id_is_a_whole_number_however_it_is_written():
+    assert [whole_number(one) for one in (7, 7.0, "7", " 7.0 ", np.int64(7))] == [7] * 5
+    assert [whole_number(one) for one in (None, float("nan"), "", "A0007", 7.5, True, float("inf"), [7])] == [None] * 8
+
+
+@pytest.fixture(scope="module")
+def ptbxl(tmp_path_factory):
+    return ptbxl_of_simulated(tmp_path_factory.mktemp("ptbxl"), 8)
+
+
+def test_patients_of_other_numbers_than_the_tables_are_refused(ptbxl, tmp_path):
+    path = tmp_path / "questions.parquet"
+    pq.write_table(pa.Table.from_pylist(question_rows()), path)
+    with pytest.raises(ValueError, match=r"ecg_id 2 is of patient 20, in PTB-XL's table of 100 \(2 such records\)"):
+        read_held_out(CheckpointSettings(ptbxl=ptbxl, questions=path))
+    rows = [{**row, "patient_id": 100 + (row["ecg_id"] - 1) // 2} for row in question_rows()]
+    pq.write_table(pa.Table.from_pylist([*rows, rows[0]]), path)
+    held_out = read_held_out(CheckpointSettings(ptbxl=ptbxl, questions=path, training_folds=(5,)))
+    assert held_out.notes() == ["1 questions are asked twice of the same record, and count twice."]
+    assert held_out.training_patients == set()
+
+
+def test_records_whose_patient_is_not_known_are_left_out_and_counted():
+    table = pd.DataFrame(
+        {
+            "ecg_id": [1, 2],
+            "patient_id": pd.array([None, 7], dtype="Int64"),
+            "strat_fold": [9, 9],
+            "age": [50.0, 60.0],
+            "sex": [0, 1],
+            "scp_codes": [{"SR": 0.0}, {"AFIB": 0.0}],
+            "filename_lr": ["a", "b"],
+            "filename_hr": ["a", "b"],
+        }
+    )
+    found = ptbxl_set(table, (9,), [TASKS["rhythm"]])
+    assert list(found.names) == [2]
+    assert found.facts["records_without_patient"] == 1
+    with pytest.raises(ValueError, match="names no patient of its 1 records of fold 9"):
+        ptbxl_set(table[:1], (9,), [TASKS["rhythm"]])
+    with pytest.raises(ValueError, match="no record of fold 10"):
+        ptbxl_set(table, (10,), [TASKS["rhythm"]])
+
+
+def test_a_folder_whose_labels_are_in_no_table_is_refused_by_their_names(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.hea").write_text(f"{name} 12 100 1000\n#Dx: Foo,Bar\n")
+    with pytest.raises(ECGError, match=r"none of its 2 labelled records has a known class .*in no table: Foo, Bar"):
+        folder_set(tmp_path, [TASKS["rhythm"]])
+
+
+def test_the_same_recording_under_two_names_counts_once(tmp_path):
+    record = simulate_ecg(sampling_rate=100, seed=1)[0]
+    write_ecg(record, tmp_path / "a")
+    write_ecg(record, tmp_path / "b")
+    write_ecg(simulate_ecg(sampling_rate=100, seed=2)[0], tmp_path / "c")
+    assert copies_within(tmp_path, {1: "a", 2: "b", 3: "c", 4: "absent"}, progress=False) == {2: 1}
+
+
+def test_no_records_have_no_prevalence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert prevalences(pd.DataFrame({"scp_codes": []}), {("rhythm", "AFIB")}) == {}
+
+
+def prior_row(kind: str, ecg_id: int) -> QuestionRow:
+    return QuestionRow("afib?", ("no",), kind, "scp_code", "1", (ecg_id,), "train")
+
+
+def test_a_prior_of_no_training_rows_has_no_figure():
+    test = [prior_row("single-verify", 5), prior_row("single-query", 6)]
+    scores = {(one.prior, one.question_type): one for one in score_priors([prior_row("single-query", 1)], test, **FEW)}
+    assert scores["template", "single-verify"].figures is None
+    assert scores["template", "single-verify"].test_rows == 1
+    assert scores["template", "single-query"].figures.exact.value == 1
+    patients = {1: ("p", 1), 5: ("p", 9)}
+    assert shared_patients([prior_row("single-query", 1)], test, patients) == (1, 1)
+
+
+def predictions(tmp_path, **changes) -> list[dict]:
+    rows = [
+        {
+            "answer": one,
+            "prediction": one,
+            "patient_id": number,
+            "ecg_id": number,
+            "question": "q",
+            "controls": {"c": "no"},
+        }
+        for number, one in enumerate(("yes", "no", "yes"))
+    ]
+    return [{**row, **changes} for row in rows]
+
+
+def test_a_control_without_predictions_has_no_figure(tmp_path):
+    rows = predictions(tmp_path, controls={"none": None, "empty": ""})
+    file = read_predictions(written(tmp_path, rows))
+    scores = score_predictions(file, resamples=20)
+    assert {figure.condition for figure in scores.figures} == {MODEL}
+    assert "The control 'none' holds no prediction in any row: n/a." in scores.notes
+    assert "The control 'empty' holds no prediction in any row: n/a." in scores.notes
+
+
+def test_a_control_that_is_the_model_one_patient_and_rows_twice_are_told(tmp_path):
+    rows = [{**row, "controls": {"same": row["prediction"]}, "patient_id": 1} for row in predictions(tmp_path)]
+    scores = score_predictions(read_predictions(written(tmp_path, [*rows, rows[0]])), resamples=20)
+    assert any("'same' is the model's own predictions in every row" in note for note in scores.notes)
+    assert any("All rows are of one patient" in note for note in scores.notes)
+    assert any(note.startswith("1 rows are there before") for note in scores.notes)
+    assert all(math.isnan(figure.interval.low) for figure in scores.figures)
+
+
+def test_a_codec_is_not_judged_by_probes_that_saw_the_records(tmp_path):
+    with pytest.raises(ECGError, match="fold 9 is evaluated and trained on"):
+        evaluate_codecs(None, None, Settings(tmp_path, folds=(9,), training_folds=(8, 9)), tmp_path)
