@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
+from ..models.operating_points import times
 from .common import (
     add_json_argument,
     add_model_argument,
@@ -19,6 +21,9 @@ from .common import (
 
 HELP = "Write the report of a recording."
 EXAMPLES = ("heartllm report example:normal", "heartllm report records100/00000/00152_lr --json")
+
+
+MOST_FINDINGS = 6  # that are printed; all stand in --json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
                 "report": report.text,
                 "token_probability": report.token_probability,
                 "complete": report.complete,
+                "findings": [asdict(one) for one in report.findings],
                 "windows": describe_windows(report.windows),
                 "warnings": args.warnings,
                 "record": describe(record),
@@ -46,6 +52,10 @@ def run(args: argparse.Namespace) -> None:
         )
         return
     print(report)
+    for one in report.findings[:MOST_FINDINGS]:
+        print(f"  {one.words}: p {one.probability:.2g}, {times(one.times_average)}")
+    if report.findings:
+        print("  so far at their operating points, whatever the text says; --json has all, with what they are worth")
     if report.windows:
         print(f"  from {len(report.windows)} windows of {report.windows[0].stop:g} s")
     print_notice()

@@ -123,6 +123,34 @@ def window_lines(windows: Sequence[WindowAnswer], most: int = 6) -> list[str]:
 
 
 @dataclass(frozen=True)
+class StatementFound:
+    """A statement that is answered with "yes" at its operating point.
+
+    Attributes:
+        attribute: its SCP code or superclass.
+        words: what it is called.
+        probability: at `prevalence`.
+        prevalence: in PTB-XL.
+        sensitivity: of the operating point.
+        specificity: likewise.
+        windows: how many windows of a long recording say yes.
+    """
+
+    attribute: str
+    words: str
+    probability: float
+    prevalence: float
+    sensitivity: float
+    specificity: float
+    windows: int = 1
+
+    @property
+    def times_average(self) -> float:
+        """The probability as a multiple of the average patient's."""
+        return self.probability / self.prevalence
+
+
+@dataclass(frozen=True)
 class ECGReport:
     """A written report.
 
@@ -133,6 +161,8 @@ class ECGReport:
             the least.
         complete: False when the report was cut at the longest length allowed.
         windows: of a recording longer than the checkpoint was trained on: each window's report, else empty.
+        findings: the statements that are "yes" at their operating points, the most remarkable first, whatever the text
+            says; empty without a calibration that has such points.
         warnings: what was found about the recording, one line each.
         notice: what the report may be used for.
     """
@@ -141,6 +171,7 @@ class ECGReport:
     token_probability: float
     complete: bool
     windows: tuple[WindowAnswer, ...] = ()
+    findings: tuple[StatementFound, ...] = ()
     warnings: tuple[str, ...] = ()
     notice: str = NOTICE
 

@@ -25,6 +25,7 @@ from .answer_scores import score_groups
 from .ecg_answers import Alternatives, ECGAnswer, ECGReport, WindowAnswer
 from .ecg_reading import Reading, ReadWindow, ecg_prompt, read_recording
 from .ecg_record import ECGRecord
+from .ecg_statements import statements_found
 from .ecg_windows import ANY, HOW, MEAN, combined_scores, deciding_window, rule
 from .likeliest_texts import check_room, likeliest_texts
 from .operating_points import Decision
@@ -324,7 +325,12 @@ class ECGReportPipeline(_ECGPipeline):
     Args:
         model: a causal language model that knows ECG tokens.
         tokenizer: its `ECGTokenizer`.
+        calibration: of exactly these weights; None: no findings are listed beside the text.
     """
+
+    def __init__(self, model: Any, tokenizer: Any, calibration: AnswerCalibration | None = None) -> None:
+        super().__init__(model, tokenizer)
+        self.calibration = calibration
 
     @torch.inference_mode()
     def __call__(self, record: ECGRecord, request: str = REPORT_REQUEST) -> ECGReport:
@@ -351,6 +357,11 @@ class ECGReportPipeline(_ECGPipeline):
             min(math.exp(score / len(ids)) for _, ids, score in written),
             complete=all(ids[-1] == end for _, ids, _ in written),
             windows=_report_windows(reading, texts),
+            findings=()
+            if self.calibration is None
+            else statements_found(
+                self.model, self.tokenizer, self.calibration, [window.ids or () for window in reading.readable]
+            ),
             warnings=reading.warnings,
         )
 
@@ -399,7 +410,7 @@ def pipeline(
         task: `"ecg-question-answering"` or `"ecg-report"`.
         model: a model, or a folder or Hub repository to load it from; None is the embedded checkpoint.
         tokenizer: its tokenizer, or where to load it from; None: from where the model comes.
-        calibration: for answers to questions; None: the file `calibration.json` beside the model, where it is loaded
+        calibration: for answers and findings; None: the file `calibration.json` beside the model, where it is loaded
             from a folder or repository that has one. A model given as an object may have other weights by now, so its
             folder is not asked.
         questions: what the model was trained to answer; None: the file `questions.json` beside it, where it is loaded
@@ -425,10 +436,10 @@ def pipeline(
     if isinstance(model, (str, os.PathLike)):
         from .modeling_heartllm import HeartLLMForCausalLM
 
+        calibration = calibration or read_calibration(model)
         if task == "ecg-question-answering":
-            calibration = calibration or read_calibration(model)
             questions = questions or read_trained_questions(model)
         model = HeartLLMForCausalLM.from_pretrained(model)
     if task == "ecg-question-answering":
         return ECGQuestionAnsweringPipeline(model, tokenizer, calibration, questions)
-    return PIPELINES[task](model, tokenizer)
+    return ECGReportPipeline(model, tokenizer, calibration)
