@@ -19,11 +19,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .checkpoint_files import file_beside
 from .operating_points import Decision, OperatingPoint, decide, decide_one_of, logit
 
 CALIBRATION_FILE = "calibration.json"
@@ -352,20 +352,11 @@ def read_calibration(source: str | os.PathLike[str]) -> AnswerCalibration | None
     Raises:
         CalibrationError: if the file is there and cannot be used.
     """
-    path: str | Path | None = Path(source) / CALIBRATION_FILE
-    if not Path(source).is_dir():
-        from transformers.utils import cached_file
-
-        path = cached_file(
-            os.fspath(source),
-            CALIBRATION_FILE,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-    if path is None or not Path(path).is_file():
+    path = file_beside(source, CALIBRATION_FILE)
+    if path is None:
         return None
     try:
-        return AnswerCalibration.from_document(json.loads(Path(path).read_text(encoding="utf-8")))
+        return AnswerCalibration.from_document(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, AttributeError) as error:
         raise CalibrationError(f"{path}: {error}") from None
 

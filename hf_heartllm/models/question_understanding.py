@@ -12,9 +12,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from .checkpoint_files import file_beside
 from .question_reading import QuestionReader
 from .question_text import folded
 from .trained_wordings import FIRST, TrainedGroup, UnderstoodQuestion
@@ -148,19 +148,10 @@ def read_trained_questions(source: str | os.PathLike[str]) -> TrainedQuestions |
     Raises:
         QuestionsError: if the file is there and cannot be used.
     """
-    path: str | Path | None = Path(source) / QUESTIONS_FILE
-    if not Path(source).is_dir():
-        from transformers.utils import cached_file
-
-        path = cached_file(
-            os.fspath(source),
-            QUESTIONS_FILE,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-    if path is None or not Path(path).is_file():
+    path = file_beside(source, QUESTIONS_FILE)
+    if path is None:
         return None
     try:
-        return TrainedQuestions.from_document(json.loads(Path(path).read_text(encoding="utf-8")))
+        return TrainedQuestions.from_document(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, AttributeError) as error:
         raise QuestionsError(f"{path}: {error}") from None
