@@ -49,7 +49,7 @@ def _made(count: int) -> ThreadPoolExecutor:
     settled = threading.Barrier(count + 1)
 
     def settle() -> None:
-        torch.get_num_threads()  # a thread takes over the usual number when it is first asked: now, not after the next line
+        torch.get_num_threads()  # when first asked, a thread takes over the usual number: now, not after the next line
         torch.set_num_threads(1)
         settled.wait()  # holds this thread, so that the next call gets another
 
