@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> None:
         )
         return
     print(report)
+    if report.findings:
+        print("\nAsked one by one, at their operating points (all in --json):")
     for one in report.findings[:MOST_FINDINGS]:
         print(f"  {one.words}: p {one.probability:.2g}, {times(one.times_average)}")
-    if report.findings:
-        print("  so far at their operating points, whatever the text says; --json has all, with what they are worth")
     if report.windows:
         print(f"  from {len(report.windows)} windows of {report.windows[0].stop:g} s")
     print_notice()

@@ -112,7 +112,7 @@ def test_a_question_that_was_not_trained_is_not_answered(ask, question):
 
 
 def test_every_example_has_exactly_one_rhythm(ask):
-    for name in ("normal", "af", "tachycardia", "paced"):
+    for name in ("normal", "af", "tachycardia", "bradycardia"):
         record = hl.read_ecg(f"example:{name}")
         statements = [ask.calibration.statement("rhythm", code) for code in ask.calibration.one_of]
         answers = {one.attribute: ask(record, one.question).text for one in statements}

@@ -303,13 +303,20 @@ def test_a_finding_of_ones_own_is_understood_by_its_name_and_a_known_code_of_ano
     assert isinstance(questions.understand("Is there atrial fibrillation?"), NotUnderstood)
 
 
-SHOWN = ("README.md", "docs/evaluation.md", "examples/demo.py", "model_cards/heartllm-tiny.md")
+SHOWN = (
+    "README.md",
+    "docs/answers.md",
+    "docs/evaluation.md",
+    "examples/demo.py",
+    "hf_heartllm/cli/ask.py",
+    "model_cards/heartllm-tiny.md",
+)
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_no_question_that_is_shown_to_users_is_declined(name):
     text = (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
-    shown = re.findall(r'"((?:<ecg> )?(?:Does|Is|Are|What|Which|How|Can)\b[^"\n{]*\?)"', text)
+    shown = re.findall(r'"((?:<ecg> )?(?:Does|Is|Are|What|Which|How|Can|Any)\b[^"\n{]*\?)"', text)
     assert shown
     for question in shown:
         asked(question.removeprefix("<ecg> "))
