@@ -57,5 +57,5 @@ def run(args: argparse.Namespace) -> None:
     for one in report.findings[:MOST_FINDINGS]:
         print(f"  {one.words}: p {one.probability:.2g}, {times(one.times_average)}")
     if report.windows:
-        print(f"  from {len(report.windows)} windows of {report.windows[0].stop:g} s")
+        print(f"  from {len(report.windows)} windows of {report.windows[0].seconds:g} s")
     print_notice()

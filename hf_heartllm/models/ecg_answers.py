@@ -30,6 +30,11 @@ class WindowAnswer:
     alternatives: Alternatives = ()
     problem: str | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.stop - self.start
+
 
 @dataclass(frozen=True)
 class ECGAnswer:
@@ -104,7 +109,7 @@ class ECGAnswer:
         if self.negated:
             lines.append(f'asked as "{self.asked}", yes and no exchanged')
         if self.windows:
-            lines.append(f"{len(self.windows)} windows of {self.windows[0].stop:g} s: {self.windows_rule}")
+            lines.append(f"{len(self.windows)} windows of {self.windows[0].seconds:g} s: {self.windows_rule}")
             lines += window_lines(self.windows)
         return [*lines, self.basis] if self.basis else lines
 

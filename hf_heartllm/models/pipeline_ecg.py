@@ -142,7 +142,7 @@ class ECGQuestionAnsweringPipeline(_ECGPipeline):
             return _declined("a question for an absence is answered with yes or no alone")
         reading = read_recording(self.tokenizer, record)
         if len(reading.windows) > 1 and understood.attribute in WHOLE_ALONE:
-            return _declined(WHOLE_ALONE_WHY.format(reading.windows[0].stop), warnings=reading.warnings)
+            return _declined(WHOLE_ALONE_WHY.format(self.tokenizer.ecg_max_duration), warnings=reading.warnings)
         if answers is None:
             longest = MAX_REPORT_TOKENS if understood.attribute_type == "report" else MAX_ANSWER_TOKENS
             found = self._free_text(reading, understood.text, beams, longest)
