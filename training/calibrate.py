@@ -6,6 +6,8 @@
 
 `--model` answers the questions; what is fitted is written as `calibration.json` into `--checkpoint`, which may be the
 same folder, or a checkpoint of the same recipe that was trained on these patients too and so cannot be asked itself.
+The sensitivity and specificity that an answer states are those of `--checkpoint` on `--measure-fold`; nothing is chosen
+there.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
     check_checkpoint_folder,
     write_calibration,
 )
-from hf_heartllm.evaluation.checkpoint.operating_points import fit_points
+from hf_heartllm.evaluation.checkpoint.operating_points import fit_points, measured
 from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.conditions import REAL
 from hf_heartllm.evaluation.facts import ecg_source, model_facts, question_facts
@@ -41,6 +43,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, type=Path, help="checkpoint that answers, not trained on that fold")
     parser.add_argument("--training-folds", type=folds, default=folds("1-7"), help="of --model; default: 1-7")
     parser.add_argument("--checkpoint", required=True, type=Path, help="folder to write calibration.json into")
+    parser.add_argument(
+        "--measure-fold", type=int, default=9, help="that neither was trained on: what the points are worth; default: 9"
+    )
     parser.add_argument("--tokens", type=Path, help="codes of the records, made with the checkpoint's codec")
     parser.add_argument("--output", required=True, type=Path, help="folder for partial results")
     parser.add_argument("--max-records", type=int, help="only the first records of the fold, to try it out")
@@ -72,14 +77,23 @@ def main(argv: list[str] | None = None) -> int:
         margins = statement_margins(
             model, tokenizer, chosen, statements, args.ptbxl, args.output / "statements", tokens=args.tokens
         )
+        carrier, its_tokenizer = load_checkpoint(args.checkpoint)
+        carrier.eval()
+        other = table[table["strat_fold"] == args.measure_fold].head(args.max_records or len(table))
+        if not len(other) or args.measure_fold in {*args.training_folds, *fitted_folds}:
+            raise ValueError(f"--measure-fold {args.measure_fold}: give a fold of the data that nothing was fitted on")
+        asked_again = statement_margins(
+            carrier, its_tokenizer, other, statements, args.ptbxl, args.output / "measured", tokens=args.tokens
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    fitted = fit_points(margins, found.natural_temperature, found.yes_share)
+    fitted = measured(fit_points(margins, found.natural_temperature, found.yes_share), asked_again)
     facts = {
         "questions_file": question_facts(args.questions, records, records),
         "folds": fitted_folds,
         "folds_in_training": [fold for fold in fitted_folds if fold in args.training_folds],
+        "measured_folds": [args.measure_fold],
         "prevalence_folds": list(args.training_folds),
         "model": model_facts(
             model, tokenizer, args.model.parent.name if args.model.name == "model" else args.model.name
@@ -89,9 +103,9 @@ def main(argv: list[str] | None = None) -> int:
     print(write_calibration(args.checkpoint, carried))
     for one in fitted.statements:
         if (point := one.point) is not None:
-            measured = f"sensitivity {point.sensitivity:.2f}  specificity {point.specificity:.2f}"
+            worth = f"sensitivity {point.sensitivity:.2f}  specificity {point.specificity:.2f}"
             whose = "" if point.own else ", common point"
-            print(f"{one.attribute:8} margin {point.margin:6.2f}  {measured}  {point.positives} with it{whose}")
+            print(f"{one.attribute:8} margin {point.margin:6.2f}  {worth}  {point.positives} with it{whose}")
     return 0
 
 

@@ -186,6 +186,11 @@ class AnswerCalibration:
         if self.one_of and (len(self.one_of) < 2 or not pointed.issuperset(self.one_of)):
             raise CalibrationError("the statements of which a recording has one need operating points, two at least")
 
+    @property
+    def measured_folds(self) -> tuple[int, ...]:
+        """Folds of PTB-XL that the operating points' sensitivity and specificity were measured on."""
+        return tuple(int(fold) for fold in self.fitted_on.get("measured_folds", self.fitted_on.get("folds", ())))
+
     def document(self) -> dict[str, Any]:
         """For JSON."""
         found = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}

@@ -57,7 +57,7 @@ class ECGAnswer:
             odds, else `probability`; None where no answer was scored.
         operating_point: where the answer turns, with its sensitivity and specificity; None where it is the likelier
             one. For the question as it was put to the model: see `negated`.
-        folds: of PTB-XL, that the operating point was chosen on.
+        folds: of PTB-XL, that the operating point's sensitivity and specificity were measured on.
         asked: the question as it was put to the model; None where nothing was.
         negated: whether yes and no were exchanged, because the question asks for the absence of what `asked` asks for.
         nearest: questions that the checkpoint was trained on, where this one is none of them.

@@ -21,7 +21,7 @@ class OperatingPoint:
         margin: the answer is "yes" here and above.
         sensitivity: share of "yes" among the patients with the finding; measured on others than it was chosen on.
         specificity: share of "no" among those without it, likewise.
-        positives: number of recordings with the finding that it was chosen on.
+        positives: number of recordings with the finding that these were measured on.
         negatives: number without it.
         own: False where there were too few with the finding, so that `margin` is that of all statements together.
     """

@@ -209,8 +209,7 @@ class ECGQuestionAnsweringPipeline(_ECGPipeline):
             of_windows = [_at_point(one, two) for one, two in zip(of_windows, decisions, strict=True)]
             deciding = deciding_window([decision.excess for decision in decisions], ANY if how == MEAN else how)
             found = _at_point(found, decisions[deciding], self.calibration.slope(statement))
-            folds = tuple(int(fold) for fold in self.calibration.fitted_on.get("folds", ()))
-            found = replace(found, operating_point=statement.point, folds=folds)
+            found = replace(found, operating_point=statement.point, folds=self.calibration.measured_folds)
         return _with_windows(found, reading, of_windows, HOW[how])
 
     def _one_window(

@@ -1,9 +1,10 @@
 """Operating points of yes/no questions: where each statement's answer turns, chosen on patients not trained on.
 
 For a statement the point is the margin (log-likelihood of "yes" less that of "no") with the largest sensitivity +
-specificity (Youden, Cancer 3, 32, 1950) among those with a specificity of 0.8 at least. What is said of it was measured
-on a fifth of the patients at a time, the point chosen on the other four. Statements with few positives take the point
-that is best for all others together. Rhythms are compared with one another, so that a recording has exactly one.
+specificity (Youden, Cancer 3, 32, 1950) among those with a specificity of 0.8 at least. What `fit_points` says of it
+was measured on a fifth of the patients at a time, the point chosen on the other four; `measured` says what it is worth
+for the checkpoint that carries it, on patients of a third part. Statements with few positives take the point that is
+best for all others together. Rhythms are compared with one another, so that a recording has exactly one.
 """
 
 from __future__ import annotations
@@ -205,9 +206,28 @@ def _line(
     return float(slope * np.exp(found.x[0])), float(intercept + found.x[1])
 
 
-def sensitivity_specificity(yes: np.ndarray, stated: np.ndarray) -> tuple[float, float]:
-    """Of one statement's answers."""
-    return float(yes[stated].mean()), float((~yes[~stated]).mean())
+def measured(fitted: Fitted, asked: StatementMargins) -> Fitted:
+    """The same points with what they are worth on other patients, asked by the checkpoint that carries them.
+
+    Nothing is chosen by it. A statement that none of these patients has keeps no point: nothing could be said of it.
+    """
+    columns = [asked.column(name) for name in fitted.one_of]
+    yes = answers_at(asked, points_of(fitted.statements), columns)
+    statements = []
+    for column, one in enumerate(fitted.statements):
+        stated = asked.stated[:, column]
+        if one.point is None or stated.all() or not (stated.any() or one.attribute in fitted.one_of):
+            statements.append(replace(one, point=None))
+            continue
+        point = replace(
+            one.point,
+            sensitivity=round(float(yes[stated, column].mean()), 4) if stated.any() else 0.0,
+            specificity=round(float((~yes[~stated, column]).mean()), 4),
+            positives=int(stated.sum()),
+            negatives=int((~stated).sum()),
+        )
+        statements.append(replace(one, point=point))
+    return Fitted(tuple(statements), fitted.one_of)
 
 
 def points_of(statements: Sequence[AskedStatement]) -> np.ndarray:
