@@ -26,7 +26,7 @@ def ptbxl_of_simulated(folder: Path, records: int) -> Path:
                 "age": 60,
                 "sex": "" if index == 7 else index % 2,
                 "scp_codes": str({STATEMENTS[index % 2]: 0.0, STATEMENTS[2 + index % 4]: 100.0}),
-                "strat_fold": 9 if index % 2 == (index // 2) % 2 else 1,
+                "strat_fold": 1 if index // 2 % 2 else 9,  # patients do not cross folds
                 "filename_lr": name,
                 "filename_hr": "",
                 "static_noise": "" if index % 3 else "all",
