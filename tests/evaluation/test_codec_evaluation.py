@@ -290,7 +290,8 @@ def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
     assert values["ours: robustness: two threads: codes that change"] == 0
     kept = sorted((tmp_path / "parts").rglob("*.json"))
     stamps = [os.stat(path).st_mtime_ns for path in kept]
-    assert evaluate_codecs(coder, other, settings, tmp_path / "parts").figures == figures
+    again = evaluate_codecs(coder, other, settings, tmp_path / "parts").figures
+    assert repr(again) == repr(figures)  # an interval of one patient is not a number, which equals nothing
     assert [os.stat(path).st_mtime_ns for path in kept] == stamps
     assert all("key" in json.loads(path.read_text()) for path in kept)
 
