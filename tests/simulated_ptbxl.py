@@ -19,15 +19,14 @@ def ptbxl_of_simulated(folder: Path, records: int) -> Path:
         (folder / "records100/00000").mkdir(parents=True, exist_ok=True)
         record = simulate_ecg(sampling_rate=100, seed=index, rhythm=("sinus", "atrial fibrillation")[index % 2])[0]
         write_ecg(record, folder / name)
-        tested = index % 2 == (index // 2) % 2
         rows.append(
             {
                 "ecg_id": ecg_id,
-                "patient_id": 100 + 2 * (index // 4) + tested,  # patients do not cross folds
+                "patient_id": 100 + index // 2,
                 "age": 60,
                 "sex": "" if index == 7 else index % 2,
                 "scp_codes": str({STATEMENTS[index % 2]: 0.0, STATEMENTS[2 + index % 4]: 100.0}),
-                "strat_fold": 9 if tested else 1,
+                "strat_fold": 9 if index % 2 == (index // 2) % 2 else 1,
                 "filename_lr": name,
                 "filename_hr": "",
                 "static_noise": "" if index % 3 else "all",
