@@ -175,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and write, or fit and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ptbxl", required=True, help="folder of PTB-XL")
-    parser.add_argument("--number", type=int, default=300, help="recordings that faults are made in, a fold")
+    parser.add_argument("--number", type=int, default=250, help="recordings that faults are made in, a fold")
     parser.add_argument("--fit", action="store_true", help="only fit the rules for interchanged electrodes, and print")
     args = parser.parse_args(argv)
     folder = Path(args.ptbxl)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hf_heartllm.models.question_understanding import read_trained_questions
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,8 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
     model = tmp_path / "tune" / "model"
     assert json.loads((model / "config.json").read_text())["seen_in_training"] == ["labels", "report text", "yes/no"]
+    assert json.loads((model / "tokenizer_config.json").read_text())["ecg_max_duration"] == 10
+    assert read_trained_questions(model).groups
     lacking = ("--records", simulated / "data", "--codec", codec, "--missing-leads", "--train", "1-3")
     run("-m", "dataset_builders.ecg_tokens", *lacking, "--validation", "", "--output", tmp_path / "lacking")
     alone[alone.index("--output") + 1] = tmp_path / "incomplete"

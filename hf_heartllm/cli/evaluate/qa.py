@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write-calibration",
         type=Path,
         metavar="FOLDER",
-        help="checkpoint folder to write calibration.json to, which `heartllm ask` uses",
+        help="checkpoint folder to write calibration.json to: temperatures, in place of any operating points there",
     )
     parser.add_argument("--questions-name", metavar="NAME", help="of the questions, where they are not the usual ones")
     parser.add_argument(

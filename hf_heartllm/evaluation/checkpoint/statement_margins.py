@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,8 +83,3 @@ def statement_margins(
     margins = [[scores[0] - scores[1] for scores in found[record.ecg_id, REAL]] for record in records]
     patients = np.array([record.patient_id for record in records], dtype=np.int64)
     return StatementMargins(tuple(statements), np.array(margins, dtype=np.float64), stated, patients)
-
-
-def by_attribute(statements: Sequence[AskedStatement]) -> Mapping[str, AskedStatement]:
-    """Statements by their attribute."""
-    return {one.attribute: one for one in statements}
