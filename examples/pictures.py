@@ -1,4 +1,4 @@
-"""The ten pictures of docs/pictures.md, all of simulated ECGs: `python examples/pictures.py [FOLDER]` makes them anew."""
+"""The ten pictures of docs/pictures.md, all of simulated ECGs, made anew: `python examples/pictures.py [FOLDER]`."""
 
 from __future__ import annotations
 

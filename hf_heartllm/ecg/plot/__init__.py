@@ -12,7 +12,7 @@ import numpy as np
 from ...models.ecg_checks import check_record, warn_of
 from ...models.ecg_record import ECGError, ECGRecord, ECGWarning
 from ..measurements import measure
-from .drawing import draw, drawable
+from .drawing import draw, drawable, printable
 from .header import Header, finding_notes, is_simulated, measured_words, patient_of, title_of
 from .layouts import LAYOUTS, Arrangement, arrange, layout_name
 from .paper import compose
@@ -81,7 +81,7 @@ def plot_ecg(
     notes = [*finding_notes(findings), *notes, *_cut_off(record, arrangement)]
     header = Header(title_of(record, title), is_simulated(record), patient_of(record), measured, tuple(notes))
     page = compose(arrangement, header)
-    if suffix != ".svg" and any(drawable(words.text) != words.text for words in page.words):
+    if suffix != ".svg" and any(drawable(words.text) != printable(words.text) for words in page.words):
         warnings.warn(f"{where}: boxes stand for letters that the font lacks; a .svg shows them", ECGWarning, 2)
     write_picture(draw(page, suffix[1:]), path)
     return path

@@ -29,6 +29,7 @@ _MATPLOTLIB = process_lock()
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "hf_heartllm",
+    "svg.id": None,
     "pdf.fonttype": 42,  # TrueType, embedded
     "pdf.use14corefonts": False,
     "pdf.compression": 6,
@@ -116,11 +117,12 @@ def draw(page: Page, kind: str) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
-    described = {"Title": page.title, "Description": NOTICE, "Software": None}
+    title = printable(page.title)
+    described = {"Title": title, "Description": NOTICE, "Software": None}
     if kind == "svg":
-        described = {"Title": page.title, "Description": NOTICE, "Creator": None, "Date": None}
+        described = {"Title": title, "Description": NOTICE, "Creator": None, "Date": None}
     elif kind == "pdf":
-        described = {"Title": page.title, "Subject": NOTICE, "Creator": None, "Producer": None, "CreationDate": None}
+        described = {"Title": title, "Subject": NOTICE, "Creator": None, "Producer": None, "CreationDate": None}
     with _matplotlib():
         # A little more than A4, since sizes are cut to whole pixels.
         figure = Figure((WIDTH / _INCH + 1e-9, HEIGHT / _INCH + 1e-9), facecolor="white", edgecolor="white")
@@ -161,11 +163,16 @@ def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
     return f"{text[:fits].rstrip()}…"
 
 
+def printable(text: str) -> str:
+    """The text on one line: blanks for line breaks and whatever else cannot be printed, which an SVG must not hold."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def drawable(text: str) -> str:
-    """The text with a box for every character that the font lacks."""
+    """The text on one line, with a box for every character that the font lacks."""
     with _matplotlib():
         known = _glyphs()
-    return "".join(character if ord(character) in known else _NO_GLYPH for character in text)
+    return "".join(character if ord(character) in known else _NO_GLYPH for character in printable(text))
 
 
 def _patch(stroke: Stroke, transform: Any, order: int) -> Any:
@@ -237,8 +244,8 @@ def _matplotlib() -> Iterator[None]:
 
     with _MATPLOTLIB:
         settings: Any = matplotlib.rcParams
-        usual = {name: settings[name] for name in _SETTINGS}
-        settings.update(_SETTINGS)
+        usual = {name: settings[name] for name in _SETTINGS if name in settings}
+        settings.update({name: _SETTINGS[name] for name in usual})
         try:
             yield
         finally:
@@ -253,7 +260,8 @@ def _finished_svg(content: str, page: Page) -> bytes:
     content = content.replace(f"font-family: '{_FONT}'", f"font-family: '{_FONT}', sans-serif")
     place = 0
     for words in page.words:  # which stand in the file in this order
-        if (shown := drawable(words.text)) != words.text:
-            place = content.index(f">{escape(shown)}</text>", place) + 1
-            content = content[:place] + escape(words.text) + content[place + len(escape(shown)) :]
+        text, shown = escape(printable(words.text)), escape(drawable(words.text))
+        if shown != text:
+            place = content.index(f">{shown}</text>", place) + 1
+            content = content[:place] + text + content[place + len(shown) :]
     return content.encode()

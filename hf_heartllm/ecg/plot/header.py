@@ -10,6 +10,7 @@ from ...models.ecg_checks import Finding
 from ...models.ecg_record import ECGRecord
 from ..measurements import Measurements
 from ..measurements.wave_network import network_available
+from .drawing import printable
 
 _NOT_KNOWN = "–"
 _OVER_89 = 300.0  # what PTB-XL gives as the age of everyone older
@@ -43,13 +44,13 @@ def title_of(record: ECGRecord, title: str | None) -> str:
         text = record.source or "ECG"
         if not text.startswith("simulated:"):
             text = re.split(r"[/\\]", text.rstrip("/\\"))[-1]
-    return "".join(character if character.isprintable() else " " for character in text).strip() or "ECG"
+    return printable(text).strip() or "ECG"
 
 
 def is_simulated(record: ECGRecord) -> bool:
-    """Whether a recording says that it was simulated."""
+    """Whether a recording says that it was simulated; a folder of that name says nothing."""
     source = (record.source or "").lower()
-    return source.startswith("simulated") or source.endswith("(simulated)")
+    return source.endswith("(simulated)") or re.match(r"simulated(?![\w/\\.-])", source) is not None
 
 
 def patient_of(record: ECGRecord) -> str:
@@ -68,7 +69,7 @@ def measured_words(found: Measurements) -> tuple[str, ...]:
     overall = found.overall
 
     def shown(value: float | None, unit: str) -> str:
-        return _NOT_KNOWN if value is None else f"{value:.0f}{unit}"
+        return _NOT_KNOWN if value is None else f"{value:.0f}{unit}".replace("-", "−")
 
     words = [f"HR {shown(overall.heart_rate, '/min')}"]
     waves = network_available()

@@ -22,7 +22,7 @@ _TRACE = 0.3  # width of a curve
 _ABOVE, _BELOW = 8.0, 4.0  # what a row takes at least above and below its line
 _APART = 1.0  # between one row's lowest point and the next row's highest
 _SPREAD, _SPREAD_OF_STRIPS = 30.0, 10.0  # more than this a gap between rows does not grow where there is room
-_SQUEEZED = 0.45  # rows may come this close: less of the room that they need is hopeless
+_SQUEEZED = 0.55  # rows may come this close: less of the room that they need is hopeless
 _NAME = 3.2  # size of a lead's name
 _MARGIN = 12.5  # room for it on the left of the grid
 
