@@ -212,6 +212,10 @@ def test_a_lead_without_samples_is_blank_and_named(record: ECGRecord, draw) -> N
         path = draw(replace(record, signal=signal))
     assert "V3 (no samples)" in texts(path)
     assert len(curves(path)) == 12
+    signal[:, 2400:3800] = np.nan  # all that would be drawn of V1 to V3
+    with pytest.warns(ECGWarning):
+        written = texts(draw(replace(record, signal=signal)))
+    assert {"V1 (no samples)", "V2 (no samples)", "V4", "aVR"} <= set(written)
 
 
 @pytest.mark.parametrize("leads", [("V5",), ("aVF", "V2"), STANDARD_LEADS[6:]])

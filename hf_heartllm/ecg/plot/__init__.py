@@ -67,7 +67,8 @@ def plot_ecg(
     arrangement = arrange(record, layout, start)
     shown = _shown(record, arrangement)
     if not any(np.isfinite(panel.values).any() for panel in arrangement.panels):
-        raise ECGError(f"{where}: no lead holds a sample to draw")
+        seconds = f"{arrangement.start:g} and {arrangement.stop:g} s"
+        raise ECGError(f"{where}: no lead holds a sample to draw between {seconds}")
     findings = check_record(shown).findings
     measured: tuple[str, ...] = ()
     notes = []

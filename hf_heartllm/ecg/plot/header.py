@@ -27,6 +27,7 @@ class Header:
         measured: rate, intervals and axis, one entry each.
         notes: what is doubtful, missing or not shown.
         colours: of several curves, word → colour.
+        filters: what was filtered before drawing, for the foot.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Header:
     measured: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     colours: tuple[tuple[str, str], ...] = ()
+    filters: str = "no filter"
 
 
 def title_of(record: ECGRecord, title: str | None) -> str:

@@ -132,13 +132,15 @@ class _Leads:
     def panel(self, name: str, row: int, place: float, start: float, stop: float) -> Panel:
         rate = self.record.sampling_rate
         values = times = np.empty(0)
+        remark = self.remark(name)
         if self.has_samples(name):
             # The sample at `stop` too: the lead goes on up to where the next column starts.
             first, last = math.ceil(start * rate - 1e-6), math.floor(stop * rate + 1e-6)
             values = self.values[name][first : last + 1]
             values = np.where(np.isfinite(values), values, np.nan)
             times = (first + np.arange(len(values))) / rate - start
-        return Panel(name, self.remark(name), row, place, start, stop, times, values)
+            remark = remark if np.isfinite(values).any() else "no samples"  # in this stretch
+        return Panel(name, remark, row, place, start, stop, times, values)
 
     def rhythm(self, count: int) -> list[str]:
         found = [name for name in _RHYTHM_LEADS if self.has_samples(name)]

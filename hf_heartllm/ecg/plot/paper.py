@@ -69,7 +69,7 @@ def compose(
     if gain != GAINS[0]:
         notes.insert(0, f"amplitudes are drawn at {gain:g} mm/mV, not {GAINS[0]:g}")
     title, above = _above(header, notes)
-    return Page(title, _grid(bottom), (*words, *above, *_below(arrangement, gain)), tuple(strokes))
+    return Page(title, _grid(bottom), (*words, *above, *_below(arrangement, gain, header.filters)), tuple(strokes))
 
 
 def _level(panel: Panel) -> float:
@@ -223,16 +223,14 @@ def _broken(text: str, width: float, size: float, lines: int) -> list[str]:
     return [*out, shorten(rest, width, size)] if rest else out
 
 
-def _below(arrangement: Arrangement, gain: float) -> list[Words]:
+def _below(arrangement: Arrangement, gain: float, filters: str) -> list[Words]:
     """Speed, gain, filter and time; and the notice."""
     drawn = f"{arrangement.start:g}–{arrangement.stop:g} s"
     if arrangement.layout == "strips":
         drawn = f"{clock(arrangement.start)}–{clock(arrangement.stop)}"
-    how = f"{SPEED:g} mm/s    {gain:g} mm/mV    no filter    {drawn}"
-    width = text_width(NOTICE, 3.4, bold=True)
-    assert width < _ACROSS, "the notice is never cut"
+    how = [f"{SPEED:g} mm/s", f"{gain:g} mm/mV", filters, drawn]
     return [
-        Words(how, _LEFT, 12.6, 3.0),
+        Words("    ".join(filter(None, how)), _LEFT, 12.6, 3.0),
         Words("pulse: 1 mV, 0.2 s", _RIGHT, 12.6, 3.0, align="right"),
         Words(NOTICE, WIDTH / 2, 7.0, 3.4, bold=True, align="center"),
     ]

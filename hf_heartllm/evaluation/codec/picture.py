@@ -47,7 +47,7 @@ def plot_over(
     path = Path(path)
     seconds = min(SECONDS, original.duration, decoded.duration)
     below, over = (arrange(one.crop(0, seconds), "3x4+1") for one in (original, decoded))
-    header = Header(title, colours=((label, INK), ("decoded", DECODED_COLOUR)))
+    header = Header(title, colours=((label, INK), ("decoded", DECODED_COLOUR)), filters="")  # the label says it
     page = compose(below, header, over, (INK, DECODED_COLOUR))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_picture(draw(page, path.suffix.lower().removeprefix(".")), path)
