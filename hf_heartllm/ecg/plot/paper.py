@@ -45,13 +45,14 @@ def compose(
     if over is not None:
         level_of = {(panel.row, panel.lead): level for panel, level in zip(arrangement.panels, levels)}
         curves += [(one, one.values - level_of.get((one.row, one.lead), 0.0), colours[1]) for one in over.panels]
-    needs = _needs(arrangement.rows, [(panel, values) for panel, values, _ in curves])
-    gain, lines, bottom = _fit(needs, _SPREAD_OF_STRIPS if arrangement.layout == "strips" else _SPREAD)
+    above, below = _needs(arrangement.rows, [(panel, values) for panel, values, _ in curves])
+    strips = arrangement.layout == "strips"
+    gain, lines, bottom = _fit(above, below, _SPREAD_OF_STRIPS if strips else _SPREAD)
     words = _times(arrangement, bottom)
     strokes = [_pulse(line, gain) for line in lines]
     strokes += [_change(panel, lines[panel.row]) for panel in arrangement.panels if panel.place > 0]
     paper = (_LEFT, bottom, _RIGHT, _TOP)
-    beside = arrangement.layout in ("12x1", "strips")
+    beside = strips or arrangement.layout == "12x1"
     cut = []
     for number, (panel, values, colour) in enumerate(curves):
         x = _LEFT + _BEFORE + (panel.place + panel.times) * SPEED
@@ -61,23 +62,22 @@ def compose(
             if np.nanmax(y) > _TOP or np.nanmin(y) < bottom:
                 cut.append(panel.lead)
         if number < len(arrangement.panels):
-            strips = arrangement.layout == "strips"
             words += _beside(panel, lines[panel.row], strips) if beside else [_name(panel, x, y, lines)]
     notes = [*header.notes, *arrangement.notes]
     if cut:
         notes.insert(0, f"higher than the paper, cut: {', '.join(dict.fromkeys(cut))}")
     if gain != GAINS[0]:
         notes.insert(0, f"amplitudes are drawn at {gain:g} mm/mV, not {GAINS[0]:g}")
-    title, above = _above(header, notes)
-    return Page(title, _grid(bottom), (*words, *above, *_below(arrangement, gain, header.filters)), tuple(strokes))
+    title, on_top = _above(header, notes)
+    return Page(title, _grid(bottom), (*words, *on_top, *_below(arrangement, gain, header.filters)), tuple(strokes))
 
 
 def _level(panel: Panel) -> float:
     return float(np.nanmedian(panel.values)) if np.isfinite(panel.values).any() else 0.0
 
 
-def _needs(rows: int, curves: Sequence[tuple[Panel, np.ndarray]]) -> list[tuple[list[float], list[float]]]:
-    """Of every row, how many mV it reaches above and below its line in each tenth of a second of the row."""
+def _needs(rows: int, curves: Sequence[tuple[Panel, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """How far each row reaches above and below its line in each tenth of a second: two float64 (rows, tenths), mV."""
     bins = 101
     above = np.zeros((rows, bins))
     below = np.zeros((rows, bins))
@@ -86,14 +86,13 @@ def _needs(rows: int, curves: Sequence[tuple[Panel, np.ndarray]]) -> list[tuple[
         place = np.clip(((panel.place + panel.times[good]) * 10).astype(int), 0, bins - 1)
         np.maximum.at(above[panel.row], place, values[good])
         np.maximum.at(below[panel.row], place, -values[good])
-    return [(list(up), list(down)) for up, down in zip(above, below)]
+    return above, below
 
 
-def _fit(needs: list[tuple[list[float], list[float]]], spread: float) -> tuple[float, list[float], float]:
+def _fit(above: np.ndarray, below: np.ndarray, spread: float) -> tuple[float, list[float], float]:
     """The gain, the heights of the rows' lines on the page (on lines of the grid), and the lower edge of the grid."""
     for gain in GAINS:
-        up = np.array([above for above, _ in needs]) * gain
-        down = np.array([below for _, below in needs]) * gain
+        up, down = above * gain, below * gain
         first = max(up[0].max(), _ABOVE, gain) + _APART
         last = max(down[-1].max(), _BELOW) + _APART
         # Rows touch where one is low and the next is high at the same time, so each place counts for itself.
@@ -102,13 +101,13 @@ def _fit(needs: list[tuple[list[float], list[float]]], spread: float) -> tuple[f
         if gain == GAINS[-1] or room >= _SQUEEZED * between.sum():
             break
     if room <= 0:  # not even the outer rows fit: they are cut at the edges of the paper
-        first, last = _HIGH * 0.3, _HIGH * (0.2 if len(needs) > 1 else 0.7)
+        first, last = _HIGH * 0.3, _HIGH * (0.2 if len(up) > 1 else 0.7)
         room = _HIGH - first - last
     spare = room - between.sum()
     if spare < 0:
         between *= room / between.sum()
     else:
-        share = min(spare / len(needs), spread)
+        share = min(spare / len(up), spread)
         between += share
         first, last = first + share / 2, last + share / 2
     places = first + np.concatenate([[0.0], np.cumsum(between)])
