@@ -12,7 +12,7 @@ from .common import add_json_argument, add_model_argument, model_source, print_j
 
 HELP = "Versions, checkpoint and codec: what a bug report needs."
 EXAMPLES = ("heartllm info", "heartllm info --model ./heartllm --json")
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "wfdb", "ecg_plot", "peft", "trl")
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "wfdb", "matplotlib", "peft", "trl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

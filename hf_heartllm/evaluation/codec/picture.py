@@ -11,16 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ...ecg import STANDARD_LEADS, ECGRecord, simulate_ecg
+from ...ecg import ECGRecord, simulate_ecg
+from ...ecg.plot import write_picture
+from ...ecg.plot.drawing import draw
+from ...ecg.plot.header import Header
+from ...ecg.plot.layouts import arrange
+from ...ecg.plot.paper import INK, compose
 from ...ecg.simulate import EXAMPLES
 from ...models.feature_extraction_ecg import slow_baseline
 from ...models.notice import NOTICE
-from .coder import Coder, twelve_leads
+from .coder import Coder
 from .parts import Part
 
 PICTURED = ("normal", "af", "premature_ventricular", "lbbb", "st_elevation_inferior")
 DECODED_COLOUR = "#c2410c"
-ORIGINAL_COLOUR = "#172331"
 SECONDS = 10.0
 DOTS_PER_INCH = 160
 
@@ -28,59 +32,26 @@ DOTS_PER_INCH = 160
 def plot_over(
     original: ECGRecord, decoded: ECGRecord, path: str | os.PathLike[str], title: str, label: str = "original"
 ) -> Path:
-    """Draw two versions of a recording over each other: 25 mm/s, 10 mm/mV, 3 × 4 leads over lead II.
+    """Draw two versions of a recording over each other on ECG paper, 3 × 4 leads over lead II.
 
     Args:
         original: in mV, dark. The first 10 s are drawn.
         decoded: in mV, in colour, over it.
-        path: `.png` or `.pdf`; written whole.
+        path: `.png`, `.svg` or `.pdf`; written whole.
         title: the line on top.
         label: of the original.
 
     Returns:
         The path.
     """
-    import ecg_plot
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.lines import Line2D
-
     path = Path(path)
-    original, decoded = (one.crop(0, min(SECONDS, one.duration)) for one in (original, decoded))
-    values, over = twelve_leads(original), twelve_leads(decoded)
-    together = np.concatenate([values.ravel(), over.ravel()])
-    low = min(-1.0, float(np.floor((np.nanmin(together) - 0.1) * 2) / 2))
-    high = max(1.5, float(np.ceil((np.nanmax(together) + 0.1) * 2) / 2))
-    chart = ecg_plot.plot(
-        values,
-        lead_names=list(STANDARD_LEADS),
-        sample_rate=original.sampling_rate,
-        units="mV",
-        title=title,
-        amplitude_range=(low, high),
-        layout="12lead",
-        time_mode="sequential",
-        rhythm_lead="II",
-    )
-    chart.height_mm += 10
-    figure, axes = chart.to_matplotlib()
-    FigureCanvasAgg(figure)  # never a window
-    for panel in chart.panels:
-        first, last = (round(t * decoded.sampling_rate) for t in (panel.start, panel.end))
-        row = over[panel.lead, first:last]
-        across = panel.x + np.arange(len(row)) / decoded.sampling_rate * chart.speed
-        axes.plot(across, panel.baseline - row * chart.gain, color=DECODED_COLOUR, linewidth=0.8, alpha=0.85, zorder=5)
-    axes.legend(
-        handles=[
-            Line2D([], [], color=ORIGINAL_COLOUR, label=label),
-            Line2D([], [], color=DECODED_COLOUR, label="decoded"),
-        ],
-        loc="upper right",
-        ncols=2,
-        fontsize=8,
-        frameon=True,
-    )
-    axes.text(12, chart.height_mm - 8, NOTICE, fontsize=8, weight="bold")
-    return _write_figure(figure, path)
+    seconds = min(SECONDS, original.duration, decoded.duration)
+    below, over = (arrange(one.crop(0, seconds), "3x4+1") for one in (original, decoded))
+    header = Header(title, colours=((label, INK), ("decoded", DECODED_COLOUR)), filters="")  # the label says it
+    page = compose(below, header, over, (INK, DECODED_COLOUR))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(draw(page, path.suffix.lower().removeprefix(".")), path)
+    return path
 
 
 def plot_rates(parts: Mapping[str, Part], coders: Sequence[Coder], path: str | os.PathLike[str]) -> Path:
