@@ -256,7 +256,7 @@ class Once:
         if not self.made:
             try:
                 self._value = self._make()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise UsageError(one_line(error)) from None
             self.made = True
         return self._value

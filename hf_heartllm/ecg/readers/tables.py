@@ -15,8 +15,9 @@ import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
 from .arrays import make_record, unnamed_record
-from .channels import is_lead_name, is_other_signal, is_time_name, lead_name
+from .channels import is_lead_name, is_other_signal, is_time_name, lead_name, time_unit
 from .messages import listed, warn
+from .stated_columns import stated_by_columns
 from .statements import Statements, statements
 from .table_text import MISSING, Grid, read_grid
 from .time_columns import compare_named, counts, is_index, seconds_of_day
@@ -68,8 +69,8 @@ def read_csv(
     Args:
         path: a `.csv` file. With a row of lead names on top, every column is a lead but those whose name or content
             says that they hold the time, an index or another signal. Without one, columns or rows are leads.
-        sampling_rate: Hz; a time column that states its unit must agree.
-        units: mV, uV or V; units in the names or below them must agree.
+        sampling_rate: Hz; a time column that states its unit must agree, and may stand in for it (None).
+        units: mV, uV or V; units in the names or below them must agree. Those in the names of all leads may stand in.
         leads: lead names. With a header row: the columns to read (all when None). Without one, or where it only
             numbers the columns: required, in the file's order.
 
@@ -77,6 +78,8 @@ def read_csv(
         ECGError: if an argument is missing or the file does not fit it.
     """
     path = Path(path)
+    if path.is_file() and (sampling_rate is None or units is None):
+        sampling_rate, units = stated_by_columns(path, sampling_rate, units)
     stated = statements(path, sampling_rate, units, leads)
     grid = read_grid(path)
     _stand_up(grid)
@@ -228,6 +231,8 @@ def _with_names(path: Path, grid: Grid, columns: list[_Column], stated: Statemen
     leads = [column for column in leads if column not in counting]
     if stated.leads is None:
         left = [column.shown for column in columns if column not in leads]
+        if len(left) == 1 and _states_all(columns):
+            left = []  # as `write_ecg` writes it: the time agrees with the rate, so nothing is lost with it
         if not leads:
             raise ECGError(f"{path}: no column is an ECG lead: {listed(left)}")
         if _only_numbers(leads):
@@ -279,6 +284,12 @@ def _chosen(path: Path, columns: list[_Column], leads: list[_Column], names: lis
             raise ECGError(f"{path}: column {name[:40]!r} is no ECG lead: leave it out (leads=…, --leads)")
         chosen.append(found[0])
     return chosen
+
+
+def _states_all(columns: list[_Column]) -> bool:
+    """Whether a table states units and rate itself: the time in a unit of time first, then leads with their units."""
+    first, *rest = columns
+    return first.is_time and time_unit(first.title) is not None and all(column.unit is not None for column in rest)
 
 
 def _only_numbers(columns: list[_Column]) -> bool:
