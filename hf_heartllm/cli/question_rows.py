@@ -107,21 +107,23 @@ def matching(rows: list[QuestionRow], wanted: str, questions: TrainedQuestions) 
 
     Args:
         rows: of `question_rows`.
-        wanted: words in any case; each must stand in a row.
+        wanted: words in any case, or their beginnings; each must stand in a row.
         questions: of the same checkpoint.
     """
     understood = questions.understand(wanted)
     asked = understood.attribute if isinstance(understood, UnderstoodQuestion) else None
-    words = wanted.casefold().split()
+    words = re.findall(r"[^\W_]+", wanted.casefold())
 
     def holds(row: QuestionRow) -> bool:
         text = " ".join([row.code, row.term, row.question, *row.also]).casefold()
         parts = set(re.findall(r"[^\W_]+", text))
-        # Abbreviations are found as whole words: "af" is no part of "lafb" here.
-        held = all(word in parts if len(word) <= _SHORT else word in text for word in words)
+        # A word's beginning is enough, but for abbreviations: "af" is not the beginning of "aflutter" here.
+        held = all(
+            word in parts or (len(word) > _SHORT and any(part.startswith(word) for part in parts)) for word in words
+        )
         return held or (row.code != "" and row.code == asked)
 
-    found = [row for row in rows if holds(row)]
+    found = [row for row in rows if words and holds(row)]
     return found or [row for row in rows if any(all(word in term for word in words) for term in row.terms)]
 
 
