@@ -42,8 +42,8 @@ EXAMPLES = (
     'heartllm ask example:af example:lbbb -q "Is this ECG normal?" --json',
     'heartllm ask example:af "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
     'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
-    'heartllm ask ecg.npy "Any sign of LBBB?" --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6',
-    "heartllm ask folder/ --questions questions.txt --json > answers.jsonl",
+    "heartllm simulate af ward/af.npy",
+    'heartllm ask ward -q "AF?" --json --sampling-rate 500 --units mV --leads I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6',
 )
 
 

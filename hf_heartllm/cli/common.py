@@ -187,7 +187,7 @@ def tell(line: str) -> None:
 
 
 @contextmanager
-def told_when_slow(line: str, quiet: bool, seconds: float = 0.3) -> Iterator[None]:
+def told_when_slow(line: str, quiet: bool, seconds: float = 0.2) -> Iterator[None]:
     """Say what is being done where it has not ended by then, so that nobody waits in silence."""
     timer = threading.Timer(seconds, tell, [line])
     timer.daemon = True

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 HELP = "Write a recording in another format: WFDB, CSV or NPY, in mV."
 EXAMPLES = (
     "heartllm convert example:lbbb lbbb.csv",
-    "heartllm convert example:af af.hea --force",
-    "heartllm convert ecg.npy ecg --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6",
+    "heartllm convert lbbb.csv lbbb.hea --force",
+    "heartllm convert lbbb lbbb.npy",
 )
 
 

@@ -32,7 +32,7 @@ EXAMPLES = (
     "heartllm info",
     "heartllm info example:af",
     "heartllm info example:noisy example:lbbb --json",
-    "heartllm info --model ./heartllm --json",
+    "heartllm info --json",
 )
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "wfdb", "ecg_plot", "peft", "trl")
 

@@ -29,7 +29,8 @@ EXAMPLES = (
     "heartllm measure example:lbbb",
     "heartllm measure example:af --json",
     "heartllm measure example:af example:lbbb --csv",
-    "heartllm measure folder/ --output measurements.csv",
+    "heartllm simulate af clinic/af",
+    "heartllm measure clinic --output measured.csv",
 )
 
 
