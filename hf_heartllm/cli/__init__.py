@@ -72,20 +72,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     import os
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
-    from .common import heard_warnings, one_line, refused
+    from .common import heard_warnings, one_line, refused, tell
 
     try:
         args = build_parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
         # Those who read several recordings hear the warnings about each; others need no class that lives beside numpy.
         reads_one = hasattr(args, "record") or args.command == "evaluate"
-        with heard_warnings(getattr(args, "strict", False)) if reads_one else nullcontext([]) as args.warnings:
+        with ExitStack() as stack:
+            args.warnings = stack.enter_context(heard_warnings(getattr(args, "strict", False))) if reads_one else []
             args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has closed it; what it wanted, it has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except refused() as error:
-        print(f"{PROGRAM}: {one_line(error)}", file=sys.stderr)
+        tell(one_line(error))
         return 2
     return 0

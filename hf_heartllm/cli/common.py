@@ -178,6 +178,8 @@ def heard_warnings(strict: bool = False) -> Iterator[list[str]]:
 
 def tell(line: str) -> None:
     """Say something on stderr, above the progress bar where there is one."""
+    if sys.stderr is None:  # closed by the caller; print would turn to stdout
+        return
     text = f"heartllm: {line}"
     bar = getattr(sys.modules.get("tqdm"), "tqdm", None)
     if bar is None:

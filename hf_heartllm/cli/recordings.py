@@ -210,7 +210,7 @@ def _read(args: argparse.Namespace, name: str, recordings: Recordings) -> ECGRec
         return read_record(args, name)
     stated = {**vars(args), "quiet": True}  # the progress bar says enough
     if not name.lower().endswith(TABLES) and any(one.lower().endswith(TABLES) for one in recordings.names):
-        stated |= {"sampling_rate": None, "units": None}  # are about the tables among them, others state their own
+        stated |= {"sampling_rate": None, "units": None, "leads": None}  # are about the tables; others state their own
     return read_record(argparse.Namespace(**stated), name)
 
 

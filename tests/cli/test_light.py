@@ -138,6 +138,13 @@ def test_the_first_line_comes_before_anything_but_numpy_is_imported(tmp_path, wo
     assert loaded_by(tmp_path, *words, "--quiet", before=FIRST_LINE)[2] == ""
 
 
+def test_nothing_but_the_result_is_on_stdout_where_stderr_is_closed(tmp_path):
+    command = f'"{sys.executable}" -m hf_heartllm.cli convert nowhere x.csv 2>&-'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.mark.slow
 def test_an_answer_imports_nothing_beyond_what_any_llama_needs(tmp_path):
     before = "from transformers import LlamaForCausalLM, PreTrainedTokenizerFast\n"

@@ -171,6 +171,8 @@ def test_what_is_stated_of_tables_is_not_about_the_records_beside_them(capsys, f
     names = [str(folder / "lbbb.csv"), str(folder / "sub")]
     assert cli.main(["report", *names, *stated, "--json", "--model", model]) == 0
     assert [len(row["record"]["leads"]) for row in lines_of(capsys.readouterr().out)] == [12, 12, 12]
+    assert cli.main(["info", str(folder), *stated, "--leads", "I,II", "--json"]) == 0
+    assert [len(row["record"]["leads"]) for row in lines_of(capsys.readouterr().out)] == [2, 12, 12, 2]
     assert cli.main(["report", *names[1:], "example:af", *stated, "--model", model]) == 2
     assert "3 of 3 recordings could not be read" in capsys.readouterr().err
 
