@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -63,7 +62,7 @@ def seconds_of_day(cells: list[str]) -> np.ndarray | None:
     return np.array(seconds)
 
 
-def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
+def compare_rate(path: object, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
     """Compare the steps of a time column with the sampling rate that the caller states.
 
     Args:
@@ -96,7 +95,7 @@ def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None
         warn(f"{path}: {column} rises by {step:.4g}, which fits {rate:g} Hz in no unit of time")
 
 
-def compare_named(path: Path, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
+def compare_named(path: object, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
     """Compare a column that is called a time, whatever it is written in, with the sampling rate."""
     clock = seconds_of_day(cells) if values is None else None
     if clock is not None:
