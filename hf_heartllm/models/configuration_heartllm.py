@@ -59,6 +59,10 @@ class HeartLLMConfig(PretrainedConfig):
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)
+        if not __name__.startswith("transformers_modules."):
+            # where a checkpoint's own code runs transformers needs this entry; the package registers its pipelines, and
+            # with the entry transformers would ask to trust the checkpoint's
+            kwargs.pop("custom_pipelines", None)
         super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
 
     def _check_ecg_ids(self, text_config: PretrainedConfig) -> None:

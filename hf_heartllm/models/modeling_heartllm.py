@@ -262,12 +262,20 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Saves the model with the code that loads it; both `AutoModel` and `AutoModelForCausalLM` find it."""
+        """Saves the model with the code that loads it; `AutoModel`, `AutoModelForCausalLM` and `pipeline` find it."""
+        from .pipeline_ecg import CUSTOM_PIPELINES  # in here: this line has the file travel too
+
         # transformers writes the entry of one Auto class only
         module = type(self).__module__.rsplit(".", 1)[-1]
         self.config.auto_map = {**(getattr(self.config, "auto_map", None) or {})}
         self.config.auto_map["AutoModel"] = f"{module}.{type(self).__name__}"
-        super().save_pretrained(save_directory, **kwargs)
+        before = getattr(self.config, "custom_pipelines", None)
+        self.config.custom_pipelines = CUSTOM_PIPELINES
+        try:
+            super().save_pretrained(save_directory, **kwargs)
+        finally:
+            if before is None:  # the package knows its pipelines without it
+                del self.config.custom_pipelines
 
     def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
         """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.

@@ -19,8 +19,9 @@ SIGNAL = np.random.default_rng(0).normal(size=(500, 3)).round(3)
 def holter(folder: Path, names: list[str]) -> Path:
     """A WFDB record of a few channels."""
     count = len(names)
+    placeholders = [f"name{at}" for at in range(count)]
     wfdb.wrsamp(
-        "h", 250, ["mV"] * count, [f"name{at}" for at in range(count)], SIGNAL[:, :count], fmt=["16"] * count, adc_gain=[1000.0] * count,
+        "h", 250, ["mV"] * count, placeholders, SIGNAL[:, :count], fmt=["16"] * count, adc_gain=[1000.0] * count,
         baseline=[0] * count, write_dir=str(folder),
     )  # fmt: skip
     header = folder / "h.hea"
