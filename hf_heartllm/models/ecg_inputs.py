@@ -59,7 +59,7 @@ def _is_numbers(value: Any) -> bool:
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     if kind is not None:
         return kind not in "OUST"
-    return hasattr(value, "detach") or hasattr(value, "to_pandas")
+    return hasattr(value, "detach") or (hasattr(value, "columns") and hasattr(value, "to_pandas"))
 
 
 def read_row(value: Any, where: str = "") -> Row:
