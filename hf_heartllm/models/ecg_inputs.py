@@ -59,7 +59,8 @@ def _is_numbers(value: Any) -> bool:
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     if kind is not None:
         return kind not in "OUST"
-    return hasattr(value, "detach") or (hasattr(value, "columns") and hasattr(value, "to_pandas"))
+    tensor = hasattr(value, "detach") and hasattr(value, "dtype")
+    return tensor or (hasattr(value, "columns") and hasattr(value, "to_pandas"))
 
 
 def read_row(value: Any, where: str = "") -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,11 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
     def _each(self, values: Any, options: dict[str, Any], batch_size: int | None) -> Any:
         """The result of one input; of a list a list; of anything else that holds several an iterator, read as asked."""
         size = batch_size if batch_size is not None else self._batch_size if self._batch_size is not None else 1
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
             raise ValueError(f"batch_size is a whole number of at least 1, not {size!r}")
         if not is_many(values):
             return self._together([self._prepared(values, options)])[0]
-        results = self._in_batches(values, options, size)
+        results = self._in_batches(values, options, int(size))
         if isinstance(values, list | tuple):
             return list(results)
         return _Counted(results, len(values)) if hasattr(values, "__len__") else results

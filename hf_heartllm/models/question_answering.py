@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Wishes:
     def __post_init__(self) -> None:
         for name in ("beams", "top_k"):
             value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+            whole = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
             if not (whole or (name == "top_k" and value is None)):
                 raise ValueError(f"{name} is a whole number of at least 1, not {value!r}")
         if isinstance(self.answers, str):

@@ -42,7 +42,7 @@ def numbers(values: Any, where: str) -> np.ndarray:
     """
     if values is None:
         raise ECGError(f"{where}: None is no array of numbers")
-    if hasattr(values, "detach"):  # torch, without importing it: bfloat16 is unknown to NumPy
+    if hasattr(values, "detach") and hasattr(values, "dtype"):  # torch's, without importing it; NumPy has no bfloat16
         values = values.detach().cpu()
         values = (values.double() if values.is_floating_point() else values).numpy()
     try:

@@ -64,12 +64,11 @@ def assert_equal(found: ECGAnswer, expected: ECGAnswer) -> None:
 
 
 def test_several_at_once_are_scored_as_one_by_one(quick: Any, records: list[hl.ECGRecord]) -> None:
-    questions = [AF, "Which?", LBBB, RHYTHM, "Is this ECG normal?"]
-    some = [records[0], records[2], records[4]]
-    rows = [{"ecg": some[place % len(some)], "question": question} for place, question in enumerate(questions)]
+    questions = [AF, "Which?", LBBB]
+    rows = [{"ecg": record, "question": question} for record, question in zip(records[::2], questions, strict=True)]
     expected = [quick(row, beams=2) for row in rows]
-    assert [one.closed for one in expected] == [True, False, True, False, True]
-    for size in (1, 2, 5):
+    assert [(one.closed, len(one.windows)) for one in expected] == [(True, 0), (False, 3), (True, 0)]
+    for size in (2, 5):
         for one, other in zip(quick(rows, beams=2, batch_size=size), expected, strict=True):
             assert_equal(one, other)
 
@@ -92,7 +91,7 @@ def test_several_at_once_are_answered_as_one_by_one(ask: Any, records: list[hl.E
 def test_several_questions_read_a_recording_once(
     ask: Any, records: list[hl.ECGRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    questions = [AF, "Who are you?", LBBB, AF, "Is this ECG normal?"]
+    questions = [AF, "Who are you?", LBBB, AF]
     expected = [ask(records[2], question) for question in questions]
     encoded: list[Any] = []
     kind = type(ask.tokenizer)
@@ -102,10 +101,8 @@ def test_several_questions_read_a_recording_once(
     assert len(encoded) == len(expected[0].windows) == 3
     for one, other in zip(found, expected, strict=True):
         assert_equal(one, other)
-    pairs = ask([records[0], records[1]], [AF, LBBB], batch_size=2)
-    for record, answers in zip(records, pairs):
-        for one, question in zip(answers, [AF, LBBB], strict=True):
-            assert_equal(one, ask(record, question))
+    pairs = ask(records[:1], [AF, LBBB])
+    assert [[one.asked for one in answers] for answers in pairs] == [[AF, LBBB]]
 
 
 @pytest.mark.parametrize("shipped", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -158,12 +155,11 @@ def test_one_recording_in_every_form(ask: Any, tmp_path: Path) -> None:
 
 def test_what_holds_several_gives_a_list_or_an_iterator(quick: Any) -> None:
     datasets = pytest.importorskip("datasets")
-    names = ["example:af", "example:normal", "example:af"]
+    names = ["example:af", "example:normal"]
     expected = [quick(name, AF).text for name in names]
-    rows = datasets.Dataset.from_dict({"path": names, "question": [AF] * 3, "answer": ["?"] * 3})
+    rows = datasets.Dataset.from_dict({"path": names, "question": [AF] * 2, "answer": ["?"] * 2})
     for several in (
         (name for name in names),
-        iter(names),
         map(str, names),
         KeyDataset(rows, "path"),
         rows["path"],
@@ -171,14 +167,13 @@ def test_what_holds_several_gives_a_list_or_an_iterator(quick: Any) -> None:
         rows.rename_column("path", "ecg").to_iterable_dataset(),
         pd.Series(names),
         np.array(names),
-        dict.fromkeys(names[:2]).keys(),
+        dict.fromkeys(names).keys(),
     ):
         found = quick(several, AF, batch_size=2)
         assert not isinstance(found, list)
         if hasattr(several, "__len__"):
             assert len(found) == len(several)
-        texts = [answer.text for answer in found]
-        assert texts == expected[: len(texts)]
+        assert [answer.text for answer in found] == expected
     for several in (names, tuple(names)):
         assert [answer.text for answer in quick(several, AF)] == expected
     assert quick([], AF) == []
@@ -217,7 +212,7 @@ def test_top_k_is_how_many_alternatives_stand_in_an_answer(ask: Any) -> None:
     record = hl.read_ecg("example:af")
     choices = ["sinus rhythm", "atrial fibrillation", "paced rhythm"]
     everything = ask(record, RHYTHM, choices)
-    for count in (1, 2, 3, 9):
+    for count in (1, 2, 9):
         found = ask(record, RHYTHM, choices, top_k=count)
         assert found.alternatives == everything.alternatives[:count]
         assert (found.text, found.probability) == (everything.text, everything.probability)
@@ -257,6 +252,8 @@ def test_options_may_be_given_once_for_all_calls(ask: Any) -> None:
         (lambda ask, record: ask(record.signal.tolist(), AF), ECGError, "item 0: .*type list"),
         (lambda ask, record: ask(None, AF), ECGError, "this is None"),
         (lambda ask, record: ask(3, AF), ECGError, "type int"),
+        (lambda ask, record: ask(b"x.hea", AF), ECGError, "type bytes"),
+        (lambda ask, record: ask([(record, AF)]), ValueError, "item 0: no question|item 0: a recording is"),
         (lambda ask, record: ask({record.source}, AF), ECGError, "no order"),
         (lambda ask, record: ask({"signals": 1, "question": AF}), ECGError, "under 'record' or 'ecg', this one holds"),
         (lambda ask, record: ask({"record": record, "ecg": record}, AF), ECGError, "leave one out"),
