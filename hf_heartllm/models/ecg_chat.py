@@ -82,7 +82,7 @@ _SHOW = {
     ONE_QUESTION: "{#- The last question alone, behind its ECGs or those of the latest message that has any. -#}\n"
     + _READ
     + """\
-  {%- if ecg_chat.found and message['role'] != 'assistant' -%}
+  {%- if ecg_chat.found -%}
     {%- set ecg_chat.ecgs = ecg_chat.found -%}
   {%- endif -%}
 """

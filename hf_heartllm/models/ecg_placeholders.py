@@ -157,6 +157,8 @@ def flatten_conversation(
         after = ""  # kind of the part before
         for part in content:
             kind = part.get("type") if isinstance(part, Mapping) else None
+            if kind == "text" and part.get("text") == "":
+                continue
             if after and kind != after and not _parted(pieces[-1], part.get("text") if kind == "text" else None):
                 pieces.append(" ")
             after = kind or ""

@@ -196,7 +196,13 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         self.language_model.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> Any:
-        return self.language_model.get_output_embeddings()
+        """The output matrix; where peft trains rows of it, with the bias that trl's fused loss asks it for."""
+        head = self.language_model.get_output_embeddings()
+        if hasattr(head, "token_adapter") and not hasattr(head, "bias"):
+            # peft's wrapper shows the weight of what it wraps and not the bias. Past torch's registration of
+            # parameters, so that no adapter or checkpoint holds it twice.
+            object.__setattr__(head, "bias", getattr(head.original_module, "bias", None))
+        return head
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.language_model.set_output_embeddings(new_embeddings)

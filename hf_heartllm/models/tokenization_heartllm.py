@@ -217,7 +217,10 @@ class ECGTokenizer(ECGTexts):
             raise ValueError("in a conversation an ECG is a part of the content: {'type': 'ecg', 'ecg': record}")
         batched = len(conversation) > 0 and not hasattr(conversation[0], "get")
         chats = [getattr(chat, "messages", chat) for chat in (conversation if batched else [conversation])]
-        if self.ecg_chat == ONE_QUESTION and any(map(leaves_out, chats)):
+        one_question = self.ecg_chat == ONE_QUESTION
+        if one_question and not all(any(message.get("role") == "user" for message in chat) for chat in chats):
+            raise ValueError("this model answers the last message of the user, and the conversation has none")
+        if one_question and any(map(leaves_out, chats)):
             warnings.warn(
                 "this model answers each question by itself: system messages and earlier turns are left out (ecg_chat "
                 f"is {ONE_QUESTION!r})",
@@ -261,7 +264,7 @@ class ECGTokenizer(ECGTexts):
                     **shared,
                 )
         shown = [dict(enumerate(its_ecgs)) for _, its_ecgs in flattened]
-        if self.ecg_chat == ONE_QUESTION:  # ECGs of earlier turns are left out on purpose
+        if one_question:  # ECGs of earlier turns are left out on purpose
             for row, (flat, parts) in enumerate(flattened):
                 text = render(flat) if len(parts) > 1 else ""
                 if text:

@@ -125,6 +125,7 @@ def test_a_recording_that_cannot_be_used(capsys, tmp_path, model, case):
         (["simulate", "af", "out", "--seed", "-1"], "--seed"),
         (["export", "llama"], "llama"),
         (["tokenize", "example:af", "--json", "--output", "ids.txt"], "--output"),
+        (["tokenize", "example:af", "--bare"], "--bare belongs to --text"),
     ],
     ids=" ".join,
 )
