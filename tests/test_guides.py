@@ -125,7 +125,7 @@ def test_a_language_model_of_ones_own_on_smollm2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
-        space = run_guide(SMOLLM2, records=16, steps=20, folder=tmp_path, monkeypatch=monkeypatch)
+        space = run_guide(SMOLLM2, records=8, steps=10, folder=tmp_path, monkeypatch=monkeypatch)
         losses = [entry["loss"] for entry in space["trainer"].state.log_history if "loss" in entry]
         assert losses[-1] < losses[0]
         said = re.findall(r"-> (.*)", capsys.readouterr().out)

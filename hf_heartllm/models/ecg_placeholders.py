@@ -169,6 +169,12 @@ def flatten_conversation(
             elif kind == "ecg" and (ecg := _part_ecg(part)) is not None:
                 pieces.append(placeholder(len(ecgs)))
                 ecgs.append(ecg)
+            elif kind == "ecg":
+                held = type(part.get("ecg") if part.get("ecg") is not None else part.get("codes")).__name__
+                raise ValueError(
+                    "an ECG part must hold a recording or its ids as 'ecg', or its codes as 'codes', and not "
+                    f"both; got {held} (read_ecg makes a recording of a file)"
+                )
             else:
                 raise ValueError(
                     "a part of a message must be {'type': 'text', 'text': str}, {'type': 'ecg', 'ecg': ECGRecord or "

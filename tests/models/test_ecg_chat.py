@@ -294,8 +294,13 @@ def test_rows_of_a_table_are_conversations() -> None:
     row = datasets.Dataset.from_list([{"messages": messages}])[0]["messages"]
     assert row[0]["content"][0]["codes"] is None, "a table gives every part the same keys"
     assert prompt(shipped(), *row) == prompt(shipped(), *messages)
-    for wrong in (ecg(), {"type": "ecg", "codes": [1], "ecg": [1000]}, {"type": "ecg"}):
-        with pytest.raises(ValueError, match="a part of a message must be"):
+    for wrong in (
+        ecg(),
+        {"type": "ecg", "codes": [1], "ecg": [1000]},
+        {"type": "ecg"},
+        {"type": "ecg", "ecg": "x.hea"},
+    ):
+        with pytest.raises(ValueError, match="an ECG part must hold"):
             prompt(shipped(), user(wrong))
     with pytest.raises(ValueError, match="codes must be integers from 0 to 1199"):
         prompt(shipped(), user(ecg(1200)))
