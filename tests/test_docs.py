@@ -1,0 +1,241 @@
+"""What README, docs, the card and every program's help show runs as it stands; `documents` says by which rules."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hf_heartllm import cli
+from hf_heartllm.cli import evaluate
+
+from .documents import (
+    NOT_AT_HAND,
+    Block,
+    agrees,
+    blocks_of,
+    check_data,
+    check_output,
+    check_python,
+    commands_of,
+    run_python,
+    sessions,
+)
+from .shell import run_lines
+from .simulated_ptbxl import ptbxl_of_simulated
+
+ROOT = Path(__file__).resolve().parents[1]
+CARD = ROOT / "model_cards" / "heartllm-tiny.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), CARD]
+RECORD = "records100/00000/00152_lr"
+QUICK = ("README.md", "questions.md", "checks.md", "answers.md")
+"""Pages that take a few seconds; the others are run with the slow tests, and checked with the fast ones."""
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> Path:
+    return ptbxl_of_simulated(tmp_path_factory.mktemp("simulated"), 24)
+
+
+def _ptbxl(name: str) -> Callable[[Path, Path], None]:
+    def place(folder: Path, simulated: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(simulated)
+
+    return place
+
+
+def _recording(name: str) -> Callable[[Path, Path], None]:
+    def place(folder: Path, simulated: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        assert cli.main(["simulate", "lbbb", str(folder / name.removesuffix(".hea"))]) == 0
+
+    return place
+
+
+def _clone(folder: Path, simulated: Path) -> None:
+    for name in ("training", "benchmarks", "dataset_builders", "hf_heartllm", "examples", "Makefile", "constraints.txt"):
+        (folder / name).symlink_to(ROOT / name)
+
+
+STAND_INS: dict[str, Callable[[Path, Path], None]] = {
+    "a clone": _clone,
+    "PTB_XL": _ptbxl("PTB_XL"),
+    "build/ptb-xl": _ptbxl("build/ptb-xl"),
+    RECORD: _recording(RECORD),
+    "ecg.hea": _recording("ecg.hea"),
+    "ecg.csv": _recording("ecg.csv"),
+    "ecg.npy": _recording("ecg.npy"),
+}
+"""What a page may ask of its reader, and what a test has instead: simulated recordings."""
+
+
+def runs(block: Block) -> bool:
+    """Whether all that a block needs is there."""
+    unknown = set(block.needs) - set(STAND_INS) - NOT_AT_HAND
+    assert not unknown, f"{block.place}: no test knows what {', '.join(unknown)} is"
+    return not set(block.needs) & NOT_AT_HAND
+
+
+def check(block: Block, folder: Path) -> None:
+    """As far as it goes without running it."""
+    if block.kind == "python":
+        check_python(block)
+    elif block.kind == "shell":
+        run_lines([command for command, _ in sessions(block.text)], folder, only_checked=True)
+    elif block.kind == "data":
+        check_data(block)
+
+
+def run(block: Block, folder: Path, space: dict) -> str:
+    """Returns what it printed."""
+    if block.kind == "python":
+        return run_python(block, space)
+    if block.kind == "shell":
+        commands = list(sessions(block.text))
+        said = run_lines([command for command, _ in commands], folder)
+        for (command, shown), text in zip(commands, said, strict=True):
+            if shown is not None:
+                check_output(f"{block.place}: {command}", shown, text)
+        return "".join(said)
+    check(block, folder)
+    return ""
+
+
+def of_pages(quick: bool) -> list[Path]:
+    return [page for page in PAGES if (page.name in QUICK) == quick]
+
+
+@pytest.fixture
+def page_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def run_page(page: Path, folder: Path, simulated: Path) -> None:
+    space: dict = {"__name__": "__main__"}
+    placed: set[str] = set()
+    said = None
+    for block in blocks_of(page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")):
+        if not runs(block):
+            check(block, folder)
+            said = None
+            continue
+        for name in dict.fromkeys(block.needs):
+            if name not in placed:
+                STAND_INS[name](folder, simulated)
+                placed.add(name)
+        if block.file:
+            (folder / block.file).write_text(block.text + "\n", encoding="utf-8")
+        if block.kind == "text":
+            if block.adjacent and said is not None:
+                check_output(block.place, block.text, said)
+            continue
+        said = run(block, folder, space)
+
+
+@pytest.mark.parametrize("page", of_pages(quick=True), ids=lambda page: page.name)
+def test_a_page_runs_as_it_stands(page, page_folder, simulated):
+    run_page(page, page_folder, simulated)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", of_pages(quick=False), ids=lambda page: page.name)
+def test_a_longer_page_runs_as_it_stands(page, page_folder, simulated):
+    run_page(page, page_folder, simulated)
+
+
+@pytest.mark.parametrize("page", of_pages(quick=False), ids=lambda page: page.name)
+def test_the_commands_of_a_longer_page_are_understood(page, page_folder):
+    for block in blocks_of(page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")):
+        runs(block)
+        check(block, page_folder)
+
+
+def test_a_page_with_something_that_no_test_can_run_has_something_beside_it_that_one_can():
+    for page in PAGES:
+        blocks = blocks_of(page.name, page.read_text(encoding="utf-8"))
+        if any(not runs(block) for block in blocks if block.kind in ("python", "shell")):
+            assert any(runs(block) for block in blocks if block.kind in ("python", "shell")), page.name
+
+
+def test_no_link_is_broken():
+    for page in PAGES:
+        if page == CARD:
+            continue  # it stands with the checkpoint: no links of its own to the repository
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for words, target in re.findall(r"\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {words}: {target}"
+
+
+# Help ----------------------------------------------------------------------------------------------------------------
+
+MODULES = {**cli.COMMANDS, **{f"evaluate {name}": module for name, module in evaluate.SUBJECTS.items()}}
+EXAMPLES = [line for module in MODULES.values() for line in getattr(module, "EXAMPLES", ())]
+PROGRAMS = sorted(
+    path
+    for folder in ("dataset_builders", "training", "benchmarks", "examples", "hf_heartllm/convert")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def test_every_example_of_the_command_line_is_understood(page_folder):
+    run_lines(EXAMPLES, page_folder, only_checked=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"evaluate"}))
+def test_an_example_in_a_commands_help_runs_in_an_empty_folder_or_says_what_it_needs(name, page_folder, simulated):
+    lines = [line for line in MODULES[name].EXAMPLES if "#" not in line]
+    if lines:
+        run_lines(lines, page_folder)
+    for line in MODULES[name].EXAMPLES:
+        command, _, said = line.partition("#")
+        if RECORD in command:
+            STAND_INS[RECORD](page_folder, simulated)
+            assert "PTB-XL" in said, f"{line}: say that it is a record of PTB-XL"
+            run_lines([command], page_folder)
+
+
+def test_every_example_in_a_programs_help_is_understood(page_folder):
+    lines = {}
+    for path in PROGRAMS:
+        for line in commands_of(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))):
+            lines[re.sub(r"  +\S.*| … .*|\[|\]", "", line).strip()] = path
+    assert len(lines) > 20
+    run_lines(list(lines), page_folder, only_checked=True)
+
+
+# The rules themselves ------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_shows_what_does_not_come_out_is_found(page_folder):
+    for text in ("print(1 + 1)  # 3", "1 + 1  # 3", "[1, 2]\n# [1, 3]"):
+        with pytest.raises(AssertionError, match="gives"):
+            run_python(Block("page", 1, "python", text), {})
+    run_python(Block("page", 1, "python", "print(0.12345)  # 0.1234\n(1, 'a', 3)\n# (1, …)\n3  # of them"), {})
+    assert run(Block("page", 1, "", "$ echo a b\na b\n$ echo c | cat"), page_folder, {}) == "a b\nc\n"
+    for text in ("$ echo a\nb", "heartllm ask example:af", "heartllm plot x.hea y.png", "python -m dataset_builders.no"):
+        with pytest.raises(AssertionError):
+            run(Block("page", 1, "", text), page_folder, {})
+    with pytest.raises(AssertionError, match="no extra"):
+        run(Block("page", 1, "", 'pip install -e ".[formats]"'), page_folder, {})
+    with pytest.raises(AssertionError, match="in no index"):
+        run(Block("page", 1, "", 'pip install "hf_heartllm[eval]"'), page_folder, {})
+
+
+def test_a_block_is_run_or_marked():
+    text = "<!-- needs: GPU -->\n\n```python\nx\n```\n<!-- file: a.json -->\n```json\n{}\n```\n```text\nb\n```\n"
+    first, second, third = blocks_of("page", text)
+    assert (first.needs, runs(first), second.file, third.adjacent) == (("GPU",), False, "a.json", True)
+    with pytest.raises(AssertionError, match="no test knows"):
+        runs(Block("page", 1, "python", "", ("luck",)))
+    with pytest.raises(AssertionError, match="Nothing runs"):
+        _ = Block("page", 1, "perl", "").kind
+    assert agrees("p 0.98, …", "p 0.97, many")
+    assert agrees("p 0.98 of 3", "p 0.97 of 3")
+    assert not agrees("p 0.98 of 3", "p 0.98 of 4")
