@@ -148,8 +148,8 @@ def check_whole(facts: FolderFacts) -> None:
     if facts.missing_100:
         first = ", ".join(facts.missing_100[:3])
         raise FolderError(
-            f"{facts.folder}: {len(facts.missing_100):,} of {2 * facts.records:,} files at 100 Hz are missing or cut off "
-            f"({first}{', …' if len(facts.missing_100) > 3 else ''}); {HOW_TO_GET.format(facts.folder)}"
+            f"{facts.folder}: {len(facts.missing_100):,} of {2 * facts.records:,} files at 100 Hz are missing or cut "
+            f"off ({first}{', …' if len(facts.missing_100) > 3 else ''}); {HOW_TO_GET.format(facts.folder)}"
         )
 
 

@@ -2,12 +2,13 @@
 
 What stands in the page decides what happens, and nothing is passed over:
 
-* ```` ```python ```` is run; a comment behind a `print`, and one below a bare expression, is what it gives;
-* a block of shell lines (no language, `console`, `sh`, `bash`) is run by bash; below a line that begins with `$ ` stands
-  what it prints;
-* ```` ```json ```` and ```` ```yaml ```` are read, ```` ```text ```` right behind a block that was run is what that printed;
-* `<!-- needs: PTB_XL -->` before a block: the reader must have this. Where `STAND_INS` has something for it, that is put
-  into the folder and the block is run; what is one of `NOT_AT_HAND` is not run, and its commands and imports are checked;
+* a block of `python` is run; a comment behind a `print`, and one below a bare expression, is what it gives;
+* a block of shell lines (no language, `console`, `sh`, `bash`) is run by bash; below a line that begins with `$ `
+  stands what it prints;
+* `json` and `yaml` are read; `text` right behind a block that was run is what that printed;
+* `<!-- needs: PTB_XL -->` before a block: the reader must have this. Where `STAND_INS` (`test_docs`) has something for
+  it, that is put into the folder and the block is run; a block that needs what is `NOT_AT_HAND` is not run, and its
+  commands and imports are checked;
 * `<!-- file: NAME -->` before a block: the block is that file.
 
 In an expected output `…` stands for anything, on a line of its own for any lines; numbers may differ in the last digit.
@@ -94,14 +95,17 @@ def blocks_of(page: str, text: str) -> list[Block]:
 
 def agrees(expected: str, said: str) -> bool:
     """Whether an output is the expected one: see the module's text."""
-    if expected == "…":
-        return True
-    wanted_words, words = (_NUMBER.split(text) for text in (expected, said))
-    if "…" not in expected:
-        numbers = list(zip(_NUMBER.findall(expected), _NUMBER.findall(said)))
-        return wanted_words == words and all(_near(one, other) for one, other in numbers)
-    parts = [re.escape(part) for part in expected.split("…")]
-    return re.fullmatch(".*".join(parts), said, re.DOTALL) is not None
+    pattern, numbers = "", []
+    for part in re.split(rf"(…|{_NUMBER.pattern})", expected):
+        if part == "…":
+            pattern += ".*?"
+        elif _NUMBER.fullmatch(part):
+            pattern += f"({_NUMBER.pattern})"
+            numbers.append(part)
+        else:
+            pattern += re.escape(part)
+    match = re.fullmatch(pattern, said, re.DOTALL)
+    return match is not None and all(_near(one, other) for one, other in zip(numbers, match.groups()))
 
 
 def _near(expected: str, said: str) -> bool:
@@ -196,7 +200,7 @@ def check_data(block: Block) -> None:
 
 
 def sessions(text: str) -> Iterator[tuple[str, str | None]]:
-    """Commands of a shell block with what is shown below them; the whole block and None where nothing is shown."""
+    """Commands of a shell block with what is shown below each, None where nothing is."""
     if not re.search(r"^\$ ", text, re.MULTILINE):
         yield text, None
         return
@@ -206,22 +210,20 @@ def sessions(text: str) -> Iterator[tuple[str, str | None]]:
     for line in text.splitlines():
         if line.startswith("$ "):
             if command:
-                yield "\n".join(command), "\n".join(shown)
+                yield "\n".join(command), "\n".join(shown).strip("\n") or None
             command, shown = [line[2:]], []
         elif continued:
             command.append(line.removeprefix("> "))
         else:
             shown.append(line)
         continued = (line.startswith("$ ") or continued) and line.rstrip().endswith("\\")
-    yield "\n".join(command), "\n".join(shown)
+    yield "\n".join(command), "\n".join(shown).strip("\n") or None
 
 
 def _comments(text: str) -> dict[int, str]:
     """Comments by line, without their mark."""
     found = tokenize.generate_tokens(io.StringIO(text).readline)
-    return {
-        token.start[0]: token.string.lstrip("#").strip() for token in found if token.type == tokenize.COMMENT
-    }
+    return {token.start[0]: token.string.lstrip("#").strip() for token in found if token.type == tokenize.COMMENT}
 
 
 def _is_literal(text: str) -> bool:
@@ -234,7 +236,7 @@ def _is_literal(text: str) -> bool:
 
 def commands_of(docstring: str | None) -> list[str]:
     """The command lines that a program's help shows, continuation lines joined."""
-    text = (docstring or "").replace("\\\n", " ")
+    text = re.sub(r" *\\\n\s*", " ", docstring or "")
     rows = (line.strip() for line in text.splitlines())
     return [row for row in rows if re.match(r"(python (-m )?[\w./]+|heartllm|torchrun) ?.*", row) and " " in row]
 

@@ -194,7 +194,8 @@ def _check(argv: list[str]) -> int:
 
 
 def _script(path: Path, arguments: list[str]) -> int:
-    with mock.patch.object(sys, "argv", [str(path), *arguments]):
+    beside = [str(path.parent), *sys.path]
+    with mock.patch.object(sys, "argv", [str(path), *arguments]), mock.patch.object(sys, "path", beside):
         runpy.run_path(str(path), run_name="__main__")
     return 0
 

@@ -1,4 +1,4 @@
-"""All stages of training on simulated ECGs, from nothing to a checkpoint that answers; at most five minutes on two cores.
+"""All stages of training on simulated ECGs, from nothing to a checkpoint that answers; five minutes on two cores.
 
     python training/demo_train.py --output build/demo-train
 

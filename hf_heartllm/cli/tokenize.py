@@ -21,7 +21,7 @@ HELP = "Turn a recording into the ECG tokens of the language model: ids, or thei
 EXAMPLES = (
     "heartllm tokenize example:normal",
     "heartllm tokenize example:normal --text",
-    "heartllm tokenize records100/00000/00152_lr --output ids.txt",
+    "heartllm tokenize example:af --output ids.txt",
 )
 
 

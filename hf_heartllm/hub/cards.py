@@ -153,8 +153,8 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Sizes of a checkpoint and of its codec, read from the folder without loading it.
 
     Returns:
-        `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running statistics
-        of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
+        `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
+        statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
         `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
         `bits_per_second` of the stream that the language model reads.
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from .answer_files import remember_answer_files, write_answer_files
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
 from .locks import LOADING
@@ -59,7 +60,10 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
         """As for any model; threads that load models wait for each other."""
         with LOADING:
-            return super().from_pretrained(*args, **kwargs)
+            loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded  # output_loading_info=True gives both
+        remember_answer_files(model, args[0] if args else kwargs.get("pretrained_model_name_or_path"))
+        return loaded
 
     @classmethod
     def from_base(
@@ -262,12 +266,23 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Saves the model with the code that loads it; both `AutoModel` and `AutoModelForCausalLM` find it."""
+        """Saves the model with the code that loads it; both `AutoModel` and `AutoModelForCausalLM` find it.
+
+        What was known about the answers of these weights (`calibration.json`, `questions.json` beside them when they
+        were loaded) is saved too, unless the weights have changed since.
+        """
         # transformers writes the entry of one Auto class only
         module = type(self).__module__.rsplit(".", 1)[-1]
         self.config.auto_map = {**(getattr(self.config, "auto_map", None) or {})}
         self.config.auto_map["AutoModel"] = f"{module}.{type(self).__name__}"
         super().save_pretrained(save_directory, **kwargs)
+        if kwargs.get("is_main_process", True):
+            write_answer_files(self, save_directory, kwargs.get("state_dict"))
+
+    def _upload_modified_files(self, working_dir: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
+        """As for any model; `save_pretrained(push_to_hub=True)` uploads before it has returned."""
+        write_answer_files(self, working_dir)
+        return super()._upload_modified_files(working_dir, *args, **kwargs)
 
     def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
         """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.
