@@ -71,7 +71,7 @@ def imported_names() -> set[str]:
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     names.add(node.module.split(".")[0])
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    names.add(node.value)  # import_module("name")
+                    names.add(node.value.split(".")[0])  # import_module("name.part")
     return names
 
 
@@ -145,7 +145,7 @@ def test_nothing_large_and_no_recording_is_in_the_repository() -> None:
 def test_the_wheel_holds_code_checkpoints_and_both_licences(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
     source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+    ignored = shutil.ignore_patterns(".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=ignored)
     # A stand-in where the trained one is absent, so that the rule is tested either way.
     stand_in = source / "hf_heartllm" / "checkpoints" / "stand-in"
