@@ -30,7 +30,7 @@ class HeartLLMConfig(PretrainedConfig):
 
     model_type = "hf_heartllm"
     sub_configs: ClassVar[dict[str, Any]] = {"text_config": AutoConfig}
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "cache"]
 
     def __init__(
         self,

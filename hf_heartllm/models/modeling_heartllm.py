@@ -19,6 +19,7 @@ from .answer_files import remember_answer_files, write_answer_files
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
 from .locks import LOADING
+from .model_cache import cache_argument
 
 
 class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
@@ -244,7 +245,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            **cache_argument(self.language_model, past_key_values),
             inputs_embeds=inputs_embeds,
             labels=labels,
             use_cache=use_cache,
