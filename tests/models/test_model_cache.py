@@ -30,5 +30,5 @@ def test_scoring_and_writing_use_no_name_that_will_be_gone():
     inputs = tokenizer("Write the report.", return_tensors="pt")
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
-        assert len(score_answers(model, tokenizer, inputs.input_ids[0].tolist(), ["yes", "sinus rhythm"])[:]) == 2
+        score_answers(model, tokenizer, inputs.input_ids[0].tolist(), ["yes", "sinus rhythm"])
         model.generate(**inputs, max_new_tokens=3)
