@@ -8,12 +8,14 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import hf_heartllm as hl
+from dataset_builders.simulated import build
 from hf_heartllm import cli
 from hf_heartllm.cli import evaluate
 
@@ -30,7 +32,6 @@ from .documents import (
     sessions,
 )
 from .shell import run_lines
-from .simulated_ptbxl import ptbxl_of_simulated
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "model_cards" / "heartllm-tiny.md"
@@ -40,54 +41,65 @@ QUICK = ("README.md", "questions.md", "checks.md", "answers.md")
 """Pages that take a few seconds; the others are run with the slow tests, and checked with the fast ones."""
 
 
+Place = Callable[[Path, Callable[[], Path]], None]
+
+
 @pytest.fixture(scope="session")
-def simulated(tmp_path_factory) -> Path:
-    return ptbxl_of_simulated(tmp_path_factory.mktemp("simulated"), 24)
+def simulated(tmp_path_factory) -> Callable[[], Path]:
+    """A data set in PTB-XL's layout, made when it is first asked for; patients do not cross its folds."""
+
+    @cache
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("simulated")
+        build(99, folder, seed=0)
+        return folder
+
+    return make
 
 
-def _ptbxl(name: str) -> Callable[[Path, Path], None]:
-    def place(folder: Path, simulated: Path) -> None:
+def _ptbxl(name: str) -> Place:
+    def place(folder: Path, simulated: Callable[[], Path]) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(simulated)
+        (folder / name).symlink_to(simulated())
 
     return place
 
 
-def _recording(name: str) -> Callable[[Path, Path], None]:
-    def place(folder: Path, simulated: Path) -> None:
+def _recording(name: str) -> Place:
+    def place(folder: Path, simulated: Callable[[], Path]) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         assert cli.main(["simulate", "lbbb", str(folder / name.removesuffix(".hea"))]) == 0
 
     return place
 
 
-def _array(folder: Path, simulated: Path) -> None:
+def _array(folder: Path, simulated: Callable[[], Path]) -> None:
     record = hl.read_ecg("example:lbbb").select(["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"])
     np.save(folder / "ecg.npy", 1000 * record.signal.T)  # microvolts, 500 Hz
 
 
-def _folder(folder: Path, simulated: Path) -> None:
+def _folder(folder: Path, simulated: Callable[[], Path]) -> None:
     for name in ("a", "b"):
         _recording(f"folder/{name}.hea")(folder, simulated)
 
 
-def _questions(folder: Path, simulated: Path) -> None:
+def _questions(folder: Path, simulated: Callable[[], Path]) -> None:
     (folder / "questions.txt").write_text("Is this ECG normal?\nAny sign of LBBB?\n")
 
 
-def _export(folder: Path, simulated: Path) -> None:
+def _export(folder: Path, simulated: Callable[[], Path]) -> None:
     assert cli.main(["export", "heartllm", str(folder / "heartllm")]) == 0
 
 
 OF_HELP = {"folder/": _folder, "questions.txt": _questions, "./heartllm": _export}
 
 
-def _clone(folder: Path, simulated: Path) -> None:
+def _clone(folder: Path, simulated: Callable[[], Path]) -> None:
     for name in ("training", "benchmarks", "dataset_builders", "hf_heartllm", "examples", "Makefile"):
         (folder / name).symlink_to(ROOT / name)
 
 
-STAND_INS: dict[str, Callable[[Path, Path], None]] = {
+STAND_INS: dict[str, Place] = {
     "a clone": _clone,
     "PTB_XL": _ptbxl("PTB_XL"),
     "build/ptb-xl": _ptbxl("build/ptb-xl"),
@@ -142,7 +154,7 @@ def page_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_page(page: Path, folder: Path, simulated: Path) -> None:
+def run_page(page: Path, folder: Path, simulated: Callable[[], Path]) -> None:
     space: dict = {"__name__": "__main__"}
     placed: set[str] = set()
     said = None
