@@ -201,13 +201,33 @@ def test_a_page_with_something_that_no_test_can_run_has_something_beside_it_that
             assert any(runs(block) for block in blocks if block.kind in ("python", "shell")), page.name
 
 
+def _prose(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
 def test_no_link_is_broken():
     for page in PAGES:
-        if page == CARD:
-            continue  # it stands with the checkpoint: no links of its own to the repository
-        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-        for words, target in re.findall(r"\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)", text):
-            assert (page.parent / target).exists(), f"{page.name}: {words}: {target}"
+        for words, target, anchor in re.findall(r"\[([^\]]+)\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", _prose(page)):
+            if page == CARD and target:
+                continue  # it stands with the checkpoint
+            place = page.parent / target if target else page
+            assert place.exists(), f"{page.name}: {words}: {target}"
+            assert not anchor or anchor in _anchors(place), f"{page.name}: {words}: {target}#{anchor}"
+
+
+def test_commands_within_sentences_and_tables_are_understood(page_folder):
+    lines = {}
+    for page in PAGES:
+        for code in re.findall(r"`([^`\n]+)`", _prose(page)):
+            if re.match(r"python -m dataset_builders\S* --|make [a-z]", code) and "…" not in code:
+                lines[code] = page.name
+    assert len(lines) > 10
+    run_lines(list(lines), page_folder, only_checked=True)
 
 
 # Help ----------------------------------------------------------------------------------------------------------------
