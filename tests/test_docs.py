@@ -182,6 +182,7 @@ def test_a_page_runs_as_it_stands(page, page_folder, simulated):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", of_pages(quick=False), ids=lambda page: page.name)
 def test_a_longer_page_runs_as_it_stands(page, page_folder, simulated):
     run_page(page, page_folder, simulated)

@@ -109,7 +109,7 @@ def main() -> int:
     run(
         *("training/finetune.py", "--recipe", f"{recipes}/finetune_tiny.yaml", "--model", f"{out}/pretrain/model"),
         *(*files, "--output", f"{out}/finetune", *trained, "--set", "training.max_steps=300"),
-        *("--set", "training.learning_rate=0.003", "--set", "data.repeat={}", "--set", "probe.at_least=10"),
+        *("--set", "training.learning_rate=0.003", "--set", "probe.at_least=10"),
     )
     model = f"{out}/finetune/model"
     told = answers(model)
