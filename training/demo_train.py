@@ -9,6 +9,7 @@ Run it again after an interruption and it goes on; --force begins anew.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
@@ -36,7 +37,9 @@ EXAMPLES = {"example:af": "atrial fibrillation", "example:normal": "sinus rhythm
 def run(*command: str) -> None:
     """Run one step with this Python, showing what is run; stop where it fails."""
     print(f"\n$ python {shlex.join(command)}", flush=True)
-    subprocess.run([sys.executable, *command], check=True, cwd=ROOT)
+    # threads that wait for each other spin for a moment only, so that a machine that is busy otherwise takes no longer
+    environment = {"GOMP_SPINCOUNT": "20000", **os.environ}
+    subprocess.run([sys.executable, *command], check=True, cwd=ROOT, env=environment)
 
 
 def answers(folder: str) -> list[tuple[str | None, str]]:
