@@ -20,6 +20,7 @@ import sys
 import tempfile
 import tomllib
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -164,7 +165,8 @@ def _is_script(arguments: list[str]) -> bool:
 
 
 def _module(name: str, arguments: list[str]) -> int:
-    with mock.patch.object(sys, "argv", [name, *arguments]):
+    with mock.patch.object(sys, "argv", [name, *arguments]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*found in sys.modules", RuntimeWarning)  # it was imported by another test
         runpy.run_module(name, run_name="__main__")
     return 0
 

@@ -9,7 +9,8 @@ from typing import Any
 
 def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
     """The keyword argument that hands a cache to a model's `forward`; empty for None."""
-    return {} if cache is None else {_cache_name(type(model)): cache}
+    model_class: Any = type(model)
+    return {} if cache is None else {_cache_name(model_class): cache}
 
 
 def cache_of(output: Any) -> Any:
@@ -18,6 +19,6 @@ def cache_of(output: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _cache_name(model_class: type) -> str:
+def _cache_name(model_class: Any) -> str:
     parameters = inspect.signature(model_class.forward).parameters
     return "cache" if "cache" in parameters and "past_key_values" not in parameters else "past_key_values"
