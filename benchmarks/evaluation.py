@@ -165,4 +165,6 @@ def _by_record(records: Sequence[Any], found: Sequence[Any]) -> dict[int, list[A
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    sys.exit(run_interruptible(main, "evaluation"))

@@ -305,4 +305,6 @@ def timing(row: Row, folder: str, table: Any, where: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    sys.exit(run_interruptible(main, "measurements"))

@@ -256,4 +256,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    sys.exit(run_interruptible(main, "question_understanding"))

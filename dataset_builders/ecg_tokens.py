@@ -40,6 +40,7 @@ CODEC_KEY = "codec_identity"
 
 CHEST_LEADS = STANDARD_LEADS[6:]
 _RECORDS_PER_SHARD = 512
+REPORT_REQUEST = "Write the report."
 _QUESTION_FIELDS = ("question", "answer", "question_type", "attribute_type", "attribute", "source")
 
 
@@ -87,6 +88,8 @@ class ECGTokens(RowBuilder):
     def _info(self) -> datasets.DatasetInfo:
         text, texts = datasets.Value("string"), datasets.List(datasets.Value("string"))
         question = {**dict.fromkeys(_QUESTION_FIELDS, text), "answers": texts, "record_ids": texts}
+        codes = datasets.List(datasets.Value("uint16"))
+        message = {"role": text, "content": datasets.List({"type": text, "text": text, "codes": codes})}
         return datasets.DatasetInfo(
             description="ECGs as tokens of a language model, with questions and reports.",
             features=datasets.Features(
@@ -94,13 +97,14 @@ class ECGTokens(RowBuilder):
                     "record_id": text,
                     "ecg_id": datasets.Value("int64"),
                     "strat_fold": datasets.Value("int8"),
-                    "codes": datasets.List(datasets.Value("uint16")),
+                    "codes": codes,
                     "codec": text,
                     "missing_leads": texts,
                     "unread_leads": texts,
                     "questions": datasets.List(question),
                     "report": text,
                     "report_original_english": text,
+                    "messages": datasets.List(message),
                 }
             ),
         )
@@ -280,6 +284,7 @@ class ECGTokens(RowBuilder):
         for other in joined:
             made = other.get("report") or made
             original = other.get("report_original_english") or original
+        report = clean_report_text(made or row.get("report") or "") or None
         return {
             "record_id": record_id,
             "ecg_id": whole_number(record_id),
@@ -287,9 +292,39 @@ class ECGTokens(RowBuilder):
             "codes": codes,
             "codec": self.encoder.identity,
             "questions": questions,
-            "report": clean_report_text(made or row.get("report") or "") or None,
+            "report": report,
             "report_original_english": clean_report_text(original or "") or None,
+            "messages": conversation(codes, questions, report),
         }
+
+
+def conversation(codes: np.ndarray, questions: Sequence[Mapping[str, Any]], report: str | None) -> list[dict[str, Any]]:
+    """All that is known of one record as a conversation: the ECG in the first turn, then question after question.
+
+    Args:
+        codes: of the record.
+        questions: with `question`, `answer` and `record_ids`; one about two records is left out, since only one ECG is
+            here.
+        report: what answers `REPORT_REQUEST` in the last turn; None for none.
+
+    Returns:
+        Messages as `ECGTokenizer.apply_chat_template` takes them, content in parts with the keys `type`, `text` and
+        `codes` each, as a table needs them; empty if there is nothing to say.
+    """
+    turns = [(one["question"], one["answer"]) for one in questions if one["answer"] and len(one["record_ids"]) == 1]
+    if report:
+        turns.append((REPORT_REQUEST, report))
+    messages = []
+    for asked, answer in turns:
+        content = [_part(text=asked)]
+        if not messages:
+            content.insert(0, _part(codes=codes.tolist()))
+        messages += [{"role": "user", "content": content}, {"role": "assistant", "content": [_part(text=answer)]}]
+    return messages
+
+
+def _part(text: str | None = None, codes: list[int] | None = None) -> dict[str, Any]:
+    return {"type": "ecg" if codes is not None else "text", "text": text, "codes": codes}
 
 
 def draw_missing_leads(leads: Sequence[str], record_id: str) -> list[str]:
@@ -359,6 +394,9 @@ care.
   `record_ids`, the rows that the question is about: two for a comparison, which stands in the row of the first.
 * `report`, and `report_original_english` where an original report is known in English, both without what the device
   prints round the findings ("4.46 unconfirmed report").
+* `messages`: the questions about this record alone and its report as one conversation, the ECG in its first message as
+  a part `{{"type": "ecg", "codes": …}}`: what `trl.SFTTrainer` takes with an `ECGTokenizer` over the same codec. Empty
+  where there is neither a question nor a report.
 """
 
 

@@ -202,6 +202,11 @@ def _recordings(args: argparse.Namespace) -> tuple[str, list[Recording]]:
         if absent := sorted(wanted - set(table["ecg_id"])):
             raise ValueError(f"{args.ids}: ecg_id {absent[0]} is not in folds {args.folds} of {args.ptb_xl}")
         table = table[table["ecg_id"].isin(wanted)]
+    column = "filename_lr" if args.sampling_rate == 100 else "filename_hr"
+    if absent := int(table[column].isna().sum()):
+        other = {100: 500, 500: 100}[args.sampling_rate]
+        what = f"{absent} of {len(table)} records have no file at {args.sampling_rate} Hz ({column} is empty)"
+        raise ValueError(f"{args.ptb_xl}: {what}; try --sampling-rate {other}")
     paths = {int(ecg_id): record_path(table.loc[ecg_id], args.sampling_rate) for ecg_id in table["ecg_id"]}
     return "ecg_id", [Recording(str(ecg_id), path, args.ptb_xl / path) for ecg_id, path in sorted(paths.items())]
 

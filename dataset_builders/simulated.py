@@ -11,6 +11,7 @@ import argparse
 import csv
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,14 @@ USUAL = {
 COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
 
 
-def build(records: int, output: Path, seed: int, sampling_rate: int = 100, first_id: int = 1) -> None:
+def build(
+    records: int,
+    output: Path,
+    seed: int,
+    sampling_rate: int = 100,
+    first_id: int = 1,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+) -> None:
     """Write the records and the table. Conditions and folds (1 to 10) take turns; each record has its own patient.
 
     Args:
@@ -51,12 +59,13 @@ def build(records: int, output: Path, seed: int, sampling_rate: int = 100, first
         seed: of everything random.
         sampling_rate: Hz of the files that the table names as `filename_lr`.
         first_id: `ecg_id` and `patient_id` of the first record; the others follow.
+        conditions: names of `CONDITIONS`, in the order of their turns.
     """
     from tqdm import tqdm
 
     rng = random.Random(seed)
     rows = []
-    names = list(CONDITIONS)
+    names = list(conditions)
     for index in tqdm(range(records), unit="record", desc="simulating"):
         arguments, codes = CONDITIONS[names[index % len(names)]]
         settings = {
@@ -83,6 +92,15 @@ def build(records: int, output: Path, seed: int, sampling_rate: int = 100, first
     temporary.replace(output / "ptbxl_database.csv")
 
 
+def condition_names(text: str) -> list[str]:
+    """Names of conditions from a command line, separated by commas."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in CONDITIONS:
+            raise argparse.ArgumentTypeError(f"no condition {name!r}; there are {', '.join(CONDITIONS)}")
+    return names
+
+
 def main(argv: list[str] | None = None) -> int:
     """Write the data set. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.simulated", description=__doc__)
@@ -92,8 +110,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sampling-rate", type=int, default=100, metavar="HZ", help="default: 100")
     parser.add_argument("--first-id", type=int, default=1, metavar="N", help="ecg_id of the first record; default: 1")
+    parser.add_argument(
+        "--conditions",
+        type=condition_names,
+        default=list(CONDITIONS),
+        metavar="A,B",
+        help=f"which take turns, by default all: {', '.join(CONDITIONS)}",
+    )
     args = parser.parse_args(argv)
-    build(args.records, args.output, args.seed, args.sampling_rate, args.first_id)
+    build(args.records, args.output, args.seed, args.sampling_rate, args.first_id, args.conditions)
     print(f"{args.output}: {args.records} simulated records")
     return 0
 

@@ -22,7 +22,7 @@ from . import auto_classes
 
 if TYPE_CHECKING:
     from .checkpoints import checkpoint
-    from .ecg import measure, plot_ecg, read_ecg, simulate_ecg
+    from .ecg import ecg_record, measure, plot_ecg, read_ecg, simulate_ecg
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_heartllm import HeartLLMConfig
     from .models.ecg_leads import STANDARD_LEADS
@@ -49,6 +49,7 @@ __all__ = [
     "HeartLLMForCausalLM",
     "__version__",
     "checkpoint",
+    "ecg_record",
     "encode_stream",
     "measure",
     "pipeline",
@@ -70,6 +71,7 @@ _HOME = {
     "HeartLLMConfig": "models.configuration_heartllm",
     "HeartLLMForCausalLM": "models.modeling_heartllm",
     "checkpoint": "checkpoints",
+    "ecg_record": "ecg",
     "encode_stream": "models.ecg_stream",
     "measure": "ecg",
     "pipeline": "models.pipeline_ecg",

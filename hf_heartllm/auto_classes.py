@@ -1,9 +1,10 @@
-"""Joins the classes of this package to the Auto classes of transformers, without importing transformers first.
+"""Joins the classes of this package to the Auto classes and pipelines of transformers, without importing it first.
 
 Two things are needed, and both need the class objects, hence torch. `AutoModel.register` makes `from_pretrained` work
-without `trust_remote_code`: it is called as soon as the module that defines the Auto class has been imported (or
-ours, whichever comes last). `register_for_auto_class` makes `save_pretrained` copy the code next to the weights: it is
-called as soon as the module that defines our class has been imported. A finder on `sys.meta_path` notices the moments.
+without `trust_remote_code`, and `PIPELINE_REGISTRY.register_pipeline` makes `transformers.pipeline` know our tasks:
+they are called as soon as the module that defines the Auto class or the registry has been imported (or ours, whichever
+comes last). `register_for_auto_class` makes `save_pretrained` copy the code next to the weights: it is called as soon
+as the module that defines our class has been imported. A finder on `sys.meta_path` notices the moments.
 
 Several threads may import at once. A thread that has just imported a watched module still holds its import lock, so it
 does not wait for what another thread is doing here: it leaves the registration to that one.
@@ -47,6 +48,9 @@ _HEARTLLM = (_MODELS + "modeling_heartllm", "HeartLLMForCausalLM")
 _CODEC = (_MODELS + "modeling_ecg_codec", "ECGCodecModel")
 _TOKENIZER = (_MODELS + "tokenization_heartllm", "ECGTokenizer")
 _FEATURE_EXTRACTOR = (_MODELS + "feature_extraction_ecg", "ECGFeatureExtractor")
+_PIPELINES = "transformers.pipelines"
+_ANSWERS = (_MODELS + "pipeline_ecg", "ECGQuestionAnsweringPipeline")
+_REPORTS = (_MODELS + "pipeline_ecg", "ECGReportPipeline")
 
 _TABLE = (
     _Registration(_AUTO + "configuration_auto", "AutoConfig", *_HEARTLLM_CONFIG, *_HEARTLLM_CONFIG),
@@ -56,6 +60,8 @@ _TABLE = (
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_CODEC, *_CODEC_CONFIG),
     _Registration(_AUTO + "tokenization_auto", "AutoTokenizer", *_TOKENIZER, *_HEARTLLM_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_CODEC_CONFIG),
+    _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_ANSWERS, *_HEARTLLM_CONFIG, for_saving=False),
+    _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_REPORTS, *_HEARTLLM_CONFIG, for_saving=False),
 )
 
 # While these are half imported our own modules cannot be imported; the registration waits for their end.
@@ -64,7 +70,6 @@ _ALSO_WATCHED = (
     "transformers.modeling_layers",
     "transformers.generation.utils",
     "transformers.trainer",
-    "transformers.pipelines",
 )
 
 _OURS = frozenset(row.module for row in _TABLE)
@@ -162,6 +167,10 @@ def _register(row: _Registration, our_class: Any, config_class: Any) -> None:
         auto_class.register(config_class.model_type, config_class, exist_ok=True)
     elif row.auto_class == "AutoTokenizer":
         auto_class.register(config_class, fast_tokenizer_class=our_class, exist_ok=True)
+    elif row.auto_class == "PIPELINE_REGISTRY":
+        models = sys.modules[_AUTO + "modeling_auto"].AutoModelForCausalLM
+        default = {"model": (str(sys.modules[row.module].default_checkpoint()), "main")}
+        auto_class.register_pipeline(our_class.own_task, our_class, pt_model=models, default=default)
     else:
         auto_class.register(config_class, our_class, exist_ok=True)
 

@@ -6,6 +6,9 @@ import os
 
 # Before any import of a Hugging Face library: it reads this once. A test never asks the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before torch is imported. Its threads wait for each other by spinning, which on a machine that is busy otherwise takes
+# several times as long as the work; after this many turns (a fraction of a millisecond) they sleep instead.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import subprocess
 import sys
@@ -28,13 +31,14 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def ptbxl_dir(data_dir: Path) -> Path:
-    """A folder in PTB-XL's official layout with at least fold 9; unpacked once into `build/ptb-xl` if packed."""
+    """A folder in PTB-XL's official layout with at least fold 9; unpacked once into `build/ptb-xl-fold-9` if packed."""
     if (data_dir / "ptbxl_database.csv").is_file():
         return data_dir
     script = data_dir / "unpack.py"
     if not script.is_file():
         pytest.skip(f"{data_dir} holds neither ptbxl_database.csv nor unpack.py")
-    folder = REPOSITORY / "build" / "ptb-xl"
+    # not build/ptb-xl: training takes that folder for the whole set
+    folder = REPOSITORY / "build" / "ptb-xl-fold-9"
     complete = folder / ".fold-9-is-complete"
     if not complete.is_file():
         command = [sys.executable, str(script), "--output", str(folder), "--fold", "9"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hf_heartllm
@@ -76,6 +78,7 @@ def test_an_unknown_checkpoint_is_named_in_the_error() -> None:
 IMPORT_ORDERS = {
     "package first": "import hf_heartllm; import transformers",
     "transformers first": "import transformers; import hf_heartllm",
+    "pipelines first": "from transformers import pipeline; import hf_heartllm",
     "Auto classes first": (
         "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoTokenizer; import hf_heartllm"
     ),
@@ -122,16 +125,14 @@ assert type(AutoModel.from_pretrained(folder)) is hf_heartllm.HeartLLMForCausalL
 assert type(AutoTokenizer.from_pretrained(folder)) is hf_heartllm.ECGTokenizer
 assert type(AutoModel.from_pretrained(folder, subfolder="codec")) is hf_heartllm.ECGCodecModel
 assert type(AutoFeatureExtractor.from_pretrained(folder)) is hf_heartllm.ECGFeatureExtractor
+from transformers import pipeline
+assert type(pipeline("ecg-report", model=folder).model) is hf_heartllm.HeartLLMForCausalLM
 """.replace("import sys", "import sys, hf_heartllm", 1),
         str(checkpoint),
     )
 
 
-@pytest.mark.slow
-def test_a_saved_checkpoint_loads_where_the_package_is_not_known(checkpoint: Path) -> None:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(checkpoint / "cache")}
-    environment.pop("PYTHONPATH", None)
-    code = """
+WITHOUT_THE_PACKAGE = """
 import sys
 sys.path = [entry for entry in sys.path if entry]  # not the working directory
 class Absent:
@@ -139,21 +140,108 @@ class Absent:
         if name.split(".")[0] == "hf_heartllm":
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
+"""
+
+
+def run_without_the_package(code: str, folder: Path, cache: Path) -> str:
+    """Run code in a fresh process that cannot import this package; return what it prints."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
+    environment.pop("PYTHONPATH", None)
+    command = [sys.executable, "-c", WITHOUT_THE_PACKAGE + code, str(folder)]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_saved_checkpoint_loads_where_the_package_is_not_known(checkpoint: Path) -> None:
+    code = """
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 folder = sys.argv[1]
 for auto_class in (AutoModelForCausalLM, AutoModel):
     assert type(auto_class.from_pretrained(folder, trust_remote_code=True)).__name__ == "HeartLLMForCausalLM"
 assert type(AutoTokenizer.from_pretrained(folder, trust_remote_code=True)).__name__ == "ECGTokenizer"
 """
-    command = [sys.executable, "-c", code, str(checkpoint)]
-    done = subprocess.run(command, env=environment, cwd=checkpoint, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+    run_without_the_package(code, checkpoint, checkpoint / "cache")
+
+
+ASK_WITHOUT_THE_PACKAGE = """
+import json, warnings
+import numpy as np
+from transformers import pipeline
+warnings.simplefilter("error")
+folder, = sys.argv[1:]
+ask = pipeline("ecg-question-answering", model=folder, trust_remote_code=True)
+report = pipeline("ecg-report", model=folder, trust_remote_code=True)
+ecg = np.load("ecg.npz")
+stated = {"sampling_rate": 500, "units": "uV", "leads": list(ecg["leads"])}
+record = ask.ecg_record(ecg["signal"] * 1000, **stated)
+row = {"record": ecg["signal"] * 1000, **stated, "question": QUESTION}
+answers = [ask(record, QUESTION), *ask([row, row], batch_size=2)]
+errors = []
+for wrong in ("ecg.csv", ecg["signal"]):
+    try:
+        ask(wrong, QUESTION)
+    except ValueError as error:
+        errors.append(str(error))
+repr(ask.model.config)
+ask.save_pretrained("again")
+print(json.dumps([[one.alternatives for one in answers], answers[0].basis, report(record).text, errors]))
+"""
+
+
+@pytest.mark.slow
+def test_the_pipelines_of_an_exported_checkpoint_answer_alike_without_the_package(tmp_path: Path) -> None:
+    from hf_heartllm.cli.export import PACKAGE, export_checkpoint
+
+    folder, record = tmp_path / "exported", hf_heartllm.read_ecg("example:af")
+    export_checkpoint(PACKAGE / "checkpoints" / "heartllm-tiny", folder)
+    np.savez(folder / "ecg.npz", signal=record.signal, leads=np.array(record.leads))
+    question = "Does this ECG show atrial fibrillation?"
+    code = ASK_WITHOUT_THE_PACKAGE.replace("QUESTION", repr(question))
+    expected = hf_heartllm.pipeline("ecg-question-answering")(record, question)
+    for source in (folder, folder / "again"):
+        printed = run_without_the_package(code, source, tmp_path / "cache")
+        (first, *others), basis, text, errors = json.loads(printed.splitlines()[-1])
+        assert [text for text, _ in first] == [text for text, _ in expected.alternatives]
+        for alternatives in (first, *others):
+            assert dict(alternatives) == pytest.approx(dict(expected.alternatives), abs=1e-4)
+        assert basis == expected.basis
+        assert text == hf_heartllm.pipeline("ecg-report")(record).text
+        assert "files are read by the package hf_heartllm, which is not installed" in errors[0]
+        assert "pipe.ecg_record(" in errors[1]
+        assert not any("\n" in error for error in errors)
+        if source == folder:
+            (folder / "again" / "ecg.npz").write_bytes((folder / "ecg.npz").read_bytes())
+
+
+@pytest.mark.slow
+def test_trusting_a_checkpoints_code_beside_the_package_changes_nothing(tmp_path: Path) -> None:
+    from hf_heartllm.cli.export import PACKAGE, export_checkpoint
+
+    export_checkpoint(PACKAGE / "checkpoints" / "heartllm-tiny", tmp_path / "exported")
+    run_python(
+        """
+import sys
+import hf_heartllm as hl
+from transformers import pipeline
+question = "Does this ECG show atrial fibrillation?"
+expected = hl.pipeline("ecg-question-answering")("example:af", question)
+for trusted in (None, False, True):
+    made = pipeline("ecg-question-answering", model=sys.argv[1], trust_remote_code=trusted)
+    assert type(made.model) is hl.HeartLLMForCausalLM
+    assert made("example:af", question) == expected
+""",
+        str(tmp_path / "exported"),
+    )
 
 
 # Modules of transformers import each other in many orders, some of them half way through; none may lose a class.
 ENTRY_POINTS = [
     "from transformers import LlamaForCausalLM",
     "from transformers import pipeline",
+    "from transformers import Pipeline",
+    "from hf_heartllm.models.pipeline_ecg import pipeline",
     "from trl import SFTTrainer",
     "from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel",
 ]
@@ -176,6 +264,9 @@ assert MODEL_MAPPING[config] is MODEL_FOR_CAUSAL_LM_MAPPING[config] is hf_heartl
 assert MODEL_MAPPING[codec_config] is hf_heartllm.ECGCodecModel
 assert TOKENIZER_MAPPING[config] is hf_heartllm.ECGTokenizer
 assert FEATURE_EXTRACTOR_MAPPING[codec_config] is hf_heartllm.ECGFeatureExtractor
+from transformers.pipelines import PIPELINE_REGISTRY
+for task in ("ecg-question-answering", "ecg-report"):
+    assert PIPELINE_REGISTRY.check_task(task)[1]["impl"].__module__ == "hf_heartllm.models.pipeline_ecg"
 for name in ("HeartLLMConfig", "ECGCodecConfig", "HeartLLMForCausalLM", "ECGCodecModel", "ECGTokenizer"):
     assert getattr(hf_heartllm, name)._auto_class, name
 """)

@@ -51,8 +51,44 @@ def test_the_tested_version_of_every_dependency_lies_within_its_bounds(extra: st
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), line
 
 
-def test_the_extras_are_those_that_the_documentation_names() -> None:
-    assert set(EXTRAS) == {"measure", "formats", "app", "eval", "train", "distributed", "dev"}
+IMPORT_NAMES = {"scikit-learn": "sklearn", "ai-edge-litert": "ai_edge_litert", "rouge-score": "rouge_score"}
+IMPORT_NAMES |= {"pyyaml": "yaml"}
+NOT_IMPORTED = {
+    "ai-edge-litert": "openecg runs its network with it",
+    "accelerate": "transformers' Trainer runs on it",
+    "gguf": "transformers reads GGUF files with it",
+}
+
+
+def imported_names() -> set[str]:
+    """Top-level names that any module of the project imports."""
+    names: set[str] = set()
+    for folder in ("hf_heartllm", "dataset_builders", "training"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module.split(".")[0])
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    names.add(node.value.split(".")[0])  # import_module("name.part")
+    return names
+
+
+def test_every_extra_installs_what_some_module_uses() -> None:
+    assert set(EXTRAS) == {"measure", "eval", "train", "dev"}
+    used = imported_names()
+    for extra in set(EXTRAS) - {"dev"}:
+        for line in EXTRAS[extra]:
+            name = Requirement(line).name
+            useful = name in NOT_IMPORTED or IMPORT_NAMES.get(name, name) in used
+            assert useful, f"[{extra}] installs {name} for nothing"
+
+
+def test_texts_name_no_extra_that_is_not_there() -> None:
+    for file in (*ROOT.glob("*.md"), *ROOT.rglob("docs/**/*.md"), ROOT / "constraints.txt", ROOT / "Makefile"):
+        for names in re.findall(r"\[((?:train|eval|measure|dev|formats|app|distributed)[a-z,]*)\]\"", file.read_text()):
+            assert set(names.split(",")) <= set(EXTRAS), f"{file.name}: [{names}]"
 
 
 def test_the_version_stands_once() -> None:
@@ -109,7 +145,7 @@ def test_nothing_large_and_no_recording_is_in_the_repository() -> None:
 def test_the_wheel_holds_code_checkpoints_and_both_licences(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
     source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+    ignored = shutil.ignore_patterns(".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=ignored)
     # A stand-in where the trained one is absent, so that the rule is tested either way.
     stand_in = source / "hf_heartllm" / "checkpoints" / "stand-in"

@@ -1,7 +1,7 @@
 """Probabilities and operating points of a checkpoint, from patients that a model of the same recipe has not seen.
 
     python -m dataset_builders.evaluation_questions --ptbxl build/ptb-xl --folds 8 --output build/fold8.parquet
-    python training/calibrate.py --ptbxl build/ptb-xl --questions build/fold8.parquet \
+    python training/calibrate.py --ptbxl build/ptb-xl --questions build/fold8.parquet \\
         --model build/folds1-7/model --training-folds 1-7 --checkpoint CHECKPOINT --output build/calibration
 
 `--model` answers the questions; what is fitted is written as `calibration.json` into `--checkpoint`, which may be the
@@ -110,4 +110,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    sys.exit(run_interruptible(main, "calibrate"))

@@ -49,4 +49,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "embed_checkpoint"))

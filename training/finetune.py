@@ -17,6 +17,7 @@ from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
 from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
+from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import (
@@ -163,10 +164,14 @@ def main() -> None:
         final.config.seen_in_training = recipe["seen_in_training"]
         longest = max(codes[row["ecg_id"]].size for row in rows if row["ecg_id"] in codes)
         tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
+        if tokenizer.ecg_chat == AS_WRITTEN:
+            tokenizer.ecg_chat = ECGS_FIRST  # as in every example
         save_checkpoint(final, tokenizer, args.output / "model", dtype)
         write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
 
 
 if __name__ == "__main__":
-    main()
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "finetune"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
+from hf_heartllm.models.ecg_chat import ONE_QUESTION
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
@@ -54,7 +55,8 @@ def main() -> None:
 
     set_seed(recipe["seed"])
     text_tokenizer = train_text_tokenizer(said, recipe["vocabulary"]["size"])
-    tokenizer = ECGTokenizer.from_base(text_tokenizer, ECGCodecModel.from_pretrained(args.codec))
+    codec = ECGCodecModel.from_pretrained(args.codec)
+    tokenizer = ECGTokenizer.from_base(text_tokenizer, codec, ecg_chat=ONE_QUESTION)  # what finetune.py trains on
     config = AutoConfig.for_model(
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
@@ -70,4 +72,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "make_base"))

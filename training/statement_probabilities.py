@@ -132,4 +132,6 @@ class _PartRun:
 
 
 if __name__ == "__main__":
-    main()
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "statement_probabilities"))

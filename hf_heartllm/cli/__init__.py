@@ -1,44 +1,53 @@
-"""The command line: `heartllm ask|report|measure|tokenize|plot|simulate|evaluate|export|info`."""
+"""The command line: `heartllm ask|report|measure|info|questions|…`, one module a command.
+
+Only the module of the command that is run is imported, and nothing heavy before the arguments are understood: the help
+and what is wrong with the arguments appear at once.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
-from ..models.ecg_record import ECGError, ECGWarning
-from . import ask, evaluate, export, info, measure, plot, report, simulate, tokenize
-from .common import UsageError, add_commands, heard_warnings, one_line
+from ..interrupts import INTERRUPTED, one_line_on_interrupt, say_stopped
 
-COMMANDS = {
-    "ask": ask,
-    "report": report,
-    "measure": measure,
-    "tokenize": tokenize,
-    "plot": plot,
-    "simulate": simulate,
-    "evaluate": evaluate,
-    "export": export,
-    "info": info,
-}
+if TYPE_CHECKING:
+    import argparse
 
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+PROGRAM = "heartllm"
+COMMANDS = (
+    "ask",
+    "report",
+    "measure",
+    "info",
+    "questions",
+    "plot",
+    "convert",
+    "simulate",
+    "tokenize",
+    "evaluate",
+    "export",
+)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line, one sub-parser a command."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The command line as a parser.
+
+    Args:
+        command: the only one that is needed; None: all of them.
+    """
+    import importlib
+
+    from .. import __version__
     from ..models.notice import NOTICE
+    from .common import Parser, add_commands
 
-    parser = _Parser(prog="heartllm", description="Ask questions about 12-lead ECGs.", epilog=NOTICE)
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    add_commands(subparsers, COMMANDS)
+    names = COMMANDS if command is None else (command,)
+    modules = {name: importlib.import_module(f".{name}", __name__) for name in names}
+    parser = Parser(prog=PROGRAM, description="Ask questions about 12-lead ECGs.", epilog=NOTICE)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    add_commands(parser.add_subparsers(dest="command", metavar="COMMAND", required=True), modules)
     return parser
 
 
@@ -49,16 +58,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; None takes them from the process.
 
     Returns:
-        The exit code: 0, or 2 after one line on stderr about a recording, a file or the arguments.
+        The exit code: 0; 2 after one line on stderr about a recording, a file or the arguments; 130 after Ctrl-C.
     """
+    if argv is None:
+        one_line_on_interrupt(PROGRAM)
+        argv = sys.argv[1:]
     try:
-        args = build_parser().parse_args(argv)
-        with heard_warnings(getattr(args, "strict", False)) as args.warnings:
+        return _run(argv)
+    except KeyboardInterrupt:
+        say_stopped(PROGRAM)
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str]) -> int:
+    import os
+    from contextlib import ExitStack
+
+    from .common import heard_warnings, one_line, refused, tell
+
+    try:
+        args = build_parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
+        # Those who read several recordings hear the warnings about each; others need no class that lives beside numpy.
+        reads_one = hasattr(args, "record") or args.command == "evaluate"
+        with ExitStack() as stack:
+            args.warnings = stack.enter_context(heard_warnings(getattr(args, "strict", False))) if reads_one else []
             args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has closed it; what it wanted, it has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ECGError, ECGWarning, UsageError, OSError) as error:
-        print(f"heartllm: {one_line(error)}", file=sys.stderr)
+    except refused() as error:
+        tell(one_line(error))
         return 2
     return 0

@@ -1,41 +1,71 @@
-"""`heartllm ask RECORD QUESTION`."""
+"""`heartllm ask RECORD … QUESTION` and `heartllm ask RECORD … -q QUESTION -q QUESTION`."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..models.ecg_record import ECGError
 from .common import (
+    SEVERAL,
+    Once,
     UsageError,
     add_json_argument,
     add_model_argument,
-    add_record_arguments,
+    add_quiet_argument,
     check_leads,
     describe,
     describe_windows,
+    in_words,
     make_pipeline,
+    model_source,
     print_json,
+    print_json_line,
     print_notice,
-    read_record,
     share,
+    tell,
 )
+from .recordings import add_recordings_arguments, complain, find_recordings, for_each, is_recording, show_error
 
-HELP = "Answer a question about a recording."
+if TYPE_CHECKING:
+    from ..models.ecg_answers import ECGAnswer
+    from ..models.ecg_record import ECGRecord
+
+SUFFIXES = (".hea", ".dat", ".mat", ".csv", ".npy")
+HELP = "Answer questions about recordings."
 EXAMPLES = (
     'heartllm ask example:af "Does this ECG show atrial fibrillation?"',
-    'heartllm ask records100/00000/00152_lr "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
+    'heartllm ask example:af -q "What rhythm is this?" -q "What is the heart rate?" -q "Any sign of LBBB?"',
+    'heartllm ask example:af example:lbbb -q "Is this ECG normal?" --json',
+    'heartllm ask example:af "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
     'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
-    'heartllm ask ecg.npy "Any sign of LBBB?" --sampling-rate 500 --units uV --leads I,II,V1,V2,V3,V4,V5,V6',
+    "heartllm simulate af ward/af.npy",
+    'heartllm ask ward -q "AF?" --json --sampling-rate 500 --units mV --leads I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6',
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    add_record_arguments(parser)
-    parser.add_argument("question", metavar="QUESTION", help="in words")
+    parser.usage = (
+        "heartllm ask RECORD QUESTION [options]\n       heartllm ask RECORD ... -q QUESTION [-q QUESTION ...] [options]"
+    )
+    add_recordings_arguments(parser)
+    parser.add_argument(
+        "-q",
+        "--question",
+        action="append",
+        default=[],
+        metavar="QUESTION",
+        help="in words; may stand several times (default: the last argument is the question)",
+    )
+    parser.add_argument(
+        "--questions",
+        metavar="FILE",
+        help="one question a line; blank lines and those that begin with # are passed over",
+    )
     parser.add_argument(
         "--answers", metavar="A,B", help="closed answer set (default: yes,no for a yes/no question, else free text)"
     )
@@ -49,63 +79,144 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--abstain-below", type=share, metavar="P", help="withhold an answer whose confidence is below")
     add_model_argument(parser)
     add_json_argument(parser)
+    add_quiet_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the answer."""
-    if not args.question.strip():
+    """Print the answers."""
+    sources, questions = _told(args)
+    answers = _answer_set(args.answers)
+    model_source(args.model)  # what is wrong with it is told before anything is read
+    recordings = find_recordings(sources)
+    alone = not recordings.several and len(questions) == 1
+    if recordings.several and not args.quiet:
+        tell(f"{recordings.in_words()}, {_count(questions)}; loading the model …")
+    pipeline = Once(lambda: make_pipeline("ecg-question-answering", args))
+
+    def work(name: str, record: ECGRecord, heard: list[str]) -> tuple[str, ECGRecord, list[ECGAnswer], list[str]]:
+        check_leads(record, args.model)
+        if not recordings.several and not args.quiet:
+            more = f", {_count(questions)}" if len(questions) > 1 else ""
+            tell(f"{name}: {in_words(record)}{more}; loading the model …")
+        return name, record, _ask(pipeline(), record, questions, answers, args), heard
+
+    def show(result: tuple[str, ECGRecord, list[ECGAnswer], list[str]]) -> None:
+        name, record, found, heard = result
+        if args.json:
+            for question, answer in zip(questions, found, strict=True):
+                (print_json if alone else print_json_line)(_as_json(question, answer, record, heard))
+            return
+        if not alone:
+            print(f"{name}: {in_words(record)}\n")
+        for question, answer in zip(questions, found, strict=True):
+            print(_in_words(question, answer) if alone else f"{question}\n{_in_words(question, answer)}\n", flush=True)
+
+    def show_unread(name: str, message: str) -> None:
+        show_error(args, name, message, [{"question": question} for question in questions])
+
+    unread = for_each(args, recordings, work, show, show_unread)
+    if not args.json and pipeline.made:
+        print_notice(apart=alone)
+    complain(recordings, unread)
+
+
+def _told(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """The recordings and the questions that the arguments name."""
+    sources = list(getattr(args, SEVERAL))
+    questions = list(args.question)
+    if args.questions is not None:
+        questions += _question_lines(args.questions)
+    if not questions:
+        if len(sources) == 1:
+            raise UsageError("QUESTION is missing: heartllm ask RECORD QUESTION, or -q QUESTION")
+        question = sources.pop()
+        if is_recording(question):
+            raise UsageError(f"{question}: a recording where the question is due: ask it with -q QUESTION")
+        if question.lower().endswith(SUFFIXES):
+            raise UsageError(f"{question}: no such recording, and no question")
+        unknown = [source for source in sources if not is_recording(source)]
+        if unknown and len(sources) > 1:
+            raise UsageError(f"{unknown[0]}: no such recording; a question of several words stands in quotes")
+        questions = [question]
+    if not all(question.strip() for question in questions):
         raise UsageError("the question is empty")
-    answers = None
-    if args.answers is not None:
-        answers = [answer.strip() for answer in args.answers.split(",")]
-        if not all(answers) or len(set(answers)) != len(answers):
-            raise UsageError(f"--answers {args.answers!r}: give different answers, separated by commas")
-    record = read_record(args)
-    check_leads(record, args.model)
+    return sources, questions
+
+
+def _question_lines(name: str) -> list[str]:
+    """The questions of a file, `-` being the standard input."""
     try:
-        ask = make_pipeline("ecg-question-answering", args)
-        answer = ask(record, args.question, answers, prevalence=args.prevalence, abstain_below=args.abstain_below)
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"--questions {name}: not a text file in UTF-8") from None
+    lines = [line.strip() for line in text.splitlines()]
+    questions = [line for line in lines if line and not line.startswith("#")]
+    if not questions:
+        raise UsageError(f"--questions {name}: no question in it")
+    return questions
+
+
+def _answer_set(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    answers = [answer.strip() for answer in text.split(",")]
+    if not all(answers) or len(set(answers)) != len(answers):
+        raise UsageError(f"--answers {text!r}: give different answers, separated by commas")
+    return answers
+
+
+def _count(questions: Sequence[str]) -> str:
+    return f"{len(questions)} question{'s' if len(questions) > 1 else ''}"
+
+
+def _ask(
+    ask: Any, record: ECGRecord, questions: Sequence[str], answers: list[str] | None, args: argparse.Namespace
+) -> list[ECGAnswer]:
+    """The answers to all questions about one recording."""
+    from ..models.ecg_record import ECGError
+
+    options = {"prevalence": args.prevalence, "abstain_below": args.abstain_below}
+    try:
+        found: list[ECGAnswer] = ask(record, list(questions), answers, **options)
     except ECGError:
         raise
-    except ValueError as error:  # about the question or the calibration
+    except ValueError as error:  # about a question or the calibration
         raise UsageError(str(error)) from None
-    if args.json:
-        print_json(
-            {
-                "question": args.question,
-                "asked": answer.asked,
-                "negated": answer.negated,
-                "answered": answer.answered,
-                "answer": answer.text,
-                "probability": answer.probability,
-                "confidence": answer.confidence,
-                "alternatives": _rows(answer.alternatives),
-                "abstained": not answer.answered,
-                "reason": answer.abstained,
-                "nearest": list(answer.nearest),
-                "calibrated": answer.calibrated,
-                "prevalence": answer.prevalence,
-                "basis": answer.basis,
-                "operating_point": None if answer.operating_point is None else asdict(answer.operating_point),
-                "uncalibrated": _rows(answer.uncalibrated),
-                "closed_answer_set": answer.closed,
-                "windows": describe_windows(answer.windows),
-                "windows_rule": answer.windows_rule,
-                "warnings": args.warnings,
-                "record": describe(record),
-            }
-        )
-        return
-    print(answer)
-    for question in answer.nearest:
-        print(f"  trained: {question}")
-    if answer.asked not in (None, args.question) and not answer.negated:
-        print(f'  asked as "{answer.asked}"')
-    for text, probability in answer.alternatives:
-        print(f"  {probability:7.2%}  {text}")
-    for line in answer.explained():
-        print(f"  {line}")
-    print_notice()
+    return found
+
+
+def _in_words(question: str, answer: ECGAnswer) -> str:
+    lines = [str(answer), *(f"  trained: {one}" for one in answer.nearest)]
+    if answer.asked not in (None, question) and not answer.negated:
+        lines.append(f'  asked as "{answer.asked}"')
+    lines += [f"  {probability:7.2%}  {text}" for text, probability in answer.alternatives]
+    return "\n".join([*lines, *(f"  {line}" for line in answer.explained())])
+
+
+def _as_json(question: str, answer: ECGAnswer, record: ECGRecord, heard: list[str]) -> dict[str, Any]:
+    return {
+        "question": question,
+        "asked": answer.asked,
+        "negated": answer.negated,
+        "answered": answer.answered,
+        "answer": answer.text,
+        "probability": answer.probability,
+        "confidence": answer.confidence,
+        "alternatives": _rows(answer.alternatives),
+        "abstained": not answer.answered,
+        "reason": answer.abstained,
+        "nearest": list(answer.nearest),
+        "calibrated": answer.calibrated,
+        "prevalence": answer.prevalence,
+        "basis": answer.basis,
+        "operating_point": None if answer.operating_point is None else asdict(answer.operating_point),
+        "uncalibrated": _rows(answer.uncalibrated),
+        "closed_answer_set": answer.closed,
+        "windows": describe_windows(answer.windows),
+        "windows_rule": answer.windows_rule,
+        "warnings": heard,
+        "record": describe(record),
+    }
 
 
 def _rows(alternatives: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""What the commands share: arguments of recordings and models, reading and printing. Nothing heavy is imported here."""
+"""What the commands share: arguments of recordings and models, reading and printing.
+
+Nothing heavy is imported here, numpy included: help and complaints about arguments need none of it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import argparse
 import json
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..models.ecg_record import ECGWarning
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -22,6 +25,35 @@ if TYPE_CHECKING:
 
 class UsageError(Exception):
     """The arguments do not make sense; the message is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, and whose several recordings may stand around options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Complain in one line."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ever; `ask A -q Q B` means A and B, which argparse alone does not understand."""
+        found, rest = super().parse_known_args(args, namespace)
+        if isinstance(getattr(found, SEVERAL, None), list):
+            getattr(found, SEVERAL).extend(word for word in rest if not word.startswith("-"))
+            rest = [word for word in rest if word.startswith("-")]
+        return found, rest
+
+
+SEVERAL = "records"
+"""Where the arguments hold several recordings."""
+
+
+def refused() -> tuple[type[Exception], ...]:
+    """What is told in one line, with exit code 2: errors about arguments, files and recordings.
+
+    Those about recordings live beside numpy; as long as that module is not loaded nobody has raised one.
+    """
+    module = sys.modules.get(f"{__package__.rpartition('.')[0]}.models.ecg_record")
+    return (UsageError, OSError) if module is None else (UsageError, OSError, module.ECGError, module.ECGWarning)
 
 
 def one_line(error: BaseException) -> str:
@@ -75,21 +107,36 @@ def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
             parser.set_defaults(run=module.run)
 
 
+RECORD_HELP = (
+    "a path (WFDB record, .hea, .dat, .mat, .csv, .npy), example:NAME (simulated), or physionet:DATABASE/VERSION/RECORD"
+)
+
+
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     """RECORD, and what a CSV or NPY file does not say itself."""
-    parser.add_argument(
-        "record",
-        metavar="RECORD",
-        help="a path (WFDB record, .hea, .dat, .mat, .csv, .npy), example:NAME (simulated), or "
-        "physionet:DATABASE/VERSION/RECORD",
-    )
-    group = parser.add_argument_group("recordings in .csv and .npy files, which must be told")
+    parser.add_argument("record", metavar="RECORD", help=RECORD_HELP)
+    add_reading_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a CSV or NPY file does not say itself, and --strict."""
+    group = parser.add_argument_group("recordings in .csv and .npy files, where the file does not say it itself")
     group.add_argument("--sampling-rate", type=float, metavar="HZ", help="samples a second")
-    group.add_argument("--units", metavar="UNIT", help="mV, uV or V")
-    group.add_argument("--leads", metavar="NAMES", help="lead names in the file's order, separated by commas")
+    group.add_argument("--units", metavar="UNIT", help="mV, uV, nV or V")
+    group.add_argument(
+        "--leads",
+        metavar="NAMES",
+        help="which leads, separated by commas: names, where the file has none in its order, "
+        "or pairs that rename, such as MLII=II (any format)",
+    )
     parser.add_argument(
         "--strict", action="store_true", help="end with exit code 2 at whatever else would be a warning"
     )
+
+
+def add_quiet_argument(parser: argparse.ArgumentParser) -> None:
+    """--quiet."""
+    parser.add_argument("--quiet", action="store_true", help="say nothing of the progress on stderr")
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +148,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """--json."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 @contextmanager
@@ -114,6 +161,8 @@ def heard_warnings(strict: bool = False) -> Iterator[list[str]]:
     Yields:
         The list that they are added to, for `--json`.
     """
+    from ..models.ecg_record import ECGWarning
+
     heard: list[str] = []
     with warnings.catch_warnings():
         show = warnings.showwarning
@@ -125,18 +174,45 @@ def heard_warnings(strict: bool = False) -> Iterator[list[str]]:
             line = " ".join(str(message).split())
             if line not in heard:
                 heard.append(line)
-                print(f"heartllm: warning: {line}", file=sys.stderr)
+                tell(f"warning: {line}")
 
         warnings.simplefilter("error" if strict else "always", ECGWarning)
         warnings.showwarning = one_line_each
         yield heard
 
 
-def read_record(args: argparse.Namespace) -> ECGRecord:
-    """Read the recording that the arguments name."""
-    from ..ecg import read_ecg
+def tell(line: str) -> None:
+    """Say something on stderr, above the progress bar where there is one."""
+    if sys.stderr is None:  # closed by the caller; print would turn to stdout
+        return
+    text = f"heartllm: {line}"
+    bar = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    if bar is None:
+        print(text, file=sys.stderr, flush=True)
+    else:
+        bar.write(text, file=sys.stderr)
 
-    return read_ecg(args.record, sampling_rate=args.sampling_rate, units=args.units, leads=args.leads)
+
+@contextmanager
+def told_when_slow(line: str, quiet: bool, seconds: float = 0.2) -> Iterator[None]:
+    """Say what is being done where it has not ended by then, so that nobody waits in silence."""
+    timer = threading.Timer(seconds, tell, [line])
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def read_record(args: argparse.Namespace, name: str | None = None) -> ECGRecord:
+    """Read the recording that the arguments name, or another one with the same arguments."""
+    name = args.record if name is None else name
+    with told_when_slow(f"reading {name} …", getattr(args, "quiet", True)):
+        from ..ecg import read_ecg
+
+        return read_ecg(name, sampling_rate=args.sampling_rate, units=args.units, leads=args.leads)
 
 
 def check_leads(record: ECGRecord, model: str | None) -> None:
@@ -166,11 +242,31 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise UsageError(f"{option} {model}: the folder holds no config.json, so it is no checkpoint")
+        if not any(Path(model).glob("*.safetensors")):
+            raise UsageError(f"{option} {model}: the folder holds no weights (*.safetensors)")
     elif Path(model).exists():
         raise UsageError(f"{option} {model}: a file; give the checkpoint's folder")
     elif os.path.isabs(model) or model.startswith(".") or model.count("/") != 1:
         raise UsageError(f"{option} {model}: no such folder, and no name of a Hub repository (OWNER/NAME)")
     return model
+
+
+class Once:
+    """Something that is made when it is first needed; what is wrong with it is told as such, not as a recording's."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.made = False
+        self._make = make
+        self._value: Any = None
+
+    def __call__(self) -> Any:
+        if not self.made:
+            try:
+                self._value = self._make()
+            except (OSError, ValueError) as error:
+                raise UsageError(one_line(error)) from None
+            self.made = True
+        return self._value
 
 
 def make_pipeline(task: str, args: argparse.Namespace) -> Any:
@@ -200,6 +296,13 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
+def in_words(record: ECGRecord) -> str:
+    """What was read, for a line of text: `12 leads, 10 s at 500 Hz`."""
+    count = len(record.leads)
+    leads = f"{count} leads" if count > 1 else f"lead {record.leads[0]}"
+    return f"{leads}, {record.duration:.6g} s at {record.sampling_rate:.6g} Hz"
+
+
 def describe(record: ECGRecord) -> dict[str, Any]:
     """What was read, for JSON."""
     return {
@@ -224,11 +327,16 @@ def describe_windows(windows: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def print_json(result: dict[str, Any]) -> None:
+def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object, the notice in it."""
     print(json.dumps({**result, "notice": NOTICE}, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_notice() -> None:
-    """Print the notice below a human answer."""
-    print(f"\n{NOTICE}")
+def print_json_line(result: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line, at once."""
+    print(json.dumps({**result, "notice": NOTICE}, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def print_notice(apart: bool = True) -> None:
+    """Print the notice below a human answer, a blank line between them unless there is one."""
+    print(f"\n{NOTICE}" if apart else NOTICE)

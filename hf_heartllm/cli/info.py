@@ -1,30 +1,163 @@
-"""`heartllm info`."""
+"""`heartllm info` about the installation, `heartllm info RECORD …` about recordings."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import platform
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .common import add_json_argument, add_model_argument, model_source, print_json, print_notice, quiet_transformers
+from .common import (
+    SEVERAL,
+    UsageError,
+    add_json_argument,
+    add_model_argument,
+    add_quiet_argument,
+    describe,
+    model_source,
+    print_json,
+    print_json_line,
+    print_notice,
+    quiet_transformers,
+    tell,
+    told_when_slow,
+)
+from .recordings import add_recordings_arguments, complain, deciding_file, find_recordings, for_each, show_error
 
-HELP = "Versions, checkpoint and codec: what a bug report needs."
-EXAMPLES = ("heartllm info", "heartllm info --model ./heartllm --json")
+if TYPE_CHECKING:
+    from ..models.ecg_record import ECGRecord
+
+HELP = "What a recording is; without one: versions, checkpoint and codec, which a bug report needs."
+EXAMPLES = (
+    "heartllm info",
+    "heartllm info example:af",
+    "heartllm info example:noisy example:lbbb --json",
+    "heartllm info --json",
+)
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "wfdb", "matplotlib", "peft", "trl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
+    add_recordings_arguments(parser, nargs="*")
     add_model_argument(parser)
     add_json_argument(parser)
+    add_quiet_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the facts."""
+    if not getattr(args, SEVERAL):
+        for option in ("sampling_rate", "units", "leads"):
+            if getattr(args, option) is not None:
+                raise UsageError(f"--{option.replace('_', '-')} is about a recording: heartllm info RECORD")
+        _run_installation(args)
+    elif args.model is not None:
+        raise UsageError("a recording or --model: give one")
+    else:
+        _run_recordings(args)
+
+
+def _run_recordings(args: argparse.Namespace) -> None:
+    recordings = find_recordings(getattr(args, SEVERAL))
+    if recordings.others and not args.quiet:
+        tell(recordings.in_words())
+
+    def work(name: str, record: ECGRecord, heard: list[str]) -> dict[str, Any]:
+        with told_when_slow(f"checking {name} …", args.quiet or recordings.several):
+            return recording_facts(name, record, heard)
+
+    def show(facts: dict[str, Any]) -> None:
+        if args.json:
+            (print_json_line if recordings.several else print_json)(facts)
+        else:
+            print("\n".join(_lines(facts)) + "\n", flush=True)
+
+    unread = for_each(args, recordings, work, show, lambda name, message: show_error(args, name, message))
+    if not args.json and unread < len(recordings.names):
+        print_notice(apart=False)
+    complain(recordings, unread)
+
+
+def recording_facts(name: str, record: ECGRecord, heard: list[str]) -> dict[str, Any]:
+    """What a recording is: format, rate, units, leads, length, patient, quality, what its checks find.
+
+    Args:
+        name: what it was read by.
+        record: what was read.
+        heard: warnings of its reader.
+    """
+    from dataclasses import asdict
+
+    from ..ecg import lead_quality
+    from ..models.ecg_checks import check_record
+
+    known = {key: getattr(record, key) for key in ("age", "sex", "height", "weight")}
+    return {
+        "name": name,
+        "format": _format(name),
+        "samples": record.signal.shape[1],
+        "units": record.units,
+        "patient": {key: value for key, value in known.items() if value is not None},
+        "quality": {one.lead: _without_nan(asdict(one)) for one in lead_quality(record)},
+        "findings": [asdict(finding) for finding in check_record(record).findings],
+        "warnings": heard,
+        "record": describe(record),
+    }
+
+
+def _format(name: str) -> str:
+    """In words, with what a WFDB header says about how its samples are stored."""
+    if name.startswith("example:"):
+        return "simulated"
+    if name.startswith("physionet:"):
+        return "WFDB, fetched from PhysioNet"
+    suffix = name.lower().rpartition(".")[2]
+    if suffix in ("csv", "npy"):
+        return suffix.upper()
+    from ..ecg.readers.wfdb_header import parse_header, read_header_text
+
+    header = Path(deciding_file(name))
+    signals = parse_header(read_header_text(header, name), name, header.stem).signals
+    stored = dict.fromkeys(f"{one.format} in {one.units}" for one in signals)
+    return f"WFDB, {header.name} with samples in format {' and '.join(stored)}"
+
+
+def _without_nan(facts: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and value != value else value for key, value in facts.items()}
+
+
+PATIENT = {"age": "{:g} years", "sex": "{}", "height": "{:g} cm", "weight": "{:g} kg"}
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    record = facts["record"]
+    rows = {
+        "format": facts["format"],
+        "length": f"{record['duration']:.6g} s, {facts['samples']:,} samples at {record['sampling_rate']:.6g} Hz",
+        "units": facts["units"],
+        "leads": f"{len(record['leads'])}: {' '.join(record['leads'])}",
+        "patient": ", ".join(PATIENT[key].format(value) for key, value in facts["patient"].items()) or "not stated",
+    }
+    lines = [facts["name"], *(f"  {title:<9} {value}" for title, value in rows.items())]
+    by_problem: dict[str, list[str]] = {}
+    for lead, one in facts["quality"].items():
+        by_problem.setdefault(", ".join(one["problems"]) or "good", []).append(lead)
+    title = "quality"
+    for problem, leads in sorted(by_problem.items(), key=lambda item: (item[0] != "good", item[0])):
+        lines.append(f"  {title:<9} {problem}: {'all leads' if len(by_problem) == 1 else ' '.join(leads)}")
+        title = ""
+    said = [*(f"{one['message']} ({one['certainty']})" for one in facts["findings"]), *facts["warnings"]]
+    for place, line in enumerate(said or ["nothing"]):
+        lines.append(f"  {'' if place else 'doubtful':<9} {line}")
+    return lines
+
+
+def _run_installation(args: argparse.Namespace) -> None:
     source = model_source(args.model)
     facts: dict[str, Any] = {"versions": versions()}
+    if not args.quiet:
+        tell("loading the model …")
     quiet_transformers()
     from ..models.pipeline_ecg import default_checkpoint
 
@@ -40,12 +173,15 @@ def run(args: argparse.Namespace) -> None:
     for title, rows in facts.items():
         print(title)
         for name, value in rows.items():
-            print(f"  {name:<22} {value}")
+            print(f"  {name:<29} {value}")
     print_notice()
 
 
 def versions() -> dict[str, str]:
     """Versions of Python, the system and the libraries; "not installed" where one is absent."""
+    import importlib.metadata
+    import platform
+
     found = {
         "hf_heartllm": __version__,
         "python": platform.python_version(),
@@ -80,6 +216,9 @@ def checkpoint_facts(source: str) -> dict[str, Any]:
         "codec": {
             "identity": codec.identity(),
             "parameters": sum(parameter.numel() for parameter in codec.parameters()),
+            "parameters_of_its_encoder": sum(parameter.numel() for parameter in codec.encoder.parameters()),
+            # with the running means and variances of its normalisations, which are no parameters
+            "numbers_in_its_file": sum(value.numel() for value in codec.state_dict().values()),
             "sampling_rate": config.sampling_rate,
             "architecture": config.architecture,
             "shortest_recording_seconds": config.min_duration,

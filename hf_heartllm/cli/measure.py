@@ -1,36 +1,137 @@
-"""`heartllm measure RECORD`."""
+"""`heartllm measure RECORD …`."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .common import add_json_argument, add_record_arguments, describe, print_json, print_notice, read_record
+from .common import (
+    SEVERAL,
+    UsageError,
+    add_json_argument,
+    add_quiet_argument,
+    describe,
+    print_json,
+    print_json_line,
+    print_notice,
+    tell,
+    told_when_slow,
+)
+from .recordings import Recordings, add_recordings_arguments, complain, find_recordings, for_each, show_error
 
-HELP = "Measure a recording: rate, intervals, axis, amplitudes and ST levels."
-EXAMPLES = ("heartllm measure example:lbbb", "heartllm measure records100/00000/00152_lr --json")
+if TYPE_CHECKING:
+    from ..ecg import LeadQuality, Measurements
+    from ..models.ecg_record import ECGRecord
+
+HELP = "Measure recordings: rate, intervals, axis, amplitudes and ST levels, and what is doubtful about them."
+EXAMPLES = (
+    "heartllm measure example:lbbb",
+    "heartllm measure example:af --json",
+    "heartllm measure example:af example:lbbb --csv",
+    "heartllm simulate af clinic/af",
+    "heartllm measure clinic --output measured.csv",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    add_record_arguments(parser)
+    add_recordings_arguments(parser)
+    parser.add_argument("--csv", action="store_true", help="print a table with one row a recording")
+    parser.add_argument("--output", metavar="FILE.csv", help="write that table to a file")
     add_json_argument(parser)
+    add_quiet_argument(parser)
+
+
+Measured = tuple[str, "ECGRecord", "Measurements", "tuple[LeadQuality, ...]", list[str]]
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the measurements; what is doubtful is left out with its reason."""
-    record = read_record(args)
-    from ..ecg import measure
+    table = args.csv or args.output is not None
+    if args.json and table:
+        raise UsageError("--json or a table (--csv, --output): give one")
+    if args.output is not None and Path(args.output).suffix.lower() != ".csv":
+        raise UsageError(f"--output {args.output}: the table is a .csv file")
+    recordings = find_recordings(getattr(args, SEVERAL), but=args.output)
+    if recordings.others and not args.quiet:
+        tell(recordings.in_words())
 
-    found = measure(record)
-    columns = found.as_columns()
-    if args.json:
-        reasons = {name: found.why(name) for name, value in columns.items() if value is None}
-        print_json({"measured": columns, "reasons": reasons, "warnings": args.warnings, "record": describe(record)})
+    def work(name: str, record: ECGRecord, heard: list[str]) -> Measured:
+        with told_when_slow(f"measuring {name} …", args.quiet or recordings.several):
+            from ..ecg import lead_quality, measure
+
+            return name, record, measure(record), lead_quality(record), heard
+
+    if table:
+        _write_table(args, recordings, work)
         return
-    names = [item.name for item in fields(found.overall)]
-    width = max(map(len, names))
-    for name in names:
-        value = columns[name]
-        print(f"{name:{width}}  {found.why(name) if value is None else value}")
-    print_notice()
+
+    def show(found: Measured) -> None:
+        if args.json:
+            (print_json_line if recordings.several else print_json)(_as_json(*found))
+        else:
+            from .measure_text import page
+
+            print(page(*found[:4]) + "\n", flush=True)
+
+    unread = for_each(args, recordings, work, show, lambda name, message: show_error(args, name, message))
+    if not args.json and unread < len(recordings.names):
+        print_notice(apart=False)
+    complain(recordings, unread)
+
+
+def _as_json(
+    name: str, record: ECGRecord, found: Measurements, quality: tuple[LeadQuality, ...], heard: list[str]
+) -> dict[str, Any]:
+    columns = found.as_columns()
+    return {
+        "measured": columns,
+        "reasons": {column: found.why(column) for column, value in columns.items() if value is None},
+        "beat_times": [round(time, 4) for time in found.beat_times],
+        "quality": {one.lead: list(one.problems) for one in quality},
+        "warnings": heard,
+        "record": describe(record),
+    }
+
+
+def _write_table(args: argparse.Namespace, recordings: Recordings, work: Any) -> None:
+    """One row a recording, as they come; a file is written whole, or not at all."""
+    import csv
+    import os
+    import sys
+    import tempfile
+
+    from .measure_text import TABLE_COLUMNS, row
+
+    if args.output is None:
+        file, temporary = sys.stdout, None
+    else:
+        target = Path(args.output)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+    try:
+        table = csv.DictWriter(file, TABLE_COLUMNS, lineterminator="\n")
+        table.writeheader()
+
+        def write(fields: dict[str, Any]) -> None:
+            table.writerow(fields)
+            file.flush()
+
+        def show_unread(name: str, message: str) -> None:
+            show_error(args, name, message)
+            write({"record": name, "error": message})
+
+        unread = for_each(args, recordings, work, lambda found: write(row(*found)), show_unread)
+        if temporary is not None:
+            file.close()
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, args.output)
+    finally:
+        if temporary is not None:
+            file.close()
+            Path(temporary).unlink(missing_ok=True)
+    if args.output is not None:
+        print(f"{args.output}: {len(recordings.names) - unread:,} recordings measured")
+        print_notice()
+    complain(recordings, unread)

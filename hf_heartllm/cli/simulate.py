@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .common import UsageError, add_json_argument, describe, print_json, print_notice
+from .convert import reading_flags
 
 HELP = "Write a simulated recording with known truth."
 EXAMPLES = (
@@ -40,10 +41,12 @@ def run(args: argparse.Namespace) -> None:
         settings["seed"] = args.seed
     record, truth = simulate_ecg(name=name, sampling_rate=args.sampling_rate, duration=args.duration, **settings)
     files = write_ecg(record, args.output)
+    how = reading_flags(record, files)
     if args.json:
         print_json(
             {
                 "files": [str(file) for file in files],
+                "read_with": how,
                 "record": describe(record),
                 "truth": truth.to_dict(),
                 "simulated": True,
@@ -51,4 +54,6 @@ def run(args: argparse.Namespace) -> None:
         )
         return
     print(f"{', '.join(str(file) for file in files)}: {record.source}")
+    if how:
+        print(f"read it with {' '.join(how)}")
     print_notice()

@@ -8,6 +8,7 @@ from .measurements import Measurements, measure
 from .plot import plot_ecg
 from .quality import LeadQuality, lead_quality
 from .readers import read_ecg
+from .readers.in_memory import ecg_record
 from .simulate import EXAMPLES, SimulationTruth, example_names, simulate_ecg
 from .writers import write_ecg
 
@@ -19,6 +20,7 @@ __all__ = [
     "LeadQuality",
     "Measurements",
     "SimulationTruth",
+    "ecg_record",
     "example_names",
     "lead_quality",
     "measure",

@@ -13,7 +13,7 @@ from .intervals import Interval
 from .prediction_figures import MODEL, PredictionFigure, PredictionScores
 from .prediction_files import PredictionFile
 
-_LIBRARIES = ("numpy", "scikit-learn", "nltk", "rouge", "rouge-score", "sacrebleu")
+_LIBRARIES = ("numpy", "nltk", "rouge", "rouge-score", "sacrebleu")
 
 
 def library_versions() -> dict[str, str | None]:

@@ -153,7 +153,8 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Sizes of a checkpoint and of its codec, read from the folder without loading it.
 
     Returns:
-        `parameters` and `codec_parameters`; `architecture` (`model_type` of the language model); `text_tokens`,
+        `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
+        statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
         `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
         `bits_per_second` of the stream that the language model reads.
 
@@ -166,8 +167,9 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     codec = ECGCodecConfig.from_pretrained(str(folder / "codec"))
     return {
-        "parameters": f"{_stored_numbers(folder / 'model.safetensors'):,}",
-        "codec_parameters": f"{_stored_numbers(folder / 'codec' / 'model.safetensors'):,}",
+        "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",
+        "codec_parameters": f"{_stored_numbers(folder / 'codec' / 'model.safetensors', statistics=False):,}",
+        "codec_numbers": f"{_stored_numbers(folder / 'codec' / 'model.safetensors'):,}",
         "architecture": config["text_config"]["model_type"],
         "text_tokens": f"{config['ecg_token_offset'] - 2:,}",
         "codebook_size": f"{config['ecg_codebook_size']:,}",
@@ -178,8 +180,21 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     }
 
 
-def _stored_numbers(path: Path) -> int:
-    """How many numbers the tensors of a safetensors file hold; tied weights are stored, and counted, once."""
+_STATISTICS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
+"""What a normalisation counts while it is trained: stored beside the parameters, and none of them."""
+
+
+def _stored_numbers(path: Path, statistics: bool = True) -> int:
+    """How many numbers the tensors of a safetensors file hold; tied weights are stored, and counted, once.
+
+    Args:
+        path: the file.
+        statistics: count those of normalisations too, which are no parameters.
+    """
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return sum(
+        math.prod(tensor["shape"])
+        for name, tensor in header.items()
+        if name != "__metadata__" and (statistics or name.rsplit(".", 1)[-1] not in _STATISTICS)
+    )

@@ -348,16 +348,17 @@ def check_share(value: float) -> float:
     return value
 
 
-def read_calibration(source: str | os.PathLike[str]) -> AnswerCalibration | None:
+def read_calibration(source: str | os.PathLike[str], revision: str | None = None) -> AnswerCalibration | None:
     """The calibration of a checkpoint; None where it has none.
 
     Args:
         source: its folder, or its repository on the Hub.
+        revision: of the repository.
 
     Raises:
         CalibrationError: if the file is there and cannot be used.
     """
-    path = file_beside(source, CALIBRATION_FILE)
+    path = file_beside(source, CALIBRATION_FILE, revision)
     if path is None:
         return None
     try:

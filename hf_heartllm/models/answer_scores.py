@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .model_cache import cache_argument, cache_of
+
 PASS_TOKENS = 2048  # tokens of one row at most; bounds the memory of the attention mask and the logits
 CPU_BATCH_TOKENS, BATCH_TOKENS = 768, 8192  # of several rows in one pass; more of them is slower on a CPU
 
@@ -102,7 +104,7 @@ def score_answers(model: Any, tokenizer: Any, prompt_ids: Sequence[int], answers
     device = model.device
     prompt = torch.tensor([list(prompt_ids)], device=device)
     first = model(input_ids=prompt, use_cache=True)
-    cache = first.past_key_values
+    cache = cache_of(first)
     cache.batch_repeat_interleave(len(answers))
     width = max(len(ids) for ids in targets) - 1  # the last token is predicted, never read
     fed = torch.zeros((len(answers), width), dtype=torch.long, device=device)
@@ -113,7 +115,7 @@ def score_answers(model: Any, tokenizer: Any, prompt_ids: Sequence[int], answers
     attended = torch.cat([torch.ones((len(answers), prompt.shape[1]), dtype=torch.long, device=device), mask], dim=1)
     positions = torch.arange(prompt.shape[1], prompt.shape[1] + width, device=device).expand(len(answers), -1)
     logits = model(
-        input_ids=fed, attention_mask=attended, position_ids=positions, past_key_values=cache, use_cache=True
+        input_ids=fed, attention_mask=attended, position_ids=positions, use_cache=True, **cache_argument(model, cache)
     ).logits
     totals = []
     for row, ids in enumerate(targets):
@@ -199,8 +201,8 @@ def _score_trees(model: Any, trees: Sequence[_Tree], cache: Any = None, past: in
         input_ids=torch.from_numpy(ids).to(model.device),
         attention_mask=mask[:, None].to(model.device),
         position_ids=torch.from_numpy(positions).to(model.device),
-        past_key_values=copy.deepcopy(cache),
         use_cache=cache is not None,
+        **cache_argument(model, copy.deepcopy(cache)),
     ).logits
     totals = []
     for row, tree in enumerate(trees):
@@ -309,9 +311,8 @@ def _score_behind_cache(model: Any, rows: list[list[int]], targets: list[list[li
         shared -= 1
     cache = None
     if shared:
-        cache = model(
-            input_ids=torch.tensor([rows[0][:shared]], device=model.device), use_cache=True, logits_to_keep=1
-        ).past_key_values
+        beginning = torch.tensor([rows[0][:shared]], device=model.device)
+        cache = cache_of(model(input_ids=beginning, use_cache=True, logits_to_keep=1))
     totals: list[np.ndarray] = []
     tree = _Tree()
     for row, answers in zip(rows, targets, strict=True):

@@ -30,7 +30,7 @@ class HeartLLMConfig(PretrainedConfig):
 
     model_type = "hf_heartllm"
     sub_configs: ClassVar[dict[str, Any]] = {"text_config": AutoConfig}
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "cache"]
 
     def __init__(
         self,
@@ -59,6 +59,10 @@ class HeartLLMConfig(PretrainedConfig):
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)
+        if not __name__.startswith("transformers_modules."):
+            # where a checkpoint's own code runs transformers needs this entry; the package registers its pipelines, and
+            # with the entry transformers would ask to trust the checkpoint's
+            kwargs.pop("custom_pipelines", None)
         super().__init__(tie_word_embeddings=tie_word_embeddings, **kwargs)
 
     def _check_ecg_ids(self, text_config: PretrainedConfig) -> None:

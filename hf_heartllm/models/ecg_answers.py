@@ -46,7 +46,8 @@ class ECGAnswer:
             closed answer set it is the share among the set (they sum to 1); for free text the probability that the
             model writes exactly this text: the product over its tokens and the end token. An answer at an operating
             point may be the less likely one: at the prevalence of a rare finding "yes" can be right at 0.2.
-        alternatives: every answer considered with its probability, the most likely first, `text` included.
+        alternatives: every answer considered with its probability, the most likely first, `text` included; the
+            likeliest `top_k` of them where that was asked for.
         closed: True when the answer was chosen from a closed set.
         basis: whether the probabilities are calibrated, and for which prevalence, in words.
         calibrated: whether they are.
@@ -99,7 +100,8 @@ class ECGAnswer:
         """What a reader should know beside the answer, one line each."""
         lines = []
         if self.operating_point is not None:
-            yes = dict(self.alternatives).get("yes")
+            shares = dict(self.alternatives)  # `top_k` may have left one
+            yes = shares.get("yes", 1 - shares["no"] if "no" in shares else None)
             if yes is not None and self.prevalence is not None:
                 lines.append(
                     f"p(yes) {yes:.2g} at a prevalence of {self.prevalence:.2g}, {times(yes / self.prevalence)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,8 +65,17 @@ def read_recording(tokenizer: Any, record: ECGRecord) -> Reading:
     record = as_record(record)
     reading = _read(tokenizer, record)
     for message in reading.warnings:
-        warnings.warn(f"{record.source or 'record'}: {message}", ECGWarning, stacklevel=4)
+        warnings.warn(f"{record.source or 'record'}: {message}", ECGWarning, stacklevel=_caller())
     return reading
+
+
+def _caller() -> int:
+    """How many frames above `read_recording` the code lies that called a pipeline: the line that a warning names."""
+    frame, level = sys._getframe(2), 2
+    ours = __name__.rpartition(".")[0]
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith((ours, "torch.")):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _read(tokenizer: Any, record: ECGRecord) -> Reading:

@@ -11,6 +11,7 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
 from .codec_handle import CodecHandle
+from .ecg_chat import AS_WRITTEN, check_ecg_chat
 from .ecg_placeholders import as_record
 from .feature_extraction_ecg import ECGFeatureExtractor, decoded_record
 from .prompts import ECG_END_TOKEN, ECG_START_TOKEN
@@ -86,6 +87,20 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         if seconds is not None and not seconds > 0:
             raise ValueError(f"the longest recording is longer than 0 s, not {seconds}")
         self.init_kwargs["ecg_max_duration"] = seconds
+
+    @property
+    def ecg_chat(self) -> str:
+        """How `apply_chat_template`, and the template of the plain export, show a conversation.
+
+        "as written" as the base's template does; "ecgs first" with the ECGs of a message before its text; "one
+        question" with the last question alone, behind its ECGs (`ecg_chat.ECG_CHATS`). Set it to how the model was
+        trained; it is saved with the tokenizer.
+        """
+        return check_ecg_chat(self.__dict__.get("init_kwargs", {}).get("ecg_chat", AS_WRITTEN))
+
+    @ecg_chat.setter
+    def ecg_chat(self, value: str) -> None:
+        self.init_kwargs["ecg_chat"] = check_ecg_chat(value)
 
     def _is_ecg_id(self, index: int) -> bool:
         return self.ecg_codebook_size > 0 and self.ecg_start_token_id <= index < len(self)
@@ -174,12 +189,17 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         return "".join(self.convert_ids_to_tokens(flat))
 
     def ecg_text_to_ids(self, text: str) -> list[int]:
-        """The exact inverse of `ecg_ids_to_text`; this is the only way from text to ECG tokens.
+        """The inverse of `ecg_ids_to_text`; this is the only way from text to ECG tokens.
+
+        Args:
+            text: ECG tokens in their text form, with or without start and end token; white space around them, such as
+                the end of a line, does not count.
 
         Raises:
             ValueError: if the text holds anything but ECG tokens in their text form.
         """
         forms = {form: self.ecg_start_token_id + index for index, form in enumerate(self._ecg_forms())}
+        text = text.strip()
         pieces = re.findall(r"<[^<>]*>", text)
         if "".join(pieces) != text or not all(piece in forms for piece in pieces):
             raise ValueError("the text is not a sequence of ECG tokens in their text form, and nothing else")

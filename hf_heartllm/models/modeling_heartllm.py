@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from .answer_files import remember_answer_files, write_answer_files
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
 from .locks import LOADING
+from .model_cache import cache_argument
 
 
 class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
@@ -59,7 +61,10 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
         """As for any model; threads that load models wait for each other."""
         with LOADING:
-            return super().from_pretrained(*args, **kwargs)
+            loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded  # output_loading_info=True gives both
+        remember_answer_files(model, args[0] if args else kwargs.get("pretrained_model_name_or_path"))
+        return loaded
 
     @classmethod
     def from_base(
@@ -196,7 +201,13 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         self.language_model.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> Any:
-        return self.language_model.get_output_embeddings()
+        """The output matrix; where peft trains rows of it, with the bias that trl's fused loss asks it for."""
+        head = self.language_model.get_output_embeddings()
+        if hasattr(head, "token_adapter") and not hasattr(head, "bias"):
+            # peft's wrapper shows the weight of what it wraps and not the bias. Past torch's registration of
+            # parameters, so that no adapter or checkpoint holds it twice.
+            object.__setattr__(head, "bias", getattr(head.original_module, "bias", None))
+        return head
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.language_model.set_output_embeddings(new_embeddings)
@@ -240,7 +251,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            **cache_argument(self.language_model, past_key_values),
             inputs_embeds=inputs_embeds,
             labels=labels,
             use_cache=use_cache,
@@ -262,12 +273,31 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Saves the model with the code that loads it; both `AutoModel` and `AutoModelForCausalLM` find it."""
+        """Saves the model with the code that loads it; `AutoModel`, `AutoModelForCausalLM` and `pipeline` find it.
+
+        What was known about the answers of these weights (`calibration.json`, `questions.json` beside them when they
+        were loaded) is saved too, unless the weights have changed since.
+        """
+        from .pipeline_ecg import CUSTOM_PIPELINES  # in here: this line has the file travel too
+
         # transformers writes the entry of one Auto class only
         module = type(self).__module__.rsplit(".", 1)[-1]
         self.config.auto_map = {**(getattr(self.config, "auto_map", None) or {})}
         self.config.auto_map["AutoModel"] = f"{module}.{type(self).__name__}"
-        super().save_pretrained(save_directory, **kwargs)
+        before = getattr(self.config, "custom_pipelines", None)
+        self.config.custom_pipelines = CUSTOM_PIPELINES
+        try:
+            super().save_pretrained(save_directory, **kwargs)
+        finally:
+            if before is None:  # the package knows its pipelines without it
+                del self.config.custom_pipelines
+        if kwargs.get("is_main_process", True):
+            write_answer_files(self, save_directory, kwargs.get("state_dict"))
+
+    def _upload_modified_files(self, working_dir: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
+        """As for any model; `save_pretrained(push_to_hub=True)` uploads before it has returned."""
+        write_answer_files(self, working_dir)
+        return super()._upload_modified_files(working_dir, *args, **kwargs)
 
     def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
         """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.

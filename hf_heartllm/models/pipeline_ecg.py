@@ -1,38 +1,28 @@
-"""One call from a recording to an answer or a report: `pipeline("ecg-question-answering")(record, question)`."""
+"""One call from a recording to an answer or a report: `pipeline("ecg-question-answering")(record, question)`.
+
+The classes are pipelines of transformers: `transformers.pipeline` makes them too.
+"""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from .answer_calibration import (
-    FREE_TEXT,
-    NOT_CALIBRATED,
-    AnswerCalibration,
-    AskedStatement,
-    CalibrationError,
-    check_share,
-    read_calibration,
-)
-from .answer_scores import score_groups
-from .ecg_answers import Alternatives, ECGAnswer, ECGReport, WindowAnswer
-from .ecg_reading import Reading, ReadWindow, ecg_prompt, read_recording
-from .ecg_record import ECGRecord
-from .ecg_statements import statements_found
-from .ecg_windows import ANY, HOW, MEAN, combined_scores, deciding_window, rule
-from .likeliest_texts import check_room, likeliest_texts
-from .operating_points import Decision
-from .question_understanding import NotUnderstood, TrainedQuestions, UnderstoodQuestion, read_trained_questions
-from .report_text import clean_report_text, joined_reports
+from .answer_calibration import AnswerCalibration, read_calibration
+from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
+from .ecg_inputs import Row, read_row
+from .ecg_reading import ecg_prompt, read_recording
+from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
+from .question_answering import Answerer, Wishes, is_yes_no_question
+from .question_understanding import TrainedQuestions, read_trained_questions
+from .report_writing import write_reports
 
 __all__ = [
+    "CUSTOM_PIPELINES",
     "PIPELINES",
     "ECGAnswer",
     "ECGQuestionAnsweringPipeline",
@@ -46,61 +36,31 @@ __all__ = [
 ]
 
 REPORT_REQUEST = "Write the report."
-YES_NO = ("yes", "no")
-YES_NO_OPENINGS = frozenset(["is", "are", "was", "were", "does", "do", "did", "has", "have", "can", "could"])
 MAX_ANSWER_TOKENS = 64
 MAX_REPORT_TOKENS = 256
-# of a whole recording: windows that overlap cannot be added, and intervals lie across their borders
-WHOLE_ALONE = frozenset({"number of beats", "longest RR interval", "shortest RR interval"})
-WHOLE_ALONE_WHY = "this checkpoint counts within {:g} s at a time: `heartllm measure` counts in a whole recording"
 
 
-def is_yes_no_question(question: str) -> bool:
-    """True for a question that opens like "Does …", "Is …" and offers no choice ("… or …")."""
-    words = question.strip().lower().rstrip("?").split()
-    return bool(words) and words[0] in YES_NO_OPENINGS and "or" not in words
+class ECGQuestionAnsweringPipeline(ECGPipeline):
+    """Answers questions about recordings.
 
-
-class _ECGPipeline:
-    """A model and its tokenizer, ready to read recordings."""
-
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
-
-
-class ECGQuestionAnsweringPipeline(_ECGPipeline):
-    """Answers a question about a recording.
-
-    Args:
-        model: a causal language model that knows ECG tokens.
-        tokenizer: its `ECGTokenizer`.
-        calibration: of exactly these weights; None: probabilities stand as scored.
-        questions: what these weights were trained to answer; None: every question is put to the model as it is.
+    Its arguments are those of `pipeline`, which makes one.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        calibration: AnswerCalibration | None = None,
-        questions: TrainedQuestions | None = None,
-    ) -> None:
-        super().__init__(model, tokenizer)
-        self.calibration = calibration
-        self.questions = questions
+    own_task = "ecg-question-answering"
 
-    @torch.inference_mode()
     def __call__(
         self,
-        record: ECGRecord,
-        question: str,
+        record: Any,
+        question: str | Sequence[str] | None = None,
         answers: Sequence[str] | None = None,
         *,
-        beams: int = 5,
+        beams: int | None = None,
+        top_k: int | None = None,
         prevalence: float | None = None,
         abstain_below: float | None = None,
-    ) -> ECGAnswer:
+        batch_size: int | None = None,
+        num_workers: int | None = None,
+    ) -> Any:
         """Answer a question.
 
         A question in other words than those of the training is put to the model in these; one that asks for something
@@ -108,279 +68,159 @@ class ECGQuestionAnsweringPipeline(_ECGPipeline):
         checkpoint was trained on is read in windows.
 
         Args:
-            record: the recording.
-            question: in words.
+            record: the recording: an `ECGRecord` (`ecg_record` makes one of numbers), a mapping with its fields, or a
+                path or another name that `hf_heartllm.read_ecg` reads. Or a row, `{"record": …, "question": …}`
+                (`"ecg"` does too), with its own question and, if it likes, its own `"answers"`, and `"sampling_rate"`,
+                `"units"`, `"leads"` of a recording that does not say them. Or several of all these: a list or a tuple
+                gives a list; a generator, a data set or a column of one gives an iterator, read as it is asked.
+            question: in words. Several, in a list, are asked about each recording, which is read once.
             answers: the closed set to choose from. None: yes and no for a yes/no question ("Does …", "Is …"), else
                 free text.
-            beams: width of the beam search for free text, and so the number of alternatives; 1 is greedy.
+            beams: width of the beam search for free text, and so the number of alternatives; 1 is greedy, 5 when None.
+            top_k: how many alternatives stand in an answer, the likeliest first; all when None.
             prevalence: share of "yes" among the patients that a yes/no question is asked about; None: the statement's
                 prevalence in PTB-XL where the question asks for a known one, else that of the balanced questions.
             abstain_below: no answer is given where its confidence is below; None: always answered.
+            batch_size: how many recordings go through the model together; the answers are those of one by one.
+            num_workers: taken as in every pipeline, without effect.
+
+        Returns:
+            An `ECGAnswer`; a list of them for several questions; these in a list or an iterator for several records.
 
         Warns:
-            ECGWarning: for whatever makes the recording doubtful.
+            ECGWarning: for whatever makes a recording doubtful.
 
         Raises:
-            ECGError: if the recording cannot be used, or holds no ECG.
-            ValueError: if the question or the answer set is empty, an answer stands there twice, the prompt is longer
-                than the model can read, or a prevalence is given where none can be assumed: without a calibration, or
-                for a question other than yes/no.
+            ECGError: if a recording cannot be read or used, or holds no ECG.
+            ValueError: if a question or the answer set is empty, an answer stands there twice, the prompt is longer
+                than the model can read, a number lies outside its range, or a prevalence is given where none can be
+                assumed: without a calibration, or for a question other than yes/no.
         """
-        if not question.strip():
-            raise ValueError("the question is empty")
-        if abstain_below is not None and not 0 <= abstain_below <= 1:
-            raise ValueError(f"a threshold for abstaining is between 0 and 1, not {abstain_below}")
-        understood = self._understand(question)
-        if isinstance(understood, NotUnderstood):
-            return _declined(understood.reason, nearest=understood.nearest)
-        if answers is None:
-            answers = understood.answers or (YES_NO if is_yes_no_question(understood.text) else None)
-        yes_no = answers is not None and frozenset(answers) == frozenset(YES_NO)
-        if prevalence is not None:
-            self._check_prevalence(check_share(prevalence), yes_no)
-        if understood.negated and not yes_no:
-            return _declined("a question for an absence is answered with yes or no alone")
-        reading = read_recording(self.tokenizer, record)
-        if len(reading.windows) > 1 and understood.attribute in WHOLE_ALONE:
-            return _declined(WHOLE_ALONE_WHY.format(self.tokenizer.ecg_max_duration), warnings=reading.warnings)
-        if answers is None:
-            longest = MAX_REPORT_TOKENS if understood.attribute_type == "report" else MAX_ANSWER_TOKENS
-            found = self._free_text(reading, understood.text, beams, longest)
-        else:
-            if prevalence is not None and understood.negated:
-                prevalence = 1 - prevalence
-            found = self._closed(reading, understood, list(answers), yes_no, prevalence)
-        found = replace(found, asked=understood.text, warnings=reading.warnings)
-        if understood.negated:
-            found = _exchanged(found)
-        if abstain_below is not None and found.confidence is not None and found.confidence < abstain_below:
-            why = f"its confidence would be {found.confidence:.3f}, below {abstain_below:g}"
-            found = replace(found, text=None, abstained=why)
-        return found
+        given = _wishes(question, answers, beams, top_k, prevalence, abstain_below)
+        options = {**self._preprocess_params, **given}
+        return self._each(record, options, batch_size)
 
-    def _understand(self, question: str) -> UnderstoodQuestion | NotUnderstood:
-        return UnderstoodQuestion(question) if self.questions is None else self.questions.understand(question)
-
-    def _statement(self, understood: UnderstoodQuestion) -> AskedStatement | None:
-        """What a yes/no question asks for, where the calibration knows it."""
-        if self.calibration is None:
-            return None
-        if understood.attribute is None:
-            return self.calibration.statement_in(understood.text)
-        return self.calibration.statement(understood.attribute_type, understood.attribute)
-
-    def _closed(
+    def _sanitize_parameters(
         self,
-        reading: Reading,
-        understood: UnderstoodQuestion,
-        answers: list[str],
-        yes_no: bool,
-        prevalence: float | None,
-    ) -> ECGAnswer:
-        """One of a closed set."""
-        statement = self._statement(understood) if yes_no else None
-        rivals = () if statement is None or self.calibration is None else self.calibration.rivals(statement)
-        asked = [(understood.text, answers), *((rival.question, list(YES_NO)) for rival in rivals)]
-        if rivals and statement is not None and understood.text != statement.question:
-            asked.append((statement.question, list(YES_NO)))  # rhythms are compared in the words of their points
-        groups = []
-        for window in reading.readable:
-            prompts = [ecg_prompt(self.tokenizer, window.ids or (), text) for text, _ in asked]
-            check_room(self.model, max(prompts, key=len), 1)
-            groups.append((prompts, [those for _, those in asked]))
-        scored = score_groups(self.model, self.tokenizer, groups)
-        how = rule(understood.attribute or (statement.attribute if statement else None), yes_no)
-        scores = [np.asarray(of_window[0].log_likelihoods) for of_window in scored]
-        of_windows = [self._one_window(answers, one, understood.text, prevalence, statement) for one in scores]
-        combined = combined_scores(scores, answers, how)
-        found = self._one_window(answers, combined, understood.text, prevalence, statement)
-        if statement is not None and statement.point is not None and self.calibration is not None:
-            decisions = []
-            for of_window, one in zip(scored, scores, strict=True):
-                margins = {
-                    rival.attribute: _margin(those.log_likelihoods, YES_NO)
-                    for rival, those in zip(rivals, of_window[1:])
-                }
-                own = of_window[-1].log_likelihoods if len(asked) > 1 + len(rivals) else one
-                margins[statement.attribute] = _margin(own, YES_NO if own is not one else answers)
-                decision = self.calibration.decide(statement, margins)
-                assert decision is not None
-                decisions.append(decision)
-            of_windows = [_at_point(one, two) for one, two in zip(of_windows, decisions, strict=True)]
-            deciding = deciding_window([decision.excess for decision in decisions], ANY if how == MEAN else how)
-            found = _at_point(found, decisions[deciding], self.calibration.slope(statement))
-            found = replace(found, operating_point=statement.point, folds=self.calibration.measured_folds)
-        return _with_windows(found, reading, of_windows, HOW[how])
+        question: str | Sequence[str] | None = None,
+        answers: Sequence[str] | None = None,
+        beams: int | None = None,
+        top_k: int | None = None,
+        prevalence: float | None = None,
+        abstain_below: float | None = None,
+        **others: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        refuse_unknown(others)
+        return _wishes(question, answers, beams, top_k, prevalence, abstain_below), {}, {}
 
-    def _one_window(
-        self,
-        answers: Sequence[str],
-        scores: np.ndarray,
-        question: str,
-        prevalence: float | None,
-        statement: AskedStatement | None,
-    ) -> ECGAnswer:
-        """The likeliest answer by its scores, calibrated where that is possible."""
-        shares = np.exp(scores - np.logaddexp.reduce(scores))
-        order = np.argsort(-scores, kind="stable")
-        as_scored = tuple((answers[place], float(shares[place])) for place in order)
-        if self.calibration is None:
-            text, probability = as_scored[0]
-            return ECGAnswer(text, probability, as_scored, True, uncalibrated=as_scored, confidence=probability)
-        found = self.calibration.answers(answers, scores.tolist(), question, prevalence, statement)
-        text, probability = found.ranked[0]
-        return ECGAnswer(
-            text,
-            probability,
-            found.ranked,
-            True,
-            basis=found.basis,
-            calibrated=True,
-            prevalence=found.prevalence,
-            uncalibrated=as_scored,
-            confidence=probability,
-        )
+    def preprocess(self, input_: Any, where: str = "", question: Any = None, **wishes: Any) -> dict[str, Any]:
+        """Read a recording or a row, and understand its questions."""
+        row = read_row(input_, where)
+        texts, several = _questions(_own(row, "question", question), where)
+        answers = _own(row, "answers", wishes.pop("answers", None))
+        if answers is not None and "answers" in row.columns and len(answers) < 2:
+            raise ValueError(
+                f"{where or 'the row'}: its answers are a closed set to choose from, and there are not two"
+            )
+        asked = self._answerer().ask(row.record, texts, Wishes(answers=answers, **wishes))
+        return {"asked": asked, "several": several}
 
-    def _free_text(self, reading: Reading, question: str, beams: int, longest: int) -> ECGAnswer:
-        prompts = [ecg_prompt(self.tokenizer, window.ids or (), question) for window in reading.readable]
-        of_windows = []
-        sums: dict[str, float] = {}
-        basis = NOT_CALIBRATED if self.calibration is None else FREE_TEXT
-        for texts in likeliest_texts(self.model, self.tokenizer, prompts, longest, beams):
-            ranked = tuple((text, math.exp(score)) for text, _, score in texts)
-            of_windows.append(ECGAnswer(*ranked[0], ranked, False))
-            for text, probability in ranked:
-                sums[text] = sums.get(text, 0.0) + probability / len(prompts)
-        ranked = tuple(sorted(sums.items(), key=lambda item: -item[1]))
-        text, probability = ranked[0]
-        found = ECGAnswer(text, probability, ranked, False, basis=basis, uncalibrated=ranked, confidence=probability)
-        return _with_windows(found, reading, of_windows, HOW[MEAN])
+    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"answers": self._answerer().answer(input_tensors["asked"])}
 
-    def _check_prevalence(self, prevalence: float, yes_no: bool) -> None:
-        """Before the model runs; `AnswerCalibration.answers` would say the same afterwards."""
-        if not yes_no:
-            raise CalibrationError(f"a prevalence ({prevalence:g}) belongs to a yes/no question")
-        if self.calibration is None:
-            raise CalibrationError(f"no prevalence can be assumed ({prevalence:g}): {NOT_CALIBRATED}")
+    def _answerer(self) -> Answerer:
+        longest = (MAX_ANSWER_TOKENS, MAX_REPORT_TOKENS)
+        return Answerer(self.model, self.tokenizer, self.calibration, self.questions, *longest)
 
 
-def _declined(reason: str, nearest: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> ECGAnswer:
-    """No answer, and nothing was put to the model."""
-    return ECGAnswer(None, None, (), False, basis="", abstained=reason, nearest=nearest, warnings=warnings)
+class ECGReportPipeline(ECGPipeline):
+    """Writes the reports of recordings.
 
-
-def _margin(scores: Sequence[float] | np.ndarray, answers: Sequence[str]) -> float:
-    return float(scores[list(answers).index("yes")] - scores[list(answers).index("no")])
-
-
-def _at_point(found: ECGAnswer, decision: Decision, slope: float | None = None) -> ECGAnswer:
-    """The answer of a decision, with the probability that it has."""
-    text = "yes" if decision.yes else "no"
-    confidence = found.confidence if slope is None else decision.confidence(slope)
-    return replace(found, text=text, probability=dict(found.alternatives)[text], confidence=confidence)
-
-
-def _exchanged(found: ECGAnswer) -> ECGAnswer:
-    """The answer to the question for the absence of what was asked."""
-    other = {"yes": "no", "no": "yes"}
-
-    def both(alternatives: Alternatives) -> Alternatives:
-        return tuple((other[text], probability) for text, probability in alternatives)
-
-    return replace(
-        found,
-        text=None if found.text is None else other[found.text],
-        alternatives=both(found.alternatives),
-        uncalibrated=both(found.uncalibrated),
-        prevalence=None if found.prevalence is None else 1 - found.prevalence,
-        negated=True,
-        windows=tuple(
-            replace(one, text=None if one.text is None else other[one.text], alternatives=both(one.alternatives))
-            for one in found.windows
-        ),
-    )
-
-
-def _with_windows(found: ECGAnswer, reading: Reading, of_windows: Sequence[ECGAnswer], how: str) -> ECGAnswer:
-    """The answer of a whole recording with those of its windows; as it is where there is one window."""
-    if len(reading.windows) == 1:
-        return found
-    answered = iter(of_windows)
-    windows = tuple(
-        WindowAnswer(window.start, window.stop, None, problem=window.problem)
-        if window.ids is None
-        else WindowAnswer(window.start, window.stop, (one := next(answered)).text, one.alternatives)
-        for window in reading.windows
-    )
-    basis = found.basis
-    if found.calibrated:
-        basis = f"each window {found.basis}; together they are not calibrated"
-    return replace(found, windows=windows, windows_rule=how, calibrated=False, basis=basis)
-
-
-class ECGReportPipeline(_ECGPipeline):
-    """Writes the report of a recording.
-
-    Args:
-        model: a causal language model that knows ECG tokens.
-        tokenizer: its `ECGTokenizer`.
-        calibration: of exactly these weights; None: no findings are listed beside the text.
+    Its arguments are those of `pipeline`, which makes one.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, calibration: AnswerCalibration | None = None) -> None:
-        super().__init__(model, tokenizer)
-        self.calibration = calibration
+    own_task = "ecg-report"
 
-    @torch.inference_mode()
-    def __call__(self, record: ECGRecord, request: str = REPORT_REQUEST) -> ECGReport:
+    def __call__(
+        self, record: Any, request: str | None = None, *, batch_size: int | None = None, num_workers: int | None = None
+    ) -> Any:
         """Write the report, greedily. Of a recording longer than the checkpoint was trained on, window by window.
 
         Args:
-            record: the recording.
-            request: the words that ask for it.
+            record: the recording, a row with it, or several, as for questions; a row may hold its own `"request"`.
+            request: the words that ask for it; "Write the report." when None.
+            batch_size: how many recordings go through the model together; the reports are those of one by one.
+            num_workers: taken as in every pipeline, without effect.
+
+        Returns:
+            An `ECGReport`; a list or an iterator of them for several recordings.
 
         Warns:
-            ECGWarning: for whatever makes the recording doubtful.
+            ECGWarning: for whatever makes a recording doubtful.
 
         Raises:
-            ECGError: if the recording cannot be used, or holds no ECG.
+            ECGError: if a recording cannot be read or used, or holds no ECG.
             ValueError: if the prompt is longer than the model can read.
         """
-        reading = read_recording(self.tokenizer, record)
-        prompts = [ecg_prompt(self.tokenizer, window.ids or (), request) for window in reading.readable]
-        end = self.tokenizer.eos_token_id
-        written = [texts[0] for texts in likeliest_texts(self.model, self.tokenizer, prompts, MAX_REPORT_TOKENS, 1)]
-        texts = [clean_report_text(text) for text, _, _ in written]
-        return ECGReport(
-            joined_reports(texts),
-            min(math.exp(score / len(ids)) for _, ids, score in written),
-            complete=all(ids[-1] == end for _, ids, _ in written),
-            windows=_report_windows(reading, texts),
-            findings=()
-            if self.calibration is None
-            else statements_found(
-                self.model, self.tokenizer, self.calibration, [window.ids or () for window in reading.readable]
-            ),
-            warnings=reading.warnings,
-        )
+        return self._each(record, {**self._preprocess_params, **known({"request": request})}, batch_size)
+
+    def _sanitize_parameters(
+        self, request: str | None = None, **others: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        refuse_unknown(others)
+        return known({"request": request}), {}, {}
+
+    def preprocess(self, input_: Any, where: str = "", request: str | None = None) -> dict[str, Any]:
+        """Read a recording or a row."""
+        row = read_row(input_, where)
+        words = _own(row, "request", request)
+        reading = read_recording(self.tokenizer, row.record)
+        return {"asked": [(reading, REPORT_REQUEST if words is None else words)], "several": False}
+
+    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
+        asked = input_tensors["asked"]
+        return {"answers": write_reports(self.model, self.tokenizer, self.calibration, asked, MAX_REPORT_TOKENS)}
 
 
-def _report_windows(reading: Reading, texts: Sequence[str]) -> tuple[WindowAnswer, ...]:
-    if len(reading.windows) == 1:
-        return ()
-    written = iter(texts)
+def _wishes(question: Any, answers: Any, beams: Any, top_k: Any, prevalence: Any, abstain_below: Any) -> dict[str, Any]:
+    """What a call states, checked before anything is read."""
+    wishes = known(
+        {"answers": answers, "beams": beams, "top_k": top_k, "prevalence": prevalence, "abstain_below": abstain_below}
+    )
+    Wishes(**wishes)
+    if question is not None:
+        _questions(question)
+        wishes["question"] = question
+    return wishes
 
-    def of(window: ReadWindow) -> WindowAnswer:
-        text = None if window.ids is None else next(written)
-        return WindowAnswer(window.start, window.stop, text, problem=window.problem)
 
-    return tuple(of(window) for window in reading.windows)
+def _own(row: Row, name: str, given: Any) -> Any:
+    """What a row says itself, else what the call says."""
+    own = row.columns.get(name)
+    return given if own is None else own
 
 
-PIPELINES: dict[str, type[_ECGPipeline]] = {
-    "ecg-question-answering": ECGQuestionAnsweringPipeline,
-    "ecg-report": ECGReportPipeline,
+def _questions(question: Any, where: str = "") -> tuple[list[str], bool]:
+    """The questions, and whether there may be several."""
+    where = f"{where}: " if where else ""
+    if question is None:
+        raise ValueError(f"{where}no question: give question=…, or rows such as {{'record': …, 'question': …}}")
+    texts = [question] if isinstance(question, str) else question
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{where}a question is a text, or a list of texts, not {type(question).__name__}")
+    if not texts or not all(text.strip() for text in texts):
+        raise ValueError(f"{where}the question is empty")
+    return list(texts), not isinstance(question, str)
+
+
+PIPELINES: dict[str, type[ECGPipeline]] = {
+    kind.own_task: kind for kind in (ECGQuestionAnsweringPipeline, ECGReportPipeline)
 }
+
+CUSTOM_PIPELINES = {
+    task: {"impl": f"pipeline_ecg.{kind.__name__}", "pt": ["AutoModelForCausalLM"]} for task, kind in PIPELINES.items()
+}
+"""For `config.json`: where `transformers.pipeline(…, trust_remote_code=True)` finds the code in a checkpoint."""
 
 
 def default_checkpoint() -> Path:
@@ -402,6 +242,10 @@ def pipeline(
     *,
     calibration: AnswerCalibration | None = None,
     questions: TrainedQuestions | None = None,
+    device: int | str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    torch_dtype: str | torch.dtype | None = None,
+    **options: Any,
 ) -> Any:
     """Make a pipeline.
 
@@ -414,10 +258,16 @@ def pipeline(
             folder is not asked.
         questions: what the model was trained to answer; None: the file `questions.json` beside it, where it is loaded
             from a folder or repository that has one.
+        device: a number (-1: the CPU), a name (`"cuda:0"`) or a `torch.device`; None: where the model is, the CPU for
+            one that is loaded here.
+        dtype: of the weights, for a model that is loaded here (`"bfloat16"`, `torch.float16`); None: as saved.
+        torch_dtype: the same by its older name.
+        **options: `batch_size`, and whatever a call may be given (`top_k`, `abstain_below`, …), for all calls.
 
     Raises:
-        ValueError: if the task is unknown, a model is given as an object without its tokenizer, or a calibration cannot
-            be read.
+        ValueError: if the task is unknown, a model is given as an object without its tokenizer, or with a dtype, the
+            device cannot be used, or a calibration cannot be read.
+        TypeError: for an option that is not known.
         FileNotFoundError: if there is no embedded checkpoint.
     """
     if task not in PIPELINES:
@@ -432,13 +282,15 @@ def pipeline(
         from .tokenization_heartllm import ECGTokenizer
 
         tokenizer = ECGTokenizer.from_pretrained(tokenizer)
+    dtype = torch_dtype if dtype is None else dtype
     if isinstance(model, (str, os.PathLike)):
         from .modeling_heartllm import HeartLLMForCausalLM
 
         calibration = calibration or read_calibration(model)
-        if task == "ecg-question-answering":
-            questions = questions or read_trained_questions(model)
-        model = HeartLLMForCausalLM.from_pretrained(model)
-    if task == "ecg-question-answering":
-        return ECGQuestionAnsweringPipeline(model, tokenizer, calibration, questions)
-    return ECGReportPipeline(model, tokenizer, calibration)
+        questions = questions or read_trained_questions(model)
+        model = HeartLLMForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
+    elif dtype not in (None, "auto"):
+        raise ValueError("dtype is for a model that is loaded here: give this one its own, model.to(dtype)")
+    if device is None and getattr(model, "hf_device_map", None) is None:
+        device = model.device
+    return PIPELINES[task](model, tokenizer, calibration, questions, device=device, **options)

@@ -11,6 +11,8 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from .ecg_chat import AS_WRITTEN, arranged_template
+
 
 def bare_backend(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """A copy of a tokenizer's backend that neither cuts nor pads."""
@@ -72,6 +74,14 @@ def write_plain_tokenizer(
         if backend.token_to_id(form) != first_id + index:
             raise ValueError(f"{form} has id {backend.token_to_id(form)}, not {first_id + index}")
     settings = tokenizer_settings(tokenizer, tokenizer._special_tokens_map)
+    if "chat_template" in settings:
+        shown = getattr(tokenizer, "ecg_chat", AS_WRITTEN)
+        templates = settings["chat_template"]
+        settings["chat_template"] = (
+            arranged_template(templates, shown)
+            if isinstance(templates, str)
+            else {name: arranged_template(one, shown) for name, one in templates.items()}
+        )
     files = PreTrainedTokenizerFast(tokenizer_object=backend, **settings).save_pretrained(save_directory)
     config_file = Path(save_directory) / "tokenizer_config.json"
     config = json.loads(config_file.read_text(encoding="utf-8"))

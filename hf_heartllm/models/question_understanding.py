@@ -139,16 +139,17 @@ class TrainedQuestions:
         )
 
 
-def read_trained_questions(source: str | os.PathLike[str]) -> TrainedQuestions | None:
+def read_trained_questions(source: str | os.PathLike[str], revision: str | None = None) -> TrainedQuestions | None:
     """The trained questions of a checkpoint; None where it does not say them.
 
     Args:
         source: its folder, or its repository on the Hub.
+        revision: of the repository.
 
     Raises:
         QuestionsError: if the file is there and cannot be used.
     """
-    path = file_beside(source, QUESTIONS_FILE)
+    path = file_beside(source, QUESTIONS_FILE, revision)
     if path is None:
         return None
     try:

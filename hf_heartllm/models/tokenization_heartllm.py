@@ -6,27 +6,17 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerFast
-from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
 from transformers.utils.hub import cached_file, extract_commit_hash
 
 from .codec_handle import CodecHandle
-from .ecg_placeholders import (
-    TOKENIZING,
-    PlaceholderReader,
-    Row,
-    as_record,
-    ecg_list,
-    flatten_conversation,
-    is_recording,
-)
-from .ecg_record import ECGRecord, ECGWarning
-from .ecg_vocabulary import ECGVocabulary
+from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
+from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
+from .ecg_texts import ECGTexts
 from .feature_extraction_ecg import ECGFeatureExtractor
 from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, write_plain_tokenizer
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_START_TOKEN
@@ -38,12 +28,11 @@ FORMAT_VERSION = 1
 CODEC_FOLDER = "codec"
 EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "heartllm-tiny"
 
-_AS_TEXT = object()  # an ECG placeholder in this text is ordinary text
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "subfolder", "proxies")
 _SAMPLE_TEXTS = ("Does this ECG show atrial fibrillation?", " QTc 440 ms,\n axis -30°; sinus  rhythm.")
 
 
-class ECGTokenizer(ECGVocabulary):
+class ECGTokenizer(ECGTexts):
     """Text and 12-lead ECGs → token ids, and back.
 
     The text side is the base's own tokenizer, which knows no ECG token: nothing that is written in a text can become
@@ -58,8 +47,6 @@ class ECGTokenizer(ECGVocabulary):
     them to the base.
     """
 
-    _placeholders: PlaceholderReader | None = None
-
     # No __init__: transformers rebuilds the backend of a class that defines one, and the result tokenises differently.
 
     # ------------------------------------------------------------------ making, loading, saving
@@ -70,6 +57,7 @@ class ECGTokenizer(ECGVocabulary):
         tokenizer: PreTrainedTokenizerFast,
         codec: ECGCodecModel,
         feature_extractor: ECGFeatureExtractor | None = None,
+        ecg_chat: str = AS_WRITTEN,
     ) -> ECGTokenizer:
         """Put ECG tokens behind a base vocabulary.
 
@@ -79,6 +67,8 @@ class ECGTokenizer(ECGVocabulary):
                 `prompts.DEFAULT_CHAT_TEMPLATE`.
             codec: makes the codes.
             feature_extractor: by default the one the codec's configuration asks for.
+            ecg_chat: how conversations are shown to the model: "as written" by the base's template, "ecgs first" with
+                the ECGs of a message before its text, "one question" with the last question and its ECGs alone.
 
         Raises:
             ValueError: if the base is no fast tokenizer, already has ECG tokens, has gaps in its ids, or tokenises
@@ -104,6 +94,7 @@ class ECGTokenizer(ECGVocabulary):
             ecg_token_offset=first + 2,
             ecg_codebook_size=int(codec.config.codebook_size),
             ecg_format_version=FORMAT_VERSION,
+            ecg_chat=check_ecg_chat(ecg_chat),
         )
         made.padding_side = made.init_kwargs["padding_side"] = "left"
         if made.chat_template is None:
@@ -187,75 +178,16 @@ class ECGTokenizer(ECGVocabulary):
         """
         return write_plain_tokenizer(self, self._ecg_forms(), self.ecg_start_token_id, save_directory)
 
-    # ------------------------------------------------------------------ text with ECGs → ids
-
-    def __call__(  # type: ignore[override]
-        self, text: Any = None, text_pair: Any = None, text_target: Any = None, *, ecgs: Any = None, **kwargs: Any
-    ) -> BatchEncoding:
-        """Tokenise texts, with an ECG at each `<ecg>`.
-
-        The base's own additions (BOS, EOS) stand once around the whole text. The text around an ECG is tokenised as it
-        is around an added token of the base. A recording longer than a window gives its windows one after another,
-        between one start and one end token.
-
-        Args:
-            text: a text or a list of texts.
-            ecgs: for a text one ECG or a list of them, for a list of texts a list with one such entry (or None) for
-                each. An ECG is an `ECGRecord`, a mapping with its fields, or the ids from `encode_ecg`.
-            kwargs: as for any tokenizer. With ECGs there are no text pairs, offsets, overflowing tokens or
-                pre-tokenised words.
-
-        Raises:
-            ValueError: if the number of `<ecg>` in a text differs from its number of ECGs (also without `ecgs`; the
-                methods `encode` and `tokenize` take the word as ordinary text then), or truncation would cut an ECG.
-            ECGError: if a recording cannot be read.
-        """
-        if ecgs is None and not kwargs.get("is_split_into_words"):
-            for one in [text] if isinstance(text, str) else text or []:
-                if isinstance(one, str):
-                    _check_count(one, 0)
-        if ecgs is None or ecgs is _AS_TEXT:
-            with TOKENIZING:
-                return super().__call__(text, text_pair, text_target, **kwargs)
-        refused = ("is_split_into_words", "return_overflowing_tokens", "return_offsets_mapping", "stride")
-        wrong = [name for name in (*refused, "text_pair_target") if kwargs.pop(name, None)]
-        if text_pair is not None or text_target is not None or wrong:
-            raise ValueError(
-                "with ecgs a tokenizer takes plain texts only, " + (wrong[0] if wrong else "no second text")
-            )
-        batched = not isinstance(text, str)
-        texts = list(text) if batched else [text]
-        if batched and (not isinstance(ecgs, Sequence) or len(ecgs) != len(texts)):
-            raise ValueError(f"{len(texts)} texts need a list with {len(texts)} entries in ecgs, one for each text")
-        given = [ecg_list(one) for one in (ecgs if batched else [ecgs])]
-        for one, its_ecgs in zip(texts, given, strict=True):
-            _check_count(one, len(its_ecgs))
-
-        def encode(index: int, plain: PreTrainedTokenizerFast, **options: Any) -> BatchEncoding:
-            pieces = texts[index].split(ECG_PLACEHOLDER)
-            marks = [*self._reader.placeholders(len(pieces) - 1), ""]
-            return plain("".join(piece + mark for piece, mark in zip(pieces, marks, strict=True)), **options)
-
-        return self._encode_with_ecgs(encode, given, batched, **kwargs)
-
-    def encode(self, text: Any, text_pair: Any = None, *args: Any, ecgs: Any = None, **kwargs: Any) -> list[int]:
-        """As the base's `encode`; with `ecgs` the `input_ids` of calling the tokenizer."""
-        if ecgs is None:
-            with TOKENIZING:
-                return super().encode(text, text_pair, *args, **kwargs)
-        if args:
-            raise TypeError("with ecgs, give the options of encode by name")
-        return self(text, text_pair, ecgs=ecgs, **kwargs)["input_ids"]
-
-    def tokenize(self, *args: Any, **kwargs: Any) -> list[str]:
-        """As the base's `tokenize`."""
-        with TOKENIZING:
-            return super().tokenize(*args, **kwargs)  # type: ignore[no-any-return]
+    # ------------------------------------------------------------------ conversations with ECGs → ids
 
     def apply_chat_template(  # type: ignore[override]
         self,
         conversation: Any,
-        *args: Any,
+        tools: Any = None,
+        documents: Any = None,
+        chat_template: str | None = None,
+        *,
+        ecgs: Any = None,
         tokenize: bool = True,
         padding: Any = False,
         truncation: Any = False,
@@ -268,53 +200,88 @@ class ECGTokenizer(ECGVocabulary):
         """Render conversations with the chat template and tokenise them, ECGs included.
 
         The content of a message is a string or a list of parts `{"type": "text", "text": …}` and `{"type": "ecg",
-        "ecg": …}` (an `ECGRecord`, a mapping with its fields, or ids). Parts are joined to a string before the template
-        sees them, so a template that knows only strings works. Here `<ecg>` in a text is ordinary text: only a part can
-        be an ECG. With `tokenize=False` an ECG is shown as `<ecg>`.
+        "ecg": …}` (an `ECGRecord`, a mapping with its fields, or ids) or `{"type": "ecg", "codes": …}` (as data sets
+        hold them). Parts are joined to a string before the template sees them, so a template that knows only strings
+        works. `ecg_chat` says where the ECGs then stand and which turns are shown. With `tokenize=False` an ECG is
+        shown as `<ecg>`.
 
-        Args and returns as for any tokenizer.
+        Args and returns as for any tokenizer, but
+            ecgs: False takes `<ecg>` in a text as ordinary text. ECGs themselves are parts of the conversation.
 
         Raises:
-            ValueError: for other parts, if the template drops or repeats an ECG, or truncation would cut one.
+            ValueError: for other parts, for `<ecg>` in a text, if the template drops or repeats an ECG that `ecg_chat`
+                shows, or truncation would cut one.
             ECGError: if a recording cannot be read.
         """
+        if ecgs is not None and ecgs is not False:
+            raise ValueError("in a conversation an ECG is a part of the content: {'type': 'ecg', 'ecg': record}")
         batched = len(conversation) > 0 and not hasattr(conversation[0], "get")
         chats = [getattr(chat, "messages", chat) for chat in (conversation if batched else [conversation])]
-        flattened = [flatten_conversation(chat) for chat in chats]
+        one_question = self.ecg_chat == ONE_QUESTION
+        if one_question and not all(any(message.get("role") == "user" for message in chat) for chat in chats):
+            raise ValueError("this model answers the last message of the user, and the conversation has none")
+        if one_question and any(map(leaves_out, chats)):
+            warnings.warn(
+                "this model answers each question by itself: system messages and earlier turns are left out (ecg_chat "
+                f"is {ONE_QUESTION!r})",
+                stacklevel=2,
+            )
+        flattened = [
+            flatten_conversation(chat, lambda i: self._reader.text(i), literal=ecgs is False) for chat in chats
+        ]
+        shared = {
+            "tools": tools,
+            "documents": documents,
+            "chat_template": arranged_template(self.get_chat_template(chat_template, tools), self.ecg_chat),
+            **({} if self._placeholders is None else self._placeholders.ends()),
+            **kwargs,
+        }
         options = dict(tokenizer_kwargs or {})
-        if not tokenize or not any(ecgs for _, ecgs in flattened):
-            flat = [chat for chat, _ in flattened]
-            if tokenize:
-                options["ecgs"] = _AS_TEXT
+
+        def render(chat: Any) -> str:
+            without = ("return_assistant_tokens_mask", "sanitize_control_tokens")  # they ask for tokens
+            settings = {name: value for name, value in shared.items() if name not in without}
+            with TOKENIZING:
+                return str(PreTrainedTokenizerFast.apply_chat_template(self, chat, tokenize=False, **settings))
+
+        if not tokenize:
+            texts = [render(flat) for flat, _ in flattened]
+            for row, (_, parts) in enumerate(flattened):
+                for number in range(len(parts)):
+                    texts[row] = texts[row].replace(self._reader.text(number), ECG_PLACEHOLDER)
+            return texts if batched else texts[0]
+        if not any(its_ecgs for _, its_ecgs in flattened):
+            flats = [flat for flat, _ in flattened]
             with TOKENIZING:
                 return super().apply_chat_template(
-                    flat if batched else flat[0],
-                    *args,
-                    tokenize=tokenize,
+                    flats if batched else flats[0],
                     padding=padding,
                     truncation=truncation,
                     max_length=max_length,
                     return_tensors=return_tensors,
                     return_dict=return_dict,
-                    tokenizer_kwargs=options,
-                    **kwargs,
+                    tokenizer_kwargs={**options, "ecgs": False},
+                    **shared,
                 )
+        shown = [dict(enumerate(its_ecgs)) for _, its_ecgs in flattened]
+        if one_question:  # ECGs of earlier turns are left out on purpose
+            for row, (flat, parts) in enumerate(flattened):
+                text = render(flat) if len(parts) > 1 else ""
+                if text:
+                    shown[row] = {i: ecg for i, ecg in enumerate(parts) if self._reader.text(i) in text}
 
         def encode(index: int, plain: PreTrainedTokenizerFast, **limits: Any) -> BatchEncoding:
-            marks = self._reader.placeholders(len(flattened[index][1]))
-            chat, _ = flatten_conversation(chats[index], marks)
             names = ("truncation", "max_length")
             return plain.apply_chat_template(
-                chat,
-                *args,
+                flattened[index][0],
                 **{name: limits.pop(name) for name in names if name in limits},
                 tokenizer_kwargs={name: value for name, value in limits.items() if name != "add_special_tokens"},
-                **kwargs,
+                **shared,
             )
 
         out = self._encode_with_ecgs(
             encode,
-            [ecgs for _, ecgs in flattened],
+            shown,
             batched,
             padding=padding,
             truncation=truncation,
@@ -324,129 +291,9 @@ class ECGTokenizer(ECGVocabulary):
         )
         return out if return_dict else out["input_ids"]
 
-    @property
-    def _reader(self) -> PlaceholderReader:
-        if self._placeholders is None:
-            raise ValueError("this ECGTokenizer has no codec; make it with from_base or from_pretrained")
-        return self._placeholders
-
-    def _encode_with_ecgs(
-        self,
-        encode: Any,
-        ecgs: list[list[Any]],
-        batched: bool,
-        *,
-        padding: Any = False,
-        truncation: Any = None,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        padding_side: str | None = None,
-        return_tensors: Any = None,
-        return_attention_mask: bool | None = None,
-        return_length: bool = False,
-        verbose: bool = True,
-        tokenizer_kwargs: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> BatchEncoding:
-        """Rows of text with placeholders → rows with ECG ids, cut, padded and batched as asked for."""
-        pads, cuts, max_length, _ = self._get_padding_truncation_strategies(
-            padding, truncation, max_length, pad_to_multiple_of, verbose
-        )
-        rows: list[Row] = []
-        for index, its_ecgs in enumerate(ecgs):
-            blocks = [self._ecg_block(ecg) for ecg in its_ecgs]
-            limits: dict[str, Any] = {}
-            with TOKENIZING:
-                plain = self._reader.tokenizer(self, len(blocks))
-                if cuts != TruncationStrategy.DO_NOT_TRUNCATE:
-                    assert max_length is not None
-                    room = max_length - sum(len(block) - 1 for block in blocks)
-                    if room <= plain.num_special_tokens_to_add() + len(blocks) - 1:
-                        raise ValueError(
-                            f"truncation to {max_length} tokens would cut an ECG: the ECGs alone have "
-                            f"{sum(map(len, blocks))}; raise max_length"
-                        )
-                    limits = {"truncation": cuts, "max_length": room}
-                encoded = encode(index, plain, verbose=False, **limits, **options, **(tokenizer_kwargs or {}))
-                row = self._reader.expand({name: list(values) for name, values in encoded.items()}, blocks)
-            self._eventual_warn_about_too_long_sequence(row["input_ids"], max_length, verbose)
-            rows.append(row)
-        return self._batch(
-            rows, batched, pads, max_length, pad_to_multiple_of, padding_side, return_tensors, return_attention_mask,
-            return_length,
-        )  # fmt: skip
-
-    def _batch(
-        self,
-        rows: list[Row],
-        batched: bool,
-        padding: PaddingStrategy,
-        max_length: int | None,
-        pad_to_multiple_of: int | None,
-        padding_side: str | None,
-        return_tensors: Any,
-        return_attention_mask: bool | None,
-        return_length: bool,
-    ) -> BatchEncoding:
-        columns: dict[str, list[list[int]]] = {name: [row[name] for row in rows] for name in rows[0]}
-        masks = columns.pop("assistant_masks", None)  # the base's pad does not know them
-        data = dict(
-            self.pad(
-                columns,
-                padding=padding,
-                max_length=max_length,
-                pad_to_multiple_of=pad_to_multiple_of,
-                padding_side=padding_side,
-                return_attention_mask=return_attention_mask,
-            )
-        )
-        if return_attention_mask is False:
-            data.pop("attention_mask", None)
-        lengths = [len(ids) for ids in data["input_ids"]]
-        if masks is not None:
-            left = (padding_side or self.padding_side) == "left"
-            fills = [[0] * (length - len(mask)) for length, mask in zip(lengths, masks, strict=True)]
-            data["assistant_masks"] = [f + m if left else m + f for f, m in zip(fills, masks, strict=True)]
-        if return_length:
-            data["length"] = lengths
-        if not batched and return_tensors is None:
-            data = {name: values[0] for name, values in data.items()}
-        return BatchEncoding(data, tensor_type=return_tensors)
-
-    def _ecg_block(self, ecg: Any) -> list[int]:
-        """A recording or its ids → the ids that take its place in a text."""
-        if is_recording(ecg):
-            ids = self.encode_ecg(ecg)
-            self._warn_of_length(as_record(ecg))
-        else:
-            ids = self.codes_to_ids(self.ids_to_codes(ecg))
-        return [self.ecg_start_token_id, *ids, self.ecg_end_token_id]
-
-    def _warn_of_length(self, record: ECGRecord) -> None:
-        longest = self.ecg_max_duration
-        if longest is not None and record.duration > 1.01 * longest:
-            warnings.warn(
-                f"{record.source or 'record'}: {record.duration:g} s in one prompt, and the language model was trained "
-                f"on {longest:g} s at most: give it windows, as the pipelines do",
-                ECGWarning,
-                stacklevel=5,
-            )
-
-    def update_post_processor(self) -> None:
-        """As the base's; the copy that reads text around ECGs follows."""
-        super().update_post_processor()
-        if self._placeholders is not None:
-            self._placeholders.reset()
-
     def train_new_from_iterator(self, *args: Any, **kwargs: Any) -> Any:
         """Not here: train a base tokenizer and give it to `from_base`."""
         raise NotImplementedError("train a base tokenizer and give it to ECGTokenizer.from_base")
-
-
-def _check_count(text: str, ecgs: int) -> None:
-    count = text.count(ECG_PLACEHOLDER)
-    if count != ecgs:
-        raise ValueError(f"the text has {count} placeholder(s) {ECG_PLACEHOLDER} but {ecgs} ECG(s) were given")
 
 
 # transformers runs a checkpoint's entry file without making it an attribute of its package, as an import would. dill

@@ -71,8 +71,4 @@ def add_lora(
         trainable_token_indices=indices,
         task_type="CAUSAL_LM",
     )
-    wrapped = get_peft_model(model, config)
-    for module in wrapped.modules():
-        if type(module).__name__ == "TrainableTokensWrapper":
-            module.bias = None  # trl's fused head asks for it, peft's wrapper has none
-    return wrapped
+    return get_peft_model(model, config)

@@ -128,7 +128,10 @@ def test_tokens_as_ids_and_as_text_are_the_same(capsys, model, tmp_path):
     ids = tokenizer.encode_ecg(hl.read_ecg("example:normal"))
     assert run(capsys, "tokenize", "example:normal", "--model", model).split() == [str(token) for token in ids]
     text = run(capsys, "tokenize", "example:normal", "--model", model, "--text")
-    assert tokenizer.ecg_text_to_ids(text.strip()) == ids
+    whole = [tokenizer.ecg_start_token_id, *ids, tokenizer.ecg_end_token_id]
+    assert tokenizer.ecg_text_to_ids(text) == whole, "a server needs start and end token"
+    bare = run(capsys, "tokenize", "example:normal", "--model", model, "--text", "--bare")
+    assert tokenizer.ecg_text_to_ids(bare) == ids
     result = json.loads(run(capsys, "tokenize", "example:normal", "--model", model, "--json"))
     assert result["ids"] == ids
     assert result["notice"] == NOTICE

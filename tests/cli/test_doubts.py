@@ -17,6 +17,11 @@ from hf_heartllm.ecg import write_ecg
 AF = "Does this ECG show atrial fibrillation?"
 
 
+def said(err: str) -> list[str]:
+    """The lines on stderr that are no progress."""
+    return [line for line in err.splitlines() if not line.endswith(" …")]
+
+
 def written(folder, signal, name: str = "doubtful") -> str:
     write_ecg(replace(hl.read_ecg("example:normal"), signal=signal), str(folder / name))
     return str(folder / name)
@@ -49,11 +54,11 @@ def test_a_dead_lead_is_said_once_stands_in_json_and_is_an_error_when_strict(cap
     out, err = capsys.readouterr()
     (line,) = json.loads(out)["warnings"]
     assert "lead V5 is constant" in line
-    assert err.splitlines() == [f"heartllm: warning: {line}"]
+    assert said(err) == [f"heartllm: warning: {line}"]
     assert cli.main([*arguments, "--strict"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"heartllm: {line}\n"
+    assert said(err) == [f"heartllm: {line}"]
 
 
 @pytest.mark.parametrize("command", ["ask", "report"])
@@ -62,8 +67,8 @@ def test_noise_has_no_answer_and_one_line(capsys, tmp_path, command):
     assert cli.main([command, noise, *([AF] if command == "ask" else []), "--json"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "no QRS complexes were found" in err
-    assert err.count("\n") == 1
+    (line,) = said(err)
+    assert "no QRS complexes were found" in line
 
 
 def test_a_question_that_was_not_trained_has_no_answer_and_the_nearest(capsys):
@@ -102,7 +107,10 @@ def test_measurements_are_printed_and_what_is_doubtful_has_its_reason(capsys):
     assert found["warnings"] == []
     assert all(found["measured"][name] is None for name in found["reasons"])
     assert cli.main(["measure", "example:af"]) == 0
-    assert "heart_rate" in capsys.readouterr().out
+    page = capsys.readouterr().out
+    rate = f"{hl.measure(hl.read_ecg('example:af')).overall.heart_rate} /min (irregular"
+    assert rate in page
+    assert "no P wave before at least half of the beats" in page
 
 
 def test_missing_leads_are_said_before_torch_is_loaded(tmp_path):

@@ -31,7 +31,7 @@ def test_the_examples_of_the_help_run_in_an_empty_folder(
     assert {"ecg.png", "af.pdf", "strips.svg"} <= {file.name for file in tmp_path.iterdir()}
     strips = (tmp_path / "strips.svg").read_text()
     assert ">0:30</text>" in strips
-    assert ">long</text>" in strips
+    assert ">long (simulated)</text>" in strips
 
 
 def test_title_layout_and_start_reach_the_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

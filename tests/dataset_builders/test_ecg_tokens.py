@@ -77,6 +77,21 @@ def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: 
     assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["24", "3"])]
 
 
+def test_messages_are_one_conversation_on_the_record(folder: Path, output: Path) -> None:
+    rows = datasets.load_dataset(str(output), cache_dir=str(folder / "cache"))
+    messages, tokenizer = rows["train"][1]["messages"], tiny_model_and_tokenizer(0)[1]
+    said = [[part["text"] for part in message["content"] if part["type"] == "text"] for message in messages]
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 5
+    assert said[:2] == [["Does this ECG show atrial fibrillation?"], ["yes"]]
+    assert said[-2:] == [["Write the report."], ["the report"]]
+    ids = tokenizer.apply_chat_template(messages)["input_ids"]
+    assert [i - tokenizer.ecg_token_offset for i in ids if i >= tokenizer.ecg_token_offset] == rows["train"][1]["codes"]
+    assert tokenizer.decode(ids).endswith("<|assistant|>the report<|endoftext|>")
+    comparison = [turn["content"] for turn in rows["validation"][1]["messages"]]
+    assert "a, b" not in str(comparison), "the other ECG is not here"
+    assert ecg_tokens.conversation(np.array([1]), [], None) == []
+
+
 def test_records_without_some_of_their_chest_leads(tmp_path: Path, folder: Path) -> None:
     """Asked for, each record is encoded without leads that its row names, drawn by its id."""
     codec = ECGCodecModel(ECGCodecConfig(hidden_sizes=[8, 16], num_refinements=0)).eval()

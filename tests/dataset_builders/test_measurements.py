@@ -98,3 +98,12 @@ def test_the_table_of_12sl_features_gives_the_same_columns(ptbxl: Path, tmp_path
     assert list(table[0]) == ["ecg_id", "path", *COLUMNS, "not_measured"]
     assert (table[0]["pr_ms"], table[0]["qrs_ms"], table[0]["qt_ms"]) == ("162", "94", "")
     assert table[1]["not_measured"] == "all: not in the table of 12SL features"
+
+
+def test_a_rate_that_the_table_names_no_files_of_is_one_line(tmp_path, capsys):
+    simulated.build(2, tmp_path / "set", seed=0)
+    capsys.readouterr()
+    assert main(["--source", str(tmp_path / "set"), "--output", str(tmp_path / "m.csv")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "2 of 2 records have no file at 500 Hz" in line
+    assert "--sampling-rate 100" in line

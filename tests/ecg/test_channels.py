@@ -123,6 +123,6 @@ def test_beats_are_not_sought_in_other_signals(tmp_path: Path) -> None:
     write_ecg(both, tmp_path / "x.csv")
     write_ecg(both, tmp_path / "x")
     for name, stated in (("x.csv", {"sampling_rate": record.sampling_rate, "units": "mV"}), ("x", {})):
-        with pytest.warns(UserWarning, match="no ECG leads: RESP"):
+        with pytest.warns(UserWarning, match="no ECG leads: .*RESP"):
             again = read_ecg(tmp_path / name, **stated)
         np.testing.assert_allclose(beat_times(again), beat_times(record), atol=0.005)

@@ -182,7 +182,7 @@ def test_without_the_extra_p_and_t_are_not_measured_and_it_is_said_why(monkeypat
     assert found.leads["V5"].r_mv > 0.5
     for name in ("pr_ms", "p_share", "qt_ms", "qtc_fridericia_ms", "II_p_mv", "V5_t_mv"):
         assert found.as_columns()[name] is None
-        assert 'pip install "hf_heartllm[measure]"' in str(found.why(name))
+        assert "need the extra: pip install 'hf_heartllm[measure]'" in str(found.why(name))
 
 
 def test_the_columns_are_always_the_same() -> None:

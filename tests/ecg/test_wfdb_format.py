@@ -60,7 +60,7 @@ def test_units_become_millivolts(tmp_path: Path, units: str, scale: float) -> No
     np.testing.assert_allclose(read_ecg(path).signal, millivolts().T * scale, rtol=1e-6)
 
 
-@pytest.mark.parametrize("units", ["mmHg", "NU", "MV", "nV"])
+@pytest.mark.parametrize("units", ["mmHg", "NU", "MV", "kV"])
 def test_other_units_are_refused(tmp_path: Path, units: str) -> None:
     path = write(tmp_path)
     edit(path, "/mV", f"/{units}", 1)
@@ -183,7 +183,7 @@ def test_names_of_no_recording(tmp_path: Path) -> None:
 
 def test_arguments_that_the_header_answers_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path)
-    for argument in ({"sampling_rate": 250}, {"units": "mV"}, {"leads": ["I"]}):
+    for argument in ({"sampling_rate": 250}, {"units": "mV"}):
         with pytest.raises(ECGError, match="--" + next(iter(argument)).replace("_", "-")):
             read_ecg(path, **argument)
 

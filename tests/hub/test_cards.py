@@ -123,6 +123,7 @@ def test_sizes_come_from_the_checkpoint(tmp_path):
     facts = checkpoint_facts(tmp_path)
     assert facts["parameters"] == f"{sum(parameter.numel() for parameter in model.parameters()):,}"
     assert facts["codec_parameters"] == f"{sum(parameter.numel() for parameter in tokenizer.codec.parameters()):,}"
+    assert facts["codec_numbers"] == f"{sum(tensor.numel() for tensor in tokenizer.codec.state_dict().values()):,}"
     assert facts["vocabulary_size"] == str(len(tokenizer))
     assert int(facts["text_tokens"]) + 2 + int(facts["codebook_size"]) == len(tokenizer)
     assert (facts["codebook_size"], facts["ecg_tokens"], facts["bits_per_second"]) == ("64", "32", "19.2")

@@ -412,17 +412,25 @@ def test_a_process_without_the_package_loads_it_through_both_auto_classes(tmp_pa
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
-def test_sft_trainer_steps_equal_the_plain_loss(tied: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["peft_config", "wrapped", "reloaded"])
+def test_sft_trainer_steps_equal_the_plain_loss(way: str, tied: bool, tmp_path: Path) -> None:
+    """With a plain `LoraConfig`, however peft comes to the model."""
     from datasets import Dataset
+    from peft import LoraConfig, PeftModel
     from trl import SFTConfig, SFTTrainer
 
     words = {"<pad>": PAD, "<s>": 1, "</s>": 2} | {f"w{i}": i for i in range(3, TEXT_TOKENS)}
     backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
-    model = lora(make_model("llama", tied))
-    for module in model.modules():
-        if type(module).__name__ == "TrainableTokensWrapper":
-            module.bias = None  # trl's fused loss reads it
+    model, more = make_model("llama", tied), {}
+    if way == "peft_config":
+        rows = model.trainable_token_indices()
+        more["peft_config"] = LoraConfig(r=4, target_modules="all-linear", trainable_token_indices=rows)
+    else:
+        model = lora(model)
+    if way == "reloaded":
+        model.save_pretrained(tmp_path / "adapter")
+        model = PeftModel.from_pretrained(make_model("llama", tied), tmp_path / "adapter", is_trainable=True)
     ids = mixed_ids()
     with torch.no_grad():
         plain = model(input_ids=ids, labels=ids).loss.item()
@@ -440,8 +448,10 @@ def test_sft_trainer_steps_equal_the_plain_loss(tied: bool, tmp_path: Path) -> N
         save_strategy="no",
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer)
+    trainer = SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer, **more)
     assert len(trainer.train_dataset) == 2
+    model = trainer.model
+    assert not any(name.endswith("token_adapter.bias") or name.endswith("head.bias") for name in model.state_dict())
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[0] == pytest.approx(plain, abs=1e-3)

@@ -135,15 +135,18 @@ CHATML = (
 
 @pytest.mark.parametrize("kind", BASES)
 @settings(max_examples=60, deadline=None)
-@given(text=st.text(max_size=60) | st.text(alphabet="aeinorst QRS<|_>0123ecg", max_size=60))
+@given(text=(st.text(max_size=60) | st.text(alphabet="aeinorst QRS<|_>0123ecg", max_size=60)))
 def test_text_ids_and_decoding_equal_the_bases(kind: str, text: str) -> None:
     base, ours = base_tokenizer(kind), ecg_tokenizer(kind)
     ids = base.encode(text)
-    assert ours.encode(text) == ids
-    assert ours.tokenize(text) == base.tokenize(text)
+    assert ours.encode(text, ecgs=False) == ours(text, ecgs=False)["input_ids"] == ids
+    assert ours.tokenize(text, ecgs=False) == base.tokenize(text)
+    if "<ecg>" not in text:
+        assert ours.encode(text) == ids
+        assert ours.tokenize(text) == base.tokenize(text)
     assert ours.decode(ids) == base.decode(ids)
     if kind == "byte-bpe" and "<|bos|>" not in text and "<|eos|>" not in text:
-        assert ours.decode(ours.encode(text, add_special_tokens=False)) == text
+        assert ours.decode(ours.encode(text, add_special_tokens=False, ecgs=False)) == text
 
 
 @pytest.mark.parametrize("kind", BASES)
@@ -200,10 +203,10 @@ def test_text_never_becomes_an_ecg(kind: str, text: str) -> None:
 def test_placeholder_in_a_users_text_takes_no_ecgs_place() -> None:
     tokenizer = ecg_tokenizer()
     content = [{"type": "text", "text": "<ecg> "}, {"type": "ecg", "ecg": record(1)}, {"type": "text", "text": "<ecg>"}]
-    ids = tokenizer.apply_chat_template([{"role": "user", "content": content}])["input_ids"]
+    ids = tokenizer.apply_chat_template([{"role": "user", "content": content}], ecgs=False)["input_ids"]
     assert ecg_ids(tokenizer, ids) == block(tokenizer, record(1))
     assert tokenizer.decode(ids, skip_special_tokens=True) == "### user\n<ecg>  <ecg>\n"
-    plain = tokenizer.apply_chat_template([{"role": "user", "content": "<ecg>"}])["input_ids"]
+    plain = tokenizer.apply_chat_template([{"role": "user", "content": "<ecg>"}], ecgs=False)["input_ids"]
     assert ecg_ids(tokenizer, plain) == []
     with pytest.raises(ValueError, match=r"2 placeholder\(s\) <ecg> but 1 ECG"):
         tokenizer("<ecg> <ecg>", ecgs=record())
@@ -307,12 +310,46 @@ def test_truncation_shortens_text_but_never_an_ecg() -> None:
         tokenizer("a long question <ecg>", ecgs=record(), truncation=True, max_length=len(whole) - 2)
 
 
-@pytest.mark.parametrize("text", ["<ecg>", ["a", "b <ecg>"]])
-def test_a_placeholder_without_ecg_is_an_error_but_ordinary_text_for_encode(text: str | list[str]) -> None:
+ENTRIES_WITHOUT_ECG = {
+    "call": lambda t: t("a <ecg>"),
+    "batch": lambda t: t(["a", "b <ecg>"]),
+    "pair": lambda t: t("a", "<ecg>"),
+    "pairs": lambda t: t(["a"], ["<ecg>"]),
+    "target": lambda t: t("a", text_target="<ecg>"),
+    "words": lambda t: t(["a", "<ecg>"], is_split_into_words=True),
+    "encode": lambda t: t.encode("<ecg>"),
+    "encode a pair": lambda t: t.encode("a", "<ecg>"),
+    "tokenize": lambda t: t.tokenize("<ecg>"),
+    "tokenize a pair": lambda t: t.tokenize("a", "<ecg>"),
+    "no ECGs": lambda t: t("<ecg>", ecgs=[]),
+    "no ECGs in a batch": lambda t: t(["<ecg>"], ecgs=[None]),
+    "chat": lambda t: t.apply_chat_template([{"role": "user", "content": "a <ecg>"}]),
+    "chat as text": lambda t: t.apply_chat_template([{"role": "user", "content": "a <ecg>"}], tokenize=False),
+    "chats": lambda t: t.apply_chat_template([[{"role": "user", "content": "<ecg>"}]] * 2),
+    "system message": lambda t: t.apply_chat_template(
+        [{"role": "system", "content": "<ecg>"}, {"role": "user", "content": "a"}]
+    ),
+    "parts": lambda t: t.apply_chat_template([{"role": "user", "content": [{"type": "text", "text": "<ecg>"}]}]),
+    "beside an ECG": lambda t: t.apply_chat_template(
+        [{"role": "user", "content": [{"type": "ecg", "codes": [1]}, {"type": "text", "text": "<ecg>"}]}]
+    ),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES_WITHOUT_ECG)
+def test_a_placeholder_without_an_ecg_is_one_clear_line_in_every_entry(entry: str) -> None:
+    with pytest.raises(ValueError, match="<ecg>") as told:
+        ENTRIES_WITHOUT_ECG[entry](ecg_tokenizer())
+    assert "ecgs=False" in str(told.value), "how to write the letters themselves"
+    assert "\n" not in str(told.value)
+
+
+def test_tokens_of_a_text_with_an_ecg() -> None:
     tokenizer = ecg_tokenizer()
-    with pytest.raises(ValueError, match=r"1 placeholder\(s\) <ecg> but 0 ECG"):
-        tokenizer(text)
-    assert tokenizer.encode("<ecg>") == base_tokenizer("byte-bpe").encode("<ecg>")
+    tokens = tokenizer.tokenize("a <ecg>", ecgs=tokenizer.codes_to_ids([0, 255]))
+    assert tokens[-4:] == ["<|start_ecg|>", "<ecg_000>", "<ecg_255>", "<|end_ecg|>"]
+    with pytest.raises(ValueError, match="a part of the content"):
+        tokenizer.apply_chat_template([{"role": "user", "content": "<ecg>"}], ecgs=[record()])
 
 
 # ---------------------------------------------------------------------- chats
@@ -382,11 +419,13 @@ def test_ids_codes_and_text_form_are_one_to_one(codes: list[int]) -> None:
     assert tokenizer.ids_to_codes(ids).tolist() == codes
     whole = [tokenizer.ecg_start_token_id, *ids, tokenizer.ecg_end_token_id]
     assert tokenizer.ids_to_codes(whole).tolist() == codes
-    assert tokenizer.ecg_text_to_ids(tokenizer.ecg_ids_to_text(whole)) == whole
+    assert tokenizer.ecg_text_to_ids(tokenizer.ecg_ids_to_text(whole) + "\n") == whole
     assert tokenizer.convert_ids_to_tokens(whole) == [tokenizer.convert_ids_to_tokens(i) for i in whole]
 
 
-@pytest.mark.parametrize("text", ["<ecg_1>", "<ecg_256>", "<ecg_001> ", "x<ecg_001>", "<|bos|>", "<ecg_٠٠١>", "<ecg>"])
+@pytest.mark.parametrize(
+    "text", ["<ecg_1>", "<ecg_256>", "<ecg_001> <ecg_002>", "x<ecg_001>", "<|bos|>", "<ecg_٠٠١>", "<ecg>"]
+)
 def test_only_the_exact_text_form_becomes_ids(text: str) -> None:
     with pytest.raises(ValueError, match="not a sequence of ECG tokens"):
         ecg_tokenizer().ecg_text_to_ids(text)

@@ -58,6 +58,30 @@ def add_comparison_arguments(parser: argparse.ArgumentParser, what: str) -> None
     )
 
 
+READ = ("questions", "tokens", "train_rows", "calibration_questions")
+"""Options that name what is read."""
+
+
+def check_paths(args: argparse.Namespace) -> None:
+    """Before anything heavy is imported: that what the arguments name is there.
+
+    Raises:
+        UsageError: if a file, a folder or a checkpoint is not.
+    """
+    table = "ptbxl_database.csv"
+    if args.ptbxl is not None and not (args.ptbxl / table).is_file():
+        raise UsageError(f"{args.ptbxl / table}: no such file; give the folder of PTB-XL that holds {table}")
+    data = getattr(args, "data", None)
+    if data is not None and not data.is_dir():
+        raise UsageError(f"{data}: no such folder")
+    for option in READ:
+        value = getattr(args, option, None)
+        if isinstance(value, Path) and not value.exists():
+            raise UsageError(f"--{option.replace('_', '-')} {value}: no such file or folder")
+    for option in ("model", "control_model"):
+        model_source(getattr(args, option, None), f"--{option.replace('_', '-')}")
+
+
 def load_checkpoint(
     args: argparse.Namespace, model: str | None = None, option: str = "--model"
 ) -> tuple[Any, Any, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..common import UsageError
 from .checkpoint import (
     add_checkpoint_arguments,
+    check_paths,
     evaluate_and_write,
     load_checkpoint,
     parts_folder,
@@ -47,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
+    choices = _choices(args)
+    check_paths(args)
     from ...evaluation.classification.run import ClassifySettings, evaluate_classification
 
-    settings = ClassifySettings(
-        **run_settings(args), ptbxl=args.ptbxl, data=args.data, tokens=args.tokens, **_choices(args)
-    )
+    settings = ClassifySettings(**run_settings(args), ptbxl=args.ptbxl, data=args.data, tokens=args.tokens, **choices)
     model, tokenizer, name = load_checkpoint(args)
     evaluate_and_write(
         args,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common import UsageError, positive, print_notice, quiet_transformers
-from .checkpoint import parts_folder
+from .checkpoint import check_paths, parts_folder
 
 HELP = "Rate and distortion, clinical fidelity, robustness and meaning of an ECG codec, on recordings of PTB-XL."
 EXAMPLES = (
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> None:
         evaluated, training = folds(args.folds), folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    check_paths(args)
     quiet_transformers()
     from ...evaluation.codec.coder import Coder
     from ...evaluation.codec.evaluate import evaluate_codecs

@@ -9,6 +9,7 @@ from ..common import count
 from .checkpoint import (
     add_checkpoint_arguments,
     add_comparison_arguments,
+    check_paths,
     evaluate_and_write,
     given_settings,
     load_checkpoint,
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
+    check_paths(args)
     from ...evaluation.checkpoint.questions import QASettings, evaluate_qa
     from ...evaluation.checkpoint.text_control import ControlModel
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from .checkpoint import (
     add_checkpoint_arguments,
     add_comparison_arguments,
+    check_paths,
     evaluate_and_write,
     given_settings,
     load_checkpoint,
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
+    check_paths(args)
     from ...evaluation.checkpoint.reports import ReportSettings, evaluate_reports
     from ...evaluation.wordnet import find_wordnet
 

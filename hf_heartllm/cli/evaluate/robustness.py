@@ -7,6 +7,7 @@ import argparse
 from ..common import UsageError
 from .checkpoint import (
     add_checkpoint_arguments,
+    check_paths,
     evaluate_and_write,
     given_settings,
     load_checkpoint,
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
+    check_paths(args)
     from ...evaluation.checkpoint.robustness import RobustnessSettings, chosen, evaluate_robustness
 
     kinds = None if args.kinds is None else tuple(kind.strip() for kind in args.kinds.split(","))

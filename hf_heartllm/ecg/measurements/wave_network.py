@@ -6,6 +6,10 @@ are none, so it is given recordings as they are.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -22,7 +26,7 @@ PATCH = 5  # samples a frame
 FRAMES = WINDOW // PATCH
 FRAME = PATCH / RATE  # s
 OVERLAP = 50  # frames that neighbouring windows of a longer recording share at least
-HOW_TO_INSTALL = 'P and T waves need openecg: pip install "hf_heartllm[measure]"'
+HOW_TO_INSTALL = "P and T waves need the extra: pip install 'hf_heartllm[measure]'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +45,40 @@ class WaveFrames:
     distance: np.ndarray
 
 
+@contextlib.contextmanager
+def without_information() -> Iterator[None]:
+    """Keep lines that begin with `INFO:` off the process's stderr; others are written there when it is over.
+
+    The runtime's library says there by which means it computes, past Python, and has no switch against it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            usual = os.dup(2)
+        except OSError:  # a process without stderr
+            yield
+            return
+        stack.callback(os.close, usual)
+        held = stack.enter_context(tempfile.TemporaryFile())
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(usual, 2)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(b"INFO:"):
+                    os.write(2, line)
+
+
 @lru_cache(maxsize=1)
 def _network() -> tuple[Any, int, int, int]:
     """The interpreter, and the indices of its input, classes and distances. One thread: results do not depend on it."""
     from ai_edge_litert.interpreter import Interpreter
     from openecg.deploy import bundled_model_path
 
-    interpreter = Interpreter(model_path=str(bundled_model_path()), num_threads=1)
-    interpreter.allocate_tensors()
+    with without_information():
+        interpreter = Interpreter(model_path=str(bundled_model_path()), num_threads=1)
+        interpreter.allocate_tensors()
     outputs = {int(detail["shape"][-1]): int(detail["index"]) for detail in interpreter.get_output_details()}
     return interpreter, int(interpreter.get_input_details()[0]["index"]), outputs[4], outputs[6]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from ...models.ecg_record import ECGError, ECGRecord
+from .lead_choice import Leads, chosen_record
 from .messages import one_line
 
 __all__ = ["read_ecg"]
@@ -17,7 +17,7 @@ def read_ecg(
     *,
     sampling_rate: float | str | None = None,
     units: str | None = None,
-    leads: Sequence[str] | str | None = None,
+    leads: Leads | None = None,
     timeout: float | None = None,
 ) -> ECGRecord:
     """Read a recording by its name.
@@ -26,8 +26,10 @@ def read_ecg(
         source: a WFDB record (`…/00152_lr`, `.hea`, `.dat`, `.mat`), a `.csv` or `.npy` file, a simulated example
             (`example:af`), or a record on PhysioNet (`physionet:ptb-xl/1.0.3/records500/00000/00152_hr`).
         sampling_rate: Hz, a number or its text; CSV and NPY need it, the others state it themselves.
-        units: mV, uV or V; CSV and NPY need them.
-        leads: lead names, a sequence or one string with commas; NPY and a CSV without a header row need them.
+        units: mV, uV, nV or V; CSV and NPY need them, but for a CSV whose columns state theirs (`I (mV)`).
+        leads: lead names, a sequence or one string with commas; NPY and a CSV without a header row need them, in the
+            file's order. Elsewhere the leads to read, in this order; names that the file does not hold, as many as it
+            has leads, name them in its order. Pairs select and rename: `{"MLII": "II"}`, or in a string `MLII=II,V5`.
         timeout: seconds, for PhysioNet (8 when None).
 
     Returns:
@@ -48,10 +50,9 @@ def _read(
     name: str,
     sampling_rate: float | str | None,
     units: str | None,
-    leads: Sequence[str] | str | None,
+    leads: Leads | None,
     timeout: float | None,
 ) -> ECGRecord:
-    stated = {"sampling_rate": sampling_rate, "units": units, "leads": leads}
     suffix = Path(name).suffix.lower()
     if suffix in (".csv", ".npy") and not name.startswith(("example:", "physionet:")):
         if suffix == ".csv":
@@ -61,18 +62,18 @@ def _read(
         from .arrays import read_npy
 
         return read_npy(name, sampling_rate=sampling_rate, units=units, leads=leads)
-    for argument, value in stated.items():
+    for argument, value in (("sampling_rate", sampling_rate), ("units", units)):
         if value is not None:
             flag = "--" + argument.replace("_", "-")
             raise ECGError(f"{name}: {argument} ({flag}) is for CSV and NPY; this recording states its own")
     if name.startswith("example:"):
         from ..simulate import read_example
 
-        return read_example(name)
+        return chosen_record(read_example(name), leads)
     if name.startswith("physionet:"):
         from .physionet import read_physionet
 
-        return read_physionet(name, timeout=timeout)
+        return read_physionet(name, timeout=timeout, leads=leads)
     from .wfdb_format import read_wfdb
 
-    return read_wfdb(name)
+    return read_wfdb(name, leads=leads)

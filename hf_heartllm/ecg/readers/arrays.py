@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
+from ...models.record_from_array import in_millivolts, leads_first
 from .channels import is_other_signal, is_time_name, lead_name
+from .lead_choice import Leads
 from .messages import listed, warn
-from .statements import Statements, statements
+from .statements import Statements, require_file, statements
 from .time_columns import compare_named, compare_rate, counts, is_index
-from .units import millivolts_per_unit
 
 _MOST_COUNTING = 3  # rows or columns beside the named ones: an index, the time, a date
 
@@ -22,14 +23,14 @@ def read_npy(
     *,
     sampling_rate: float | str | None = None,
     units: str | None = None,
-    leads: Sequence[str] | str | None = None,
+    leads: Leads | None = None,
 ) -> ECGRecord:
     """Read a NumPy file of numbers, (leads, samples) or (samples, leads).
 
     Args:
         path: an `.npy` file; one that holds pickled objects is refused.
         sampling_rate: Hz.
-        units: mV, uV or V.
+        units: mV, uV, nV or V.
         leads: names in the file's order, a sequence or one string with commas. Their number tells which axis is which.
             A further row that counts (the time, an index) needs no name and is left out with a warning, as is a row
             named as no lead (`RESP`, `time`).
@@ -38,8 +39,10 @@ def read_npy(
         ECGError: if an argument is missing or the file does not fit it.
     """
     path = Path(path)
+    require_file(path)
     stated = statements(path, sampling_rate, units, leads)
-    names = stated.names(path)
+    stated.required_units(path)
+    stated.names(path)
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -48,18 +51,18 @@ def read_npy(
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
         kind = getattr(values, "dtype", type(values).__name__)
         raise ECGError(f"{path}: the file must hold one array of real numbers, it holds {str(kind)[:40]}")
-    return unnamed_record(path, values, names, stated)
+    return unnamed_record(path, values, stated)
 
 
-def unnamed_record(path: Path, values: np.ndarray, names: list[str], stated: Statements) -> ECGRecord:
+def unnamed_record(path: object, values: np.ndarray, stated: Statements) -> ECGRecord:
     """A record from numbers whose names the caller gives in the file's order.
 
     Args:
         path: for messages.
         values: (names, samples) or (samples, names), or one axis for one name; perhaps with an index or time besides.
-        names: of the rows or columns that neither count the samples nor hold the time.
-        stated: sampling rate and units.
+        stated: sampling rate, units, and names of the rows or columns that neither count the samples nor hold the time.
     """
+    names, units = stated.names(path), stated.required_units(path)
     values = _by_name(path, values, len(names), stated.rate)
     kept = [row for row, name in enumerate(names) if not (is_other_signal(name) or is_time_name(name))]
     left = [name for row, name in enumerate(names) if row not in kept]
@@ -72,34 +75,24 @@ def unnamed_record(path: Path, values: np.ndarray, names: list[str], stated: Sta
         raise ECGError(f"{path}: no name is one of an ECG lead: {listed(names)}")
     if left:
         warn(f"{path}: left out, since they are no ECG leads: {listed(left)}")
-    return make_record(path, values[kept], [names[row] for row in kept], stated)
+    return make_record(path, values[kept], [names[row] for row in kept], units, stated.rate)
 
 
-def make_record(path: Path, values: np.ndarray, names: list[str], stated: Statements) -> ECGRecord:
-    """A record in mV from numbers (leads, samples) in the stated units."""
+def make_record(path: object, values: np.ndarray, names: Sequence[str], units: str, rate: float) -> ECGRecord:
+    """A record in mV from numbers (leads, samples)."""
     names = [lead_name(name) for name in names]
     if len(set(names)) != len(names):
         twice = dict.fromkeys(name for name in names if names.count(name) > 1)
         raise ECGError(f"{path}: lead names repeat: {listed(twice)}")
-    signal = np.asarray(values, dtype=np.float64) * millivolts_per_unit(stated.units, str(path))
-    if np.isinf(signal).any() or np.nanmax(np.abs(signal), initial=0.0) > np.finfo(np.float32).max:
-        raise ECGError(f"{path}: the file holds infinite samples")
-    return ECGRecord(signal, stated.rate, tuple(names), source=str(path))
+    return ECGRecord(in_millivolts(values, units, str(path)), rate, tuple(names), source=str(path))
 
 
-def _by_name(path: Path, values: np.ndarray, count: int, rate: float) -> np.ndarray:
+def _by_name(path: object, values: np.ndarray, count: int, rate: float) -> np.ndarray:
     """`values` as (names, samples), by the number of names."""
-    if values.ndim == 1 and count == 1:
-        return values[None, :]
-    if values.ndim != 2:
-        raise ECGError(f"{path}: the array must be (leads, samples) or (samples, leads), its shape is {values.shape}")
+    turned = leads_first(values, count, str(path))
+    if turned is not None:
+        return turned
     rows, columns = values.shape
-    if rows == columns == count:
-        raise ECGError(f"{path}: {rows} × {columns} numbers and {count} leads: which axis is time cannot be told")
-    if rows == count:
-        return values
-    if columns == count:
-        return values.T
     for view, kind in ((values, "row"), (values.T, "column")):
         if not 0 < len(view) - count <= _MOST_COUNTING:
             continue

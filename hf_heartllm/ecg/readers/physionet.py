@@ -9,18 +9,20 @@ import threading
 from pathlib import Path
 
 from ...models.ecg_record import ECGError, ECGRecord
+from .lead_choice import Leads
 from .wfdb_format import WFDB_SUFFIXES, header_signal_files, read_header_text, read_wfdb
 
 PHYSIONET_PREFIX = "physionet:"
 DEFAULT_TIMEOUT = 8.0  # seconds
 
 
-def read_physionet(name: str, *, timeout: float | None = None) -> ECGRecord:
+def read_physionet(name: str, *, timeout: float | None = None, leads: Leads | None = None) -> ECGRecord:
     """Fetch one record from PhysioNet; nothing is kept on disk.
 
     Args:
         name: `physionet:DATABASE/VERSION/FOLDERS/RECORD`, as its files are named below https://physionet.org/files/.
         timeout: seconds for the whole fetch, 8 when None.
+        leads: as `read_wfdb`.
 
     Raises:
         ECGError: if PhysioNet cannot be reached in time, has no such record, or the record is damaged.
@@ -39,7 +41,7 @@ def read_physionet(name: str, *, timeout: float | None = None) -> ECGRecord:
 
     def work() -> None:
         try:
-            outcome.put(_fetch(name, folder, base))
+            outcome.put(_fetch(name, folder, base, leads))
         except Exception as error:  # handed to the caller below
             outcome.put(error)
 
@@ -57,7 +59,7 @@ def read_physionet(name: str, *, timeout: float | None = None) -> ECGRecord:
     raise ECGError(f"{name}: PhysioNet cannot be reached ({type(result).__name__}); is there a network?")
 
 
-def _fetch(name: str, folder: str, base: str) -> ECGRecord:
+def _fetch(name: str, folder: str, base: str, leads: Leads | None = None) -> ECGRecord:
     from wfdb.io import download
 
     database, *below = folder.split("/")
@@ -68,7 +70,7 @@ def _fetch(name: str, folder: str, base: str) -> ECGRecord:
         _download(folder, header)
         for file in header_signal_files(read_header_text(header, name), name, base):
             _download(folder, header.parent / file)
-        return read_wfdb(header, source=name)
+        return read_wfdb(header, source=name, leads=leads)
 
 
 def _download(folder: str, path: Path) -> None:

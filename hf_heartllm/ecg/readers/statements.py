@@ -1,15 +1,15 @@
-"""What the caller states about a CSV or NPY file: sampling rate, units and lead names."""
+"""What the caller states about numbers in a file or in memory: sampling rate, units and lead names."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...models.ecg_record import ECGError
+from .lead_choice import LeadChoice, Leads, lead_choice
 from .units import millivolts_per_unit
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
@@ -21,41 +21,70 @@ class Statements:
 
     Attributes:
         rate: Hz.
-        units: mV, uV or V.
-        leads: names as they were given, or None.
+        units: mV, uV, nV or V; None where the names of the columns may say it.
+        leads: which leads, and what they are called; None where nothing was said.
     """
 
     rate: float
-    units: str
-    leads: list[str] | None
+    units: str | None
+    leads: LeadChoice | None
 
-    def names(self, path: Path) -> list[str]:
-        """The lead names, or an ECGError where none are given."""
+    def names(self, where: object) -> list[str]:
+        """Names for leads that have none, in their order.
+
+        Raises:
+            ECGError: if none are given, or pairs.
+        """
         if self.leads is None:
-            raise ECGError(f"{path}: the file does not state its lead names: give them in its order (leads=…, --leads)")
-        return self.leads
+            raise ECGError(f"{where}: the lead names are not stated: give them in their order (leads=…, --leads)")
+        if self.leads.renamed:
+            pair = "=".join(next(iter(self.leads.renamed.items())))
+            raise ECGError(
+                f"{where}: its leads have no names, so {pair} names none: give names in their order (leads=…, --leads)"
+            )
+        return list(self.leads.names)
+
+    def required_units(self, where: object) -> str:
+        """The units.
+
+        Raises:
+            ECGError: if none are given.
+        """
+        if self.units is None:
+            raise ECGError(f"{where}: the units are not stated: mV, uV, nV or V (units=…, --units)")
+        return self.units
 
 
-def statements(
-    path: Path, sampling_rate: float | str | None, units: str | None, leads: Sequence[str] | str | None
-) -> Statements:
-    """Check the arguments for a file that states nothing itself.
+def statements(where: object, sampling_rate: float | str | None, units: str | None, leads: Leads | None) -> Statements:
+    """Check the arguments for numbers that state nothing themselves.
+
+    Args:
+        where: the recording, for messages.
+        sampling_rate: Hz.
+        units: None where names of columns may state them.
+        leads: names or pairs.
 
     Raises:
-        ECGError: if the file is not there, or an argument is missing or has no meaning.
+        ECGError: if the sampling rate is missing, or an argument has no meaning.
+    """
+    if sampling_rate is None:
+        raise ECGError(f"{where}: the sampling rate in Hz is not stated (sampling_rate=…, --sampling-rate)")
+    if units is not None:
+        millivolts_per_unit(units, str(where))
+    return Statements(_hertz(where, sampling_rate), units, lead_choice(where, leads))
+
+
+def require_file(path: Path) -> None:
+    """That a file is there.
+
+    Raises:
+        ECGError: if it is not.
     """
     if not path.is_file():
         raise ECGError(f"{path}: {'this is a folder' if path.is_dir() else 'no such file'}")
-    kind = path.suffix.lower().lstrip(".").upper()
-    if sampling_rate is None:
-        raise ECGError(f"{path}: {kind} files do not state the sampling rate in Hz (sampling_rate=…, --sampling-rate)")
-    if units is None:
-        raise ECGError(f"{path}: {kind} files do not state the units: mV, uV or V (units=…, --units)")
-    millivolts_per_unit(units, str(path))
-    return Statements(_hertz(path, sampling_rate), units, None if leads is None else _names(path, leads))
 
 
-def _hertz(path: Path, stated: float | str) -> float:
+def _hertz(where: object, stated: float | str) -> float:
     """A positive number of Hz; a number that came as text (from a table or a YAML file) has one meaning too."""
     value = math.nan
     if isinstance(stated, str):
@@ -65,15 +94,5 @@ def _hertz(path: Path, stated: float | str) -> float:
             value = float(stated)
     if not (math.isfinite(value) and value > 0):
         shown = str(stated) if isinstance(stated, int | float) else repr(stated)
-        raise ECGError(f"{path}: the sampling rate must be a positive number of Hz, got {shown[:40]}")
+        raise ECGError(f"{where}: the sampling rate must be a positive number of Hz, got {shown[:40]}")
     return value
-
-
-def _names(path: Path, leads: Sequence[str] | str) -> list[str]:
-    try:
-        names = [name.strip() for name in (leads.split(",") if isinstance(leads, str) else leads)]
-    except (TypeError, AttributeError):
-        raise ECGError(f"{path}: lead names must be texts, got {str(leads)[:40]} (leads=…, --leads)") from None
-    if not names or not all(names):
-        raise ECGError(f"{path}: a lead name is empty (leads=…, --leads)")
-    return names

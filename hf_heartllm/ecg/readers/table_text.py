@@ -55,7 +55,16 @@ class Grid:
         """Whether a cell is a number or a mark for a missing one."""
         return self.value(cell) is not None
 
-    def numbers(self, path: Path, columns: list[int]) -> np.ndarray:
+    def cells(self, column: int) -> list[str]:
+        """A column's cells."""
+        return [row[column] for row in self.rows]
+
+    def column(self, column: int) -> np.ndarray | None:
+        """A column as float64 (rows,); None if a cell is no number."""
+        values = [self.value(cell) for cell in self.cells(column)]
+        return None if None in values else np.array(values, dtype=np.float64)
+
+    def numbers(self, path: object, columns: list[int]) -> np.ndarray:
         """Columns as float64 (rows, columns); missing cells are NaN.
 
         Raises:

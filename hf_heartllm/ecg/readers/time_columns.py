@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
 from ...models.ecg_record import ECGError
-from .channels import time_unit
+from .channels import is_time_name, time_unit
 from .messages import warn
+from .table_text import Grid
 
 _CLOCK = re.compile(r"\[?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\b.*")
 _FEW = 10  # values below which a straight rise says little
 _MANY = 100  # values that no lead rises through without ever falling
 _STEPS = 4  # of a straight staircase; a lead that jumps once has one
+_PLACES = 5  # decimals of a stated rate; times are written with some nine digits
 _TOLERANCE = 0.01  # of the sampling rate: clocks of devices drift, by far less
 
 
@@ -63,7 +64,7 @@ def seconds_of_day(cells: list[str]) -> np.ndarray | None:
     return np.array(seconds)
 
 
-def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
+def compare_rate(path: object, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
     """Compare the steps of a time column with the sampling rate that the caller states.
 
     Args:
@@ -96,7 +97,7 @@ def compare_rate(path: Path, column: str, values: np.ndarray, unit: float | None
         warn(f"{path}: {column} rises by {step:.4g}, which fits {rate:g} Hz in no unit of time")
 
 
-def compare_named(path: Path, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
+def compare_named(path: object, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
     """Compare a column that is called a time, whatever it is written in, with the sampling rate."""
     clock = seconds_of_day(cells) if values is None else None
     if clock is not None:
@@ -107,3 +108,40 @@ def compare_named(path: Path, name: str, cells: list[str], values: np.ndarray | 
 
 def _near(value: float, due: float) -> bool:
     return abs(value - due) <= _TOLERANCE * due
+
+
+def stated_rate(path: object, grid: Grid) -> float | None:
+    """The sampling rate in Hz that a table's time column states; None where no column, or several, do.
+
+    `time (s),I (mV),II (mV)` needs no further word. A time column without its unit states nothing.
+
+    Raises:
+        ECGError: if the column is not even.
+    """
+    header, *rows = grid.rows
+    if all(grid.is_number(cell) for cell in header):
+        return None
+    rates = [
+        _rate(path, title, [grid.value(row[place]) for row in rows if place < len(row)], seconds)
+        for place, title in enumerate(header)
+        if is_time_name(title) and (seconds := time_unit(title)) is not None
+    ]
+    return rates[0] if len(rates) == 1 else None
+
+
+def _rate(path: object, title: str, cells: list[float | None], seconds: float) -> float | None:
+    """The rate by which a time column rises; None where its cells are no numbers."""
+    if len(cells) < 2 or any(cell is None for cell in cells):
+        return None
+    times = np.array(cells, dtype=np.float64) * seconds
+    span = times[-1] - times[0]
+    steps = np.diff(times)
+    if not np.isfinite(times).all() or span <= 0:
+        return None
+    step = span / len(steps)
+    if np.abs(steps - step).max() > 0.01 * step:
+        raise ECGError(
+            f"{path}: column {title[:40]!r} does not rise evenly, so it states no sampling rate: give it in Hz "
+            "(sampling_rate=…, --sampling-rate)"
+        )
+    return round(float(1 / step), _PLACES)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...models.ecg_record import ECGError
+from ...models.record_from_array import MILLIVOLTS, millivolts_per_unit
 
-# Millivolts in one unit. Both Unicode micro signs are in use (U+00B5 and U+03BC). "mv" and "uv" are frequent
-# misspellings that have no second meaning; "MV" has one (megavolt) and is not accepted.
-_MILLIVOLTS = {"mV": 1.0, "mv": 1.0, "uV": 1e-3, "uv": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3}
+__all__ = ["is_unit", "is_voltage", "millivolts_per_unit", "name_and_unit"]
+
 # Units of other quantities, where a column's name ends in one.
 _OTHER_UNITS = {
     "mmhg", "cmh2o", "kpa", "pa", "bar", "nu", "%", "bpm", "1/min", "/min", "pm", "ohm", "kohm", "degc", "deg",
@@ -16,28 +15,12 @@ _OTHER_UNITS = {
     "us", "µs", "ms", "s", "hz", "lux", "db", "adu", "adc", "lsb", "counts", "count", "digits", "raw", "a.u.", "au",
 }  # fmt: skip
 _IN_BRACKETS = re.compile(r"(?P<name>.*?)[\s_]*[(\[{](?P<unit>[^()\[\]{}]*)[)\]}]")
-_AT_THE_END = re.compile(r"(?P<name>.+?)[\s_/,]+(?P<unit>[muµμ][vV])")
-
-
-def millivolts_per_unit(units: str, where: str) -> float:
-    """How many millivolts one `units` is.
-
-    Args:
-        units: mV, uV (also written µV) or V.
-        where: the recording and signal, for the message.
-
-    Raises:
-        ECGError: for any other unit.
-    """
-    scale = _MILLIVOLTS.get(units.strip()) if isinstance(units, str) else None
-    if scale is None:
-        raise ECGError(f"{where}: units must be mV, uV or V, got {str(units)[:40]!r}")
-    return scale
+_AT_THE_END = re.compile(r"(?P<name>.+?)[\s_/,]+(?P<unit>[mnuµμ][vV])")
 
 
 def is_voltage(units: str) -> bool:
     """Whether a unit is one that `millivolts_per_unit` knows."""
-    return units.strip() in _MILLIVOLTS
+    return units.strip() in MILLIVOLTS
 
 
 def is_unit(text: str) -> bool:

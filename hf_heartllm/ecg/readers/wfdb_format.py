@@ -18,6 +18,7 @@ import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
 from .channels import is_lead_name, is_other_signal, lead_name
+from .lead_choice import Leads, choose, lead_choice
 from .messages import listed, warn
 from .units import is_voltage, millivolts_per_unit
 from .wfdb_header import Header, Signal, header_comments, parse_header, read_header_text
@@ -30,18 +31,21 @@ _BITS_PER_SAMPLE = {
 }  # fmt: skip
 _COMPRESSED = {"508": 8, "516": 16, "524": 24}  # FLAC, by the bits of a sample
 
+_SIMULATED = re.compile(r"^\s*#\s*simulated\b", re.MULTILINE)  # as `ecg.writers` writes it
 
-def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
+
+def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | None = None) -> ECGRecord:
     """Read a WFDB record.
 
     Args:
         path: the record (`…/00152_lr`), its `.hea`, or the `.dat` or `.mat` beside it.
         source: how messages and captions call it; the path when None.
+        leads: which leads, and what they are called; all, by the header's names, when None.
 
     Returns:
         The record in mV; samples that the file marks as missing are NaN. Channels that are no ECG leads are left out,
         with a warning that names them. Age, sex, height and weight come from header comments (`#Age: 74`) where they
-        state them.
+        state them, and the source says "(simulated)" where they begin with that word.
 
     Raises:
         ECGError: for anything missing, damaged or inconsistent.
@@ -49,11 +53,21 @@ def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
     if not Path(path).name:
         raise ECGError(f"{str(path)!r} names no recording")
     where = source or str(path)
+    choice = lead_choice(where, leads)
     file = _header_file(Path(path))
     text = read_header_text(file, where)
     header = parse_header(text, where, file.stem)
-    leads = _leads(header, where)
-    paths = {name: _signal_file(file.parent, name, where) for name in dict.fromkeys(lead.file for lead in leads)}
+    signals = _leads(header, where)
+    left = [signal for signal in header.signals if signal not in signals]
+    names = [lead_name(signal.name) or f"signal {signal.number}" for signal in signals]
+    if choice is not None:
+        chosen = choose(where, names, choice)
+        signals = [signals[place] for place, _ in chosen]
+        names = [lead_name(name) for _, name in chosen]
+    if len(set(names)) != len(names):
+        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        raise ECGError(f"{where}: lead names repeat: {listed(twice)}")
+    paths = {name: _signal_file(file.parent, name, where) for name in dict.fromkeys(lead.file for lead in signals)}
     groups = {name: [signal for signal in header.signals if signal.file == name] for name in paths}
     lengths = {name: _length(paths[name], group, header.frames, where) for name, group in groups.items()}
     if len(set(lengths.values())) > 1:
@@ -63,18 +77,16 @@ def read_wfdb(path: str | Path, *, source: str | None = None) -> ECGRecord:
         )
     frames = next(iter(lengths.values()))
     stored = _decode([(paths[name], group) for name, group in groups.items()], frames, where)
-    _compare_checksums(header, leads, stored, where)
-    if len({lead.per_frame for lead in leads}) != 1:
+    _compare_checksums(header, signals, stored, where)
+    if len({lead.per_frame for lead in signals}) != 1:
         raise ECGError(f"{where}: its signals have different sampling rates")
-    left = [signal for signal in header.signals if signal not in leads]
-    if left:
+    if left and choice is None:
         warn(f"{where}: left out, since they are no ECG leads: {listed(_described(signal) for signal in left)}")
-    names = [lead_name(lead.name) or f"signal {lead.number}" for lead in leads]
-    if len(set(names)) != len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-        raise ECGError(f"{where}: lead names repeat: {listed(twice)}")
-    samples = np.stack([_millivolts(stored[lead.number], lead, where) for lead in leads])
-    return ECGRecord(samples, header.rate * leads[0].per_frame, tuple(names), source=where, **header_comments(text))
+    samples = np.stack([_millivolts(stored[lead.number], lead, where) for lead in signals])
+    rate = header.rate * signals[0].per_frame
+    if _SIMULATED.search(text):
+        where += " (simulated)"
+    return ECGRecord(samples, rate, tuple(names), source=where, **header_comments(text))
 
 
 def header_signal_files(text: str, where: str, stem: str) -> list[str]:

@@ -1,0 +1,1 @@
+../../models/answer_files.py

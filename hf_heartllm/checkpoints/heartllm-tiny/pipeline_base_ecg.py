@@ -1,0 +1,1 @@
+../../models/pipeline_base_ecg.py

@@ -1,0 +1,1 @@
+../../models/question_answering.py

@@ -1,0 +1,1 @@
+../../models/record_from_array.py

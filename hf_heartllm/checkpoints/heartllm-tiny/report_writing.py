@@ -1,0 +1,1 @@
+../../models/report_writing.py
