@@ -63,7 +63,7 @@ for end in (".hea", ".dat"):
     (data / "unpack.py").write_text(packed)
     write_ecg(record, data / "00152_lr")
     monkeypatch.setenv("HEARTLLM_DATA", str(data))
-    assert demo.find_record().source.endswith(demo.RECORD)
+    assert demo.find_record().source.endswith(f"{demo.RECORD} (simulated)")  # the copy here is
     assert [path.name for path in (alone / "clone" / "build").iterdir()] == ["ptb-xl-fold-9"]
     assert "unpacking" in capsys.readouterr().out
     assert demo.find_record() is not None

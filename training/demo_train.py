@@ -118,7 +118,7 @@ def main() -> int:
     told = answers(model)
     print(f"\n{QUESTION}")
     for name, text in told:
-        print(f"  {name or 'no ECG, the control':<20} {text}")
+        print(f"  {name or 'no ECG, control':<20} {text}")
     print(f"\n{model}: trained on simulated ECGs in {time.monotonic() - started:.0f} s; try it:")
     print(f'  heartllm ask example:af "{QUESTION}" --model {shlex.quote(model)}')
     wrong = [name for name, text in told if name and text != EXAMPLES[name]]

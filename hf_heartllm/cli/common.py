@@ -306,7 +306,7 @@ def in_words(record: ECGRecord) -> str:
 def describe(record: ECGRecord) -> dict[str, Any]:
     """What was read, for JSON."""
     return {
-        "source": record.source,
+        "source": None if record.source is None else record.source.removesuffix(" (simulated)"),
         "sampling_rate": record.sampling_rate,
         "duration": record.duration,
         "leads": list(record.leads),
