@@ -162,10 +162,10 @@ class ECGTokens(RowBuilder):
         """The codec's identity, what is absent from PTB-XL's folder, and what of records and rows cannot be joined."""
         lines = self.ptb_xl.notes() if self.ptb_xl is not None else []
         ids = self._all_ids()
-        if unnamed := sum(whole_number(one) is None for one in ids):
+        if unnamed := ids.count(None):
             lines.append(
-                f"{unnamed:,} of {len(ids):,} records have no id that is a whole number, so no `ecg_id`: training, "
-                "which joins by it, leaves them out."
+                f"{unnamed:,} of {len(ids):,} records have no id and are named by their place in the files: no "
+                "question or report can be joined to them."
             )
         known = Counter(one for one in ids if one is not None)
         if repeated := known.total() - len(known):

@@ -30,10 +30,10 @@ def tiny():
 def row(ecg_id: int, count: int, report: str | None = "sinus rhythm.") -> dict:
     question = {"question": "Does this ECG show atrial fibrillation?", "answer": "no"}
     other = {"question": "What rhythm does this ECG show?", "answer": "sinus rhythm"}
-    return {"ecg_id": ecg_id, "questions": [question, other][:count], "report": report}
+    return {"record_id": str(ecg_id), "questions": [question, other][:count], "report": report}
 
 
-CODES = {1: np.arange(32, dtype=np.uint16), 2: np.arange(32, dtype=np.uint16) + 20}
+CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}
 
 
 def test_training_prompt_is_what_the_pipeline_asks(tiny):
@@ -48,7 +48,7 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
 
 def test_a_share_of_the_examples_shows_the_incomplete_recording(tiny):
     _, tokenizer = tiny
-    incomplete = {1: CODES[1][::-1]}
+    incomplete = {"1": CODES["1"][::-1]}
     settings = {"incomplete": incomplete, "incomplete_share": 0.5, "report_share": 0.0}
     dataset = QuestionDataset([row(1, 1), row(2, 1)], CODES, QuestionPrompts(tokenizer), **settings)
     seen = set()
@@ -85,7 +85,7 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
     model, tokenizer = tiny
     prompts = QuestionPrompts(tokenizer, labelled_prompt_tokens=1)
-    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES[1].tolist()))
+    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES["1"].tolist()))
     turns = [
         prompts.turn("Does this ECG show atrial fibrillation?", "no"),
         prompts.turn("What rhythm does this ECG show?", "sinus rhythm, normal ecg"),
@@ -169,7 +169,7 @@ def test_rows_are_made_when_they_are_read(tiny):
 
 def test_tokens_of_another_codec_are_refused(tmp_path):
     np.savez(tmp_path / "tokens.npz", ecg_id=np.array([7]), codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
-    assert list(load_codes(tmp_path / "tokens.npz", "abc")) == [7]
+    assert list(load_codes(tmp_path / "tokens.npz", "abc")) == ["7"]
     with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
         load_codes(tmp_path / "tokens.npz", "xyz")
 
@@ -178,8 +178,8 @@ def test_data_sets_with_the_same_ids_are_refused(tmp_path):
     for name, ids in (("one", [7]), ("two", [8]), ("three", [8, 9])):
         codes = np.zeros((len(ids), 4), np.uint16)
         np.savez(tmp_path / f"{name}.npz", ecg_id=np.array(ids), codes=codes, codec=np.array("abc"))
-    assert sorted(load_all_codes([tmp_path / "one.npz", tmp_path / "two.npz"], "abc")) == [7, 8]
-    with pytest.raises(ValueError, match="ecg_id 8 is also in another"):
+    assert sorted(load_all_codes([tmp_path / "one.npz", tmp_path / "two.npz"], "abc")) == ["7", "8"]
+    with pytest.raises(ValueError, match="record 8 is also in another"):
         load_all_codes([tmp_path / "two.npz", tmp_path / "three.npz"], "abc")
 
 
@@ -188,17 +188,22 @@ def test_rare_statements_stand_several_times():
         return {"question_type": "verify", "attribute": attribute, "answer": answer}
 
     rows = [
-        {"ecg_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},
-        {"ecg_id": 2, "questions": [verify("AFIB", "no")]},
-        {"ecg_id": 3, "questions": []},
+        {"record_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},
+        {"record_id": 2, "questions": [verify("AFIB", "no")]},
+        {"record_id": 3, "questions": []},
     ]
-    repeated = [row["ecg_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
+    repeated = [row["record_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
     assert repeated == [1, 1, 1, 2, 3]
 
 
 def test_what_is_no_example_is_counted_by_its_reason(tiny):
     _, tokenizer = tiny
-    rows = [row(1, 2), row(3, 1), row(2, 0, report=None), {"ecg_id": 2, "questions": None, "report": "sinus rhythm."}]
+    rows = [
+        row(1, 2),
+        row(3, 1),
+        row(2, 0, report=None),
+        {"record_id": "2", "questions": None, "report": "sinus rhythm."},
+    ]
     dataset = QuestionDataset(rows, CODES, QuestionPrompts(tokenizer))
     assert dataset.left_out == {"without codes": 1, "without questions or a report": 1}
     assert (len(dataset), dataset.num_absent) == (2, 2)
@@ -206,7 +211,7 @@ def test_what_is_no_example_is_counted_by_its_reason(tiny):
 
 def test_records_and_questions_that_do_not_fit_are_counted(tiny):
     _, tokenizer = tiny
-    codes = {1: CODES[1], 2: np.arange(4000, dtype=np.uint16) % 50}
+    codes = {"1": CODES["1"], "2": np.arange(4000, dtype=np.uint16) % 50}
     long = row(1, 2, report="sinus rhythm. " * 200)
     settings = {"max_length": 200, "report_share": 1.0}
     dataset = QuestionDataset([long, row(2, 2)], codes, QuestionPrompts(tokenizer), **settings)

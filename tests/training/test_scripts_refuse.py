@@ -65,8 +65,8 @@ def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(
     [
         ({"codes_of": (8, 9)}, (), "none of the 2 rows of these folds has codes: nothing to train on"),
         ({"folds": (9, 9)}, (), "no rows of folds [1, 2, 3, 4, 5, 6, 7, 8], of 2 rows: nothing to train on"),
-        ({"ids": ("A", "B")}, (), "no rows of folds"),
-        ({"codes_of": (float("nan"),)}, (), "holds no codes with an ecg_id (1 rows)"),
+        ({"ids": ("A", "B")}, (), "none of the 2 rows of these folds has codes"),
+        ({"codes_of": (float("nan"),)}, (), "holds no codes with a record_id (1 rows)"),
         ({}, ("--set", "data.max_records=0"), "data.max_records 0: give 1 or more, or null for all"),
         ({}, ("--set", "data.folds=11"), "'11' is no list of folds"),
         ({}, ("--rows", "nowhere.parquet"), "nowhere.parquet"),

@@ -16,7 +16,7 @@ from hf_heartllm.training.examples import (
 )
 from tests.tiny import tiny_model_and_tokenizer
 
-CODES = {1: np.arange(32, dtype=np.uint16), 2: np.arange(32, dtype=np.uint16) + 20}
+CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}
 
 
 def row(ecg_id: int, *holding: str) -> dict:
@@ -29,7 +29,7 @@ def row(ecg_id: int, *holding: str) -> dict:
         }
         for name in ("AFIB", "PVC")
     ]
-    return {"ecg_id": ecg_id, "questions": questions, "report": None}
+    return {"record_id": str(ecg_id), "questions": questions, "report": None}
 
 
 ROWS = [row(1, "AFIB", "PVC"), row(2, "AFIB")]

@@ -33,9 +33,9 @@ def told(call, *arguments):
 @pytest.mark.parametrize(
     ("ecg_id", "kept", "reason"),
     [
-        ([1.0, float("nan"), 3.0], [1, 3], "1 of 3 recordings are left out for no ecg_id that is a whole number"),
-        (["1", "A0002", "3"], [1, 3], "1 of 3 recordings are left out for no ecg_id that is a whole number"),
-        ([1, 3, 1], [1, 3], "1 of 3 recordings are left out for an ecg_id that a later one has, which is taken"),
+        ([1.0, float("nan"), 3.0], ["1", "3"], "1 of 3 recordings are left out for no record_id, by which"),
+        (["1", "A 0002", " "], ["1", "A 0002"], "1 of 3 recordings are left out for no record_id, by which"),
+        ([1, 3, 1], ["1", "3"], "1 of 3 recordings are left out for a record_id that a later one has, which is taken"),
     ],
 )
 def test_recordings_without_an_id_of_their_own_are_counted(tmp_path, ecg_id, kept, reason):
@@ -43,27 +43,27 @@ def test_recordings_without_an_id_of_their_own_are_counted(tmp_path, ecg_id, kep
     assert sorted(codes) == kept
     assert len(said) == 1
     assert reason in said[0]
-    assert all(isinstance(one, int) for one in codes)
+    assert all(isinstance(one, str) for one in codes)
 
 
 def test_whole_codes_are_read_without_a_word(tmp_path):
     codes, said = told(load_codes, archive(tmp_path, [7, 8]), "abc")
     assert said == []
-    assert codes[8].tolist() == [4, 5, 6, 7]
+    assert codes["8"].tolist() == [4, 5, 6, 7]
 
 
-@pytest.mark.parametrize(("ecg_id", "tokens"), [(["A1", "A2"], 4), ([1, 2], 0), (np.zeros(0, int), 4)])
+@pytest.mark.parametrize(("ecg_id", "tokens"), [(["", " "], 4), ([1, 2], 0), (np.zeros(0, int), 4)])
 def test_codes_of_which_none_can_be_used_are_refused_in_one_line(tmp_path, ecg_id, tokens):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(ValueError, match=r"holds no codes with an ecg_id \(\d rows\)") as refused:
+        with pytest.raises(ValueError, match=r"holds no codes with a record_id \(\d rows\)") as refused:
             load_codes(archive(tmp_path, ecg_id, tokens))
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_without_a_column_is_refused(tmp_path):
     np.savez(tmp_path / "tokens.npz", codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
-    with pytest.raises(ValueError, match="no column ecg_id"):
+    with pytest.raises(ValueError, match="no column record_id"):
         load_codes(tmp_path / "tokens.npz")
     pq.write_table(pa.table({"ecg_id": [1]}), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="no column strat_fold"):
@@ -93,12 +93,12 @@ def row(ecg_id, **more):
 def test_question_rows_without_a_usable_id_are_counted(tmp_path):
     path = rows_file(tmp_path, [row(1.0), row(float("nan")), row(None), row(4.0)])
     rows, said = told(load_rows, path)
-    assert [one["ecg_id"] for one in rows] == [1, 4]
+    assert [one["record_id"] for one in rows] == ["1", "4"]
     assert len(said) == 1
-    assert "2 of 4 rows are left out for no ecg_id that is a whole number, by which training joins them" in said[0]
-    rows, said = told(load_rows, rows_file(tmp_path, [row("7"), row("A0008")]))
-    assert [one["ecg_id"] for one in rows] == [7]
-    assert "1 of 2 rows" in said[0]
+    assert "2 of 4 rows are left out for no record_id, by which training joins them" in said[0]
+    rows, said = told(load_rows, rows_file(tmp_path, [row("7"), row("A0008"), row("")]))
+    assert [one["record_id"] for one in rows] == ["7", "A0008"]
+    assert "1 of 3 rows" in said[0]
 
 
 def test_questions_that_compare_two_records_are_counted(tmp_path):
@@ -117,17 +117,25 @@ def test_reports_are_read_without_what_a_device_prints(tmp_path):
 
 
 def test_rows_without_a_fold_and_rows_of_one_record_are_told():
-    rows = [{"ecg_id": 1, "strat_fold": 1}, {"ecg_id": 1, "strat_fold": 1}, {"ecg_id": 2, "strat_fold": None}]
+    rows = [{"record_id": one, "strat_fold": fold} for one, fold in (("1", 1), ("1", 1), ("2", None))]
     chosen, said = told(choose_rows, rows, {1})
     assert len(chosen) == 2
     assert any("1 of 3 rows have no strat_fold" in one for one in said)
     assert any("1 of 3 rows are of a record that has another row" in one for one in said)
 
 
+def test_rows_without_a_fold_go_by_their_split_and_say_so():
+    parts = {"a 1": "train", "b": "test", "c": "train"}
+    rows = [{"record_id": one, "strat_fold": None, "split": part} for one, part in parts.items()]
+    chosen, said = told(choose_rows, [*rows, {"record_id": "d", "strat_fold": 9, "split": "train"}], {1})
+    assert [one["record_id"] for one in chosen] == ["a 1", "c"]
+    assert said == ["3 of 4 rows have no strat_fold: they go by their split, and those of train are read"]
+
+
 @pytest.mark.parametrize("max_records", [0, -1])
 def test_a_number_of_records_is_one_at_least(max_records):
     with pytest.raises(ValueError, match=f"data.max_records {max_records}: give 1 or more, or null for all"):
-        choose_rows([{"ecg_id": 1, "strat_fold": 1}], {1}, max_records=max_records)
+        choose_rows([{"record_id": "1", "strat_fold": 1}], {1}, max_records=max_records)
 
 
 def test_an_empty_file_has_no_rows_of_any_fold(tmp_path):
