@@ -31,7 +31,7 @@ from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.report_text import clean_report_text
 
 from . import token_archive
-from .built_rows import ID_COLUMNS, built_files, count_rows, first_ids, id_text, read_rows, rows_about
+from .built_rows import ID_COLUMNS, built_files, count_rows, first_ids, id_text, read_rows, row_splits, rows_about
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 from .ptb_xl import PTBXL, SPLITS
 
@@ -128,9 +128,10 @@ class ECGTokens(RowBuilder):
         return PTBXL(cache_dir=self._cache_dir_root, source=c.records, rate=c.rate, **splits)
 
     @functools.cached_property
-    def files(self) -> dict[str, list[Path]]:
-        """The Parquet files of a built folder of records, by split."""
-        return built_files(self.config.records, self.config.records_config)
+    def files(self) -> list[tuple[str, Path]]:
+        """The Parquet files of a built folder of records, each with the split that the folder has it in."""
+        built = built_files(self.config.records, self.config.records_config)
+        return [(split, file) for split, files in built.items() for file in files]
 
     def index_files(self) -> Iterator[Path]:
         """The codec's files, PTB-XL's tables, and the cards of built folders, which name their shards by content."""
@@ -149,14 +150,17 @@ class ECGTokens(RowBuilder):
             yield from self.ptb_xl.shard_files(shard)
 
     def plan(self) -> list[Shard]:
-        """Records in the order of their source: PTB-XL's ids, or (file, row) of a built folder."""
+        """Records in the order of their source: PTB-XL's ids, or (file, row) of a built folder.
+
+        A record is in the split that its own row names in a column `split`, else in that of its file.
+        """
         if self.ptb_xl is not None:
             return self.ptb_xl.plan()
-        shards = []
-        for split, files in self.files.items():
-            keys = [(number, row) for number, file in enumerate(files) for row in range(count_rows(file))]
-            shards += split_shards(split, keys, _RECORDS_PER_SHARD)
-        return shards
+        keys: dict[str, list[tuple[int, int]]] = {}
+        for number, (of_file, file) in enumerate(self.files):
+            for row, split in enumerate(row_splits(file, of_file)):
+                keys.setdefault(split, []).append((number, row))
+        return [shard for split, found in keys.items() for shard in split_shards(split, found, _RECORDS_PER_SHARD)]
 
     def notes(self) -> list[str]:
         """The codec's identity, what is absent from PTB-XL's folder, and what of records and rows cannot be joined."""
@@ -184,7 +188,7 @@ class ECGTokens(RowBuilder):
         """The id of every record of the source as text, None where it has none."""
         if self.ptb_xl is not None:
             return [str(key) for shard in self.ptb_xl.plan() for key in shard.keys]
-        files = [file for files in self.files.values() for file in files]
+        files = [file for _, file in self.files]
         try:
             return list(first_ids(files))
         except ValueError:  # no column of ids
@@ -222,7 +226,7 @@ class ECGTokens(RowBuilder):
         while keys:  # a run of rows of one file at a time
             file, first = keys[0]
             run = next((i for i, key in enumerate(keys) if key != (file, first + i)), len(keys))
-            for i, row in enumerate(read_rows(self.files[shard.split][file], first, first + run)):
+            for i, row in enumerate(read_rows(self.files[file][1], first, first + run)):
                 yield keys[i], row
             keys = keys[run:]
 
@@ -254,7 +258,8 @@ class ECGTokens(RowBuilder):
     def _ids(self, shard: Shard, name: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         import pyarrow.parquet as pq
 
-        columns = {file: pq.read_table(self.files[shard.split][file], columns=[name])[name] for file, _ in shard.keys}
+        numbers = dict.fromkeys(file for file, _ in shard.keys)
+        columns = {file: pq.read_table(self.files[file][1], columns=[name])[name] for file in numbers}
         for file, index in shard.keys:
             yield (file, index), {name: columns[file][index].as_py()}
 
@@ -288,7 +293,7 @@ class ECGTokens(RowBuilder):
         return {
             "record_id": record_id,
             "ecg_id": whole_number(record_id),
-            "strat_fold": row.get("strat_fold") if row.get("strat_fold") is not None else row.get("fold"),
+            "strat_fold": row.get("strat_fold"),  # PTB-XL's; the folds of another collection are none of it
             "codes": codes,
             "codec": self.encoder.identity,
             "questions": questions,

@@ -21,6 +21,7 @@ from hf_heartllm.ecg import read_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.token_file import load_codes, load_rows
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -229,3 +230,18 @@ def test_leads_that_no_codec_reads_and_records_without_a_number_are_counted(fold
     assert counts == {"V7": 4, "vx": 4}
     with pytest.warns(UserWarning, match=r"1 of 4 recordings are left out for a record_id that a later one has"):
         assert list(load_codes(tmp_path / "built")) == ["A1", "7", "0-3"]
+
+
+def test_a_records_own_split_decides_and_another_collections_fold_is_not_ptb_xls(folder: Path, tmp_path: Path) -> None:
+    """What is said to be for the test stays out of training, whatever file its row stands in."""
+    record = read_ecg(folder / "ptb-xl/records100/00000/00002_lr")
+    splits = {"A 1": "train", "A 2": "test", "B 1": None, "B 2": "validation"}
+    shared = {"signal": record.signal.T.tolist(), "leads": list(record.leads), "sampling_rate": 100, "fold": 1}
+    rows = [{"record_id": one, "split": split, **shared} for one, split in splits.items()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "records.parquet")
+    build(builder(folder, records=str(tmp_path / "records.parquet"), rows=()), tmp_path / "built", progress=False)
+    built = load_rows(tmp_path / "built")
+    assert {row["record_id"]: row["split"] for row in built} == {**splits, "B 1": "train"}
+    assert {row["strat_fold"] for row in built} == {None}
+    with pytest.warns(UserWarning, match="4 of 4 rows have no strat_fold: they go by their split"):
+        assert [row["record_id"] for row in choose_rows(built, {1})] == ["A 1", "B 1"]
