@@ -31,7 +31,7 @@ def asked(text, kind, attribute_type, attribute, answers):
 
 def verify(kind, attribute, number):
     one = verify_question(kind, attribute, True, number)
-    return asked(one.question, "verify", kind, attribute, one.answers)
+    return asked(one.text, "verify", kind, attribute, one.answer_set)
 
 
 @pytest.fixture(scope="module")
