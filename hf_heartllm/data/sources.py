@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, read_ptbxl_table
+from ..labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, notes_on_rows, read_ptbxl_table
 from ..models.ecg_record import ECGError
 from .label_file import read_label_file
 from .label_names import PTBXL_VOCABULARY, Vocabulary, vocabulary_of
@@ -98,8 +98,9 @@ def open_records(
         records = tuple(records_of(table, splits, sampling_rate, path))
         files = tuple(path / name for name in (TABLE_NAME, ROW_SOURCE_NAME) if (path / name).is_file())
         unknown = int(table["strat_fold"].isna().sum())
-        notes = (f"{unknown:,} rows of the table have no strat_fold: left out.",) if unknown else ()
-        return RecordSource(PTB_XL, records, notes, files)
+        notes = [f"{unknown:,} rows of the table have no strat_fold: left out."] if unknown else []
+        notes += notes_on_rows(table[table["strat_fold"].isin(list(splits))])
+        return RecordSource(PTB_XL, records, tuple(notes), files)
     if layout == LABEL_FILE:
         file = path / LABEL_FILE_NAME if path.is_dir() else path
         found = read_label_file(file, root)

@@ -113,8 +113,8 @@ class QuestionDataset(Dataset):
     """Stage 3: questions and the report of each record behind its ECG.
 
     Args:
-        rows: of `token_file.load_rows`: `record_id`, `questions`, `report` and, where it is known, the original
-            report in English, which then takes turns with the one made from statements.
+        rows: of `token_file.load_rows`: `record_id`, `questions` (`Question`s), `report` and, where it is known, the
+            original report in English, which then takes turns with the one made from statements.
         codes: by `record_id`; rows without codes, with nothing to ask, or that do not fit are left out (`left_out`).
         prompts: how a question becomes ids.
         max_questions: drawn anew in each epoch.
@@ -195,7 +195,7 @@ class QuestionDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
-        turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
+        turns = [(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if row.get("report") and rng.random() < self.report_share:
             original = row.get("report_original_english")
@@ -225,13 +225,13 @@ class QuestionDataset(Dataset):
 
 def _turns(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """All that a row can ask."""
-    turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
+    turns = [(one.text, one.answer) for one in row.get("questions") or ()]
     return [*turns, (REPORT_REQUESTS[0], row["report"])] if row.get("report") else turns
 
 
 def stated(row: Mapping[str, Any]) -> set[str]:
     """Statements of a training row, as its questions tell them: one that holds is always asked for."""
-    return {q["attribute"] for q in row["questions"] if q["question_type"] == "verify" and q["answer"] == "yes"}
+    return {q.attribute for q in row["questions"] if q.question_type == "verify" and q.answer == "yes"}
 
 
 def frequent_statements(rows: Sequence[Mapping[str, Any]], at_least: int) -> list[str]:
@@ -257,7 +257,7 @@ def repeat_rows(rows: Sequence[Mapping[str, Any]], repeats: Mapping[str, int]) -
     """Rows of records with rare statements several times, so that more of a short training is about them.
 
     Args:
-        rows: of `dataset_builders.training_rows`.
+        rows: of `token_file.load_rows`.
         repeats: SCP code or superclass → how often a row stands in the result whose record has it, which its questions
             tell: a positive statement is always asked for. Of several codes the largest number counts.
     """

@@ -1,4 +1,4 @@
-"""What `dataset_builders.ecg_tokens` writes, as training reads it: a folder, or one file."""
+"""What the builders write, as training reads it: codes of `ecg_tokens`, rows of it or of `training_rows`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from ..data.question_rows import read_question
 from ..labels.record_ids import record_text
 from ..models.report_text import clean_report_text
 
@@ -25,8 +25,7 @@ def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) 
     """Codes by record_id, each uint16 (tokens,).
 
     Args:
-        path: a folder of `dataset_builders.ecg_tokens`, or an `.npz` file of `dataset_builders.token_archive` with
-            `ecg_id` (records,), `codes` (records, tokens) and `codec`.
+        path: a folder of `dataset_builders.ecg_tokens`; older ones name their records by `ecg_id`.
         codec_identity: `ECGCodecModel.identity()` of the codec that the codes must come from; None: any, but one.
 
     Rows without an id, or without codes, are left out with a warning that counts them.
@@ -34,27 +33,19 @@ def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) 
     Raises:
         ValueError: if they were made by another codec, or by several, or none is left.
     """
-    if Path(path).is_dir():
-        rows = _load(path)
-        name = _id_column(path, rows.column_names)
-        _check_columns(path, rows.column_names, ("codes", "codec"))
-        rows = rows.select_columns([name, "codes", "codec"])
-        _check_codec(path, {one for one in rows.unique("codec") if one is not None}, codec_identity)
-        pairs: list[tuple[Any, np.ndarray | None]] = []
-        for batch in rows.with_format("arrow").iter(batch_size=1024):
-            codes = batch["codes"].combine_chunks()
-            for index, value in enumerate(batch[name].to_pylist()):
-                found = codes[index].values
-                pairs.append((value, None if found is None else found.to_numpy(zero_copy_only=False)))
-    else:
-        try:
-            stored = dict(np.load(path, allow_pickle=False))
-        except (ValueError, TypeError, EOFError, BadZipFile):
-            raise ValueError(f"{path}: no .npz file of codes, which dataset_builders.ecg_tokens writes") from None
-        name = _id_column(path, list(stored))
-        _check_columns(path, stored, ("codes", "codec"))
-        _check_codec(path, {str(stored["codec"])}, codec_identity)
-        pairs = list(zip(stored[name].tolist(), stored["codes"], strict=True))
+    if not Path(path).is_dir():
+        raise ValueError(f"{path}: no folder of codes, as dataset_builders.ecg_tokens writes it")
+    rows = _load(path)
+    name = _id_column(path, rows.column_names)
+    _check_columns(path, rows.column_names, ("codes", "codec"))
+    rows = rows.select_columns([name, "codes", "codec"])
+    _check_codec(path, {one for one in rows.unique("codec") if one is not None}, codec_identity)
+    pairs: list[tuple[Any, np.ndarray | None]] = []
+    for batch in rows.with_format("arrow").iter(batch_size=1024):
+        codes = batch["codes"].combine_chunks()
+        for index, value in enumerate(batch[name].to_pylist()):
+            found = codes[index].values
+            pairs.append((value, None if found is None else found.to_numpy(zero_copy_only=False)))
     return _by_id(path, pairs)
 
 
@@ -95,7 +86,7 @@ def load_all_codes(paths: Iterable[str | os.PathLike[str]], codec_identity: str 
 
 
 def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUMNS) -> list[dict[str, Any]]:
-    """Questions and reports of each record, as `QuestionDataset` takes them.
+    """`Question`s and reports of each record, as `QuestionDataset` takes them.
 
     Each row is named by `record_id`, as text, also where its file has PTB-XL's `ecg_id`; rows without an id are left
     out with a warning that counts them, and so is a question that compares two records, since a row has one ECG.
@@ -137,7 +128,8 @@ def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUM
     for row in rows:
         if "questions" in columns:
             asked = row.get("questions") or []
-            row["questions"] = [one for one in asked if len(one.get("record_ids") or [None]) == 1]
+            about_one = [one for one in asked if len(one.get("record_ids") or [None]) == 1]
+            row["questions"] = [read_question(one, [row.get("record_id") or ""]) for one in about_one]
             comparing += len(asked) - len(row["questions"])
         for name in {"report", "report_original_english"} & row.keys():
             row[name] = clean_report_text(row[name] or "") or None
@@ -185,7 +177,10 @@ def _splits(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The tables of a built folder by split, in their order."""
     import datasets
 
-    found: dict[str, Any] = datasets.load_dataset(str(path))
+    try:
+        found: dict[str, Any] = datasets.load_dataset(str(path))
+    except (datasets.exceptions.DatasetsError, FileNotFoundError, ValueError):
+        raise ValueError(f"{path}: no folder of rows, as dataset_builders writes it, or one without any") from None
     return found
 
 

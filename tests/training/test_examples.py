@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm.data.question import Question
 from hf_heartllm.evaluation.scoring import question_prompt
 from hf_heartllm.models.pipeline_ecg import ecg_prompt
 from hf_heartllm.models.prompts import IGNORE_INDEX
@@ -20,6 +21,7 @@ from hf_heartllm.training.examples import (
 )
 from hf_heartllm.training.token_file import load_all_codes, load_codes
 from tests.tiny import tiny_model_and_tokenizer
+from tests.token_sets import write_token_set
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +30,8 @@ def tiny():
 
 
 def row(ecg_id: int, count: int, report: str | None = "sinus rhythm.") -> dict:
-    question = {"question": "Does this ECG show atrial fibrillation?", "answer": "no"}
-    other = {"question": "What rhythm does this ECG show?", "answer": "sinus rhythm"}
+    question = Question("Does this ECG show atrial fibrillation?", ("no",), ("no", "yes"), "verify", "rhythm", "AFIB")
+    other = Question("What rhythm does this ECG show?", ("sinus rhythm",), (), "query", "rhythm", "rhythm")
     return {"record_id": str(ecg_id), "questions": [question, other][:count], "report": report}
 
 
@@ -67,8 +69,8 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
     first = [token for token, segment in zip(example["input_ids"], example["segment_ids"]) if segment < 2]
     prompts = {
         (
-            *question_prompt(tokenizer, None, one["question"]),
-            *tokenizer.encode(one["answer"]),
+            *question_prompt(tokenizer, None, one.text),
+            *tokenizer.encode(one.answer),
             tokenizer.eos_token_id,
         )
         for one in row(1, 2)["questions"]
@@ -168,24 +170,23 @@ def test_rows_are_made_when_they_are_read(tiny):
 
 
 def test_tokens_of_another_codec_are_refused(tmp_path):
-    np.savez(tmp_path / "tokens.npz", ecg_id=np.array([7]), codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
-    assert list(load_codes(tmp_path / "tokens.npz", "abc")) == ["7"]
+    tokens = write_token_set(tmp_path / "tokens", [7], [[0, 1]])
+    assert list(load_codes(tokens, "abc")) == ["7"]
     with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
-        load_codes(tmp_path / "tokens.npz", "xyz")
+        load_codes(tokens, "xyz")
 
 
 def test_data_sets_with_the_same_ids_are_refused(tmp_path):
     for name, ids in (("one", [7]), ("two", [8]), ("three", [8, 9])):
-        codes = np.zeros((len(ids), 4), np.uint16)
-        np.savez(tmp_path / f"{name}.npz", ecg_id=np.array(ids), codes=codes, codec=np.array("abc"))
-    assert sorted(load_all_codes([tmp_path / "one.npz", tmp_path / "two.npz"], "abc")) == ["7", "8"]
+        write_token_set(tmp_path / name, ids, [[0, 1]] * len(ids))
+    assert sorted(load_all_codes([tmp_path / "one", tmp_path / "two"], "abc")) == ["7", "8"]
     with pytest.raises(ValueError, match="record 8 is also in another"):
-        load_all_codes([tmp_path / "two.npz", tmp_path / "three.npz"], "abc")
+        load_all_codes([tmp_path / "two", tmp_path / "three"], "abc")
 
 
 def test_rare_statements_stand_several_times():
-    def verify(attribute: str, answer: str) -> dict:
-        return {"question_type": "verify", "attribute": attribute, "answer": answer}
+    def verify(attribute: str, answer: str) -> Question:
+        return Question("?", (answer,), ("no", "yes"), "verify", "diagnosis", attribute)
 
     rows = [
         {"record_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.data.question import Question
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.token_file import load_codes, load_rows
+from tests.token_sets import write_token_set
 
 QUESTION = {"question": "Is it fast?", "answer": "no"}
 
 
-def archive(folder, ecg_id, tokens: int = 4):
-    path = folder / "tokens.npz"
-    codes = np.arange(len(ecg_id) * tokens, dtype=np.uint16).reshape(len(ecg_id), tokens)
-    np.savez(path, ecg_id=np.array(ecg_id), codes=codes, codec=np.array("abc"))
-    return path
+def token_set(folder, ecg_id, tokens: int = 4):
+    codes = np.arange(len(ecg_id) * tokens).reshape(len(ecg_id), tokens)
+    return write_token_set(folder / "tokens", ecg_id, codes)
 
 
 def told(call, *arguments):
@@ -39,7 +39,7 @@ def told(call, *arguments):
     ],
 )
 def test_recordings_without_an_id_of_their_own_are_counted(tmp_path, ecg_id, kept, reason):
-    codes, said = told(load_codes, archive(tmp_path, ecg_id))
+    codes, said = told(load_codes, token_set(tmp_path, ecg_id))
     assert sorted(codes) == kept
     assert len(said) == 1
     assert reason in said[0]
@@ -47,34 +47,42 @@ def test_recordings_without_an_id_of_their_own_are_counted(tmp_path, ecg_id, kep
 
 
 def test_whole_codes_are_read_without_a_word(tmp_path):
-    codes, said = told(load_codes, archive(tmp_path, [7, 8]), "abc")
+    codes, said = told(load_codes, token_set(tmp_path, [7, 8]), "abc")
     assert said == []
     assert codes["8"].tolist() == [4, 5, 6, 7]
 
 
-@pytest.mark.parametrize(("ecg_id", "tokens"), [(["", " "], 4), ([1, 2], 0), (np.zeros(0, int), 4)])
+@pytest.mark.parametrize(("ecg_id", "tokens"), [(["", " "], 4), ([1, 2], 0)])
 def test_codes_of_which_none_can_be_used_are_refused_in_one_line(tmp_path, ecg_id, tokens):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match=r"holds no codes with a record_id \(\d rows\)") as refused:
-            load_codes(archive(tmp_path, ecg_id, tokens))
+            load_codes(token_set(tmp_path, ecg_id, tokens))
     assert "\n" not in str(refused.value)
 
 
+def test_an_empty_set_and_a_folder_of_something_else_are_refused_in_one_line(tmp_path):
+    (tmp_path / "other").mkdir()
+    for folder in (write_token_set(tmp_path / "empty", [], []), tmp_path / "other"):
+        with pytest.raises(ValueError, match="no folder of rows, as dataset_builders writes it") as refused:
+            load_codes(folder)
+        assert "\n" not in str(refused.value)
+
+
 def test_a_file_without_a_column_is_refused(tmp_path):
-    np.savez(tmp_path / "tokens.npz", codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
+    write_token_set(tmp_path / "tokens", [1], [[1, 2]], column="id")
     with pytest.raises(ValueError, match="no column record_id"):
-        load_codes(tmp_path / "tokens.npz")
+        load_codes(tmp_path / "tokens")
     pq.write_table(pa.table({"ecg_id": [1]}), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="no column strat_fold"):
         load_rows(tmp_path / "rows.parquet")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK not really", b"\x93NUMPY"])
+@pytest.mark.parametrize("content", [b"", b"PK not really"])
 def test_what_is_no_file_of_codes_or_rows_is_refused_by_its_name(tmp_path, content):
     path = tmp_path / "tokens.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"tokens\.npz: no \.npz file of codes"):
+    with pytest.raises(ValueError, match=r"tokens\.npz: no folder of codes"):
         load_codes(path)
     with pytest.raises(ValueError, match=r"tokens\.npz: no Parquet file of rows"):
         load_rows(path)
@@ -99,6 +107,17 @@ def test_question_rows_without_a_usable_id_are_counted(tmp_path):
     rows, said = told(load_rows, rows_file(tmp_path, [row("7"), row("A0008"), row("")]))
     assert [one["record_id"] for one in rows] == ["7", "A0008"]
     assert "1 of 3 rows" in said[0]
+
+
+def test_questions_of_every_form_of_rows_are_the_same(tmp_path):
+    """Older sets name the right answer `answer` and the closed set `answers`; new ones `answers` and `answer_set`."""
+    more = {"question_type": "verify", "attribute_type": "rhythm", "attribute": "STACH", "source": "labels"}
+    old = {**QUESTION, **more, "answers": ["no", "yes"]}
+    new = Question("Is it fast?", ("no",), ("no", "yes"), "verify", "rhythm", "STACH", ("1",))
+    sampled = new.row() | {"question_type": "single-verify"}
+    for asked in (old, new.row(), sampled):
+        (only,) = load_rows(rows_file(tmp_path, [row(1, questions=[asked])]))
+        assert only["questions"] == [new]
 
 
 def test_questions_that_compare_two_records_are_counted(tmp_path):
