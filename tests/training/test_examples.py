@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from hf_heartllm.data.question import Question
+from hf_heartllm.data.token_file import load_all_codes, load_codes
 from hf_heartllm.evaluation.scoring import question_prompt
-from hf_heartllm.models.pipeline_ecg import ecg_prompt
+from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.examples import (
     ForecastDataset,
@@ -19,7 +20,6 @@ from hf_heartllm.training.examples import (
     pack_turns,
     repeat_rows,
 )
-from hf_heartllm.training.token_file import load_all_codes, load_codes
 from tests.tiny import tiny_model_and_tokenizer
 from tests.token_sets import write_token_set
 
@@ -44,7 +44,7 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
     ids = tokenizer.codes_to_ids([3, 1, 4])
     asked, labels = prompts.turn("What rhythm does this ECG show?", "sinus rhythm")
     answer = [*tokenizer.encode("sinus rhythm"), tokenizer.eos_token_id]
-    assert prompts.prefix(ids) + asked == ecg_prompt(tokenizer, ids, "What rhythm does this ECG show?") + answer
+    assert prompts.prefix(ids) + asked == PromptIds(tokenizer)(ids, "What rhythm does this ECG show?") + answer
     assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.question_rows import read_question
 from ..labels.record_ids import record_text
 from ..models.report_text import clean_report_text
+from .question_rows import read_question
 
 ID_COLUMNS = ("record_id", "ecg_id")
 """Columns that may name a row's record, in the order in which they are looked for; PTB-XL's files have the second."""

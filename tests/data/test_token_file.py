@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hf_heartllm.data.question import Question
+from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.training.row_choice import choose_rows
-from hf_heartllm.training.token_file import load_codes, load_rows
 from tests.token_sets import write_token_set
 
 QUESTION = {"question": "Is it fast?", "answer": "no"}
