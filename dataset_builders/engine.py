@@ -164,10 +164,10 @@ def _part(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no part such as 0/4") from None
 
 
-def add_build_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that all builders share."""
+def add_build_arguments(parser: argparse.ArgumentParser, output: str = "folder or *.parquet to write") -> None:
+    """Add the arguments that all builders share; `output` says what is written."""
     group = parser.add_argument_group("building")
-    group.add_argument("--output", required=True, type=Path, help="folder or *.parquet to write; run again to go on")
+    group.add_argument("--output", required=True, type=Path, help=f"{output}; run again to go on")
     group.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes; default: 1")
     group.add_argument("--max-records", type=int, metavar="N", help="only the first N records, shared among the splits")
     group.add_argument("--shard", type=_part, default=(0, 1), metavar="I/N", help="only part I (from 0) of N")
@@ -179,7 +179,7 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
 def run_build(
     builder: RowBuilder | Callable[[], RowBuilder],
     args: argparse.Namespace,
-    card: str | Callable[[BuildReport], str],
+    card: str | Callable[[BuildReport], str] = "",
 ) -> int:
     """Build as the command line says, print the counts, and return the exit code: 2 for bad input, with one line.
 

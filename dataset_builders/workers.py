@@ -36,7 +36,7 @@ def write_shards(builder: RowBuilder, jobs: Sequence[Job], folder: Path, num_pro
     if not jobs:
         return
     total = sum(len(shard.keys) for shard, _, _ in jobs)
-    with tqdm(total=total, unit="record", desc=builder.config.name, disable=not progress) as bar:
+    with tqdm(total=total, unit="record", desc=type(builder).__name__, disable=not progress) as bar:
         if num_proc == 1:
             for shard, count, plan in jobs:
                 write_shard(builder, shard, count, folder, plan, bar.update)
