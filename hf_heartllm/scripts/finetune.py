@@ -135,7 +135,7 @@ def main() -> None:
     if probe and recipe["lora"]:
         raise SystemExit("error: a recipe with `lora` trains no probe; set `probe: null`")
     make_trainer = SFTTrainer
-    if statements:
+    if probe and statements:
         make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe["weight"])
     trainer = make_trainer(
         model=trained,

@@ -78,7 +78,7 @@ class SaveCodec(TrainerCallback):
     def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
         self.codec, self.folder = codec, folder
 
-    def on_save(self, args, state, control, **kwargs) -> None:
+    def on_save(self, args, state, control, **kwargs):
         self.codec.save_pretrained(self.folder)
 
 
