@@ -9,18 +9,38 @@ from typing import Any
 
 import yaml
 
+FOLDER = Path(__file__).resolve().parent.parent / "recipes"
+"""The recipes of the package."""
+
+
+def find_recipe(path: str | Path) -> Path:
+    """The recipe of a name: a file, else the package's own of that name, such as `finetune_tiny`.
+
+    Raises:
+        FileNotFoundError: where there is neither; names those of the package.
+    """
+    path = Path(path)
+    own = FOLDER / f"{path.name.removesuffix('.yaml')}.yaml"
+    if path.is_file():
+        return path
+    if own.is_file() and path.parent in (Path(), Path("training/recipes")):
+        return own
+    names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+    raise FileNotFoundError(f"{path}: no such recipe; give a YAML file, or one of {names}")
+
 
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Read a recipe and apply overrides.
 
     Args:
-        path: a YAML file whose top level is a mapping of sections.
+        path: a YAML file whose top level is a mapping of sections, or the name of a recipe of the package.
         overrides: `section.key=value` strings, the value in YAML; a key must exist in the recipe.
 
     Raises:
+        FileNotFoundError: where there is no such recipe.
         ValueError: for a file that is no mapping, or an override that names nothing in it.
     """
-    recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    recipe = yaml.safe_load(find_recipe(path).read_text(encoding="utf-8"))
     if not isinstance(recipe, dict):
         raise ValueError(f"{path}: a recipe is a mapping of sections")
     for override in overrides:

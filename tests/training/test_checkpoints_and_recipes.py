@@ -77,3 +77,15 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
         Augmentation(**(recipe["data"]["augmentation"] or {}))
     if recipe.get("lora"):
         assert (recipe["lora"]["r"], recipe["lora"]["lora_alpha"], recipe["lora"]["lora_dropout"]) == (64, 16, 0.05)
+
+
+def test_a_recipe_of_the_package_is_found_by_its_name_wherever_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = read_recipe(RECIPES / "codec.yaml")
+    for name in ("codec", "codec.yaml", Path("training/recipes/codec.yaml")):
+        assert read_recipe(name) == whole
+    (tmp_path / "codec.yaml").write_text("{mine: 1}")
+    assert read_recipe("codec.yaml") == {"mine": 1}, "a file that is there comes first"
+    for name in ("kodec", "elsewhere/codec.yaml", "training/recipes/none.yaml", ""):
+        with pytest.raises(FileNotFoundError, match="no such recipe; give a YAML file, or one of base_tiny, codec"):
+            read_recipe(name)

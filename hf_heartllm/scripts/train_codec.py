@@ -1,0 +1,194 @@
+"""Train an ECG codec on a data set in PTB-XL's layout.
+
+    python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
+    python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
+        --ptbxl DIR --output build/codec_refinements
+    python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
+        --ptbxl DIR --output build/codec_decoder
+
+The first trains the stream that a language model reads, the second the streams that refine it, the third the first
+stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
+first makes them. `codec_further.yaml` trains all of the first stream further, with the file that
+`training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
+language model that reads them are to be trained again.
+
+Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
+(`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.ecg_record import ECGError
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.codec_training import (
+    DECODER,
+    FIRST_STREAM,
+    PARTS,
+    PRESETS,
+    CodecWithProbe,
+    DecoderTraining,
+    RefinementTraining,
+    extended,
+    probe_statements,
+)
+from hf_heartllm.training.draws import EpochOfDraws
+from hf_heartllm.training.recipes import begin_run, read_recipe
+from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.refinement_start import start_from_principal_components
+from hf_heartllm.training.stages import refuse, say_left_out, say_unread
+from hf_heartllm.training.statement_probabilities import read_probabilities
+
+
+class CodecTrainer(Trainer):
+    """Logs the parts of the loss and how many codes are in use."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+        outputs = model(**inputs)
+        parts = self.__dict__.setdefault("_parts", {})
+        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "presence_loss", "envelope_loss"):
+            if name in outputs:
+                parts.setdefault(name, []).append(float(outputs[name]))
+        parts.setdefault("codes", []).append(outputs["codes"].flatten())
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def log(self, logs, *args, **kwargs):
+        parts = self.__dict__.pop("_parts", {})
+        if codes := parts.pop("codes", None):
+            counts = torch.bincount(torch.cat(codes)).float()
+            p = counts[counts > 0] / counts.sum()
+            logs["code_perplexity"] = round(float(torch.exp(-(p * p.log()).sum())), 1)
+        logs |= {name: round(sum(values) / len(values), 4) for name, values in parts.items()}
+        super().log(logs, *args, **kwargs)
+
+
+class SaveCodec(TrainerCallback):
+    """Keeps a loadable codec beside every checkpoint, so that a long training can be tried before its end."""
+
+    def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
+        self.codec, self.folder = codec, folder
+
+    def on_save(self, args, state, control, **kwargs):
+        self.codec.save_pretrained(self.folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
+    parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
+    parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
+    parser.add_argument(
+        "--probabilities", type=Path, help="of training/statement_probabilities.py, for probe.probability_share"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    try:
+        recipe = read_recipe(args.recipe, args.set)
+        if ("preset" in recipe) == (args.codec is not None):
+            raise ValueError(f"--codec goes with a recipe without `preset`; see {args.recipe}")
+        data = recipe["data"]
+        if data["max_records"] is not None and data["max_records"] < 1:
+            raise ValueError(f"data.max_records {data['max_records']}: give 1 or more, or null for all")
+        if args.codec is None:
+            config = PRESETS[recipe["preset"]](**recipe["codec"])
+        else:
+            config = ECGCodecConfig.from_pretrained(args.codec)
+        extractor = ECGFeatureExtractor.from_codec(config)
+        chosen = folds(str(data["folds"]))
+        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data["sampling_rate"])]
+        usable, lost, unread = long_enough(every, extractor, data["crop_samples"])
+        recordings = usable[: data["max_records"]]
+        lost["beyond data.max_records"] = len(usable) - len(recordings)
+        say_left_out(lost, len(every), "recordings")
+        say_unread(unread)
+        if not recordings:
+            raise ValueError(f"none of the {len(every)} recordings is long enough: nothing to train on")
+        statements: list[str] = []
+        probabilities, share = None, 0.0
+        if probe := recipe.get("probe"):
+            statements = probe_statements(recordings, probe["at_least"]) if probe["weight"] else []
+            share = probe["probability_share"] if statements else 0.0
+        if share:
+            if args.probabilities is None:
+                raise ValueError(
+                    "probe.probability_share needs --probabilities; training/statement_probabilities.py writes it"
+                )
+            ids = [recording.ecg_id for recording in recordings]
+            probabilities = read_probabilities(args.probabilities, statements, ids)
+        set_seed(recipe["training"]["seed"])
+        begins_anew = last_whole_checkpoint(args.output) is None
+        if args.codec is None:
+            codec = ECGCodecModel(config)
+        else:
+            if recipe["part"] not in PARTS:
+                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
+            before = ECGCodecModel.from_pretrained(args.codec)
+            begins_anew &= not before.config.num_refinements
+            codec = extended(before, **recipe["codec"])
+        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+    if args.codec is None or recipe["part"] == FIRST_STREAM:
+        model: torch.nn.Module = CodecWithProbe(
+            codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
+        )
+    elif recipe["part"] == DECODER:
+        model = DecoderTraining(codec, recipe["presence_weight"])
+    else:
+        model = RefinementTraining(codec)
+    dataset = RecordingDataset(
+        recordings,
+        extractor,
+        statements,
+        data["crop_samples"],
+        recipe["training"]["seed"],
+        Augmentation(**data["augmentation"]) if data["augmentation"] else None,
+        probabilities,
+        share,
+    )
+    if isinstance(model, RefinementTraining) and begins_anew:
+        shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
+        try:
+            start_from_principal_components(codec, dataset.complete_features(shown))
+        except ValueError as error:
+            refuse(error)
+    parameters = sum(parameter.numel() for parameter in codec.parameters())
+    print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
+
+    trainer = CodecTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(args.output),
+            remove_unused_columns=False,
+            report_to=[],
+            use_cpu=not torch.cuda.is_available(),
+            **recipe["training"],
+        ),
+        train_dataset=dataset,
+        callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],
+    )
+    try:
+        trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    except ECGError as error:  # a recording that is damaged, or lacks leads that the codec needs
+        refuse(error)
+    codec.save_pretrained(args.output / "codec")
+    log = json.dumps(trainer.state.log_history, indent=1)
+    (args.output / "log.json").write_text(log + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "train_codec"))
