@@ -3,6 +3,7 @@
     python -m dataset_builders.sampler --ptb-xl DIR --output DIR
     python -m dataset_builders.sampler --labels labels.csv --output DIR
     python -m dataset_builders.sampler --labels WFDB_FOLDER --output DIR
+    python -m dataset_builders.sampler --labels labels.csv --split test --output questions.parquet
 
 `python -m dataset_builders.sampler --help-labels` prints the form of the CSV file.
 """
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--possible-is-stated", action="store_true", help='no "not sure": possible statements are yes')
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
+    parser.add_argument("--split", help="only the questions of this part, such as test; default: all")
     parser.add_argument("--seed", type=int, default=0)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
@@ -58,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             not_sure=not args.possible_is_stated,
             pairs=args.pairs,
             seed=args.seed,
+            split=args.split,
             sampling_rate=args.sampling_rate,
         )
         made.append(builder)

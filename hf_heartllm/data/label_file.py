@@ -12,7 +12,7 @@ One row a recording. Columns, of which `path` or `record_id` must be there:
 | `age`, `sex`, `height`, `weight` | years, `male` or `female`, cm, kg |
 | `report`, `report_language` | the report, and its language where its words leave doubt (`en`, `de`, …) |
 | `sampling_rate`, `units`, `leads` | where the recording's format does not say: Hz, `mV` or `uV`, `I,II,…` |
-| `time`, `device`, `fold` | when (ISO 8601) and with what it was recorded; a number |
+| `time`, `device` | when (ISO 8601) and with what it was recorded |
 | `rhythm`, `form`, `diagnosis`, `superclass`, `heart_axis`, `noise`, `noise_in_lead`, `extra_systole`, `stage_of_infarction` | labels by type: SCP codes, or the collection's own names, lower case |
 | `rr_ms`, `p_duration_ms`, `pr_ms`, `qrs_ms`, `qt_ms`, `qtc_fridericia_ms` | measured durations in ms; empty where doubtful |
 
@@ -46,7 +46,7 @@ _SAME = {"patient": "patient_id", "labels": "statements"}
 _PEOPLE = ("age", "sex", "height", "weight")
 _READING = ("sampling_rate", "units", "leads")
 _PLAIN = ("record_id", "patient_id", "split", "path", "statements", "report", "report_language", "time", "device")
-COLUMNS = (*_PLAIN, *_PEOPLE, *_READING, "fold", *ATTRIBUTE_TYPES, *DURATIONS)
+COLUMNS = (*_PLAIN, *_PEOPLE, *_READING, *ATTRIBUTE_TYPES, *DURATIONS)
 _SEXES = {**dict.fromkeys(("male", "m"), "male"), **dict.fromkeys(("female", "f"), "female")}
 _NO_SEX = ("unknown", "other", "u", "x", "nan", "n/a", "na")
 _NEED_READING = (".csv", ".npy")
@@ -161,7 +161,6 @@ def _record(row: Mapping[str, str], folder: Path) -> tuple[Record, Stated | None
         path=path,
         root=folder if path is not None else None,
         reading=_reading(row, path),
-        fold=None if (fold := _number(row, "fold")) is None else int(fold),
         age=_age(row),
         sex=_sex(row),
         height=_number(row, "height"),

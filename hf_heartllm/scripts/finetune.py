@@ -101,7 +101,9 @@ def main() -> None:
     with_ecg = data["ecg"] == "real"
     probe = recipe["probe"] if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows, probe["at_least"]) if probe else []
-    say_left_out({"of other folds, devices or beyond data.max_records": len(every) - len(rows)}, len(every), "rows")
+    say_left_out(
+        {"of other folds, splits or devices, or beyond data.max_records": len(every) - len(rows)}, len(every), "rows"
+    )
     without_row = len(codes.keys() - {row["record_id"] for row in every})
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data["repeat"] or {})

@@ -56,13 +56,13 @@ def main() -> None:
         known = [row["record_id"] for row in of_folds if row["record_id"] in codes]
         wanted = known[:most]
         reasons = {
-            "of other folds": len(rows) - len(of_folds),
+            "of other folds or splits": len(rows) - len(of_folds),
             "without codes": len(of_folds) - len(known),
             "beyond data.max_records": len(known) - len(wanted),
         }
         say_left_out(reasons, len(rows), "rows")
         without_row = len(codes.keys() - {row["record_id"] for row in rows})
-        say_left_out({"without a row that names its fold": without_row}, len(codes), "records of --tokens")
+        say_left_out({"without a row that names its fold or split": without_row}, len(codes), "records of --tokens")
         if not wanted:
             raise ValueError(f"none of the {len(of_folds)} rows of these folds has codes: nothing to train on")
         dataset = ForecastDataset([codes[record_id] for record_id in wanted], tokenizer, data["whole_records"])
