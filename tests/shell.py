@@ -202,12 +202,17 @@ def _script(path: Path, arguments: list[str]) -> int:
     return 0
 
 
+def _recipe(name: str) -> Path:
+    """A recipe's file in the clone, or the name of one of the package."""
+    return ROOT / name if (ROOT / name).is_file() else Path(name)
+
+
 def _parse(start: object, arguments: list[str]) -> int:
     """Have a program read its arguments; recipes and what `--set` changes in them are read too."""
     if "--recipe" in arguments or "--config" in arguments:
         option = "--recipe" if "--recipe" in arguments else "--config"
         changes = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"]
-        read_recipe(ROOT / arguments[arguments.index(option) + 1], changes)
+        read_recipe(_recipe(arguments[arguments.index(option) + 1]), changes)
     parse_args = argparse.ArgumentParser.parse_args
 
     def parsed(*args: object, **settings: object) -> None:
