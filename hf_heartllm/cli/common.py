@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..ecg.readers.formats import UNSTATED, either, recording_help
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -107,20 +108,16 @@ def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
             parser.set_defaults(run=module.run)
 
 
-RECORD_HELP = (
-    "a path (WFDB record, .hea, .dat, .mat, .csv, .npy), example:NAME (simulated), or physionet:DATABASE/VERSION/RECORD"
-)
-
-
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    """RECORD, and what a CSV or NPY file does not say itself."""
-    parser.add_argument("record", metavar="RECORD", help=RECORD_HELP)
+    """RECORD, and what some files do not say themselves."""
+    parser.add_argument("record", metavar="RECORD", help=recording_help())
     add_reading_arguments(parser)
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a CSV or NPY file does not say itself, and --strict."""
-    group = parser.add_argument_group("recordings in .csv and .npy files, where the file does not say it itself")
+    """What some files do not say themselves, and --strict."""
+    files = either(UNSTATED, " and ")
+    group = parser.add_argument_group(f"recordings in {files} files, where the file does not say it itself")
     group.add_argument("--sampling-rate", type=float, metavar="HZ", help="samples a second")
     group.add_argument("--units", metavar="UNIT", help="mV, uV, nV or V")
     group.add_argument(
