@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..ecg.readers.formats import UNSTATED, either, recording_help
+from ..models.checkpoint_files import default_checkpoint
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -224,8 +225,8 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     """
     from ..models.ecg_record import require_leads
 
-    folder = Path(model) if model is not None else Path(__file__).parents[1] / "checkpoints" / "heartllm-tiny"
     try:
+        folder = default_checkpoint() if model is None else Path(model)
         settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
@@ -279,7 +280,6 @@ def make_tokenizer(args: argparse.Namespace) -> Any:
     """The tokenizer of the chosen model."""
     source = model_source(args.model)
     quiet_transformers()
-    from ..models.pipeline_ecg import default_checkpoint
     from ..models.tokenization_heartllm import ECGTokenizer
 
     return ECGTokenizer.from_pretrained(default_checkpoint() if source is None else source)

@@ -156,7 +156,7 @@ def _run_installation(args: argparse.Namespace) -> None:
     if not args.quiet:
         tell("loading the model …")
     quiet_transformers()
-    from ..models.pipeline_ecg import default_checkpoint
+    from ..models.checkpoint_files import default_checkpoint
 
     try:
         facts |= checkpoint_facts(str(default_checkpoint()) if source is None else source)

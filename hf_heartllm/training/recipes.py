@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from hf_heartllm.models.whole_files import write_whole
 
 
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -55,7 +56,4 @@ def begin_run(output: str | Path, recipe: dict[str, Any]) -> None:
         return
     if any(output.glob("checkpoint-*")):
         raise ValueError(f"{output}: checkpoints of an unknown recipe lie here; give another --output")
-    output.mkdir(parents=True, exist_ok=True)
-    scratch = output / f".recipe.{os.getpid()}.tmp"
-    scratch.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    os.replace(scratch, kept)
+    write_whole(kept, yaml.safe_dump(recipe, sort_keys=False))
