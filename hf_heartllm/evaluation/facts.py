@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..hashes import file_sha256
 from .heldout import record_reader, weights_fingerprint
 from .question_file import HeldOutRecord, question_set_hash
 
@@ -79,4 +79,4 @@ def question_facts(path: Path, whole: Sequence[HeldOutRecord], records: Sequence
 
 def file_facts(path: Path) -> dict[str, Any]:
     """Name and hash of a file's bytes."""
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}
