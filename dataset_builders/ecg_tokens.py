@@ -30,7 +30,6 @@ from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.report_text import clean_report_text
 
-from . import token_archive
 from .built_rows import ID_COLUMNS, built_files, count_rows, first_ids, id_text, read_rows, rows_about
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 from .ptb_xl import PTBXL, SPLITS
@@ -402,9 +401,6 @@ care.
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    argv = sys.argv[1:] if argv is None else argv
-    if any(one.endswith(".npz") for one in argv):  # the form of one file, as training takes it too
-        return token_archive.main(argv)
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_tokens", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--records", "--ptbxl", required=True, type=Path, help="PTB-XL's folder, or a built one")

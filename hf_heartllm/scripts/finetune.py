@@ -55,9 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=Path, nargs="+", help="Parquet files of dataset_builders.training_rows; default: --tokens"
     )
-    parser.add_argument(
-        "--tokens", required=True, type=Path, nargs="+", help="folders or .npz files of dataset_builders.ecg_tokens"
-    )
+    parser.add_argument("--tokens", required=True, type=Path, nargs="+", help="folders of dataset_builders.ecg_tokens")
     parser.add_argument(
         "--incomplete",
         type=Path,

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
     parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
-    parser.add_argument("--tokens", required=True, type=Path, help="folder or .npz file of dataset_builders.ecg_tokens")
+    parser.add_argument("--tokens", required=True, type=Path, help="folder of dataset_builders.ecg_tokens")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
