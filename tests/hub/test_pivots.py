@@ -17,7 +17,7 @@ name = "match, {row}*, {column}"
 first = "questions"
 [rows]
 "every one" = "all"
-"rhythm" = "rhythm"
+"rhythm*" = "rhythm"
 [columns]
 "real ECG" = "real ECG"
 "none" = "no ECG"
@@ -53,7 +53,7 @@ def test_rows_are_kinds_of_questions_and_columns_are_controls(results):
         "| questions | real ECG | none | measured on |\n"
         "|---|---:|---:|---|\n"
         "| every one | 0.750 (0.650 to 0.850) | 0.500 | 10 rows |\n"
-        "| rhythm | 0.250 (0.150 to 0.350) | – | 4 rows |\n"
+        "| rhythm (3 kinds) | 0.250 (0.150 to 0.350) | – | 4 rows |\n"
         "\n"
         "In brackets: 95 % intervals.\n"
         "Data: fold 9.\n"
@@ -75,10 +75,18 @@ def test_intervals_units_targets_and_data_are_as_asked(results):
     )
 
 
+def test_a_page_may_state_the_sources_of_all_its_tables_once(results):
+    text = MARK + MARK + "<!-- sources -->\nold\n<!-- /sources -->\n"
+    rendered = render_pivots(text, results)
+    assert rendered.count("Measured by") == 1
+    assert rendered.endswith("* `measure` at commit `0123456789ab`, 1 CPU core. Data: fold 9.\n<!-- /sources -->\n")
+    assert render_pivots(rendered, results) == rendered
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"rhythm" = "rhythm"', '"form" = "form"', "line 2: a.json has no figure for the row 'form'"),
+        ('"rhythm*" = "rhythm"', '"form" = "form"', "line 2: a.json has no figure for the row 'form'"),
         ('"none" = "no ECG"', '"none" = "none"', "no figure for the column 'none'"),
         ('"match, {row}*', '"match*', "stands for several figures"),
         ("first", "frist", "'frist' is no key"),
@@ -99,3 +107,11 @@ def test_no_page_states_a_table_that_its_figures_do_not_give():
     marked = {page: page.read_text(encoding="utf-8") for page in pages}
     for page, text in marked.items():
         assert render_pivots(text, ROOT / "benchmarks" / "results") == text, page.name
+
+
+def test_the_plots_show_the_figures_of_their_tables():
+    from benchmarks import plots
+
+    assert plots.out_of_date() == [], "run python benchmarks/plots.py"
+    for name in plots.PLOTS:
+        assert (ROOT / "docs" / "images" / name).stat().st_size < 100_000
