@@ -8,10 +8,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from .ecg_leads import STANDARD_LEADS
-
-INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The eight leads that determine all twelve."""
+from .ecg_leads import INDEPENDENT_LEADS, STANDARD_LEADS
 
 BASELINE_SECONDS = 3.0
 """Length of the moving average that the local codec's features leave out (its half is the reach to either side)."""

@@ -14,6 +14,7 @@ import torch
 
 from ...ecg import STANDARD_LEADS, ECGError, ECGRecord
 from ...ecg.simulate.disturbances import disturbances
+from ...models.ecg_leads import INDEPENDENT_LEADS
 from ...models.residual_fsq import ResidualQuantizer
 from ..intervals import paired_bootstrap
 from .coder import COMMON_RATE, Coder, twelve_leads
@@ -24,7 +25,6 @@ from .records import LabelledRecord
 KINDS = {"muscle noise": "noise", "baseline wander": "wander", "50 Hz": "mains"}
 LEVELS = (20, 10, 5)  # dB
 NOISY_RATE = 500.0
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 def with_noise(record: ECGRecord, kind: str, decibels: float, seed: int) -> ECGRecord:
@@ -39,10 +39,10 @@ def with_noise(record: ECGRecord, kind: str, decibels: float, seed: int) -> ECGR
     times = np.arange(record.signal.shape[1]) / record.sampling_rate
     sizes = {argument: float(argument == KINDS[kind]) for argument in KINDS.values()}
     noise = disturbances(times, **sizes, rng=np.random.default_rng(seed))
-    signal = record.select(INDEPENDENT).signal.astype(np.float64)
+    signal = record.select(INDEPENDENT_LEADS).signal.astype(np.float64)
     noise *= (signal.std(axis=1) / noise.std(axis=1) * 10 ** (-decibels / 20))[:, None]
     return ECGRecord(
-        twelve_leads(record) + twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT)),
+        twelve_leads(record) + twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT_LEADS)),
         record.sampling_rate,
         STANDARD_LEADS,
     )
