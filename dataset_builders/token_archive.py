@@ -25,11 +25,11 @@ _WORKER: dict = {}
 def _start_worker(codec_folder: str) -> None:
     import torch
 
+    from hf_heartllm.models.ecg_codec import ECGCodec
     from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 
     torch.set_num_threads(1)
-    codec = ECGCodecModel.from_pretrained(codec_folder).eval()
+    codec = ECGCodec.from_pretrained(codec_folder).eval()
     _WORKER.update(codec=codec, extractor=ECGFeatureExtractor.from_codec(codec.config))
 
 
@@ -78,13 +78,13 @@ def build(ptbxl: Path, codec_folder: Path, folds: Sequence[int], output: Path, s
     Raises:
         ValueError: if no record is long enough, or they are of several lengths.
     """
+    from hf_heartllm.models.ecg_codec import ECGCodec
     from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
     from hf_heartllm.training.recordings import header_facts, list_recordings, long_enough
     from hf_heartllm.training.stages import say_left_out, say_unread
 
-    loaded = ECGCodecModel.from_pretrained(codec_folder)
-    extractor, codec = ECGFeatureExtractor.from_codec(loaded.config), loaded.identity()
+    loaded = ECGCodec.from_pretrained(codec_folder)
+    extractor, codec = ECGFeatureExtractor.from_codec(loaded.config), loaded.fingerprint()
     every = list_recordings(ptbxl, folds, sampling_rate)
     recordings, lost, unread = long_enough(every, extractor)
     say_left_out(lost, len(every), "recordings")
