@@ -16,6 +16,8 @@ STANDARD_LEADS: tuple[str, ...] = (
     "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
 )  # fmt: skip
 LIMB_LEADS: tuple[str, ...] = STANDARD_LEADS[:6]
+INDEPENDENT_LEADS: tuple[str, ...] = ("I", "II", *STANDARD_LEADS[6:])
+"""The eight leads that determine all twelve: the other four are combinations of I and II."""
 
 _SPELLINGS = {name.casefold(): name for name in STANDARD_LEADS}
 

@@ -48,29 +48,6 @@ def slow_baseline(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     return np.stack([np.convolve(row, weights)[half : half + signal.shape[1]] / total for row in signal])
 
 
-def decoded_record(features: np.ndarray, config: Any) -> ECGRecord:
-    """What a codec decoded, as a recording.
-
-    Args:
-        features: (leads, samples) as the codec gives them; a lead that is NaN throughout was missing.
-        config: the codec's configuration.
-
-    Returns:
-        With the local codec in mV with the twelve standard leads, the limb leads derived from I and II (so that
-        Einthoven's and Goldberger's laws hold) and missing leads left out; else in z-scores with the codec's leads.
-    """
-    if config.architecture != "local":
-        return ECGRecord(features, config.sampling_rate, tuple(config.leads), units="z-score", source="decoded")
-    present = {name: row for name, row in zip(config.leads, features, strict=True) if not np.isnan(row).any()}
-    if present:
-        present |= derive_limb_leads(np.stack(list(present.values())), list(present))
-    leads = tuple(name for name in STANDARD_LEADS if name in present)
-    if not leads:
-        raise ValueError("these codes say that every lead was missing")
-    signal = np.stack([present[name] for name in leads])
-    return ECGRecord(signal, config.sampling_rate, leads, source="decoded")
-
-
 class ECGFeatureExtractor(FeatureExtractionMixin):
     """Brings any recording to the codec's rate and lead order.
 

@@ -80,8 +80,8 @@ def main() -> None:
     set_seed(settings["seed"])
     try:
         model, tokenizer = load_checkpoint(args.model)
-        codes = load_all_codes(args.tokens, tokenizer.codec.identity())
-        incomplete = load_all_codes(args.incomplete, tokenizer.codec.identity())
+        codes = load_all_codes(args.tokens, tokenizer.codec.fingerprint())
+        incomplete = load_all_codes(args.incomplete, tokenizer.codec.fingerprint())
         known = len(incomplete.keys() & codes.keys())
         if incomplete and not known:
             raise ValueError("--incomplete has none of the records of --tokens")

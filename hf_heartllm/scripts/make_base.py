@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from hf_heartllm.data.token_file import load_rows
 from hf_heartllm.models.ecg_chat import ONE_QUESTION
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
@@ -58,7 +58,7 @@ def main() -> None:
 
     set_seed(recipe.seed)
     text_tokenizer = train_text_tokenizer(said, recipe.vocabulary.size)
-    codec = ECGCodecModel.from_pretrained(args.codec)
+    codec = ECGCodec.from_pretrained(args.codec)
     tokenizer = ECGTokenizer.from_base(text_tokenizer, codec, ecg_chat=ONE_QUESTION)  # what finetune.py trains on
     config = AutoConfig.for_model(
         vocab_size=len(tokenizer),

@@ -52,7 +52,7 @@ def main() -> None:
     set_seed(recipe.training["seed"])
     try:
         model, tokenizer = load_checkpoint(args.model)
-        codes = load_codes(args.tokens, tokenizer.codec.identity())
+        codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         rows = load_rows(args.rows or args.tokens, ("ecg_id", "strat_fold"))
         of_folds = choose_rows(rows, set(folds(data.folds)))
         known = [row["ecg_id"] for row in of_folds if row["ecg_id"] in codes]

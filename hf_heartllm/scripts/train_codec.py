@@ -6,9 +6,9 @@
     python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
         --ptbxl DIR --output build/codec_decoder
 
-The first trains the stream that a language model reads, the second the streams that refine it, the third the first
-stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
-first makes them. `codec_further.yaml` trains all of the first stream further, with the file that
+The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the
+first codebook's decoder further, with attention over the beats before and after. The codes of the first codebook stay
+as the first makes them. `codec_further.yaml` trains all of the first codebook further, with the file that
 `training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
 language model that reads them are to be trained again.
 
@@ -26,7 +26,8 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from hf_heartllm.labels.ptbxl import folds
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.codec_classes import codec_model
+from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
@@ -75,7 +76,7 @@ class CodecTrainer(Trainer):
 class SaveCodec(TrainerCallback):
     """Keeps a loadable codec beside every checkpoint, so that a long training can be tried before its end."""
 
-    def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
+    def __init__(self, codec: ECGCodec, folder: Path) -> None:
         self.codec, self.folder = codec, folder
 
     def on_save(self, args, state, control, **kwargs) -> None:
@@ -103,7 +104,8 @@ def main() -> None:
         if recipe.preset is not None:
             config = PRESETS[recipe.preset](**recipe.codec)
         else:
-            config = ECGCodecConfig.from_pretrained(args.codec)
+            before = ECGCodec.from_pretrained(args.codec)
+            config = before.config
         extractor = ECGFeatureExtractor.from_codec(config)
         chosen = folds(data.folds)
         every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data.sampling_rate)]
@@ -129,10 +131,13 @@ def main() -> None:
         set_seed(recipe.training["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
         if args.codec is None:
-            codec = ECGCodecModel(config)
+            codec = codec_model(config)
         else:
-            before = ECGCodecModel.from_pretrained(args.codec)
-            begins_anew &= not before.config.num_refinements
+            if recipe.part not in PARTS:
+                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
+            begins_anew &= before.config.num_codebooks == 1
+            if recipe.part != FIRST_STREAM and not isinstance(before, ECGCodecModel):
+                raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe['part']} to train by itself")
             codec = extended(before, **recipe.codec)
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""A first guess for refinement streams: principal components of what the first stream leaves of the signal.
+"""A first guess for residual codebooks: principal components of what the first leaves of the signal.
 
-From random weights the streams learn slowly, and the later ones hardly at all. With the linear path beside the
-convolutions set to a Karhunen–Loève transform, and each stream to the dimensions with most variance left (greedy
+From random weights they learn slowly, and the later ones hardly at all. With the linear path beside the
+convolutions set to a Karhunen–Loève transform, and each codebook to the dimensions with most variance left (greedy
 reverse water-filling), they begin near what a linear transform coder reaches, and training goes on from there.
 """
 
@@ -24,10 +24,10 @@ OUTERMOST = 1.5
 
 @torch.no_grad()
 def start_from_principal_components(codec: ECGCodecModel, features: torch.Tensor) -> None:
-    """Set the linear path and the streams of a codec's refinement; its convolutions begin at zero.
+    """Set the linear path and the codebooks of a codec's refinement; its convolutions begin at zero.
 
     Args:
-        codec: local, its first stream trained, its refinement untouched.
+        codec: ours, its first codebook trained, its refinement untouched.
         features: (recordings, leads, samples) in mV, no lead missing.
     """
     refinement: Any = codec.refinement
@@ -54,7 +54,7 @@ def start_from_principal_components(codec: ECGCodecModel, features: torch.Tensor
 
     remaining = variances[:size].clone()
     quantizer: Any = refinement.quantizer
-    for stage, levels in enumerate(codec.config.stream_levels[1:]):
+    for stage, levels in enumerate(codec.config.codebook_levels[1:]):
         nn.init.zeros_(quantizer.down[stage].weight)
         nn.init.zeros_(quantizer.down[stage].bias)
         nn.init.zeros_(quantizer.up[stage].weight)
