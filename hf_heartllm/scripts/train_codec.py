@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
@@ -79,7 +80,7 @@ class SaveCodec(TrainerCallback):
     def __init__(self, codec: ECGCodec, folder: Path) -> None:
         self.codec, self.folder = codec, folder
 
-    def on_save(self, args, state, control, **kwargs) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.codec.save_pretrained(self.folder)
 
 
@@ -133,11 +134,9 @@ def main() -> None:
         if args.codec is None:
             codec = codec_model(config)
         else:
-            if recipe.part not in PARTS:
-                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
             begins_anew &= before.config.num_codebooks == 1
             if recipe.part != FIRST_STREAM and not isinstance(before, ECGCodecModel):
-                raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe['part']} to train by itself")
+                raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe.part} to train by itself")
             codec = extended(before, **recipe.codec)
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:
