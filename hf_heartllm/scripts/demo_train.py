@@ -17,9 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
 # two of six are atrial fibrillation, so that a rhythm is no rare finding here and a few minutes are enough
 CONDITIONS = (
     "normal",
@@ -39,7 +36,7 @@ def run(*command: str) -> None:
     print(f"\n$ python {shlex.join(command)}", flush=True)
     # threads that wait for each other spin for a moment only, so that a machine that is busy otherwise takes no longer
     environment = {"GOMP_SPINCOUNT": "20000", **os.environ}
-    subprocess.run([sys.executable, *command], check=True, cwd=ROOT, env=environment)
+    subprocess.run([sys.executable, *command], check=True, env=environment)
 
 
 def answers(folder: str) -> list[tuple[str | None, str]]:
@@ -63,7 +60,7 @@ def answers(folder: str) -> list[tuple[str | None, str]]:
 def main() -> int:
     """Run every stage. Returns the exit code: 1 where the checkpoint does not tell the rhythms apart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "demo-train")
+    parser.add_argument("--output", type=Path, default=Path("build/demo-train"))
     parser.add_argument("--records", type=int, default=240, help="simulated records; default: 240")
     parser.add_argument("--seed", type=int, default=0, help="of the records and of every stage; default: 0")
     parser.add_argument("--force", action="store_true", help="remove what an earlier run left in --output")
@@ -73,7 +70,7 @@ def main() -> int:
     if args.force:
         shutil.rmtree(out, ignore_errors=True)
     data, rows, tokens = out / "data", out / "rows.parquet", out / "tokens"
-    recipes, seed = "training/recipes", str(args.seed)
+    seed, stage = str(args.seed), "hf_heartllm.scripts."
     trained = ("--set", f"training.seed={seed}", "--set", "training.warmup_steps=10")
 
     run(
@@ -82,13 +79,13 @@ def main() -> int:
     )
     run("-m", "dataset_builders.training_rows", "--ptbxl", f"{data}", "--seed", seed, "--output", f"{rows}")
     run(
-        *("training/train_codec.py", "--recipe", f"{recipes}/codec.yaml", "--ptbxl", f"{data}", *trained),
+        *("-m", f"{stage}train_codec", "--recipe", "codec", "--ptbxl", f"{data}", *trained),
         *("--output", f"{out}/codec", "--set", "training.max_steps=150"),
         *("--set", "codec.hidden_sizes=[32, 96]", "--set", "probe.at_least=10"),
     )
     for recipe, before, steps in (("refinements", "codec", 30), ("decoder", "refinements", 20)):
         run(
-            *("training/train_codec.py", "--recipe", f"{recipes}/codec_{recipe}.yaml", "--ptbxl", f"{data}"),
+            *("-m", f"{stage}train_codec", "--recipe", f"codec_{recipe}", "--ptbxl", f"{data}"),
             *("--codec", f"{out}/{before}/codec", "--output", f"{out}/{recipe}", *trained),
             *("--set", f"training.max_steps={steps}"),
         )
@@ -98,7 +95,7 @@ def main() -> int:
         *("--output", f"{tokens}"),
     )
     run(
-        *("training/make_base.py", "--recipe", f"{recipes}/base_tiny.yaml", "--rows", f"{rows}"),
+        *("-m", f"{stage}make_base", "--recipe", "base_tiny", "--rows", f"{rows}"),
         *("--codec", codec, "--output", f"{out}/base", "--set", f"seed={seed}"),
         *("--set", "decoder.hidden_size=96", "--set", "decoder.intermediate_size=256"),
         *("--set", "decoder.num_hidden_layers=3", "--set", "decoder.num_attention_heads=3"),
@@ -106,11 +103,11 @@ def main() -> int:
     )
     files = ("--rows", f"{rows}", "--tokens", f"{tokens}")
     run(
-        *("training/pretrain.py", "--recipe", f"{recipes}/pretrain_tiny.yaml", "--model", f"{out}/base", *files),
+        *("-m", f"{stage}pretrain", "--recipe", "pretrain_tiny", "--model", f"{out}/base", *files),
         *("--output", f"{out}/pretrain", *trained, "--set", "training.max_steps=30"),
     )
     run(
-        *("training/finetune.py", "--recipe", f"{recipes}/finetune_tiny.yaml", "--model", f"{out}/pretrain/model"),
+        *("-m", f"{stage}finetune", "--recipe", "finetune_tiny", "--model", f"{out}/pretrain/model"),
         *(*files, "--output", f"{out}/finetune", *trained, "--set", "training.max_steps=300"),
         *("--set", "training.learning_rate=0.003", "--set", "probe.at_least=10"),
     )
