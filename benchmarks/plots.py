@@ -101,7 +101,7 @@ def draw(plot: Plot, figures: Mapping[tuple[str, str], Figure], path: Path) -> N
             axes.plot(values, places, "o", color=colour, markersize=4, label=column)
         if plot.chance is not None:
             axes.axvline(plot.chance, color="#bbbbbb", linewidth=0.8, zorder=0)
-        axes.set_yticks(range(len(rows)), rows)
+        axes.set_yticks(range(len(rows)), [row.rstrip("*") for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"{plot.axis}, with 95 % intervals")
         axes.grid(axis="x", color="#eeeeee")

@@ -5,7 +5,7 @@ time, between the comment and ``<!-- /pivot -->``:
 
     <!-- pivot
     file = "evaluation.json"
-    name = "qa, heartllm-tiny: exact match, {row}, {column}"
+    name = "qa, heartllm-tiny: exact match, @row, @column"
     first = "questions"
     [rows]
     "all" = "all balanced questions"
@@ -16,7 +16,7 @@ time, between the comment and ``<!-- /pivot -->``:
     <!-- /pivot -->
 
 Keys: `file` in the folder of results; `name`, a pattern for a figure's name (`*` is anything); `rows` and `columns`,
-heading → what stands for ``{row}`` and ``{column}`` (a list where both are the same; a ``*`` in the heading of a row is
+heading → what stands for ``@row`` and ``@column`` (a list where both are the same; a ``*`` in the heading of a row is
 what the first one in the name is); `first`, the heading over the rows. Optional: `intervals`, the headings of the
 columns that have them (all by default); `units` and `targets` (false by default: units behind the numbers, a last
 column with what is aimed at); `data`, words instead of the file's own.
@@ -142,7 +142,7 @@ def pivot_cells(figures: Sequence[Figure], settings: Mapping[str, Any]) -> dict[
     cells: dict[tuple[str, str], Figure] = {}
     for row, in_row in rows.items():
         for column, in_column in columns.items():
-            found = _find(figures, settings["name"].replace("{row}", in_row).replace("{column}", in_column))
+            found = _find(figures, settings["name"].replace("@row", in_row).replace("@column", in_column))
             if found is not None:
                 cells[row, column] = found
     for kind, place, headings in (("row", 0, rows), ("column", 1, columns)):
@@ -173,7 +173,7 @@ def _heading(
     if "*" not in row:
         return row
     for column, in_column in columns.items():
-        pattern = name.replace("{row}", in_row).replace("{column}", in_column)
+        pattern = name.replace("@row", in_row).replace("@column", in_column)
         if (row, column) in cells and (match := _matched(pattern, cells[row, column])) and match.groups():
             return row.replace("*", match[1])
     raise ValueError(f"there is no * in the name behind the heading {row!r}")

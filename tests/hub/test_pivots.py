@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MARK = """before
 <!-- pivot
 file = "a.json"
-name = "match, {row}*, {column}"
+name = "match, @row*, @column"
 first = "questions"
 [rows]
 "every one" = "all"
@@ -68,7 +68,7 @@ def test_intervals_units_targets_and_data_are_as_asked(results):
     figures = [figure("R, all, a", 0.0361, unit="mV", bar="<= 0.05"), figure("R, few, a", 3.0, unit="mV", bar="<= 2")]
     (results / "a.json").write_text(json.dumps(figures))
     asked = 'rows = ["all", "few"]\ncolumns = ["a"]\nunits = true\ntargets = true\nintervals = []\ndata = "ours"'
-    text = f'<!-- pivot\nfile = "a.json"\nname = "R, {{row}}, {{column}}"\nfirst = ""\n{asked}\n-->\n<!-- /pivot -->'
+    text = f'<!-- pivot\nfile = "a.json"\nname = "R, @row, @column"\nfirst = ""\n{asked}\n-->\n<!-- /pivot -->'
     rendered = render_pivots(text, results)
     assert (
         "| all | 0.0361 mV | at most 0.05: met |\n| few | 3 mV | at most 2: **not met** |\n\nData: ours.\n" in rendered
@@ -88,7 +88,7 @@ def test_a_page_may_state_the_sources_of_all_its_tables_once(results):
     [
         ('"rhythm*" = "rhythm"', '"form" = "form"', "line 2: a.json has no figure for the row 'form'"),
         ('"none" = "no ECG"', '"none" = "none"', "no figure for the column 'none'"),
-        ('"match, {row}*', '"match*', "stands for several figures"),
+        ('"match, @row*', '"match*', "stands for several figures"),
         ("first", "frist", "'frist' is no key"),
         ('first = "questions"\n', "", "no key 'first'"),
         ('first = "questions"', "first = ", "line 2"),
