@@ -200,8 +200,7 @@ def _further(recipe: Any) -> Iterator[Problem]:
     if isinstance(recipe, CodecRecipe):
         from .codec_training import PRESETS
 
-        config = PRESETS[recipe.preset or "default"]()
-        yield from _unknown("codec", recipe.codec, _parameters(type(config)))
+        yield from _unknown("codec", recipe.codec, _parameters(PRESETS[recipe.preset or "default"]))
     if isinstance(recipe, BaseRecipe):
         yield from _decoder_problems(recipe.decoder)
 
@@ -216,7 +215,8 @@ def _unknown(section: str, given: Collection[str], known: Collection[str]) -> It
 
 
 def _parameters(kind: type) -> list[str]:
-    return [name for name in inspect.signature(kind).parameters if name not in ("kwargs", "args")]
+    own: Any = vars(kind)["__init__"]  # a configuration's `__new__` takes anything
+    return [name for name in inspect.signature(own).parameters if name not in ("self", "kwargs", "args")]
 
 
 def _training_problems(settings: Mapping[str, Any], with_trl: bool) -> Iterator[Problem]:
