@@ -212,6 +212,7 @@ def test_what_one_file_cannot_hold_is_said_before_anything_is_made(source: Path,
     for output, one, why in (
         ("rows.parquet", toy(source), "one file holds one split, these rows have train, test; name a folder"),
         ("there.csv", flat(source), "there.csv: a folder"),
+        ("codes.npz", flat(source), "codes.npz: a file; name a folder"),
         ("plain", flat(source), "plain: a file; name a folder to write, or one file *.parquet or *.csv"),
     ):
         with pytest.raises(ValueError, match=re.escape(why)):
