@@ -101,6 +101,20 @@ def test_lists_and_tables_begin_after_a_blank_line():
             before = line
 
 
+def test_the_log_begins_with_a_line_for_each_experiment_that_leads_to_its_entry():
+    text = (ROOT / "training" / "LOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\d{4}-\d\d-\d\d .*)$", text, re.MULTILINE)
+    assert len(headings) == text.count("\n## ")
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-"): heading[:10] for heading in headings}
+    lines = re.findall(r"^\| (\d{4}-\d\d-\d\d) \| \[[^]]+\]\(#([^)]+)\) \|(.*)\|$", text, re.MULTILINE)
+    assert set(anchors) == {anchor for _, anchor, _ in lines}
+    for date, anchor, rest in lines:
+        assert date == anchors[anchor]
+        assert all(cell.strip() for cell in rest.split(" | ")), anchor
+        assert rest.count(" | ") == 2, anchor
+    assert [date for date, *_ in lines] == sorted((date for date, *_ in lines), reverse=True)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="mkdocs is not installed: make docs")
 def test_the_site_builds_without_a_warning(tmp_path):

@@ -142,7 +142,7 @@ def pivot_cells(figures: Sequence[Figure], settings: Mapping[str, Any]) -> dict[
     cells: dict[tuple[str, str], Figure] = {}
     for row, in_row in rows.items():
         for column, in_column in columns.items():
-            found = _find(figures, settings["name"].replace("@row", in_row).replace("@column", in_column))
+            found = _find(figures, _pattern(settings["name"], in_row, in_column))
             if found is not None:
                 cells[row, column] = found
     for kind, place, headings in (("row", 0, rows), ("column", 1, columns)):
@@ -163,6 +163,10 @@ def _find(figures: Sequence[Figure], pattern: str) -> Figure | None:
     return found[0] if found else None
 
 
+def _pattern(name: str, in_row: str, in_column: str) -> str:
+    return name.replace("@column", in_column).replace("@row", in_row)  # so that a column may hold the row
+
+
 def _matched(pattern: str, figure: Figure) -> re.Match[str] | None:
     return re.fullmatch("(.*?)".join(map(re.escape, pattern.split("*"))), figure["name"])
 
@@ -173,7 +177,7 @@ def _heading(
     if "*" not in row:
         return row
     for column, in_column in columns.items():
-        pattern = name.replace("@row", in_row).replace("@column", in_column)
+        pattern = _pattern(name, in_row, in_column)
         if (row, column) in cells and (match := _matched(pattern, cells[row, column])) and match.groups():
             return row.replace("*", match[1])
     raise ValueError(f"there is no * in the name behind the heading {row!r}")
