@@ -357,7 +357,7 @@ class _Encoder:
         self.identity = self.codec.fingerprint()
 
     def encode(self, record: ECGRecord) -> np.ndarray:
-        """uint16 (tokens,): the codes of the first stream, window after window."""
+        """uint16 (tokens,): the codes of the first codebook, window after window."""
         import torch
 
         codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))

@@ -65,6 +65,12 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         required_leads: leads that must be there or derivable; None for all.
         min_duration: seconds of the shortest recording, where there are no windows.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
+
+    Example:
+        >>> import hf_heartllm as hl
+        >>> extractor = ECGFeatureExtractor.from_codec(hl.ECGCodecConfig())
+        >>> extractor.extract(hl.read_ecg("example:lbbb")).shape  # (windows, leads, samples)
+        (1, 8, 1000)
     """
 
     model_input_names: ClassVar[list[str]] = ["input_features"]
