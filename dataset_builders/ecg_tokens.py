@@ -200,6 +200,7 @@ class ECGTokens(RowBuilder):
                 record = self._record(row, record_id)
                 missing = draw_missing_leads(record.leads, record_id) if self.config.missing_leads else []
                 with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # counted below
                     if missing:  # left out on purpose
                         warnings.filterwarnings("ignore", message=".* encoded as missing")
                         record = record.select([lead for lead in record.leads if lead not in missing])
@@ -355,7 +356,7 @@ class _Encoder:
         self.identity = self.codec.fingerprint()
 
     def encode(self, record: ECGRecord) -> np.ndarray:
-        """uint16 (tokens,): the codes of the first stream, window after window."""
+        """uint16 (tokens,): the codes of the first codebook, window after window."""
         import torch
 
         codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))

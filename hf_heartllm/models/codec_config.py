@@ -40,7 +40,10 @@ class CodecConfig(PretrainedConfig):
     """Fields that decide the codes of the first codebook, in the order in which the fingerprint reads them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        own_init = "__init__" in cls.__dict__
         super().__init_subclass__(**kwargs)
+        if not own_init and "__init__" in cls.__dict__:  # transformers makes one that goes past the one below
+            del cls.__init__
         cls.architecture = cls.architecture or cls.model_type
         cls.short_name = cls.short_name or cls.model_type
         cls.description = cls.description or f"a codec of type {cls.model_type}"

@@ -54,6 +54,30 @@ class ECGCodec(PreTrainedModel):
     A codec of one's own is a subclass with `codes_of` and `features_of`, and, to be trained by
     `training/train_codec.py`, a `forward` that returns an `ECGCodecOutput`. What `encode` promises holds as long as
     `codes_of` gives a record the same codes in every group of up to `records_at_once`.
+
+    Example:
+        >>> class SignConfig(CodecConfig):
+        ...     "Whether lead II is above a level: two codes, 100 tokens a second."
+        ...     model_type = "sign_codec"
+        ...     hop_length = 1
+        >>> class SignCodec(ECGCodec):
+        ...     config_class = SignConfig
+        ...
+        ...     def __init__(self, config):
+        ...         super().__init__(config)
+        ...         self.level = nn.Parameter(torch.tensor(0.0))
+        ...         self.post_init()
+        ...
+        ...     def codes_of(self, features, num_codebooks):
+        ...         return (features[:, 1:2] > self.level).long()  # (batch, codebooks, tokens)
+        ...
+        ...     def features_of(self, codes):
+        ...         return (codes - 0.5).expand(-1, len(self.config.leads), -1)  # (batch, leads, samples)
+        >>> codec = SignCodec(SignConfig(leads=["I", "II"]))
+        >>> codec.encode(torch.tensor([[[0.0, 0.0, 0.0], [0.1, -0.2, 0.3]]]))
+        tensor([[[1, 0, 1]]])
+        >>> codec.to_record(codec.decode(codec.encode(torch.zeros(1, 2, 200))))
+        ECGRecord: 6 leads I … aVF; 2 s at 100 Hz, mV; decoded
     """
 
     config_class: ClassVar[Any] = CodecConfig

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,11 @@ def standard_lead_name(name: str) -> str:
     if key.startswith("lead"):
         key = key[4:].strip(" _-")
     return _SPELLINGS.get(key, bare)
+
+
+def augmented_leads(one: Any, two: Any) -> list[Any]:
+    """III, aVR, aVL and aVF from leads I and II: arrays or tensors of any shape and unit."""
+    return [a * one + b * two for a, b in list(_FROM_I_AND_II.values())[2:]]
 
 
 def derive_limb_leads(signal: np.ndarray, leads: Sequence[str]) -> dict[str, np.ndarray]:

@@ -126,6 +126,13 @@ def encode_stream(
     Yields:
         int64 (num_codebooks, tokens) whenever a piece settles codes, and the rest at the end. Joined along the last
         axis they are the codes of the whole recording.
+
+    Example:
+        >>> from hf_heartllm import ECGCodecConfig, ECGCodecModel
+        >>> codec = ECGCodecModel(ECGCodecConfig())
+        >>> seconds = [np.zeros((8, 100)) for _ in range(10)]  # of a monitor: I, II and V1 to V6 in mV
+        >>> [codes.shape[-1] for codes in encode_stream(codec, seconds)]
+        [2, 12, 13, 12, 13, 12, 13, 48]
     """
     stream = CodeStream(codec, renamed(num_streams, num_codebooks))
     for piece in pieces:

@@ -108,7 +108,7 @@ class ECGCodecModel(ECGCodec):
             refined, more_codes, _ = self.refinement.quantizer(left, wanted - 1)
             more = self.refinement.signal(refined, quantized, log_envelope)
             reconstruction = reconstruction + more * (wanted > 1).to(more.dtype)[:, None, None]
-            codes = torch.cat([codes, more_codes], dim=1)
+            codes = torch.cat([codes, more_codes], dim=1)  # (batch, codebooks, tokens)
         output = ECGCodecOutput(
             loss=squared_error(reconstruction, input_features) if return_loss else None, reconstruction=reconstruction,
             codes=codes, latents=latents, quantized=values, presence_logits=presence, log_envelope=log_envelope,

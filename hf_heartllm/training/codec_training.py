@@ -21,6 +21,7 @@ from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.ecg_codec_local import envelope
+from hf_heartllm.models.ecg_leads import INDEPENDENT_LEADS, LIMB_LEADS, augmented_leads
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.recordings import Recording
 
@@ -64,27 +65,44 @@ class StatementProbe(nn.Module):
         return self.classify(torch.cat([x.mean(dim=-1), x.amax(dim=-1), x.std(dim=-1)], dim=-1))
 
 
-def twelve_leads(signal: torch.Tensor) -> torch.Tensor:
-    """(batch, 8, samples) of I, II and V1 to V6 → (batch, 12, samples), the limb leads derived; NaN spreads."""
-    one, two = signal[:, 0:1], signal[:, 1:2]
-    limb = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
-    return torch.cat([*limb, signal[:, 2:]], dim=1)
+def with_limb_leads(signal: torch.Tensor, leads: Sequence[str] = INDEPENDENT_LEADS) -> torch.Tensor:
+    """Leads in mV, and the limb leads that follow from I and II; NaN spreads.
+
+    Args:
+        signal: (batch, leads, samples).
+        leads: names of its rows.
+
+    Returns:
+        (batch, leads with the derived ones, samples): of I, II and V1 to V6 the twelve standard leads in their order.
+    """
+    if not {"I", "II"} <= set(leads):
+        return signal
+    rows = dict(zip(leads, signal.split(1, dim=1), strict=True))
+    derived = dict(zip(LIMB_LEADS[2:], augmented_leads(rows["I"], rows["II"]), strict=True))
+    limb = {name: rows[name] for name in ("I", "II")} | {n: row for n, row in derived.items() if n not in rows}
+    return torch.cat([*limb.values(), *(row for name, row in rows.items() if name not in limb)], dim=1)
 
 
 def relative_error(
-    decoded: torch.Tensor, wanted: torch.Tensor, shared_variance: float = SHARED_VARIANCE
+    decoded: torch.Tensor,
+    wanted: torch.Tensor,
+    shared_variance: float = SHARED_VARIANCE,
+    leads: Sequence[str] = INDEPENDENT_LEADS,
 ) -> torch.Tensor:
-    """Squared error of each of the twelve leads over about the variance of the wanted lead, mean over those there.
+    """Squared error of each lead over about the variance of the wanted lead, mean over those there.
+
+    The limb leads that follow from the others count too: with I, II and V1 to V6 it is a mean over twelve.
 
     Args:
-        decoded: (batch, 8, samples) in mV.
+        decoded: (batch, leads, samples) in mV.
         wanted: the same; a missing lead is NaN.
         shared_variance: share of the leads' mean variance that is added to each lead's.
+        leads: names of the rows.
 
     Returns:
         (batch,).
     """
-    decoded, wanted = twelve_leads(decoded), twelve_leads(wanted)
+    decoded, wanted = with_limb_leads(decoded, leads), with_limb_leads(wanted, leads)
     present = ~torch.isnan(wanted[..., :1])[..., 0]
     wanted = torch.nan_to_num(wanted)
     own = wanted.var(dim=-1)
@@ -210,7 +228,7 @@ def first_codebook_losses(
     Returns:
         `loss`; for the log `reconstruction_loss`, `presence_loss`, `envelope_loss` and the `codes` (batch, tokens).
     """
-    error = relative_error(output.reconstruction, target, shared_variance)
+    error = relative_error(output.reconstruction, target, shared_variance, config.leads)
     present = (~torch.isnan(features).any(dim=-1)).float()
     presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
     wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
@@ -292,7 +310,7 @@ class RefinementTraining(PartTraining):
         counts = torch.multinomial(weights, len(input_features), replacement=True).to(input_features.device) + 2
         output = self.codec(input_features, return_loss=False, num_codebooks=counts)
         target = input_features if target_features is None else target_features
-        error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED)
+        error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED, self.codec.config.leads)
         result: dict[str, Any] = {"loss": (error + 1e-4).sqrt().mean(), "codes": output.codes[:, 1]}
         for name, count in (("second_stream_loss", 2), ("reconstruction_loss", codebooks)):
             rows = counts == count

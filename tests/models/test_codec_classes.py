@@ -21,6 +21,7 @@ from hf_heartllm.evaluation.codec.records import labelled_records
 from hf_heartllm.models.codec_classes import codec_config
 from hf_heartllm.models.codec_config import CodecConfig
 from hf_heartllm.models.ecg_codec import ECGCodec
+from hf_heartllm.training.codec_training import CodecWithProbe, relative_error, with_limb_leads
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import WORDS, tiny_codec
 
@@ -136,6 +137,36 @@ def test_another_codebook_size_and_fifteen_leads_are_settings(record: hl.ECGReco
     codes = codec.encode(features)
     assert int(codes.max()) < 60
     assert codec.to_record(codec.decode(codes)).leads == leads
+    training = CodecWithProbe(codec, num_statements=0, probe_weight=0).train()
+    training(features)["loss"].backward()
+    assert all(weight.grad is not None for weight in codec.encoder.parameters())
+
+
+def test_the_loss_counts_every_lead_once_whatever_their_order(record: hl.ECGRecord) -> None:
+    eight = torch.from_numpy(record.select(LEADS).signal)[None]
+    twelve = torch.from_numpy(record.signal)[None]
+    expected = relative_error(eight * 0.8, eight)
+    assert torch.allclose(relative_error(twelve * 0.8, twelve, leads=hl.STANDARD_LEADS), expected, atol=1e-5)
+    backwards = relative_error(twelve.flip(1) * 0.8, twelve.flip(1), leads=hl.STANDARD_LEADS[::-1])
+    assert torch.allclose(backwards, expected, atol=1e-5)
+    assert torch.allclose(with_limb_leads(eight), twelve, atol=1e-5)
+    assert with_limb_leads(eight[:, 2:], LEADS[2:]).shape[1] == 6
+
+
+def test_leads_that_the_codec_does_not_read_are_named(record: hl.ECGRecord) -> None:
+    wider = hl.ECGRecord(np.concatenate([record.signal, record.signal[6:8]]), 100, (*record.leads, "V7", "V4R"))
+    extractor = hl.ECGFeatureExtractor.from_codec(hl.ECGCodecConfig())
+    assert extractor.lead_remarks(record) == []
+    with pytest.warns(hl.ECGWarning, match="leads V7, V4R are not read: the codec reads I, II, V1") as said:
+        features = extractor.extract(wider)
+    assert sum("not read" in str(one.message) for one in said) == 1
+    assert np.array_equal(features, extractor.extract(record))
+    one = hl.ECGRecord(wider.signal[:13], 100, wider.leads[:13])
+    assert extractor.lead_remarks(one)[0].startswith("lead V7 is not read")
+    paper = hl.ECGFeatureExtractor.from_codec(hl.PaperCodecConfig())
+    assert paper.lead_remarks(record) == []
+    answer = hl.pipeline("ecg-question-answering")(wider, "Does this ECG show atrial fibrillation?")
+    assert any("V7, V4R are not read" in line for line in answer.warnings)
 
 
 def old_values(codec: ECGCodec, **fields: Any) -> dict[str, Any]:

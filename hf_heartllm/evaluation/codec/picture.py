@@ -99,7 +99,7 @@ def _write_figure(figure: Any, path: Path) -> Path:
 
 
 def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence[str] = PICTURED) -> list[Path]:
-    """A picture of each simulated example, `NAME-STREAMS.png`, decoded from the first stream and from all."""
+    """A picture of each simulated example, `NAME-CODEBOOKS.png`, decoded from the first codebook and from all."""
     written = []
     for name in names:
         record = simulate_ecg(name=name, **EXAMPLES[name])[0]
@@ -110,7 +110,7 @@ def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence
             shown, label = replace(record, signal=record.signal - baseline), "original, slow baseline taken off"
         for count in sorted({1, coder.num_codebooks}):
             rate = coder.config.bits_per_second_of(count)
-            title = f"simulated: {name.replace('_', ' ')}; {count} of {coder.num_codebooks} streams, {rate:.0f} bit/s"
+            title = f"simulated: {name.replace('_', ' ')}; {count} of {coder.num_codebooks} codebooks, {rate:.0f} bit/s"
             path = Path(folder) / f"{name}-{count}.png"
             written.append(plot_over(shown, coder.decode(codes[:, :count], record), path, title, label))
     return written
