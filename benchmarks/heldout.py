@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         from hf_heartllm.data.token_file import load_codes
 
         try:
-            codes = load_codes(args.tokens, tokenizer.codec.identity())
+            codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

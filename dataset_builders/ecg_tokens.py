@@ -198,6 +198,7 @@ class ECGTokens(RowBuilder):
                 unread = [*one.unread_leads, *(lead for lead in record.leads if lead not in STANDARD_LEADS)]
                 missing = draw_missing_leads(record.leads, one.record_id) if self.config.missing_leads else []
                 with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # counted below
                     if missing:  # left out on purpose
                         warnings.filterwarnings("ignore", message=".* encoded as missing")
                         record = record.select([lead for lead in record.leads if lead not in missing])
@@ -287,8 +288,8 @@ class _Encoder:
     """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
     def __init__(self, folder: Path, padding: bool) -> None:
+        from hf_heartllm.models.ecg_codec import ECGCodec
         from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-        from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
         from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
         self.padding = padding
@@ -296,16 +297,16 @@ class _Encoder:
             tokenizer = ECGTokenizer.from_pretrained(str(folder))
             self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
         elif (folder / "config.json").is_file():
-            self.codec = ECGCodecModel.from_pretrained(str(folder)).eval()
+            self.codec = ECGCodec.from_pretrained(str(folder)).eval()
             self.extractor = ECGFeatureExtractor.from_codec(self.codec.config)
         else:
             raise FileNotFoundError(f"{folder}: neither a checkpoint with an ECG tokenizer nor a codec")
         if self.codec.config.codebook_size > 65536:
             raise ValueError(f"{folder}: codes of {self.codec.config.codebook_size} values do not fit into 16 bits")
-        self.identity = self.codec.identity()
+        self.identity = self.codec.fingerprint()
 
     def encode(self, record: ECGRecord) -> np.ndarray:
-        """uint16 (tokens,): the codes of the first stream, window after window."""
+        """uint16 (tokens,): the codes of the first codebook, window after window."""
         import torch
 
         codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))

@@ -22,7 +22,7 @@ from .build_report import BuildReport, counts_table
 from .cards import check_identity, write_readme
 from .row_builder import RowBuilder
 from .shards import Shard, ShardFile, find_shard, is_older, plan_hash, shard_names, split_shards
-from .single_file import SUFFIXES, check_single_file, join_shards, parts_folder
+from .single_file import OTHER_FILES, SUFFIXES, check_single_file, join_shards, parts_folder
 from .workers import write_shards
 
 __all__ = ["BuildReport", "RowBuilder", "Shard", "add_build_arguments", "build", "run_build", "split_shards"]
@@ -71,8 +71,8 @@ def build(
         raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
     started = time.monotonic()
     output = Path(output)
-    single = output.suffix in SUFFIXES
-    if not single and output.is_file():
+    single = output.suffix.lower() in SUFFIXES
+    if not single and (output.is_file() or output.suffix.lower() in OTHER_FILES):
         raise ValueError(f"{output}: a file; name a folder to write, or one file *{' or *'.join(SUFFIXES)}")
     root = parts_folder(output) if single else output
     folder = root / "data" / builder.config.name

@@ -11,6 +11,9 @@ from typing import Any
 SUFFIXES = (".parquet", ".csv")
 """What a name ends in that asks for one file."""
 
+OTHER_FILES = (".txt", ".tsv", ".json", ".jsonl", ".npz", ".npy", ".arrow", ".pq", ".gz")
+"""Ends of names that no folder is likely to be meant by."""
+
 
 def parts_folder(output: Path) -> Path:
     """The folder, hidden beside the file, whose shards are joined in the end."""
@@ -26,7 +29,7 @@ def check_single_file(output: Path, features: Any, splits: Iterable[str]) -> Non
     if len(names := list(splits)) > 1:
         raise ValueError(f"{output}: one file holds one split, these rows have {', '.join(names)}; name a folder")
     nested = [name for name, kind in features.items() if not isinstance(kind, datasets.Value)]
-    if output.suffix == ".csv" and nested:
+    if output.suffix.lower() == ".csv" and nested:
         raise ValueError(f"{output}: a CSV table cannot hold the column {nested[0]}; name a .parquet file or a folder")
 
 
@@ -40,7 +43,7 @@ def join_shards(shards: Sequence[Path], output: Path, line_end: str = "\n") -> N
     """
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        if output.suffix == ".csv":
+        if output.suffix.lower() == ".csv":
             with temporary.open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator=line_end).writerows(_lines(shards))
         else:

@@ -107,19 +107,21 @@ class TrainingRows(PTBXLQuestions):
         return {int(record.record_id): record for record in records}, count_ranges(records)
 
     def plan(self) -> list[Shard]:
-        """The records in the order of the table."""
+        """The records in the order of the table; what the rows need beside it is read before any is made."""
+        if self.config.measurements is not None:
+            _ = self._durations
+        _ = self._english_reports
         return split_shards("train", [int(ecg_id) for ecg_id in self.table.index], RECORDS_PER_SHARD)
 
     def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """The rows of a shard, one a record."""
         for ecg_id in shard.keys:
-            columns = self.record_columns(ecg_id)
-            with self.reading(columns["filename_lr"] or f"ecg_id {ecg_id}"):
-                asked = [(LABELS, one) for one in self.from_labels(ecg_id, self.config.per_record)]
-                asked += [(ECG_QA, one) for one in self.from_ecg_qa.get(ecg_id, ())]
+            asked = [(LABELS, one) for one in self.from_labels(ecg_id, self.config.per_record)]
+            asked += [(ECG_QA, one) for one in self.from_ecg_qa.get(ecg_id, ())]
+            with self.reading(f"record {ecg_id}"):
                 asked += [(MEASURED, one) for one in self._measured(ecg_id)]
                 yield {
-                    **columns,
+                    **self.record_columns(ecg_id),
                     "questions": [{**plain_row(one), "source": source} for source, one in asked],
                     "report": report_from_codes(self.table.at[ecg_id, "scp_codes"]),
                     "report_original_english": clean_report_text(self._english_reports.get(ecg_id) or "") or None,

@@ -15,11 +15,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from hf_heartllm.data.token_file import load_rows
 from hf_heartllm.models.ecg_chat import ONE_QUESTION
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import read_recipe, recipe_help
+from hf_heartllm.training.settings import BaseRecipe
 from hf_heartllm.training.stages import refuse, save_checkpoint
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
@@ -36,7 +37,9 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(BaseRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--recipe", "--config", required=True, type=Path)
     parser.add_argument(
         "--rows", required=True, type=Path, help="file of dataset_builders.training_rows, or folder of ecg_tokens"
@@ -46,26 +49,26 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
-        recipe = read_recipe(args.recipe, args.set)
+        recipe = read_recipe(args.recipe, BaseRecipe, args.set)
         said = list(texts(args.rows))
         if len(said) == len(REPORT_REQUESTS):
             raise ValueError(f"{args.rows}: holds no question and no report to learn a vocabulary from")
     except (OSError, ValueError) as error:
         refuse(error)
 
-    set_seed(recipe["seed"])
-    text_tokenizer = train_text_tokenizer(said, recipe["vocabulary"]["size"])
-    codec = ECGCodecModel.from_pretrained(args.codec)
+    set_seed(recipe.seed)
+    text_tokenizer = train_text_tokenizer(said, recipe.vocabulary.size)
+    codec = ECGCodec.from_pretrained(args.codec)
     tokenizer = ECGTokenizer.from_base(text_tokenizer, codec, ecg_chat=ONE_QUESTION)  # what finetune.py trains on
     config = AutoConfig.for_model(
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        **recipe["decoder"],
+        **recipe.decoder,
     )
     decoder = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model = HeartLLMForCausalLM.from_base(decoder, tokenizer, seed=recipe["seed"])
+    model = HeartLLMForCausalLM.from_base(decoder, tokenizer, seed=recipe.seed)
     save_checkpoint(model, tokenizer, args.output)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{args.output}: {len(text_tokenizer)} text tokens, {len(tokenizer)} ids, {parameters:,} parameters")

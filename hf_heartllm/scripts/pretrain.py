@@ -9,6 +9,7 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from transformers import Trainer, TrainingArguments, set_seed
@@ -18,8 +19,9 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
-from hf_heartllm.training.recipes import begin_run, read_recipe
+from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
 from hf_heartllm.training.row_choice import choose_rows
+from hf_heartllm.training.settings import PretrainRecipe
 from hf_heartllm.training.stages import (
     is_main_process,
     load_checkpoint,
@@ -31,7 +33,9 @@ from hf_heartllm.training.stages import (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(PretrainRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
     parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
@@ -40,19 +44,17 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
-        recipe = read_recipe(args.recipe, args.set)
-        data, most = recipe["data"], recipe["data"]["max_records"]
-        if most is not None and most < 1:
-            raise ValueError(f"data.max_records {most}: give 1 or more, or null for all")
+        recipe = read_recipe(args.recipe, PretrainRecipe, args.set)
     except (OSError, ValueError) as error:
         refuse(error)
 
-    set_seed(recipe["training"]["seed"])
+    data, most = recipe.data, recipe.data.max_records
+    set_seed(recipe.training["seed"])
     try:
         model, tokenizer = load_checkpoint(args.model)
-        codes = load_codes(args.tokens, tokenizer.codec.identity())
+        codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         rows = load_rows(args.rows or args.tokens, ("record_id", "strat_fold", "split"))
-        of_folds = choose_rows(rows, set(folds(str(data["folds"]))))
+        of_folds = choose_rows(rows, set(folds(data.folds)))
         known = [row["record_id"] for row in of_folds if row["record_id"] in codes]
         wanted = known[:most]
         reasons = {
@@ -65,22 +67,22 @@ def main() -> None:
         say_left_out({"without a row that names its fold or split": without_row}, len(codes), "records of --tokens")
         if not wanted:
             raise ValueError(f"none of the {len(of_folds)} rows of these folds has codes: nothing to train on")
-        dataset = ForecastDataset([codes[record_id] for record_id in wanted], tokenizer, data["whole_records"])
+        dataset = ForecastDataset([codes[record_id] for record_id in wanted], tokenizer, data.whole_records)
         begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:
         refuse(error)
-    trained = add_lora(model, **recipe["lora"]) if recipe["lora"] else model
+    trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model
     print(f"{len(wanted)} records, {len(dataset)} rows", flush=True)
 
     trainer = Trainer(
         model=trained,
-        args=TrainingArguments(**training_arguments(recipe["training"], args.output)),
+        args=TrainingArguments(**training_arguments(recipe.training, args.output)),
         train_dataset=dataset,
         data_collator=PackedCollator(tokenizer.pad_token_id),
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     if is_main_process():
-        final = trained.merge_and_unload() if recipe["lora"] else model
+        final = trained.merge_and_unload() if recipe.lora else model
         save_checkpoint(final, tokenizer, args.output / "model")
         trainer.state.save_to_json(str(args.output / "log.json"))
 

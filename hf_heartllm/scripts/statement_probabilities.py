@@ -9,7 +9,6 @@ signals of the others. Run again after an interruption, it goes on with the part
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeTraining, raw_extractor
+from hf_heartllm.hashes import sha256_of
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.codec_training import probe_statements
 from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
@@ -124,7 +124,7 @@ class _PartRun:
             "records": self.ids,
             "parts": self.parts.tolist(),
             "statements": self.statements,
-            "labels": hashlib.sha256(self.labels.tobytes()).hexdigest(),
+            "labels": sha256_of(self.labels.tobytes()),
             "seeds": list(seeds),
             "passes": self.passes,
         }

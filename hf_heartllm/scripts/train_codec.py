@@ -6,9 +6,9 @@
     python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
         --ptbxl DIR --output build/codec_decoder
 
-The first trains the stream that a language model reads, the second the streams that refine it, the third the first
-stream's decoder further, with attention over the beats before and after. The codes of the first stream stay as the
-first makes them. `codec_further.yaml` trains all of the first stream further, with the file that
+The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the
+first codebook's decoder further, with attention over the beats before and after. The codes of the first codebook stay
+as the first makes them. `codec_further.yaml` trains all of the first codebook further, with the file that
 `training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
 language model that reads them are to be trained again.
 
@@ -21,12 +21,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from hf_heartllm.labels.ptbxl import folds
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.codec_classes import codec_model
+from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
@@ -34,7 +36,6 @@ from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import (
     DECODER,
     FIRST_STREAM,
-    PARTS,
     PRESETS,
     CodecWithProbe,
     DecoderTraining,
@@ -43,9 +44,10 @@ from hf_heartllm.training.codec_training import (
     probe_statements,
 )
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.recipes import begin_run, read_recipe
-from hf_heartllm.training.recordings import Augmentation, RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
 from hf_heartllm.training.refinement_start import start_from_principal_components
+from hf_heartllm.training.settings import CodecRecipe
 from hf_heartllm.training.stages import refuse, say_left_out, say_unread
 from hf_heartllm.training.statement_probabilities import read_probabilities
 
@@ -75,15 +77,17 @@ class CodecTrainer(Trainer):
 class SaveCodec(TrainerCallback):
     """Keeps a loadable codec beside every checkpoint, so that a long training can be tried before its end."""
 
-    def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
+    def __init__(self, codec: ECGCodec, folder: Path) -> None:
         self.codec, self.folder = codec, folder
 
-    def on_save(self, args, state, control, **kwargs):
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.codec.save_pretrained(self.folder)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(CodecRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
     parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
@@ -94,21 +98,20 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
-        recipe = read_recipe(args.recipe, args.set)
-        if ("preset" in recipe) == (args.codec is not None):
+        recipe = read_recipe(args.recipe, CodecRecipe, args.set)
+        if (recipe.preset is not None) == (args.codec is not None):
             raise ValueError(f"--codec goes with a recipe without `preset`; see {args.recipe}")
-        data = recipe["data"]
-        if data["max_records"] is not None and data["max_records"] < 1:
-            raise ValueError(f"data.max_records {data['max_records']}: give 1 or more, or null for all")
-        if args.codec is None:
-            config = PRESETS[recipe["preset"]](**recipe["codec"])
+        data = recipe.data
+        if recipe.preset is not None:
+            config = PRESETS[recipe.preset](**recipe.codec)
         else:
-            config = ECGCodecConfig.from_pretrained(args.codec)
+            before = ECGCodec.from_pretrained(args.codec)
+            config = before.config
         extractor = ECGFeatureExtractor.from_codec(config)
-        chosen = folds(str(data["folds"]))
-        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data["sampling_rate"])]
-        usable, lost, unread = long_enough(every, extractor, data["crop_samples"])
-        recordings = usable[: data["max_records"]]
+        chosen = folds(data.folds)
+        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data.sampling_rate)]
+        usable, lost, unread = long_enough(every, extractor, data.crop_samples)
+        recordings = usable[: data.max_records]
         lost["beyond data.max_records"] = len(usable) - len(recordings)
         say_left_out(lost, len(every), "recordings")
         say_unread(unread)
@@ -116,9 +119,9 @@ def main() -> None:
             raise ValueError(f"none of the {len(every)} recordings is long enough: nothing to train on")
         statements: list[str] = []
         probabilities, share = None, 0.0
-        if probe := recipe.get("probe"):
-            statements = probe_statements(recordings, probe["at_least"]) if probe["weight"] else []
-            share = probe["probability_share"] if statements else 0.0
+        if probe := recipe.probe:
+            statements = probe_statements(recordings, probe.at_least) if probe.weight else []
+            share = probe.probability_share if statements else 0.0
         if share:
             if args.probabilities is None:
                 raise ValueError(
@@ -126,40 +129,38 @@ def main() -> None:
                 )
             ids = [recording.ecg_id for recording in recordings]
             probabilities = read_probabilities(args.probabilities, statements, ids)
-        set_seed(recipe["training"]["seed"])
+        set_seed(recipe.training["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
         if args.codec is None:
-            codec = ECGCodecModel(config)
+            codec = codec_model(config)
         else:
-            if recipe["part"] not in PARTS:
-                raise ValueError(f"part={recipe['part']} must be one of {', '.join(PARTS)}")
-            before = ECGCodecModel.from_pretrained(args.codec)
-            begins_anew &= not before.config.num_refinements
-            codec = extended(before, **recipe["codec"])
+            begins_anew &= before.config.num_codebooks == 1
+            if recipe.part != FIRST_STREAM and not isinstance(before, ECGCodecModel):
+                raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe.part} to train by itself")
+            codec = extended(before, **recipe.codec)
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:
         refuse(error)
 
-    if args.codec is None or recipe["part"] == FIRST_STREAM:
-        model: torch.nn.Module = CodecWithProbe(
-            codec, len(statements), recipe["probe"]["weight"], recipe["even_weight"], recipe["presence_weight"]
-        )
-    elif recipe["part"] == DECODER:
-        model = DecoderTraining(codec, recipe["presence_weight"])
+    model: torch.nn.Module
+    if probe is not None and recipe.part in (None, FIRST_STREAM):
+        model = CodecWithProbe(codec, len(statements), probe.weight, recipe.even_weight, recipe.presence_weight)
+    elif recipe.part == DECODER:
+        model = DecoderTraining(codec, recipe.presence_weight)
     else:
         model = RefinementTraining(codec)
     dataset = RecordingDataset(
         recordings,
         extractor,
         statements,
-        data["crop_samples"],
-        recipe["training"]["seed"],
-        Augmentation(**data["augmentation"]) if data["augmentation"] else None,
+        data.crop_samples,
+        recipe.training["seed"],
+        data.augmentation,
         probabilities,
         share,
     )
     if isinstance(model, RefinementTraining) and begins_anew:
-        shown = range(0, len(dataset), -(-len(dataset) // recipe["start_recordings"]))
+        shown = range(0, len(dataset), -(-len(dataset) // recipe.start_recordings))
         try:
             start_from_principal_components(codec, dataset.complete_features(shown))
         except ValueError as error:
@@ -174,7 +175,7 @@ def main() -> None:
             remove_unused_columns=False,
             report_to=[],
             use_cpu=not torch.cuda.is_available(),
-            **recipe["training"],
+            **recipe.training,
         ),
         train_dataset=dataset,
         callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],

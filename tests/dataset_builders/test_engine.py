@@ -212,6 +212,7 @@ def test_what_one_file_cannot_hold_is_said_before_anything_is_made(source: Path,
     for output, one, why in (
         ("rows.parquet", toy(source), "one file holds one split, these rows have train, test; name a folder"),
         ("there.csv", flat(source), "there.csv: a folder"),
+        ("codes.npz", flat(source), "codes.npz: a file; name a folder"),
         ("plain", flat(source), "plain: a file; name a folder to write, or one file *.parquet or *.csv"),
     ):
         with pytest.raises(ValueError, match=re.escape(why)):
@@ -227,3 +228,14 @@ def test_a_file_that_a_shard_wrote_and_that_is_gone_is_made_again(source: Path, 
     (source / "wrote-7.txt").unlink()
     assert build(flat(source), tmp_path / "out", progress=False).written == 1
     assert (source / "wrote-7.txt").is_file()
+
+
+def test_without_the_library_it_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['datasets'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for module, said in (("simulated", "datasets is not installed: pip install"), ("ptbxl_folder", "no such folder")):
+        command = [sys.executable, "-m", f"dataset_builders.{module}", str(tmp_path / "none")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert said in line

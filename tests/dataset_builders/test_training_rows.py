@@ -72,6 +72,15 @@ def test_a_missing_folder_is_one_line_and_exit_code_2(tmp_path: Path, capsys: py
     assert not (tmp_path / "x.parquet").exists()
 
 
+def test_a_table_that_is_not_there_is_no_damaged_record(
+    ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--ptbxl", str(ptbxl), "--output", str(tmp_path / "x.parquet"), "--on-error", "skip", "--quiet"]
+    for option in ("--measurements", "--english-reports", "--ecg-qa"):
+        assert training_rows.main([*command, option, str(tmp_path / "none")]) == 2
+        assert "on-error" not in capsys.readouterr().err
+
+
 def test_questions_of_a_published_set_stand_as_written_on_their_records(
     ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
