@@ -15,15 +15,16 @@ import argparse
 import csv
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 
-from hf_heartllm.data.label_file import read_label_file
-from hf_heartllm.ecg import ECGError, measure, read_ecg
+from hf_heartllm.data.record import Record
+from hf_heartllm.data.sources import open_records
+from hf_heartllm.ecg import ECGError, ECGRecord, measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
 from hf_heartllm.labels.ptbxl import TABLE_NAME, folds, read_ptbxl_table, record_path
@@ -100,14 +101,20 @@ class Measurements(RowBuilder):
         return self.config.labels.parent if self.config.labels else self.config.source or Path()
 
     @functools.cached_property
+    def _labelled(self) -> dict[str, Record]:
+        """The recordings of a file of labels, by id."""
+        records = open_records(self.config.labels) if self.config.labels is not None else ()
+        return {record.record_id: record for record in records if record.path}
+
+    @functools.cached_property
     def _paths(self) -> dict[int | str, str]:
         """Path of each recording below `_root`, by its id."""
         config = self.config
         if config.labels is not None:
-            found = {record.record_id: record.path for record in read_label_file(config.labels).records if record.path}
+            found: dict[int | str, str] = {name: str(record.path) for name, record in self._labelled.items()}
             if not found:
                 raise ValueError(f"{config.labels}: no row has a path")
-            return {**found}
+            return found
         if config.source is None:
             raise ValueError("give the folder of PTB-XL as `source`, or a file of `labels`")
         table = read_ptbxl_table(config.source)
@@ -157,7 +164,7 @@ class Measurements(RowBuilder):
                 found = {name: float(there[name]) if there[name] else None for name in COLUMNS}
                 found[REASONS] = there[REASONS]
             else:
-                found = self._measured(self._root / path)
+                found = self._measured(self._labelled[str(key)].read if self.config.labels else self._root / path)
             yield {self._key: key, "path": path, **dict.fromkeys((*COLUMNS, REASONS)), **found}
 
     def _from_12sl(self, ecg_id: int) -> dict[str, Any]:
@@ -166,9 +173,9 @@ class Measurements(RowBuilder):
             return {REASONS: f"{_FAILED}not in the table of 12SL features"}
         return {name: None if value != value else value for name, value in zip(COLUMNS, values, strict=True)}
 
-    def _measured(self, file: Path) -> dict[str, Any]:
+    def _measured(self, source: Path | Callable[[], ECGRecord]) -> dict[str, Any]:
         try:
-            found = measure(read_ecg(file))
+            found = measure(read_ecg(source) if isinstance(source, Path) else source())
         except (ECGError, OSError) as error:
             if self.on_error == "raise":
                 raise ECGError(f"{error}; --on-error skip writes a row that says so") from None
