@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .intervals import Interval, bootstrap_sums
+from .intervals import Interval, resample_sums
 
 _SEPARATORS = re.compile(r"[.;\n]|,(?![^()]*\))")  # "(unknown origin, supraventricular, or ventricular)" stays whole
 
@@ -170,14 +170,14 @@ def answer_figures(
         return np.column_stack([exact / rows, public / rows, selective, macro])
 
     patients = [question.patient for question in questions]
-    exact, public, selective, macro = bootstrap_sums(columns, patients, statistics, resamples=resamples, seed=seed)
+    exact, public, selective, macro = resample_sums(columns, patients, statistics, resamples=resamples, seed=seed)
     closed = [(question, answers) for question, answers in zip(questions, found, strict=True) if question.allowed]
     return AnswerFigures(
         group=group,
-        exact=exact,
-        exact_public_code=public,
-        exact_answered=selective,
-        macro_f1=macro,
+        exact=exact.interval(),
+        exact_public_code=public.interval(),
+        exact_answered=selective.interval(),
+        macro_f1=macro.centred_interval(),
         classes=len(classes),
         abstained=len(questions) - sum(answered),
         empty=sum(given and not answers for given, answers in zip(answered, found, strict=True)),

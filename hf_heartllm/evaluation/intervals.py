@@ -1,14 +1,15 @@
 """Confidence intervals by bootstrap over patients.
 
 The rows of one patient are not independent, so patients are drawn with replacement and each brings all its rows
-(cluster bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993). Intervals are percentile intervals.
+(cluster bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993). Intervals are percentile
+intervals, those of macro-F1 moved to the value (`Resampled.centred_interval`).
 One patient alone says nothing of others: its figures have no interval (both ends are NaN).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -281,6 +282,19 @@ class Resampled:
         """Its interval; resamples without a value are left out, and the ends are NaN where there is none."""
         low, high = _percentiles(self.samples, level, self.drawn[2])
         return Interval(self.value, low, high, level, self.drawn[1], self.drawn[2])
+
+    def centred_interval(self, level: float = 0.95) -> Interval:
+        """The interval of a share that is lower on resamples than on all rows, such as macro-F1: it holds the value.
+
+        The resamples' quantiles, moved so that their median is the value, and cut to 0 and 1.
+        """
+        found = self.interval(level)
+        known = self.samples[~np.isnan(self.samples)]
+        if np.isnan(found.low):
+            return found
+        middle = float(np.median(known))
+        low, high = self.value + (found.low - middle), self.value + (found.high - middle)
+        return replace(found, low=max(0.0, low), high=min(1.0, high))
 
     def minus(self, other: Resampled, level: float = 0.95) -> Interval:
         """The difference to an estimate of the same rows in the same order, on the same resamples: a paired one.

@@ -128,3 +128,11 @@ def test_the_bootstrap_of_sums_is_that_of_means(rows):
     theirs = (expected.value, expected.low, expected.high)  # of one patient there is no interval
     assert (found.value, found.low, found.high) == pytest.approx(theirs, nan_ok=True)
     assert (found.rows, found.groups) == (expected.rows, expected.groups)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), min_size=2, max_size=12))
+def test_a_macro_f1_lies_within_its_interval(rows):
+    questions = [AnsweredQuestion((true,), said, str(number)) for number, (true, said) in enumerate(rows)]
+    found = answer_figures(questions, resamples=60).macro_f1
+    assert 0 <= found.low <= found.value <= found.high <= 1

@@ -24,8 +24,8 @@ from ..intervals import (
     bootstrap_auroc,
     bootstrap_macro_auroc,
     bootstrap_mean,
-    bootstrap_sums,
     paired_bootstrap,
+    resample_sums,
 )
 from .tasks import LETTERS, YES_NO, Task
 
@@ -179,7 +179,8 @@ def choice_figures(
         return np.column_stack([sums[:, 0] / sums[:, 1], precision, recall, f1, of_means])
 
     names = (ACCURACY, PRECISION, RECALL, F1, F1_OF_MEANS)
-    return dict(zip(names, bootstrap_sums(columns, patients, statistic, **settings), strict=True))
+    found = dict(zip(names, resample_sums(columns, patients, statistic, **settings), strict=True))
+    return {name: one.centred_interval() if name == F1 else one.interval() for name, one in found.items()}
 
 
 def right_sets(truth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
