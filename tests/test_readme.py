@@ -21,13 +21,13 @@ def test_the_first_screen_names_both_commands_and_the_picture_is_there():
         assert (ROOT / picture).is_file(), picture
 
 
-def test_readme_card_and_info_agree_about_sizes():
+def test_readme_codec_page_card_and_info_agree_about_sizes():
     facts = checkpoint_facts(hl.checkpoint())
     told = info.checkpoint_facts(hl.checkpoint())
     assert f"{told['checkpoint']['parameters']:,}" == facts["parameters"]
     assert f"{told['codec']['parameters']:,}" == facts["codec_parameters"]
     card = (Path(hl.checkpoint()) / "README.md").read_text(encoding="utf-8")
-    for text in (README, card):
+    for text in ((ROOT / "docs" / "codec.md").read_text(encoding="utf-8"), card):
         assert facts["codec_parameters"] in text
         assert facts["codec_numbers"] in text
     assert facts["parameters"] in card

@@ -4,7 +4,8 @@ Two marks in a Markdown text are filled, and filled anew each time:
 
 * ``results`` with a file of ``benchmarks/results`` and the beginnings of row names, several of them separated by ``|``
   (none: all rows), closed by ``/results``: a table of these rows;
-* ``result`` with a file and the whole name of one row, closed by ``/result``: its value, within a sentence.
+* ``result`` with a file and the whole name of one row, closed by ``/result``: its value, within a sentence; with
+  ``@interval`` behind the name its interval too.
 
 Both are HTML comments, ``<!-- result: path.json AUROC, AFIB -->0.970<!-- /result -->``, so that only the figures show.
 """
@@ -72,10 +73,14 @@ def _fill(text: str, rows_of: Callable[[str], Sequence[ResultRow]]) -> str:
 
     def value(match: re.Match[str]) -> str:
         opening, file, name, closing = match.groups()
+        name, asked = name.removesuffix(" @interval"), name.endswith(" @interval")
         found = [row for row in rows_of(file) if row.name == name]
         if not found:
             raise ValueError(f"{file} has no row {name!r}")
-        return f"{opening}{format_value(found[0].value, found[0].unit)}{closing}"
+        text = format_value(found[0].value, found[0].unit)
+        if asked and found[0].interval is not None:
+            text += f" ({' to '.join(_number(end, found[0].unit) for end in found[0].interval)})"
+        return f"{opening}{text}{closing}"
 
     return _VALUE.sub(value, _TABLE.sub(table, text))
 

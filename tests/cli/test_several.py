@@ -115,8 +115,9 @@ def test_answers_of_one_call_are_those_of_single_calls(capsys, folder, model):
         for key in ("probability", "confidence"):
             assert one.pop(key) == pytest.approx(other.pop(key), abs=1e-5)
         for key in ("alternatives", "uncalibrated"):
-            pairs = zip(one.pop(key), other.pop(key), strict=True)
-            assert all(a["probability"] == pytest.approx(b["probability"], abs=1e-5) for a, b in pairs)
+            for a, b in zip(one.pop(key), other.pop(key), strict=True):
+                assert a["answer"] == b["answer"]
+                assert a["probability"] == pytest.approx(b["probability"], abs=1e-5)
         assert one == other
 
 

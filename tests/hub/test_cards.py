@@ -170,3 +170,11 @@ def test_the_code_of_the_card_runs():
     for block in blocks:
         exec(compile(block, "card", "exec"), names)
     assert 0 <= names["answer"].probability <= 1
+
+
+def test_a_value_stands_with_its_interval_where_that_is_asked(results):
+    names = [f"<!-- result: path.json {row.name} @interval --><!-- /result -->" for row in ROWS]
+    shown = render_tables(", ".join(names), results)
+    assert ">0.654 (0.641 to 0.669)<" in shown
+    assert ">0.950<" in shown  # has none
+    assert render_tables(shown, results) == shown
