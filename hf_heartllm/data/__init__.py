@@ -1,0 +1,1 @@
+"""The nouns of data: a `Record` and a `Question`. Every source yields them; everything after reads them."""
