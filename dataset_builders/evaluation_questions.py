@@ -13,21 +13,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hf_heartllm.data.label_names import PTBXL_VOCABULARY
+from hf_heartllm.data.ptbxl_records import records_of
+from hf_heartllm.data.question import Question
 from hf_heartllm.evaluation.question_file import AS_WRITTEN, EVERY_RECORD
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
 from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import write_parquet
-from .sampler.ptbxl import records_of
-from .sampler.questions import Question
-from .sampler.records import PTBXL_VOCABULARY
 from .sampler.single import verify_question
-from .sampler.table import TYPE_SETS, Asking, question_rows
+from .sampler.table import TYPE_SETS, Asking, plain_row, question_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +63,7 @@ def evaluation_questions(
         per_record: Mean number of sampled questions with a closed answer set for a record, about.
         every_record: Codes that every record is asked for. A record that does not state the code counts as "no", also
             where it states no rhythm at all.
-        types: Attribute types of the sampled questions (``sampler.records.ATTRIBUTE_TYPES``).
+        types: Attribute types of the sampled questions (``data.label_names.ATTRIBUTE_TYPES``).
         not_sure: Whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
             stated otherwise.
 
@@ -79,15 +78,15 @@ def evaluation_questions(
         kind = _kind(code)
         for record in records.values():
             question = verify_question(kind, code, present=code in record["scp_codes"])
-            rows.append({**_identity(record), "set": EVERY_RECORD, **asdict(question)})
+            rows.append({**_identity(record), "set": EVERY_RECORD, **plain_row(question)})
     # Two of about twelve questions of a record have no closed answer set.
     asking = Asking(tuple(types), per_record * 1.2, not_sure, seed)
     labelled = list(records_of(table, dict.fromkeys(range(1, 11), "all")))
     for of_record, question in question_rows(labelled, PTBXL_VOCABULARY, asking):
         asked_before = question.question_type == "verify" and question.attribute in every_record
-        if question.answers and not asked_before:
+        if question.answer_set and not asked_before:
             record = records[int(of_record.record_id)]
-            rows.append({**_identity(record), "set": SAMPLED, **asdict(question)})
+            rows.append({**_identity(record), "set": SAMPLED, **plain_row(question)})
     return rows
 
 
@@ -105,10 +104,10 @@ def ecg_qa_questions(table: pd.DataFrame, asked: Iterable[tuple[int, Question]])
     records = {int(record["ecg_id"]): record for record in table[list(_IDENTITY)].to_dict("records")}
     found: dict[int, list[Question]] = {ecg_id: [] for ecg_id in records}
     for ecg_id, question in asked:
-        if ecg_id in found and question.answers:
+        if ecg_id in found and question.answer_set:
             found[ecg_id].append(question)
     return [
-        {**_identity(records[ecg_id]), "set": AS_WRITTEN, **asdict(question)}
+        {**_identity(records[ecg_id]), "set": AS_WRITTEN, **plain_row(question)}
         for ecg_id, questions in found.items()
         for question in questions
     ]

@@ -23,13 +23,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hf_heartllm.data.label_file import read_label_file
 from hf_heartllm.ecg import ECGError, measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table, record_path
 from hf_heartllm.labels.ptbxl_plus import read_12sl_features
-
-from .sampler.label_file import read_label_file
 
 REASONS = "not_measured"
 Cells = dict[str, str]
@@ -190,7 +189,7 @@ def _from_12sl(recordings: Sequence[Recording], folder: Path, output: Path, key:
 def _recordings(args: argparse.Namespace) -> tuple[str, list[Recording]]:
     """The name of the first column, and what to measure."""
     if args.labels:
-        records = [record for record in read_label_file(args.labels) if record.path]
+        records = [record for record in read_label_file(args.labels).records if record.path]
         if not records:
             raise ValueError(f"{args.labels}: no row has a path")
         folder = args.labels.parent

@@ -11,30 +11,28 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hf_heartllm.data.label_names import PTBXL_VOCABULARY
+from hf_heartllm.data.measured import with_measurements
+from hf_heartllm.data.ptbxl_records import records_of
+from hf_heartllm.data.question import MEASURED, Question
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.report_text import clean_report_text
 
-from .ecg_qa_files import read_answer_sets, read_ecg_qa, single_ecg_questions
+from .ecg_qa_files import ECG_QA, read_answer_sets, read_ecg_qa, single_ecg_questions
 from .parquet import question_type, write_parquet
 from .reports import read_english_reports, report_from_codes
 from .sampler.beats import beat_questions
-from .sampler.label_file import with_measurements
 from .sampler.numeric import count_ranges, questions_on_ranges
-from .sampler.ptbxl import records_of
-from .sampler.questions import MEASURED, Question
-from .sampler.records import PTBXL_VOCABULARY
-from .sampler.table import TYPE_SETS, Asking, question_rows
+from .sampler.table import TYPE_SETS, Asking, plain_row, question_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LABELS = "ptb-xl labels"
-ECG_QA = "ecg-qa"
 
 
 def schema() -> Any:
@@ -77,7 +75,7 @@ def training_rows(
         english_reports: Original reports in English by ``ecg_id``; what the device printed round the findings is taken
             out, and what was nothing else is None.
         measured: Questions whose answers were measured, by ``ecg_id``; they come last.
-        types: Attribute types of the questions from labels (``sampler.records.ATTRIBUTE_TYPES``).
+        types: Attribute types of the questions from labels (``data.label_names.ATTRIBUTE_TYPES``).
         not_sure: Whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
             stated otherwise.
 
@@ -88,11 +86,11 @@ def training_rows(
     asking = Asking(tuple(types), per_record, not_sure, seed)
     labelled = list(records_of(table, dict.fromkeys(range(1, 11), "all")))
     for of_record, question in question_rows(labelled, PTBXL_VOCABULARY, asking):
-        questions[int(of_record.record_id)].append({**asdict(question), "source": LABELS})
+        questions[int(of_record.record_id)].append({**plain_row(question), "source": LABELS})
     for ecg_id, found in (ecg_qa or {}).items():
-        questions[ecg_id].extend({**asdict(question), "source": ECG_QA} for question in found)
+        questions[ecg_id].extend({**plain_row(question), "source": ECG_QA} for question in found)
     for ecg_id, found in (measured or {}).items():
-        questions[ecg_id].extend({**asdict(question), "source": MEASURED} for question in found)
+        questions[ecg_id].extend({**plain_row(question), "source": MEASURED} for question in found)
     rows = []
     for record in table.to_dict("records"):
         ecg_id = int(record["ecg_id"])

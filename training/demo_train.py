@@ -72,7 +72,7 @@ def main() -> int:
     out = args.output.resolve()
     if args.force:
         shutil.rmtree(out, ignore_errors=True)
-    data, rows, tokens = out / "data", out / "rows.parquet", out / "tokens.npz"
+    data, rows, tokens = out / "data", out / "rows.parquet", out / "tokens"
     recipes, seed = "training/recipes", str(args.seed)
     trained = ("--set", f"training.seed={seed}", "--set", "training.warmup_steps=10")
 

@@ -2,6 +2,7 @@
 
     python -m dataset_builders.sampler --ptb-xl DIR --output DIR
     python -m dataset_builders.sampler --labels labels.csv --output DIR
+    python -m dataset_builders.sampler --labels WFDB_FOLDER --output DIR
 
 `python -m dataset_builders.sampler --help-labels` prints the form of the CSV file.
 """
@@ -12,8 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from hf_heartllm.data import label_file
+
 from ..engine import add_build_arguments, run_build
-from . import label_file
 from .builder import SampledQuestions
 from .cards import card_of
 from .table import TYPE_SETS
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
-    group.add_argument("--labels", type=Path, help="CSV file of labels (see --help-labels)")
+    group.add_argument("--labels", type=Path, help="CSV file (see --help-labels), or a folder of labelled WFDB records")
     parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by record_id or ecg_id")
     parser.add_argument("--types", choices=list(TYPE_SETS), default="all", help="attribute types; default: all")
     parser.add_argument("--per-record", type=float, help="mean questions on one recording; default: all")

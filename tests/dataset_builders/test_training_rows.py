@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset_builders import evaluation_questions, training_rows
-from dataset_builders.sampler.questions import Question
+from hf_heartllm.data.question import Question
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
 
@@ -76,9 +76,9 @@ def test_a_missing_folder_is_one_line_and_exit_code_2(tmp_path: Path, capsys: py
 def test_questions_of_a_published_set_stand_as_written_on_their_records(ptbxl: Path) -> None:
     table = read_ptbxl_table(ptbxl)
     asked = [
-        (6, Question("Is there noise?", "no", ("no", "yes"), "verify", "noise", "any kind of noises")),
-        (99, Question("Is there noise?", "yes", ("no", "yes"), "verify", "noise", "any kind of noises")),
-        (5, Question("What is the rate?", "60", (), "query", "numeric", "rate")),
+        (6, Question("Is there noise?", ("no",), ("no", "yes"), "verify", "noise", "any kind of noises")),
+        (99, Question("Is there noise?", ("yes",), ("no", "yes"), "verify", "noise", "any kind of noises")),
+        (5, Question("What is the rate?", ("60",), (), "query", "numeric", "rate")),
     ]
     (row,) = evaluation_questions.ecg_qa_questions(table, asked)
     assert (row["ecg_id"], row["set"], row["answers"]) == (6, "ecg-qa", ("no", "yes"))
