@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..answered import Answered, tabulate
-from ..answers import EXACT
+from ..answers import MACRO_F1
 from ..conditions import CONDITIONS, REAL
 from ..controlled import MAJORITY, MAJORITY_AGE_SEX, ControlledResult, interval_document
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
@@ -67,16 +67,13 @@ class QASettings(CheckpointSettings):
     generate: int = 0
 
 
-def headline_rows(tables: Mapping[str, Sequence[ControlledResult]]) -> list[ControlledResult]:
-    """The rows that stand in git; those of a question type with an attribute type stay in the document."""
-    answers, *rest = tables.values()
+def headline(tables: Mapping[str, Sequence[ControlledResult]]) -> list[ControlledResult]:
+    """The results that stand in git; macro-F1 of parts of the questions stays in the document."""
     return [
-        *(
-            row
-            for row in answers
-            if row.group.startswith("all ") or (row.figure == EXACT.name and " type " in row.group)
-        ),
-        *(row for rows in rest for row in rows),
+        one
+        for results in tables.values()
+        for one in results
+        if one.figure != MACRO_F1.name or one.group.startswith("all ")
     ]
 
 
@@ -213,7 +210,7 @@ def evaluate_qa(
         ],
     }
     return Evaluation(
-        f"Questions {asked['hash']} answered by {name}", tables, document, sections, headline=headline_rows(tables)
+        f"Questions {asked['hash']} answered by {name}", tables, document, sections, headline=headline(tables)
     )
 
 
