@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks" / "results" / "codec.json")
-    parser.add_argument("--repeats", type=int, default=15, help="of ours; the slower ways run a third as often")
+    parser.add_argument("--repetitions", type=int, default=15, help="of ours; the slower ways run a third as often")
     parser.add_argument("--batch", type=int, default=16, help="records of a batch; default: 16")
     parser.add_argument("--training-batch", type=int, default=16, help="records of a training step; default: 16")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
@@ -146,8 +146,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
 
-    few = max(3, args.repeats // 3)
-    repeats = {way: args.repeats if way == "ours" else few for way in WAYS}
+    few = max(3, args.repetitions // 3)
+    repeats = {way: args.repetitions if way == "ours" else few for way in WAYS}
     codecs = {way: build(way) for way in WAYS}
     found: list[tuple[str, float, str, str | None]] = []
     for batch, bar in ((args.batch, ">= 20"), (1, ">= 8")):
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     lengths = {f"{length} s": length for length in (10, 20, 40, 80, 160)}
     seconds = interleaved(
         {name: partial(encode, "ours", codecs["ours"], signals("ours", 1, s)) for name, s in lengths.items()},
-        dict.fromkeys(lengths, args.repeats),
+        dict.fromkeys(lengths, args.repetitions),
         "length, ours",
     )
     each = [seconds[name] / length * 10 for name, length in lengths.items()]

@@ -21,11 +21,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", help="checkpoint folder (default: the embedded one)")
     parser.add_argument("--questions", required=True, help="Parquet file of dataset_builders.evaluation_questions")
     parser.add_argument("--ptbxl", help="folder of PTB-XL; not needed with --tokens")
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
+    parser.add_argument(
+        "--sampling-rate", dest="rate", type=int, choices=(100, 500), default=100, help="Hz; default: 100"
+    )
     parser.add_argument("--tokens", help=".npz of codes by ecg_id, made with the checkpoint's own codec")
     parser.add_argument("--folder", default="build/heldout", help="partial results; default: build/heldout")
     parser.add_argument("--results", default=str(REPOSITORY / "benchmarks/results/path.json"), help="results file")
-    parser.add_argument("--limit", type=int, help="only the first records; nothing is written to the results file")
+    parser.add_argument(
+        "--max-records", dest="limit", type=int, help="only the first records; nothing is written to the results file"
+    )
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)

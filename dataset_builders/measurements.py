@@ -1,11 +1,11 @@
 """Measurements of many recordings as a CSV table, one row a recording.
 
-    python -m dataset_builders.measurements --source DIR --output measurements.csv --num-proc 2
+    python -m dataset_builders.measurements --ptbxl DIR --output measurements.csv --num-proc 2
     python -m dataset_builders.measurements --labels labels.csv --output measurements.csv
-    python -m dataset_builders.measurements --source DIR --ptb-xl-plus DIR --output measurements.csv
+    python -m dataset_builders.measurements --ptbxl DIR --ptbxl-plus DIR --output measurements.csv
 
 Columns: `ecg_id` (of a file of labels: `record_id`), `path`, all of `hf_heartllm.ecg.measurements.COLUMNS` (empty where
-doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptb-xl-plus the same columns come from its
+doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptbxl-plus the same columns come from its
 table of 12SL features. The sampler takes the table as --measurements. An interrupted run goes on where it stopped;
 rows that the output already has are kept.
 """
@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.ecg import ECGError, measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
@@ -216,10 +217,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.measurements", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--source", "--ptb-xl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    for old in ("--source", "--ptb-xl"):
+        add_old_name(group, old, ptbxl)
     group.add_argument("--labels", type=Path, help="CSV file of labels with the recordings' paths, beside it")
     parser.add_argument("--output", required=True, type=Path, help="CSV file to write; run again to go on")
-    parser.add_argument("--ptb-xl-plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring")
+    plus = parser.add_argument(
+        "--ptbxl-plus", dest="ptb_xl_plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring"
+    )
+    add_old_name(parser, "--ptb-xl-plus", plus)
     parser.add_argument("--folds", default="1-10", help="of PTB-XL; default: 1-10")
     parser.add_argument("--ids", type=Path, help="text file of the ecg_ids to measure; default: all of the folds")
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
@@ -231,7 +237,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         if args.ptb_xl_plus and not args.ptb_xl:
-            raise ValueError("--ptb-xl-plus goes with --source")
+            raise ValueError("--ptbxl-plus goes with --ptbxl")
         key, recordings = _recordings(args)
         recordings = recordings[: args.max_records]
         if args.ptb_xl_plus:

@@ -120,7 +120,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folds", type=folds, default=folds("1-9"), help="default: 1-9")
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=100, help="default: 100")
     parser.add_argument("--output", required=True, type=Path, help="file to write (.npz)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; default: one a core")
+    parser.add_argument(
+        "--num-proc", dest="workers", type=int, default=os.cpu_count(), help="processes; default: one a core"
+    )
     args = parser.parse_args(argv)
     try:
         count = build(args.ptbxl, args.codec, args.folds, args.output, args.sampling_rate, args.workers)

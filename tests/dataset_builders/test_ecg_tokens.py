@@ -178,7 +178,7 @@ def test_training_reads_the_folder(folder: Path, output: Path, monkeypatch: pyte
 def test_one_file_as_before(folder: Path, tmp_path: Path, output: Path, capsys: pytest.CaptureFixture) -> None:
     codec = str(folder / "tokenizer-0" / "codec")
     path = tmp_path / "tokens.npz"
-    arguments = ["--ptbxl", str(folder / "ptb-xl"), "--codec", codec, "--folds", "1-3", "--workers", "1"]
+    arguments = ["--ptbxl", str(folder / "ptb-xl"), "--codec", codec, "--folds", "1-3", "--num-proc", "1"]
     assert ecg_tokens.main([*arguments, "--output", str(path)]) == 0
     archived, built = load_codes(path), load_codes(output)
     assert archived.keys() == built.keys()
