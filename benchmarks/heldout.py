@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     model = HeartLLMForCausalLM.from_pretrained(source).to(args.device)
     records = heldout.read_questions(args.questions)[: args.limit]
     if args.tokens:
-        from hf_heartllm.training.token_file import load_codes
+        from hf_heartllm.data.token_file import load_codes
 
         try:
             codes = load_codes(args.tokens, tokenizer.codec.identity())

@@ -26,8 +26,8 @@ import hf_heartllm as hl
 from hf_heartllm.evaluation.intervals import Interval, bootstrap_auroc, bootstrap_mean
 from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
-from hf_heartllm.models.answer_scores import score_answers
-from hf_heartllm.models.ecg_reading import ecg_prompt
+from hf_heartllm.models.ecg_prompts import Prompt
+from hf_heartllm.models.ecg_reading import ReadWindow
 from hf_heartllm.models.ecg_record import ECGRecord, ECGWarning
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -97,8 +97,8 @@ def _asked(
     ask: Any, ptbxl: Path, record: ECGRecord, kind: str, seconds: int, without: list[dict[str, Any]], number: int
 ) -> dict[str, Any]:
     if kind == "one prompt":
-        prompt = ecg_prompt(ask.tokenizer, ask.tokenizer.encode_ecg(longer(record, seconds), check=False), QUESTION)
-        scores = score_answers(ask.model, ask.tokenizer, prompt, ["yes", "no"]).log_likelihoods
+        whole = ReadWindow(0.0, float(seconds), ask.tokenizer.encode_ecg(longer(record, seconds), check=False))
+        scores = ask.answerer.score([Prompt(whole, QUESTION)], [("yes", "no")])[0].log_likelihoods
         return {"score": float(scores[0] - scores[1]), "yes": None}
     if kind == "windows":
         answer = ask(longer(record, seconds), QUESTION)

@@ -154,8 +154,8 @@ def asked(questions: TrainedQuestions) -> dict[str, dict[str, str]]:
 
 def margins(ptbxl: Path, wanted: int, parts: Path, texts: list[str]) -> list[dict[str, Any]]:
     """For records of fold 8: `ecg_id`, `patient_id`, `codes`, and by text log p(yes) less log p(no)."""
-    from hf_heartllm.models.answer_scores import score_prompts
-    from hf_heartllm.models.pipeline_ecg import ecg_prompt, pipeline
+    from hf_heartllm.models.ecg_prompts import Prompt
+    from hf_heartllm.models.pipeline_ecg import pipeline
 
     table = read_ptbxl_table(ptbxl)
     table = table[table["strat_fold"] == FOLD].sample(frac=1, random_state=0)
@@ -171,9 +171,8 @@ def margins(ptbxl: Path, wanted: int, parts: Path, texts: list[str]) -> list[dic
         for ecg_id, row in tqdm(table.iterrows(), total=len(table), unit="record"):
             if ecg_id in known:
                 continue
-            ids = ask.tokenizer.encode_ecg(hl.read_ecg(ptbxl / row["filename_lr"]))
-            prompts = [ecg_prompt(ask.tokenizer, ids, text) for text in texts]
-            scores = score_prompts(ask.model, ask.tokenizer, prompts, [("yes", "no")] * len(texts))
+            read = ask.answerer.read(hl.read_ecg(ptbxl / row["filename_lr"]))
+            scores = ask.answerer.score([Prompt(read, text) for text in texts], [("yes", "no")] * len(texts))
             found = [float(one.log_likelihoods[0] - one.log_likelihoods[1]) for one in scores]
             line = {"ecg_id": int(ecg_id), "patient_id": int(row["patient_id"]), "codes": sorted(row["scp_codes"])}
             known[int(ecg_id)] = {**line, "margins": dict(zip(texts, found))}

@@ -17,6 +17,7 @@ import torch
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
+from hf_heartllm.data.token_file import load_all_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
@@ -42,7 +43,6 @@ from hf_heartllm.training.stages import (
     training_arguments,
 )
 from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
-from hf_heartllm.training.token_file import load_all_codes, load_rows
 from hf_heartllm.training.trained_questions import write_trained_questions
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
+from hf_heartllm.data.token_file import load_rows
 from hf_heartllm.models.ecg_chat import ONE_QUESTION
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
@@ -21,7 +22,6 @@ from hf_heartllm.training.examples import REPORT_REQUESTS
 from hf_heartllm.training.recipes import read_recipe, recipe_help
 from hf_heartllm.training.settings import BaseRecipe
 from hf_heartllm.training.stages import refuse, save_checkpoint
-from hf_heartllm.training.token_file import load_rows
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
 

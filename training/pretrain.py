@@ -14,6 +14,7 @@ from pathlib import Path
 
 from transformers import Trainer, TrainingArguments, set_seed
 
+from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset, PackedCollator
@@ -29,7 +30,6 @@ from hf_heartllm.training.stages import (
     say_left_out,
     training_arguments,
 )
-from hf_heartllm.training.token_file import load_codes, load_rows
 
 
 def main() -> None:

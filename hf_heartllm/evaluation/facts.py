@@ -23,7 +23,7 @@ def ecg_source(
     identity = tokenizer.codec.identity()
     if tokens is None:
         return record_reader(tokenizer, ptbxl, rate), f"codec {identity}, records at {rate} Hz"
-    from ..training.token_file import load_codes
+    from ..data.token_file import load_codes
 
     codes = load_codes(tokens, identity)
 

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..models.answer_scores import AnswerScores, score_answers, score_groups, score_prompts
-from ..models.pipeline_ecg import ecg_prompt
+from ..models.ecg_prompts import PromptIds
 
 __all__ = ["AnswerScores", "question_prompt", "score_answers", "score_groups", "score_prompts", "score_questions"]
 
 
 def question_prompt(tokenizer: Any, ecg_ids: Sequence[int] | None, question: str) -> list[int]:
     """Token ids of a question about an ECG that is tokenised already; None asks without an ECG (blind control)."""
-    if ecg_ids is not None:
-        return ecg_prompt(tokenizer, list(ecg_ids), question)
-    messages = [{"role": "user", "content": f" {question}"}]  # with the blank that parts it from an ECG
-    return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])
+    return PromptIds(tokenizer)(ecg_ids, question)
 
 
 def score_questions(

@@ -62,7 +62,8 @@ def answer_token_ids(tokenizer: Any, answer: str) -> list[int]:
     return [*ids, tokenizer.eos_token_id]
 
 
-def _summarise(answers: Sequence[str], log_likelihoods: Sequence[float]) -> AnswerScores:
+def summarise(answers: Sequence[str], log_likelihoods: Sequence[float]) -> AnswerScores:
+    """The scores of a set from its log-likelihoods."""
     totals = np.asarray(log_likelihoods, dtype=np.float64)
     weights = np.exp(totals - totals.max())
     return AnswerScores(tuple(answers), totals, weights / weights.sum())
@@ -121,7 +122,7 @@ def score_answers(model: Any, tokenizer: Any, prompt_ids: Sequence[int], answers
     for row, ids in enumerate(targets):
         predicted = torch.cat([first.logits[0, -1:], logits[row, : len(ids) - 1]])
         totals.append(_log_likelihood(predicted, ids))
-    return _summarise(answers, totals)
+    return summarise(answers, totals)
 
 
 class _Tree:
@@ -329,4 +330,4 @@ def _split(totals: np.ndarray, answer_sets: Sequence[Sequence[str]]) -> list[Ans
     """Log-likelihoods of all answers → the scores of each set."""
     ends = np.cumsum([len(answers) for answers in answer_sets])
     parts = np.split(totals, ends[:-1])
-    return [_summarise(answers, part.tolist()) for answers, part in zip(answer_sets, parts, strict=True)]
+    return [summarise(answers, part.tolist()) for answers, part in zip(answer_sets, parts, strict=True)]

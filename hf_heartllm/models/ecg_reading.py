@@ -1,10 +1,9 @@
-"""A recording as a language model reads it: checked, cut into windows where it is long, tokenised."""
+"""A recording as a language model reads it: checked, cut into windows where it is long, encoded."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,13 @@ class ReadWindow:
     Attributes:
         start: seconds from the recording's first sample.
         stop: likewise, where it ends.
-        ids: of its ECG tokens; None where it could not be read.
+        ecg: what the model reads of it, such as the ids of its ECG tokens; None where it could not be read.
         problem: why it could not.
     """
 
     start: float
     stop: float
-    ids: tuple[int, ...] | None
+    ecg: Any
     problem: str | None = None
 
 
@@ -45,14 +44,16 @@ class Reading:
     @property
     def readable(self) -> list[ReadWindow]:
         """The windows that could be read."""
-        return [window for window in self.windows if window.ids is not None]
+        return [window for window in self.windows if window.ecg is not None]
 
 
-def read_recording(tokenizer: Any, record: ECGRecord) -> Reading:
-    """Check a recording, say what was found, cut it where it is longer than was trained on, and tokenise it.
+def read_recording(reader: Any, record: ECGRecord) -> Reading:
+    """Check a recording, say what was found, cut it where it is longer than was trained on, and make a
+    model's input of it.
 
     Args:
-        tokenizer: an `ECGTokenizer`.
+        reader: makes a model's input of a recording: an `ECGTokenizer`, or another processing class with
+            `feature_extractor`, `encode_ecg` and `ecg_max_duration`.
         record: the recording, or a mapping with its fields.
 
     Warns:
@@ -63,7 +64,7 @@ def read_recording(tokenizer: Any, record: ECGRecord) -> Reading:
             are missing, too short, another rate.
     """
     record = as_record(record)
-    reading = _read(tokenizer, record)
+    reading = _read(reader, record)
     for message in reading.warnings:
         warnings.warn(f"{record.source or 'record'}: {message}", ECGWarning, stacklevel=_caller())
     return reading
@@ -78,26 +79,26 @@ def _caller() -> int:
     return level
 
 
-def _read(tokenizer: Any, record: ECGRecord) -> Reading:
-    extractor = tokenizer.feature_extractor
+def _read(reader: Any, record: ECGRecord) -> Reading:
+    extractor = reader.feature_extractor
     checked, dead = extractor.check(record)
     said = tuple([finding.message for finding in checked.findings] + extractor.absent_leads(record))
     fatal = next((finding.message for finding in checked.findings if finding.fatal), None)
     if fatal is not None:
         raise ECGError(f"{record.source or 'record'}: {fatal}")
     extractor.require_leads(checked.record, dead)
-    seconds, start = tokenizer.ecg_max_duration, checked.start
+    seconds, start = reader.ecg_max_duration, checked.start
     parts = recording_windows(checked.record, seconds)
     if len(parts) == 1:
-        ids = tuple(tokenizer.encode_ecg(parts[0], check=False))
-        return Reading((ReadWindow(start, start + parts[0].duration, ids),), said)
+        ecg = reader.encode_ecg(parts[0], check=False)
+        return Reading((ReadWindow(start, start + parts[0].duration, ecg),), said)
     windows = tuple(
-        _read_window(tokenizer, part, start + first, start + last)
+        _read_window(reader, part, start + first, start + last)
         for part, (first, last) in zip(parts, window_times(checked.record, seconds), strict=True)
     )
-    if all(window.ids is None for window in windows):
+    if all(window.ecg is None for window in windows):
         raise ECGError(f"{record.source or 'record'}: in every window: {windows[0].problem}")
-    unread = [window for window in windows if window.ids is None]
+    unread = [window for window in windows if window.ecg is None]
     if unread:
         places = ", ".join(f"{one.start:g} to {one.stop:g} s" for one in unread[:3])
         more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
@@ -105,26 +106,13 @@ def _read(tokenizer: Any, record: ECGRecord) -> Reading:
     return Reading(windows, said)
 
 
-def _read_window(tokenizer: Any, part: ECGRecord, start: float, stop: float) -> ReadWindow:
-    checked, dead = tokenizer.feature_extractor.check(part)
+def _read_window(reader: Any, part: ECGRecord, start: float, stop: float) -> ReadWindow:
+    checked, dead = reader.feature_extractor.check(part)
     problem = next((finding.message for finding in checked.findings if finding.fatal), None)
     if problem is None:
         try:
-            tokenizer.feature_extractor.require_leads(checked.record, dead)
-            return ReadWindow(start, stop, tuple(tokenizer.encode_ecg(checked.record, check=False)))
+            reader.feature_extractor.require_leads(checked.record, dead)
+            return ReadWindow(start, stop, reader.encode_ecg(checked.record, check=False))
         except ECGError as error:
             problem = str(error)
     return ReadWindow(start, stop, None, problem)
-
-
-def ecg_prompt(tokenizer: Any, ecg: ECGRecord | Sequence[int], text: str) -> list[int]:
-    """Token ids of a prompt that shows one ECG and then says `text`; the answer follows.
-
-    Args:
-        tokenizer: an `ECGTokenizer`.
-        ecg: the recording, or what `tokenizer.encode_ecg` made of it.
-        text: question or request.
-    """
-    content = [{"type": "ecg", "ecg": ecg}, {"type": "text", "text": text}]
-    messages = [{"role": "user", "content": content}]
-    return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"])

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from .answer_calibration import AnswerCalibration
-from .answer_scores import score_groups
+from .ecg_answerer import Answerer
 from .ecg_answers import StatementFound
-from .ecg_reading import ecg_prompt
+from .ecg_prompts import Prompt
+from .ecg_reading import Reading
 from .ecg_windows import EVERY, combined_scores, rule
 
 YES_NO = ("yes", "no")
 
 
 def statements_found(
-    model: Any, tokenizer: Any, calibration: AnswerCalibration, windows: Sequence[Sequence[int]]
+    answerer: Answerer, calibration: AnswerCalibration, reading: Reading
 ) -> tuple[StatementFound, ...]:
     """The statements with an operating point of their own that a recording has, the most remarkable first.
 
     Args:
-        model: the language model.
-        tokenizer: its `ECGTokenizer`.
+        answerer: the model, as it answers prompts.
         calibration: of the model.
-        windows: ids of the ECG tokens of each window.
+        reading: the recording.
     """
     asked = [one for one in calibration.statements if one.point is not None]
-    groups = [
-        ([ecg_prompt(tokenizer, ids, one.question) for one in asked], [list(YES_NO)] * len(asked)) for ids in windows
-    ]
-    scored = [
-        [np.asarray(one.log_likelihoods) for one in of_window] for of_window in score_groups(model, tokenizer, groups)
-    ]
+    windows = reading.readable
+    prompts = [Prompt(window, one.question) for window in windows for one in asked]
+    scores_of_all = iter(answerer.score(prompts, [list(YES_NO)] * len(prompts)))
+    scored = [[np.asarray(next(scores_of_all).log_likelihoods) for _ in asked] for _ in windows]
     margins = [
         {one.attribute: float(scores[0] - scores[1]) for one, scores in zip(asked, of_window, strict=True)}
         for of_window in scored

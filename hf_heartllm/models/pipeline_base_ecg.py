@@ -14,6 +14,7 @@ from transformers import Pipeline
 
 from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
 from .checkpoint_files import has_weights_of
+from .ecg_answerer import Answerer
 from .ecg_inputs import each, is_many
 from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
 from .record_from_array import record_from_array
@@ -61,7 +62,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
         task: str = "",
         **options: Any,
     ) -> None:
-        if not hasattr(tokenizer, "encode_ecg"):
+        if not hasattr(tokenizer, "answerer"):
             raise ValueError(f"the tokenizer reads no ECGs: give an ECGTokenizer, not {type(tokenizer).__name__}")
         if task:
             calibration, questions = _known_of(model, calibration, questions)
@@ -70,6 +71,14 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
         super().__init__(model=model.eval(), tokenizer=tokenizer, device=device, task=task or self.own_task, **options)
         self.calibration = calibration
         self.questions = questions
+        self._answerer: Answerer | None = None
+
+    @property
+    def answerer(self) -> Answerer:
+        """The model as it answers prompts."""
+        if self._answerer is None or self._answerer.model is not self.model:
+            self._answerer = self.tokenizer.answerer(self.model)
+        return self._answerer
 
     def get_inference_context(self) -> Any:
         return torch.inference_mode

@@ -15,9 +15,8 @@ from .answer_calibration import AnswerCalibration, read_calibration
 from .checkpoint_files import default_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
-from .ecg_reading import ecg_prompt, read_recording
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
-from .question_answering import Answerer, Wishes, is_yes_no_question
+from .question_answering import QuestionAnswerer, Wishes, is_yes_no_question
 from .question_understanding import TrainedQuestions, read_trained_questions
 from .report_writing import write_reports
 
@@ -30,7 +29,6 @@ __all__ = [
     "ECGReportPipeline",
     "WindowAnswer",
     "default_checkpoint",
-    "ecg_prompt",
     "is_yes_no_question",
     "pipeline",
 ]
@@ -122,15 +120,15 @@ class ECGQuestionAnsweringPipeline(ECGPipeline):
             raise ValueError(
                 f"{where or 'the row'}: its answers are a closed set to choose from, and there are not two"
             )
-        asked = self._answerer().ask(row.record, texts, Wishes(answers=answers, **wishes))
+        asked = self._question_answerer().ask(row.record, texts, Wishes(answers=answers, **wishes))
         return {"asked": asked, "several": several}
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {"answers": self._answerer().answer(input_tensors["asked"])}
+        return {"answers": self._question_answerer().answer(input_tensors["asked"])}
 
-    def _answerer(self) -> Answerer:
+    def _question_answerer(self) -> QuestionAnswerer:
         longest = (MAX_ANSWER_TOKENS, MAX_REPORT_TOKENS)
-        return Answerer(self.model, self.tokenizer, self.calibration, self.questions, *longest)
+        return QuestionAnswerer(self.answerer, self.calibration, self.questions, *longest)
 
 
 class ECGReportPipeline(ECGPipeline):
@@ -174,12 +172,12 @@ class ECGReportPipeline(ECGPipeline):
         """Read a recording or a row."""
         row = read_row(input_, where)
         words = _own(row, "request", request)
-        reading = read_recording(self.tokenizer, row.record)
+        reading = self.answerer.read(row.record)
         return {"asked": [(reading, REPORT_REQUEST if words is None else words)], "several": False}
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
         asked = input_tensors["asked"]
-        return {"answers": write_reports(self.model, self.tokenizer, self.calibration, asked, MAX_REPORT_TOKENS)}
+        return {"answers": write_reports(self.answerer, self.calibration, asked, MAX_REPORT_TOKENS)}
 
 
 def _wishes(question: Any, answers: Any, beams: Any, top_k: Any, prevalence: Any, abstain_below: Any) -> dict[str, Any]:

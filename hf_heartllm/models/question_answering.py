@@ -6,11 +6,9 @@ itself, up to rounding.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
@@ -22,12 +20,13 @@ from .answer_calibration import (
     CalibrationError,
     check_share,
 )
-from .answer_scores import AnswerScores, score_groups
+from .answer_scores import AnswerScores
+from .ecg_answerer import Answerer, WrittenText
 from .ecg_answers import Alternatives, ECGAnswer, WindowAnswer
-from .ecg_reading import Reading, ecg_prompt, read_recording
+from .ecg_prompts import Prompt
+from .ecg_reading import Reading
 from .ecg_record import ECGRecord
 from .ecg_windows import ANY, HOW, MEAN, combined_scores, deciding_window, rule
-from .likeliest_texts import Text, check_room, likeliest_texts
 from .operating_points import Decision
 from .question_understanding import NotUnderstood, TrainedQuestions, UnderstoodQuestion
 
@@ -108,20 +107,18 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answerer:
+class QuestionAnswerer:
     """A model with what is known about its answers.
 
     Attributes:
-        model: a causal language model that knows ECG tokens, in evaluation mode.
-        tokenizer: its `ECGTokenizer`.
+        answerer: the model, as it answers prompts.
         calibration: of exactly these weights; None: probabilities stand as scored.
         questions: what these weights were trained to answer; None: every question is put to the model as it is.
         max_answer_tokens: of free text.
         max_report_tokens: of free text that is a report.
     """
 
-    model: Any
-    tokenizer: Any
+    answerer: Answerer
     calibration: AnswerCalibration | None
     questions: TrainedQuestions | None
     max_answer_tokens: int
@@ -150,9 +147,9 @@ class Answerer:
                 asked.append(_declined("a question for an absence is answered with yes or no alone"))
                 continue
             if reading is None:
-                reading = read_recording(self.tokenizer, record)
+                reading = self.answerer.read(record)
             if len(reading.windows) > 1 and understood.attribute in WHOLE_ALONE:
-                why = WHOLE_ALONE_WHY.format(self.tokenizer.ecg_max_duration)
+                why = WHOLE_ALONE_WHY.format(self.answerer.max_duration)
                 asked.append(_declined(why, warnings=reading.warnings))
                 continue
             prevalence = wishes.prevalence
@@ -192,24 +189,22 @@ class Answerer:
 
     def _scores(self, closed: Sequence[Asked]) -> list[list[list[AnswerScores]]]:
         """For each question with a closed set, for each window, the scores of what decides it."""
-        prompts: dict[tuple[int, int], list[list[int]]] = {}  # by reading and window: they begin alike
-        answers: dict[tuple[int, int], list[list[str]]] = {}
-        places: list[list[tuple[tuple[int, int], int]]] = []  # of each question: its groups, and its first prompt there
+        prompts: dict[int, list[Prompt]] = {}  # by window: those on one are asked together
+        answers: dict[int, list[list[str]]] = {}
+        places: list[list[tuple[int, int]]] = []  # of each question: its windows, and its first prompt on each
         for one in closed:
             of_question = []
-            for number, window in enumerate(one.reading.readable):
-                group = (id(one.reading), number)
-                rows = prompts.setdefault(group, [])
-                of_question.append((group, len(rows)))
-                rows += [ecg_prompt(self.tokenizer, window.ids or (), text) for text, _ in one.scored]
-                answers.setdefault(group, []).extend(those for _, those in one.scored)
+            for window in one.reading.readable:
+                rows = prompts.setdefault(id(window), [])
+                of_question.append((id(window), len(rows)))
+                rows += [Prompt(window, text) for text, _ in one.scored]
+                answers.setdefault(id(window), []).extend(those for _, those in one.scored)
             places.append(of_question)
-        for rows in prompts.values():
-            check_room(self.model, max(rows, key=len), 1)
-        groups = [(rows, answers[group]) for group, rows in prompts.items()]
-        scored = dict(zip(prompts, score_groups(self.model, self.tokenizer, groups), strict=True))
+        in_order = [prompt for rows in prompts.values() for prompt in rows]
+        found = iter(self.answerer.score(in_order, [those for rows in answers.values() for those in rows]))
+        scored = {window: [next(found) for _ in rows] for window, rows in prompts.items()}
         return [
-            [scored[group][first : first + len(one.scored)] for group, first in of_question]
+            [scored[window][first : first + len(one.scored)] for window, first in of_question]
             for one, of_question in zip(closed, places, strict=True)
         ]
 
@@ -268,29 +263,28 @@ class Answerer:
             confidence=probability,
         )
 
-    def _texts(self, free: Sequence[Asked]) -> list[list[list[Text]]]:
+    def _texts(self, free: Sequence[Asked]) -> list[list[list[WrittenText]]]:
         """For each question with a free answer, for each window, its likeliest texts."""
-        kinds: dict[tuple[int, int], list[tuple[int, list[int]]]] = {}  # by length and beams: question, prompt
+        kinds: dict[tuple[int, int], list[tuple[int, Prompt]]] = {}  # by length and beams: question, prompt
         for number, one in enumerate(free):
             report = one.understood.attribute_type == "report"
             longest = self.max_report_tokens if report else self.max_answer_tokens
             beams = max(one.wishes.beams, one.wishes.top_k or 1)
-            for window in one.reading.readable:
-                prompt = ecg_prompt(self.tokenizer, window.ids or (), one.understood.text)
-                kinds.setdefault((longest, beams), []).append((number, prompt))
-        found: list[list[list[Text]]] = [[] for _ in free]
+            prompts = [(number, Prompt(window, one.understood.text)) for window in one.reading.readable]
+            kinds.setdefault((longest, beams), []).extend(prompts)
+        found: list[list[list[WrittenText]]] = [[] for _ in free]
         for (longest, beams), rows in kinds.items():
-            texts = likeliest_texts(self.model, self.tokenizer, [prompt for _, prompt in rows], longest, beams)
+            texts = self.answerer.generate([prompt for _, prompt in rows], longest, beams)
             for (number, _), of_prompt in zip(rows, texts, strict=True):
                 found[number].append(of_prompt)
         return found
 
-    def _free_text(self, asked: Asked, written: Sequence[Sequence[Text]]) -> ECGAnswer:
+    def _free_text(self, asked: Asked, written: Sequence[Sequence[WrittenText]]) -> ECGAnswer:
         of_windows = []
         sums: dict[str, float] = {}
         basis = NOT_CALIBRATED if self.calibration is None else FREE_TEXT
         for texts in written:
-            ranked = tuple((text, math.exp(score)) for text, _, score in texts)
+            ranked = tuple((one.text, one.probability) for one in texts)
             of_windows.append(ECGAnswer(*ranked[0], ranked, False))
             for text, probability in ranked:
                 sums[text] = sums.get(text, 0.0) + probability / len(written)
@@ -373,7 +367,7 @@ def _with_windows(found: ECGAnswer, reading: Reading, of_windows: Sequence[ECGAn
     answered = iter(of_windows)
     windows = tuple(
         WindowAnswer(window.start, window.stop, None, problem=window.problem)
-        if window.ids is None
+        if window.ecg is None
         else WindowAnswer(window.start, window.stop, (one := next(answered)).text, one.alternatives)
         for window in reading.windows
     )

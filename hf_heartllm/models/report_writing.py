@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from .answer_calibration import AnswerCalibration
+from .ecg_answerer import Answerer
 from .ecg_answers import ECGReport, WindowAnswer
-from .ecg_reading import Reading, ReadWindow, ecg_prompt
+from .ecg_prompts import Prompt
+from .ecg_reading import Reading, ReadWindow
 from .ecg_statements import statements_found
-from .likeliest_texts import likeliest_texts
 from .report_text import clean_report_text, joined_reports
 
 
 def write_reports(
-    model: Any,
-    tokenizer: Any,
+    answerer: Answerer,
     calibration: AnswerCalibration | None,
     asked: Sequence[tuple[Reading, str]],
     max_tokens: int,
@@ -24,29 +23,24 @@ def write_reports(
     """Write the report of each recording, greedily; all go through the model together.
 
     Args:
-        model: the language model.
-        tokenizer: its `ECGTokenizer`.
+        answerer: the model, as it answers prompts.
         calibration: of the model; None: no findings are listed.
         asked: recordings, and the words that ask for the report of each.
         max_tokens: of one report.
     """
-    prompts = [
-        ecg_prompt(tokenizer, window.ids or (), request) for reading, request in asked for window in reading.readable
-    ]
-    texts = iter(likeliest_texts(model, tokenizer, prompts, max_tokens, 1))
-    end = tokenizer.eos_token_id
+    prompts = [Prompt(window, request) for reading, request in asked for window in reading.readable]
+    texts = iter(answerer.generate(prompts, max_tokens))
     reports = []
     for reading, _ in asked:
         written = [next(texts)[0] for _ in reading.readable]
-        cleaned = [clean_report_text(text) for text, _, _ in written]
-        of_windows = [window.ids or () for window in reading.readable]
+        cleaned = [clean_report_text(one.text) for one in written]
         reports.append(
             ECGReport(
                 joined_reports(cleaned),
-                min(math.exp(score / len(ids)) for _, ids, score in written),
-                complete=all(ids[-1] == end for _, ids, _ in written),
+                min(math.exp(one.log_probability / one.tokens) for one in written),
+                complete=all(one.complete for one in written),
                 windows=_windows(reading, cleaned),
-                findings=() if calibration is None else statements_found(model, tokenizer, calibration, of_windows),
+                findings=() if calibration is None else statements_found(answerer, calibration, reading),
                 warnings=reading.warnings,
             )
         )
@@ -59,7 +53,7 @@ def _windows(reading: Reading, texts: Sequence[str]) -> tuple[WindowAnswer, ...]
     written = iter(texts)
 
     def of(window: ReadWindow) -> WindowAnswer:
-        text = None if window.ids is None else next(written)
+        text = None if window.ecg is None else next(written)
         return WindowAnswer(window.start, window.stop, text, problem=window.problem)
 
     return tuple(of(window) for window in reading.windows)

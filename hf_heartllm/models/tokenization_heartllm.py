@@ -23,6 +23,7 @@ from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, wr
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_START_TOKEN
 
 if TYPE_CHECKING:
+    from .ecg_answerer import TokenAnswerer
     from .modeling_ecg_codec import ECGCodecModel
 
 FORMAT_VERSION = 1
@@ -288,6 +289,12 @@ class ECGTokenizer(ECGTexts):
             **options,
         )
         return out if return_dict else out["input_ids"]
+
+    def answerer(self, model: Any) -> TokenAnswerer:
+        """A model whose ECG tokens these are, as it answers prompts (`ecg_answerer.Answerer`)."""
+        from .ecg_answerer import TokenAnswerer
+
+        return TokenAnswerer(model, self)
 
     def train_new_from_iterator(self, *args: Any, **kwargs: Any) -> Any:
         """Not here: train a base tokenizer and give it to `from_base`."""

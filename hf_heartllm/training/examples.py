@@ -9,14 +9,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
 
@@ -68,9 +68,8 @@ class ForecastDataset(Dataset):
         return {"input_ids": row.input_ids, "labels": row.labels}
 
 
-@dataclass
 class QuestionPrompts:
-    """Question text → the ids before the ECG, and those between it and the answer, by the tokenizer's chat template.
+    """Questions and answers → ids behind one ECG, in the prompts that the model is asked with (`models.ecg_prompts`).
 
     Args:
         tokenizer: an `ECGTokenizer`.
@@ -78,32 +77,21 @@ class QuestionPrompts:
             learns to write the assistant's mark also answers a prompt without the template.
     """
 
-    tokenizer: Any
-    labelled_prompt_tokens: int = 0
-    _template: Any = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._template = lru_cache(maxsize=100_000)(self._split)
-
-    def _split(self, question: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        placeholder = [self.tokenizer.ecg_token_offset]
-        content = [{"type": "ecg", "ecg": placeholder}, {"type": "text", "text": question}]
-        ids = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, return_dict=False
-        )
-        end = ids.index(self.tokenizer.ecg_end_token_id)
-        return tuple(ids[: end - 2]), tuple(ids[end + 1 :])
+    def __init__(self, tokenizer: Any, labelled_prompt_tokens: int = 0) -> None:
+        self.tokenizer = tokenizer
+        self.labelled_prompt_tokens = labelled_prompt_tokens
+        self._ids = PromptIds(tokenizer)
 
     def prefix(self, ecg_ids: Sequence[int] | None) -> list[int]:
         """Everything up to the end of the ECG, the same for every question on it; None: of a question without one."""
-        before, _ = self._template("?")
+        before, _ = self._ids.around("?")
         if ecg_ids is None:
             return list(before)
         return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
 
     def turn(self, question: str, answer: str) -> tuple[list[int], list[int]]:
         """Ids behind the ECG and their labels: question, answer and the end of the turn."""
-        _, asked = self._template(question)
+        _, asked = self._ids.around(question)
         said = [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
         silent = len(asked) - self.labelled_prompt_tokens
         return [*asked, *said], [IGNORE_INDEX] * silent + [*asked[silent:], *said]

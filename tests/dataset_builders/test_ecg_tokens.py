@@ -17,11 +17,11 @@ from dataset_builders.built_rows import first_ids
 from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
 from dataset_builders.engine import build
 from dataset_builders.ptb_xl import PTBXL
+from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-from hf_heartllm.training.token_file import load_codes, load_rows
 from tests.tiny import tiny_model_and_tokenizer
 
 FOLDS = {"train": "1-2", "validation": "3", "test": ""}

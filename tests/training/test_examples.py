@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm.data.token_file import load_all_codes, load_codes
 from hf_heartllm.evaluation.scoring import question_prompt
-from hf_heartllm.models.pipeline_ecg import ecg_prompt
+from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.examples import (
     ForecastDataset,
@@ -18,7 +19,6 @@ from hf_heartllm.training.examples import (
     pack_turns,
     repeat_rows,
 )
-from hf_heartllm.training.token_file import load_all_codes, load_codes
 from tests.tiny import tiny_model_and_tokenizer
 
 
@@ -42,7 +42,7 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
     ids = tokenizer.codes_to_ids([3, 1, 4])
     asked, labels = prompts.turn("What rhythm does this ECG show?", "sinus rhythm")
     answer = [*tokenizer.encode("sinus rhythm"), tokenizer.eos_token_id]
-    assert prompts.prefix(ids) + asked == ecg_prompt(tokenizer, ids, "What rhythm does this ECG show?") + answer
+    assert prompts.prefix(ids) + asked == PromptIds(tokenizer)(ids, "What rhythm does this ECG show?") + answer
     assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
 
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.training.row_choice import choose_rows
-from hf_heartllm.training.token_file import load_codes, load_rows
 
 QUESTION = {"question": "Is it fast?", "answer": "no"}
 

@@ -1,0 +1,86 @@
+"""What a model is shown before it answers: an ECG or none, and words. The one place where prompts become token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .ecg_windows import MEAN
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is shown before it answers.
+
+    Attributes:
+        record: the recording: an `ECGRecord`, what an answerer has read already (`Answerer.read`, or one window of
+            it), or None: the model is asked without an ECG.
+        text: the question or request; empty: the ECG stands alone.
+        background: what is told of the patient before the text (`models.prompts.background_text`).
+        rule: how the answers of a long recording's windows are put together (`ecg_windows.rule`).
+
+    Example:
+        >>> Prompt(None, "Is this ECG normal?", background="Age 56 years.").words
+        'Age 56 years. Is this ECG normal?'
+    """
+
+    record: Any = None
+    text: str = ""
+    background: str = ""
+    rule: str = MEAN
+
+    @property
+    def words(self) -> str:
+        """Background and text."""
+        return " ".join(part for part in (self.background, self.text) if part)
+
+
+class PromptIds:
+    """Words and the ids of an ECG → the ids of a prompt, by the tokenizer's chat template; the answer follows.
+
+    The text around an ECG is tokenised once, however many ECGs it is asked about.
+
+    Args:
+        tokenizer: an `ECGTokenizer`.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._around = lru_cache(maxsize=100_000)(self._split)
+        self._without = lru_cache(maxsize=100_000)(self._alone)
+
+    def __call__(self, ecg_ids: Sequence[int] | None, words: str) -> list[int]:
+        """The ids of a prompt.
+
+        Args:
+            ecg_ids: of one ECG's tokens, without start and end token; None: no ECG is shown.
+            words: background and question; empty: the ECG alone.
+        """
+        if ecg_ids is None:
+            return list(self._without(words, self._template()))
+        before, after = self._around(words, self._template())
+        return [*before, self._tokenizer.ecg_start_token_id, *ecg_ids, self._tokenizer.ecg_end_token_id, *after]
+
+    def around(self, words: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The ids before an ECG's start token, and those between its end token and the answer."""
+        return self._around(words, self._template())
+
+    def _template(self) -> tuple[str, str]:
+        """What decides how a text becomes ids, beside the text; it may be changed from one call to the next."""
+        return str(self._tokenizer.chat_template), self._tokenizer.ecg_chat
+
+    def _split(self, words: str, _: Hashable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        shown: list[dict[str, Any]] = [{"type": "ecg", "ecg": [self._tokenizer.ecg_token_offset]}]
+        ids = self._ids([*shown, {"type": "text", "text": words}] if words else shown)
+        end = ids.index(self._tokenizer.ecg_end_token_id)
+        return tuple(ids[: end - 2]), tuple(ids[end + 1 :])
+
+    def _alone(self, words: str, _: Hashable) -> tuple[int, ...]:
+        return tuple(self._ids(f" {words}"))  # with the blank that parts it from an ECG
+
+    def _ids(self, content: Any) -> list[int]:
+        chat = [{"role": "user", "content": content}]
+        row = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)
+        return list(row["input_ids"])
