@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], 
     return step
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
+def interleaved(tasks: Mapping[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
     """Median seconds of each task, the tasks taking turns after one run of each that does not count."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():

@@ -315,7 +315,7 @@ def conversation(codes: np.ndarray, questions: Sequence[Mapping[str, Any]], repo
     turns = [(one["question"], one["answer"]) for one in questions if one["answer"] and len(one["record_ids"]) == 1]
     if report:
         turns.append((REPORT_REQUEST, report))
-    messages = []
+    messages: list[dict[str, Any]] = []
     for asked, answer in turns:
         content = [_part(text=asked)]
         if not messages:

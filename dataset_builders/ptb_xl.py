@@ -129,7 +129,7 @@ class PTBXL(RowBuilder):
     """Rows of PTB-XL. See `PTBXLConfig` for the choices, and `_info` for the columns."""
 
     BUILDER_CONFIG_CLASS = PTBXLConfig
-    COUNTED = ("sex", "row_source", "superclass", "rhythm", "report_english_source", "unread_leads")
+    COUNTED: tuple[str, ...] = ("sex", "row_source", "superclass", "rhythm", "report_english_source", "unread_leads")
     config: PTBXLConfig
 
     def _info(self) -> datasets.DatasetInfo:

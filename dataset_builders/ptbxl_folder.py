@@ -134,7 +134,7 @@ def look_into(folder: Path) -> FolderFacts:
 
 def _sizes(folder: Path, tops: Iterable[str]) -> dict[str, int]:
     """Bytes of every file two folders below these, by its path in the folder."""
-    found = {}
+    found: dict[str, int] = {}
     for top in tops:
         for directory in sorted((folder / top).glob("*")):
             if directory.is_dir():

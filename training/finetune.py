@@ -12,6 +12,7 @@ import argparse
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import set_seed
@@ -132,12 +133,12 @@ def main() -> None:
     trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
     if probe and not statements:
-        print(f"no statement holds in {probe['at_least']} records (probe.at_least): no probe is trained", flush=True)
+        print(f"no statement holds in {probe.at_least} records (probe.at_least): no probe is trained", flush=True)
     if not with_ecg:
         print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
-    make_trainer = SFTTrainer
-    if statements:
+    make_trainer: Any = SFTTrainer
+    if probe and statements:
         make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe.weight)
     trainer = make_trainer(
         model=trained,
@@ -156,7 +157,7 @@ def main() -> None:
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     if dataset.num_cut:
         cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
-        print(f"left out: {cut} did not fit into data.max_length {data['max_length']}", flush=True)
+        print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)
     remove_probe(model)
     if is_main_process():
         final = trained.merge_and_unload() if recipe.lora else model

@@ -83,8 +83,8 @@ def main() -> None:
     with ProcessPoolExecutor(args.num_proc, multiprocessing.get_context("spawn")) as pool:
         values_of = list(pool.map(run, range(parts.max() + 1)))
     probabilities = np.empty_like(labels)
-    for part, values in enumerate(values_of):
-        probabilities[parts == part] = values
+    for index, values in enumerate(values_of):
+        probabilities[parts == index] = values
     write_probabilities(args.output, ids, statements, probabilities)
     print(args.output)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
@@ -78,7 +79,7 @@ class SaveCodec(TrainerCallback):
     def __init__(self, codec: ECGCodecModel, folder: Path) -> None:
         self.codec, self.folder = codec, folder
 
-    def on_save(self, args, state, control, **kwargs) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.codec.save_pretrained(self.folder)
 
 
