@@ -23,6 +23,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import TABLE_NAME
 from hf_heartllm.labels.record_ids import whole_number
@@ -314,7 +315,7 @@ def conversation(codes: np.ndarray, questions: Sequence[Mapping[str, Any]], repo
     turns = [(one["question"], one["answer"]) for one in questions if one["answer"] and len(one["record_ids"]) == 1]
     if report:
         turns.append((REPORT_REQUEST, report))
-    messages = []
+    messages: list[dict[str, Any]] = []
     for asked, answer in turns:
         content = [_part(text=asked)]
         if not messages:
@@ -409,7 +410,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--record-root", type=Path, help="where the paths in the rows begin, for rows without signals")
     parser.add_argument("--rows", type=Path, action="append", default=[], help="questions or reports; may be repeated")
     parser.add_argument("--tokenizer", "--codec", required=True, type=Path, help="checkpoint, or folder of its codec")
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of PTB-XL's folder; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate",
+        dest="rate",
+        type=int,
+        choices=(100, 500),
+        default=100,
+        help="of PTB-XL's folder; default: 100",
+    )
+    add_old_name(parser, "--rate", rate)
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
     parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")
