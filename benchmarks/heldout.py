@@ -57,13 +57,13 @@ def main(argv: list[str] | None = None) -> int:
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        absent = [record.ecg_id for record in records if record.ecg_id not in codes]
+        absent = [record.ecg_id for record in records if str(record.ecg_id) not in codes]
         if absent:
             print(f"error: {args.tokens}: no codes of ecg_id {absent[0]} ({len(absent)} are missing)", file=sys.stderr)
             return 2
 
         def cached(record: heldout.HeldOutRecord) -> list[int]:
-            return tokenizer.codes_to_ids(codes[record.ecg_id].astype(int).tolist())
+            return tokenizer.codes_to_ids(codes[str(record.ecg_id)].astype(int).tolist())
 
         ecg_ids: Callable[[heldout.HeldOutRecord], list[int]] = cached
     else:
