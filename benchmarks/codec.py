@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from benchmarks.reference_codec import ReferenceCodec  # noqa: E402
+from hf_heartllm.models.codec_classes import codec_model  # noqa: E402
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig  # noqa: E402
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig  # noqa: E402
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel  # noqa: E402
 
 WAYS = ("reference", "paper preset batched", "ours")
@@ -41,7 +43,7 @@ def build(way: str) -> torch.nn.Module:
     torch.manual_seed(0)
     if way == "reference":
         return ReferenceCodec().eval()
-    return ECGCodecModel(ECGCodecConfig.heartllm_paper() if way == WAYS[1] else ECGCodecConfig()).eval()
+    return codec_model(PaperCodecConfig() if way == WAYS[1] else ECGCodecConfig()).eval()
 
 
 def signals(way: str, records: int, seconds: float = 10.0) -> torch.Tensor:
@@ -92,7 +94,7 @@ def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], 
     return step
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
+def interleaved(tasks: Mapping[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
     """Median seconds of each task, the tasks taking turns after one run of each that does not count."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():
@@ -134,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks" / "results" / "codec.json")
-    parser.add_argument("--repeats", type=int, default=15, help="of ours; the slower ways run a third as often")
+    parser.add_argument("--repetitions", type=int, default=15, help="of ours; the slower ways run a third as often")
     parser.add_argument("--batch", type=int, default=16, help="records of a batch; default: 16")
     parser.add_argument("--training-batch", type=int, default=16, help="records of a training step; default: 16")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
@@ -146,8 +148,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
-    few = max(3, args.repeats // 3)
-    repeats = {way: args.repeats if way == "ours" else few for way in WAYS}
+    few = max(3, args.repetitions // 3)
+    repeats = {way: args.repetitions if way == "ours" else few for way in WAYS}
     codecs = {way: build(way) for way in WAYS}
     found: list[tuple[str, float, str, str | None]] = []
     for batch, bar in ((args.batch, ">= 20"), (1, ">= 8")):
@@ -164,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
     lengths = {f"{length} s": length for length in (10, 20, 40, 80, 160)}
     seconds = interleaved(
         {name: partial(encode, "ours", codecs["ours"], signals("ours", 1, s)) for name, s in lengths.items()},
-        dict.fromkeys(lengths, args.repeats),
+        dict.fromkeys(lengths, args.repetitions),
         "length, ours",
     )
     each = [seconds[name] / length * 10 for name, length in lengths.items()]

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dataset_builders.reports import read_sample_records
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
@@ -144,7 +145,7 @@ def agreement_rows(ptbxl: Path, samples: Path) -> list[tuple[str, float, str | N
     for ecg_id, record in read_sample_records(samples).items():
         original = table["report"].get(ecg_id)
         if record.report is not None and isinstance(original, str) and original.strip():
-            row = table.loc[ecg_id]
+            row: Any = table.loc[ecg_id]
             pairs.append(
                 (record.report, translate_report(original), row["scp_codes"], int(row["strat_fold"]), original)
             )

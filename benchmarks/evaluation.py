@@ -33,10 +33,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ptbxl", type=Path, required=True, help="folder of PTB-XL")
     parser.add_argument("--tokens", type=Path, help="codes made with the checkpoint's codec")
     parser.add_argument("--records", type=int, default=120, help="records of the shared way; default: 120")
-    parser.add_argument("--rounds", type=int, default=3, help="the ways take turns this often; default: 3")
+    parser.add_argument("--repetitions", type=int, default=3, help="the ways take turns this often; default: 3")
     parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/evaluation.json")
-    parser.add_argument("--dry-run", action="store_true", help="write no results")
+    parser.add_argument("--no-results", action="store_true", help="write no results")
     args = parser.parse_args(argv)
     return args
 
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     ways[ANSWERS] = (one_answer_at_a_time, evenly_spaced(records, max(1, len(records) // 20)))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     scores: dict[str, dict[str, list[Any]]] = {}
-    for turn in range(args.rounds + 1):
+    for turn in range(args.repetitions + 1):
         for name, (score, asked) in ways.items():
             used = asked if turn else asked[: max(1, len(asked) // 10)]  # the first turn warms up
             start = time.perf_counter()
@@ -124,9 +124,9 @@ def main(argv: list[str] | None = None) -> int:
     facts = question_facts(args.questions, whole, records)
     common: dict[str, Any] = {
         "data": f"questions {facts['hash']}, {facts['records']} records, {facts['asked']} questions, "
-        f"median of {args.rounds} rounds",
+        f"median of {args.repetitions} rounds",
         "command": f"python benchmarks/evaluation.py {'--tokens PATH' if args.tokens else '--ptbxl DIR'} "
-        f"--questions {args.questions.name} --records {args.records} --rounds {args.rounds}"
+        f"--questions {args.questions.name} --records {args.records} --repetitions {args.repetitions}"
         + (f" --threads {args.threads}" if args.threads else ""),
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
@@ -140,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         rows.append(Result(f"scoring speed, {SHARED} over {name}", ratio, None, bar, "times", **common))
     for row in rows:
         print(f"{row.name:<60} {row.value:9.2f} {row.unit}  {row.target or ''}")
-    if not args.dry_run:
+    if not args.no_results:
         write_results(args.results, rows)
         print(f"written to {args.results}")
     return 0

@@ -65,7 +65,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--without", type=int, default=80, help="recordings without it; default: 80")
     parser.add_argument("--parts", type=Path, default=Path("build/long-recordings.jsonl"), help="partial results")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/robustness.json")
-    parser.add_argument("--try-out", action="store_true", help="write nothing")
+    parser.add_argument("--no-results", action="store_true", help="write nothing")
     return parser.parse_args(argv)
 
 
@@ -167,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = [Result(name, one.value, (one.low, one.high), bar, **facts) for name, one, bar in figures(found)]
     for row in rows:
         print(f"{row.name}: {row.value:.3f}  {row.interval}  {row.target or ''}")
-    if not args.try_out:
+    if not args.no_results:
         write_results(args.results, rows)
     return 0
 

@@ -45,7 +45,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ptbxl", help="folder of PTB-XL; without it only simulated recordings are measured")
     parser.add_argument("--folds", default="9", help="default: 9")
     parser.add_argument("--norm", type=int, default=400, help="NORM records drawn per fold; default: 400")
-    parser.add_argument("--folder", default="build/measurements", help="what was measured so far, for resuming")
+    parser.add_argument("--parts", default="build/measurements", help="what was measured so far, for resuming")
     parser.add_argument("--time-only", action="store_true", help="only measure how long a record takes")
     parser.add_argument("--results", default=str(REPOSITORY / "benchmarks/results/datasets.json"))
     parser.add_argument("--no-results", action="store_true", help="print only")
@@ -55,7 +55,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the tables and write the results. Returns the exit code."""
     args = parse(argv)
-    store = Store(Path(args.folder))
+    store = Store(Path(args.parts))
     commit, machine = current_commit(REPOSITORY), machine_words()
     rows: list[Result] = []
 

@@ -89,9 +89,9 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
         error = expected_calibration_error(before, stated.astype(float))
         found.append((f"{name}, calibration error of p(yes) with a temperature alone", float(error), None, "", words))
     everyone = np.ones(len(yes), dtype=bool)
-    none, before = ~yes[:, rhythms].any(axis=1), ~likelier[:, rhythms].any(axis=1)
+    none, none_before = (np.all(~one[:, rhythms], axis=1) for one in (yes, likelier))
     share("operating points: recordings with no for every rhythm", none, everyone, "<= 0")
-    share("operating points: recordings with no for every rhythm, likelier answers", before, everyone)
+    share("operating points: recordings with no for every rhythm, likelier answers", none_before, everyone)
     judged = [one.point is not None and asked.stated[:, c].sum() >= MIN_POSITIVES for c, one in enumerate(statements)]
     sure = (np.maximum(p, 1 - p) >= SURE) & np.array(judged)
     right = np.where(likelier, asked.stated, ~asked.stated).astype(float)

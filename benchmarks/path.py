@@ -85,7 +85,9 @@ def main(argv: list[str] | None = None) -> int:
     from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     rates, pairs = answers_at_two_rates(args.ptbxl)
-    measured = [(*figure, "golden values, 3 signals") for figure in golden_figures(args.golden)]
+    measured: list[tuple[str, float, str | None, str, str]] = [
+        (*figure, "golden values, 3 signals") for figure in golden_figures(args.golden)
+    ]
     measured += [(*figure, f"PTB-XL 1.0.3, fold 9, {pairs} records at both rates") for figure in rates]
     measured.append(("time to encode text, ECG tokens against none", text_cost(), None, "ratio", "2,100 characters"))
     size = folder_megabytes(Path(hl.checkpoint()))

@@ -212,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--parts", type=Path, default=Path("build/question_understanding.jsonl"), help="partial results"
     )
-    parser.add_argument("--no-write", action="store_true", help="print only")
+    parser.add_argument("--no-results", action="store_true", help="print only")
     args = parser.parse_args(argv)
     questions = read_trained_questions(hl.checkpoint())
     if questions is None:
@@ -249,7 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     for row in rows:
         low, high = row.interval or (float("nan"), float("nan"))
         print(f"{row.value:.3f} ({low:.3f} to {high:.3f})  {row.name.removeprefix('questions: ')}")
-    if not args.no_write:
+    if not args.no_results:
         write_results(RESULTS, rows)
     return 0
 

@@ -12,9 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from recording_faults import RATE, Signal, faults, no_ecg
+from recording_faults import RATE, Signal, faults, no_ecg  # type: ignore[import-not-found]  # beside this file
 
 import hf_heartllm as hl
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
@@ -165,9 +166,9 @@ def fit(folder: Path, table: object) -> str:
     return text
 
 
-def of_folds(table: object, folds: Iterable[int]) -> list[dict[str, object]]:
+def of_folds(table: Any, folds: Iterable[int]) -> list[dict[str, Any]]:
     """The rows of these folds."""
-    chosen = table[table["strat_fold"].isin(list(folds))]  # type: ignore[index]
+    chosen = table[table["strat_fold"].isin(list(folds))]
     return list(chosen.to_dict("records"))
 
 

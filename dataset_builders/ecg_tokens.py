@@ -26,6 +26,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data.question import Question, question_features
 from hf_heartllm.data.question_rows import read_question
 from hf_heartllm.data.sources import is_record_source, open_records
@@ -198,6 +199,7 @@ class ECGTokens(RowBuilder):
                 unread = [*one.unread_leads, *(lead for lead in record.leads if lead not in STANDARD_LEADS)]
                 missing = draw_missing_leads(record.leads, one.record_id) if self.config.missing_leads else []
                 with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # counted below
                     if missing:  # left out on purpose
                         warnings.filterwarnings("ignore", message=".* encoded as missing")
                         record = record.select([lead for lead in record.leads if lead not in missing])
@@ -263,7 +265,7 @@ def conversation(codes: np.ndarray, questions: Sequence[Question], report: str |
     turns = [(one.text, one.answer) for one in questions if one.answer and len(one.record_ids) == 1]
     if report:
         turns.append((REPORT_REQUEST, report))
-    messages = []
+    messages: list[dict[str, Any]] = []
     for asked, answer in turns:
         content = [_part(text=asked)]
         if not messages:
@@ -287,8 +289,8 @@ class _Encoder:
     """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
     def __init__(self, folder: Path, padding: bool) -> None:
+        from hf_heartllm.models.ecg_codec import ECGCodec
         from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-        from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
         from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
         self.padding = padding
@@ -296,16 +298,16 @@ class _Encoder:
             tokenizer = ECGTokenizer.from_pretrained(str(folder))
             self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
         elif (folder / "config.json").is_file():
-            self.codec = ECGCodecModel.from_pretrained(str(folder)).eval()
+            self.codec = ECGCodec.from_pretrained(str(folder)).eval()
             self.extractor = ECGFeatureExtractor.from_codec(self.codec.config)
         else:
             raise FileNotFoundError(f"{folder}: neither a checkpoint with an ECG tokenizer nor a codec")
         if self.codec.config.codebook_size > 65536:
             raise ValueError(f"{folder}: codes of {self.codec.config.codebook_size} values do not fit into 16 bits")
-        self.identity = self.codec.identity()
+        self.identity = self.codec.fingerprint()
 
     def encode(self, record: ECGRecord) -> np.ndarray:
-        """uint16 (tokens,): the codes of the first stream, window after window."""
+        """uint16 (tokens,): the codes of the first codebook, window after window."""
         import torch
 
         codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))
@@ -341,7 +343,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--record-root", type=Path, help="where the paths in built rows begin, without signals in them")
     parser.add_argument("--rows", type=Path, action="append", default=[], help="questions or reports; may be repeated")
     parser.add_argument("--tokenizer", "--codec", required=True, type=Path, help="checkpoint, or folder of its codec")
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of PTB-XL's folder; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate",
+        dest="rate",
+        type=int,
+        choices=(100, 500),
+        default=100,
+        help="of PTB-XL's folder; default: 100",
+    )
+    add_old_name(parser, "--rate", rate)
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
     parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")

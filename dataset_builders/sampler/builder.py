@@ -44,6 +44,8 @@ class SamplerConfig(datasets.BuilderConfig):
         seed: of all choices.
         folds: of PTB-XL, the part of each fold, as (fold, split).
         sampling_rate: 100 or 500, of the paths of PTB-XL's recordings.
+        split: the part whose questions are wanted; None: all. Each part is balanced by itself, so its questions are
+            the same either way.
     """
 
     source: Path | None = None
@@ -55,6 +57,7 @@ class SamplerConfig(datasets.BuilderConfig):
     seed: int = 0
     folds: tuple[tuple[int, str], ...] = tuple(FOLD_SPLITS.items())
     sampling_rate: int = 500
+    split: str | None = None
 
 
 class SampledQuestions(RowBuilder):
@@ -115,11 +118,16 @@ class SampledQuestions(RowBuilder):
     def _vocabulary(self) -> Vocabulary:
         return self._source.vocabulary
 
+    @functools.cached_property
+    def _some_possible(self) -> bool:
+        """Whether any label is possible only; else "not sure" is no answer of the collection."""
+        return any(names for record in self._source for names in record.possible.values())
+
     @functools.lru_cache(maxsize=2)  # noqa: B019 - the shards of a part follow each other
     def _balance(self, split: str) -> tuple[Prevalence, RangePrevalence]:
         records, config = self._records[split], self.config
         return (
-            count_prevalence(records, self._vocabulary, config.types, config.not_sure),
+            count_prevalence(records, self._vocabulary, config.types, config.not_sure and self._some_possible),
             count_ranges(records),
         )
 
@@ -133,7 +141,12 @@ class SampledQuestions(RowBuilder):
     def plan(self) -> list[Shard]:
         """Of each part first the questions on one recording, by record, then the comparisons."""
         plan: list[Shard] = []
+        if self.config.split is not None and self.config.split not in self._records:
+            known = ", ".join(f"{len(records)} {name}" for name, records in self._records.items())
+            raise ValueError(f"{self.config.source}: no record of split {self.config.split!r} (there are {known})")
         for split, records in self._records.items():
+            if self.config.split not in (None, split):
+                continue
             single = split_shards(split, [(_SINGLE, number) for number in range(len(records))], RECORDS_PER_SHARD)
             pairs = [(_PAIR, number) for number in range(len(self._pairs(split)))]
             plan += single

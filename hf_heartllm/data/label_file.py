@@ -8,11 +8,11 @@ One row a recording. Columns, of which `path` or `record_id` must be there:
 | `patient` | names the patient; without it each recording counts as a patient of its own |
 | `labels` | SCP codes, their phrases, SNOMED CT codes (`AFIB; LVH?`, `atrial fibrillation`, `164889003`) |
 | `record_id` | names the recording, unique; default: `path` |
-| `split` | `train`, `validation`, `test` or another name; without the column drawn by patient, 80, 10 and 10 % |
+| `split` | `train`, `validation`, `test` or another name; without the column drawn by patient (80, 10, 10 %) |
 | `age`, `sex`, `height`, `weight` | years, `male` or `female`, cm, kg |
 | `report`, `report_language` | the report, and its language where its words leave doubt (`en`, `de`, …) |
 | `sampling_rate`, `units`, `leads` | where the recording's format does not say: Hz, `mV` or `uV`, `I,II,…` |
-| `time`, `device`, `fold` | when (ISO 8601) and with what it was recorded; a number |
+| `time`, `device` | when (ISO 8601) and with what it was recorded |
 | `rhythm`, `form`, `diagnosis`, `superclass`, `heart_axis`, `noise`, `noise_in_lead`, `extra_systole`, `stage_of_infarction` | labels by type: SCP codes, or the collection's own names, lower case |
 | `rr_ms`, `p_duration_ms`, `pr_ms`, `qrs_ms`, `qt_ms`, `qtc_fridericia_ms` | measured durations in ms; empty where doubtful |
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ from .label_names import ATTRIBUTE_TYPES, STATEMENT_TYPES, statement_labels
 from .label_terms import Stated, labels_of, leave_open, stated_by, statement_code, terms_of
 from .measured import DURATIONS, durations
 from .record import Record, Report, check_patients
-from .splits import DRAWN, drawn_split, split_name
+from .splits import split_name, with_drawn_splits
 from .table_rows import read_table
 
 NONE_FOUND = "none"
@@ -46,7 +46,7 @@ _SAME = {"patient": "patient_id", "labels": "statements"}
 _PEOPLE = ("age", "sex", "height", "weight")
 _READING = ("sampling_rate", "units", "leads")
 _PLAIN = ("record_id", "patient_id", "split", "path", "statements", "report", "report_language", "time", "device")
-COLUMNS = (*_PLAIN, *_PEOPLE, *_READING, "fold", *ATTRIBUTE_TYPES, *DURATIONS)
+COLUMNS = (*_PLAIN, *_PEOPLE, *_READING, *ATTRIBUTE_TYPES, *DURATIONS)
 _SEXES = {**dict.fromkeys(("male", "m"), "male"), **dict.fromkeys(("female", "f"), "female")}
 _NO_SEX = ("unknown", "other", "u", "x", "nan", "n/a", "na")
 _NEED_READING = (".csv", ".npy")
@@ -112,7 +112,10 @@ def read_label_file(path: str | Path, root: str | Path | None = None) -> LabelFi
         check_patients(records)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    notes += _notes(records, stated, set(columns.values()))
+    if "split" not in columns.values():
+        records, drawn = with_drawn_splits(records)
+        notes.append(drawn)
+    notes += _notes(records, stated)
     if unused:
         notes.append(f"sampling_rate and units of {unused} recordings are not used: their format says its own.")
     return LabelFile(leave_open(records, stated), notes)
@@ -150,7 +153,7 @@ def _record(row: Mapping[str, str], folder: Path) -> tuple[Record, Stated | None
     return Record(
         record_id=record_id,
         patient_id=patient,
-        split=_split(row, patient or f"record {record_id}"),
+        split=_split(row),
         labels=labels,
         possible=possible,
         measurements=_measurements(row),
@@ -158,7 +161,6 @@ def _record(row: Mapping[str, str], folder: Path) -> tuple[Record, Stated | None
         path=path,
         root=folder if path is not None else None,
         reading=_reading(row, path),
-        fold=None if (fold := _number(row, "fold")) is None else int(fold),
         age=_age(row),
         sex=_sex(row),
         height=_number(row, "height"),
@@ -246,9 +248,9 @@ def _reading(row: Mapping[str, str], path: str | None) -> dict[str, Any]:
     return reading
 
 
-def _split(row: Mapping[str, str], patient: str) -> str:
+def _split(row: Mapping[str, str]) -> str:
     if "split" not in row:
-        return drawn_split(patient)
+        return "train"  # drawn when all are read
     if not row["split"]:
         raise _CellError("split", "is empty; fill it, or leave the column out and it is drawn by patient")
     try:
@@ -304,14 +306,9 @@ def _reports(row: Mapping[str, str]) -> tuple[Report, ...]:
     return (Report(text, None if language == UNDETERMINED else language),)
 
 
-def _notes(records: Iterable[Record], stated: Mapping[str, Stated], columns: set[str]) -> list[str]:
+def _notes(records: Collection[Record], stated: Mapping[str, Stated]) -> list[str]:
     """What was decided for the reader."""
-    records = list(records)
     lines = []
-    if "split" not in columns:
-        parts = Counter(record.split for record in records)
-        shown = ", ".join(f"{parts[name]} {name}" for name in ("train", "validation", "test"))
-        lines.append(f"No column `split`: {DRAWN}: {shown} recordings.")
     if alone := sum(record.patient_id is None for record in records):
         lines.append(f"{alone} of {len(records)} recordings name no patient: each counts as a patient of its own.")
     unknown = Counter(term for said in stated.values() for term in said.unknown)

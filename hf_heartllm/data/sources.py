@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from .label_names import PTBXL_VOCABULARY, Vocabulary, vocabulary_of
 from .label_terms import Stated, labels_of, leave_open
 from .ptbxl_records import records_of
 from .record import Record
-from .splits import DRAWN, drawn_split
+from .splits import SPLITS, with_drawn_splits
 
 PTB_XL, LABEL_FILE, WFDB_HEADERS = "PTB-XL", "label file", "WFDB headers"
 LABEL_FILE_NAME = "labels.csv"
@@ -57,8 +56,7 @@ class RecordSource(Sequence[Record]):
         found: dict[str, list[Record]] = {}
         for record in self.records:
             found.setdefault(record.split, []).append(record)
-        usual = ("train", "validation", "test")
-        return {name: found[name] for name in (*usual, *sorted(found.keys() - set(usual))) if name in found}
+        return {name: found[name] for name in (*SPLITS, *sorted(found.keys() - set(SPLITS))) if name in found}
 
 
 def is_record_source(path: str | Path) -> bool:
@@ -136,7 +134,6 @@ def _labelled_folder(folder: Path) -> RecordSource:
     records = [
         Record(
             record_id=name,
-            split=drawn_split(f"record {name}"),
             labels=labels_of(stated[name]) if labels.codes or labels.classes or not labels.unknown else {},
             path=name,
             root=folder,
@@ -145,12 +142,8 @@ def _labelled_folder(folder: Path) -> RecordSource:
         )
         for name, labels in found.labels.items()
     ]
-    parts = Counter(record.split for record in records)
-    shown = ", ".join(f"{parts[name]} {name}" for name in ("train", "validation", "test"))
-    notes = [
-        f"The headers name no patients: each of {len(records)} recordings counts as a patient of its own.",
-        f"The folder names no splits: {DRAWN}: {shown} recordings.",
-    ]
+    records, drawn = with_drawn_splits(records)
+    notes = [f"The headers name no patients: each of {len(records)} recordings counts as a patient of its own.", drawn]
     if found.without:
         notes.append(f"{len(found.without)} records whose headers state no diagnosis are left out.")
     if found.unknown:

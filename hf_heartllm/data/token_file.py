@@ -26,7 +26,7 @@ def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) 
 
     Args:
         path: a folder of `dataset_builders.ecg_tokens`; older ones name their records by `ecg_id`.
-        codec_identity: `ECGCodecModel.identity()` of the codec that the codes must come from; None: any, but one.
+        codec_identity: `ECGCodec.fingerprint()` of the codec that the codes must come from; None: any, but one.
 
     Rows without an id, or without codes, are left out with a warning that counts them.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..hashes import file_sha256
 from ..inference import Answerer
 from .answering import weights_fingerprint
 from .question_file import AskedRecord, question_set_hash
@@ -61,4 +61,4 @@ def asked_facts(mark: str, whole: Sequence[AskedRecord], asked: Sequence[AskedRe
 
 def file_facts(path: Path) -> dict[str, Any]:
     """Name and hash of a file's bytes."""
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}

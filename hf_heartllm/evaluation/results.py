@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..models.whole_files import write_whole as write_whole  # also for those who write a page beside the rows
 from .intervals import Interval
 
 _TARGET = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
@@ -103,18 +104,6 @@ def machine_words() -> str:
     if torch.cuda.is_available():
         words += f", {torch.cuda.device_count()} GPU ({torch.cuda.get_device_name(0)})"
     return words
-
-
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole: under a temporary name in the same folder, then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Result]:

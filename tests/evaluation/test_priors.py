@@ -97,7 +97,7 @@ def test_the_command(ecg_qa, capsys):
     figures = json.loads(output.read_text(encoding="utf-8"))["figures"]
     assert figures[0]["exact_match"]["value"] == 0.5
     assert main(["evaluate", "priors", str(ecg_qa), "--split", "folds"]) == 2
-    assert "--ptb-xl" in capsys.readouterr().err
+    assert "--ptbxl" in capsys.readouterr().err
     (ecg_qa / "ptbxl" / "template" / "test" / "0.json.gz").write_bytes(b"damaged")
     assert main(["evaluate", "priors", str(ecg_qa)]) == 2
     assert "not a question file of ECG-QA" in capsys.readouterr().err

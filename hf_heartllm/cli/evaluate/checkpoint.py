@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...arguments import add_old_name
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
     from ...evaluation.held_out import Checkpoint
     from ...evaluation.page import Evaluation
 
-USUAL = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
+USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
 """Options of every evaluation of a checkpoint that change figures, and their defaults."""
 
 
@@ -44,7 +45,10 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
         parser.add_argument(
             "--tokens", type=Path, metavar="PATH", help="codes of the records, made with the checkpoint's codec"
         )
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100"
+    )
+    add_old_name(parser, "--rate", rate)
     parser.add_argument("--max-records", type=positive, metavar="N", help="records, evenly spaced (default: all)")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
@@ -116,8 +120,9 @@ def run_settings(args: argparse.Namespace) -> dict[str, Any]:
         training = folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    names = ("max_records", "rate", "seed", "resamples")
-    return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
+    names = ("max_records", "seed", "resamples")
+    given = {name: getattr(args, name) for name in names} | {"rate": args.sampling_rate}
+    return {**given, "training_folds": training, "progress": not args.quiet}
 
 
 def evaluate_and_write(
