@@ -190,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/datasets.json")
     parser.add_argument("--no-results", action="store_true", help="write nothing")
     args = parser.parse_args(argv)
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     rows = list(read_ecg_qa(args.ecg_qa))
     labelled = list(records_of(read_ptbxl_table(args.ptbxl), dict.fromkeys(range(1, 11), "all"), rate=100))
@@ -217,10 +217,10 @@ def main(argv: list[str] | None = None) -> int:
     options += ["--measurements FILE"] * bool(args.measurements) + ["--measure-rr"] * args.measure_rr
     command = shlex.join(["python", "benchmarks/ecg_qa_agreement.py", "--ecg-qa", "DIR", "--ptbxl", "DIR"])
     command = " ".join([command, *options])
-    results: list[ResultRow] = []
+    results: list[Result] = []
 
     def note(name: str, value: float, data: str, unit: str = "fraction", bar: str | None = None) -> None:
-        results.append(ResultRow(name, value, None, bar, unit, data, command, words["commit"], words["machine"]))
+        results.append(Result(name, value, None, bar, unit, data, command, words["commit"], words["machine"]))
 
     for (split, kind), number in sorted(read.items()):
         note(f"ecg_qa: rows of the copy, {kind}, {split}", number, "ECG-QA over PTB-XL, template, copy at hand", "rows")
@@ -247,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.sampled:
         _count_sampled(args.sampled, note)
     if not args.no_results:
-        write_result_rows(args.results, results)
+        write_results(args.results, results)
         print(f"{args.results}: {len(results)} rows")
     return 0
 

@@ -26,6 +26,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data.question import Question, question_features
 from hf_heartllm.data.question_rows import read_question
 from hf_heartllm.data.sources import is_record_source, open_records
@@ -264,7 +265,7 @@ def conversation(codes: np.ndarray, questions: Sequence[Question], report: str |
     turns = [(one.text, one.answer) for one in questions if one.answer and len(one.record_ids) == 1]
     if report:
         turns.append((REPORT_REQUEST, report))
-    messages = []
+    messages: list[dict[str, Any]] = []
     for asked, answer in turns:
         content = [_part(text=asked)]
         if not messages:
@@ -342,7 +343,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--record-root", type=Path, help="where the paths in built rows begin, without signals in them")
     parser.add_argument("--rows", type=Path, action="append", default=[], help="questions or reports; may be repeated")
     parser.add_argument("--tokenizer", "--codec", required=True, type=Path, help="checkpoint, or folder of its codec")
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of PTB-XL's folder; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate",
+        dest="rate",
+        type=int,
+        choices=(100, 500),
+        default=100,
+        help="of PTB-XL's folder; default: 100",
+    )
+    add_old_name(parser, "--rate", rate)
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
     parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")

@@ -1,6 +1,6 @@
 """Questions from labels, balanced, for any labelled set.
 
-    python -m dataset_builders.sampler --ptb-xl DIR --output DIR
+    python -m dataset_builders.sampler --ptbxl DIR --output DIR
     python -m dataset_builders.sampler --labels labels.csv --output DIR
     python -m dataset_builders.sampler --labels WFDB_FOLDER --output DIR
     python -m dataset_builders.sampler --labels labels.csv --split test --output questions.parquet
@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data import label_file
 
 from ..engine import add_build_arguments, run_build
@@ -31,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.sampler", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
+    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    add_old_name(group, "--ptb-xl", ptbxl)
     group.add_argument("--labels", type=Path, help="CSV file (see --help-labels), or a folder of labelled WFDB records")
     parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by record_id or ecg_id")
     parser.add_argument("--types", choices=list(TYPE_SETS), default="all", help="attribute types; default: all")

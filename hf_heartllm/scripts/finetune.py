@@ -12,6 +12,7 @@ import argparse
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import set_seed
@@ -136,7 +137,7 @@ def main() -> None:
     if not with_ecg:
         print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
-    make_trainer = SFTTrainer
+    make_trainer: Any = SFTTrainer
     if probe and statements:
         make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe.weight)
     trainer = make_trainer(

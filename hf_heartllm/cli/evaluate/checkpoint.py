@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...arguments import add_old_name
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
-    from ...evaluation.checkpoint.page import CheckpointEvaluation
+    from ...evaluation.held_out import Checkpoint
+    from ...evaluation.page import Evaluation
 
-USUAL = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
+USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
 """Options of every evaluation of a checkpoint that change figures, and their defaults."""
 
 
@@ -24,13 +26,18 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     Args:
         parser: to add to.
         tokens: codes may stand for the recordings.
-        questions: PTB-XL and a question file are what is evaluated on; without it PTB-XL may be left out.
+        questions: records and a question file are what is evaluated on; without it the records may be left out.
     """
     add_model_argument(parser)
-    parser.add_argument("--ptbxl", type=Path, required=questions, metavar="DIR", help="folder of PTB-XL 1.0.x")
+    what = "PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records" if questions else "PTB-XL"
+    parser.add_argument("--records", "--ptbxl", type=Path, required=questions, metavar="SOURCE", help=what)
     if questions:
         parser.add_argument(
-            "--questions", type=Path, required=True, metavar="FILE", help="of dataset_builders.evaluation_questions"
+            "--questions",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="Parquet, such as of dataset_builders.evaluation_questions",
         )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
     parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
@@ -38,7 +45,10 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
         parser.add_argument(
             "--tokens", type=Path, metavar="PATH", help="codes of the records, made with the checkpoint's codec"
         )
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100"
+    )
+    add_old_name(parser, "--rate", rate)
     parser.add_argument("--max-records", type=positive, metavar="N", help="records, evenly spaced (default: all)")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
@@ -58,7 +68,7 @@ def add_comparison_arguments(parser: argparse.ArgumentParser, what: str) -> None
     )
 
 
-READ = ("questions", "tokens", "train_rows", "calibration_questions")
+READ = ("records", "ptbxl", "questions", "tokens", "train_rows", "calibration_questions")
 """Options that name what is read."""
 
 
@@ -68,9 +78,6 @@ def check_paths(args: argparse.Namespace) -> None:
     Raises:
         UsageError: if a file, a folder or a checkpoint is not.
     """
-    table = "ptbxl_database.csv"
-    if args.ptbxl is not None and not (args.ptbxl / table).is_file():
-        raise UsageError(f"{args.ptbxl / table}: no such file; give the folder of PTB-XL that holds {table}")
     data = getattr(args, "data", None)
     if data is not None and not data.is_dir():
         raise UsageError(f"{data}: no such folder")
@@ -82,25 +89,16 @@ def check_paths(args: argparse.Namespace) -> None:
         model_source(getattr(args, option, None), f"--{option.replace('_', '-')}")
 
 
-def load_checkpoint(
-    args: argparse.Namespace, model: str | None = None, option: str = "--model"
-) -> tuple[Any, Any, str]:
-    """Model, tokenizer and the checkpoint's name, of --model or of another one that an option names."""
+def load_checkpoint(args: argparse.Namespace, model: str | None = None, option: str = "--model") -> Checkpoint:
+    """The checkpoint of --model, or another one that an option names."""
     source = model_source(args.model if model is None else model, option)
     quiet_transformers()
-    from ...models.modeling_heartllm import HeartLLMForCausalLM
-    from ...models.pipeline_ecg import default_checkpoint
-    from ...models.tokenization_heartllm import ECGTokenizer
+    from ...checkpoints import checkpoint
+    from ...evaluation.held_out import Checkpoint
+    from ...inference import checkpoint_name, load_answerer
 
-    folder = default_checkpoint() if source is None else source
-    loaded = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
-    return loaded, ECGTokenizer.from_pretrained(folder), checkpoint_name(folder)
-
-
-def checkpoint_name(folder: str | Path) -> str:
-    """The folder's name; `RUN/model`, as training writes it, is called RUN."""
-    path = Path(folder)
-    return path.parent.name if path.name == "model" and path.parent.name else path.name
+    folder = checkpoint() if source is None else source
+    return Checkpoint(load_answerer(folder, device=args.device), checkpoint_name(folder))
 
 
 def parts_folder(args: argparse.Namespace) -> Path:
@@ -110,27 +108,28 @@ def parts_folder(args: argparse.Namespace) -> Path:
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.CheckpointSettings`."""
-    return {**run_settings(args), "ptbxl": args.ptbxl, "questions": args.questions}
+    """The arguments of `evaluation.held_out.CheckpointSettings`."""
+    return {**run_settings(args), "records": args.records, "questions": args.questions}
 
 
 def run_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.RunSettings`."""
+    """The arguments of `evaluation.held_out.RunSettings`."""
     from ...labels.ptbxl import folds
 
     try:
         training = folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    names = ("max_records", "rate", "seed", "resamples")
-    return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
+    names = ("max_records", "seed", "resamples")
+    given = {name: getattr(args, name) for name in names} | {"rate": args.sampling_rate}
+    return {**given, "training_folds": training, "progress": not args.quiet}
 
 
 def evaluate_and_write(
     args: argparse.Namespace,
     subject: str,
     title: str,
-    evaluate: Callable[[], CheckpointEvaluation],
+    evaluate: Callable[[], Evaluation],
     usual: Mapping[str, Any],
 ) -> None:
     """Evaluate; write the JSON, the Markdown page beside it and, where asked for, the results file; print the page.
@@ -143,7 +142,7 @@ def evaluate_and_write(
         usual: the subject's own options that change figures, with their defaults.
     """
     from ...evaluation.libraries import MissingLibraryError
-    from ...evaluation.results import current_commit, machine_words, write_result_rows, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_results, write_whole
 
     try:
         evaluation = evaluate()
@@ -160,13 +159,12 @@ def evaluate_and_write(
     if args.results is not None:
         questions = document["questions"]
         facts: dict[str, Any] = {
-            "data": f"{document.get('data', 'PTB-XL 1.0.3')}, questions {questions['hash']}, "
-            f"{questions['records']} records",
+            "data": f"{document['data']}, questions {questions['hash']}, {questions['records']} records",
             "command": command,
             "commit": document["commit"],
             "machine": document["machine"],
         }
-        write_result_rows(args.results, evaluation.result_rows(prefix=title, **facts))
+        write_results(args.results, evaluation.results(prefix=title, **facts))
     print(page)
     print_notice()
 
@@ -183,7 +181,7 @@ def without_nan(value: Any) -> Any:
 def command_words(subject: str, args: argparse.Namespace, usual: Mapping[str, Any]) -> str:
     """The command as others would type it: the folders of this machine say nothing to them."""
     words = f"heartllm evaluate {subject}"
-    words += " --ptbxl DIR" if args.ptbxl is not None else ""
+    words += " --records SOURCE" if args.records is not None else ""
     words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
     words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
     words += " --model FOLDER" if args.model else ""

@@ -1,0 +1,163 @@
+"""No patient and no waveform of the training records is in a test set: looked up at run time, not taken for granted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.record import Record, id_order
+from .partial import PartialResults
+
+_MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` file (MATLAB version 4)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What was looked up.
+
+    Attributes:
+        training_patients: number of patients of the training records; 0 where none is named, so none was compared.
+        test_patients: number of patients of the test records.
+        training_waveforms: number of training records whose samples were at hand.
+        test_waveforms: likewise of the test.
+        copies: `record_id` of a test and a training record with the same samples; the test ones are left out.
+    """
+
+    training_patients: int
+    test_patients: int
+    training_waveforms: int
+    test_waveforms: int
+    copies: tuple[tuple[str, str], ...]
+
+    @property
+    def by_patient(self) -> bool:
+        """Whether there were patients to compare."""
+        return self.training_patients > 0 and self.test_patients > 0
+
+    @property
+    def by_waveform(self) -> bool:
+        """Whether there were waveforms to compare."""
+        return self.training_waveforms > 0 and self.test_waveforms > 0
+
+    def document(self) -> dict[str, Any]:
+        """For JSON, with null where there was nothing to compare: a count of 0 would read as checked."""
+        plain = asdict(self)
+        for known, names in ((self.by_patient, "patients"), (self.by_waveform, "waveforms")):
+            if not known:
+                plain |= dict.fromkeys((f"training_{names}", f"test_{names}"))
+        return plain
+
+    def patient_words(self, parts: str) -> str:
+        """Whether patients of these training parts ("folds 1, 2") are among the test's, or that this is not known."""
+        if not self.by_patient:
+            return f"Not checked: whether patients are the training's, since none is named of {parts}"
+        return f"No patient of {parts} ({self.training_patients} patients) is in the test set"
+
+    def waveform_words(self) -> str:
+        """How many waveforms were compared, or that none was."""
+        if not self.by_waveform:
+            which = "training" if self.test_waveforms else "test" if self.training_waveforms else "training and test"
+            return f"no waveform was compared with any of training, since no samples of {which} records were looked up"
+        return f"{self.test_waveforms} test and {self.training_waveforms} training waveforms were compared"
+
+
+def waveform_hashes(records: Iterable[Record], progress: bool = True) -> list[tuple[str, bytes]]:
+    """`record_id` and hash of each record's samples as they lie on disk, without those that are not there.
+
+    The samples of a `.dat` file, or of a `.mat` file as the PhysioNet/CinC Challenges have them, which are the same for
+    the same recording; of another format the whole file. A copy that was resampled or rescaled has others.
+    """
+    from tqdm.auto import tqdm
+
+    found = []
+    for record in tqdm(list(records), desc="waveforms", unit="record", disable=not progress):
+        data = _stored_samples(record)
+        if data is not None:
+            found.append((record.record_id, hashlib.sha256(data).digest()))
+    return found
+
+
+def _stored_samples(record: Record) -> bytes | None:
+    if record.path is None:
+        return None
+    path = str(Path(record.root or "") / record.path)
+    for suffix, start in ((".dat", 0), (".mat", _MATLAB_HEADER), ("", 0)):
+        try:
+            return Path(f"{path.removesuffix('.hea')}{suffix}").read_bytes()[start:]
+        except OSError:
+            continue
+    return None
+
+
+def check_separation(
+    test: Iterable[Record],
+    training_patients: Iterable[str],
+    training_ids: Iterable[str],
+    training: Iterable[Record] | None = None,
+    progress: bool = True,
+) -> Separation:
+    """Compare the test records with those of training.
+
+    Args:
+        test: the records to evaluate on.
+        training_patients: patients whose records a model was trained on.
+        training_ids: names of the training records.
+        training: training records whose waveforms are compared; None: only patients and names are.
+        progress: show a bar on stderr.
+
+    Raises:
+        ValueError: if a record or a patient is in both.
+    """
+    test = list(test)
+    trained, tested = set(training_patients), {one.patient_id for one in test if one.patient_id is not None}
+    advice = "give questions about other folds, or name the folds of training with --training-folds"
+    for what, both in (("patients", trained & tested), ("records", {one.record_id for one in test} & {*training_ids})):
+        if both:
+            raise ValueError(
+                f"{len(both)} {what} of the test set are in the training records too (such as "
+                f"{min(both, key=id_order)}): {advice}"
+            )
+    if training is None:
+        return Separation(len(trained), len(tested), 0, 0, ())
+    return replace(check_copies(test, training, progress), training_patients=len(trained), test_patients=len(tested))
+
+
+def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Separation:
+    """Compare the waveforms of records with those of training, where patients of both cannot be compared."""
+    ours, theirs = waveform_hashes(test, progress), waveform_hashes(training, progress)
+    known = {digest: record_id for record_id, digest in theirs}
+    copies = tuple((record_id, known[digest]) for record_id, digest in ours if digest in known)
+    return Separation(0, len(ours), len(theirs), len(ours), copies)
+
+
+def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str, str]:
+    """Records that have the samples of one before them: record_id → that one's.
+
+    Counted as patients of their own they would make intervals too narrow.
+    """
+    first: dict[bytes, str] = {}
+    found = waveform_hashes(records, progress)
+    return {one: first[digest] for one, digest in found if first.setdefault(digest, one) != one}
+
+
+def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Separation:
+    """What was looked up, kept in a file: the waveforms of a large set take a minute to read.
+
+    Args:
+        path: of the file.
+        mark: names what is compared (`partial.run_mark`).
+        look: compares.
+
+    Raises:
+        ValueError: if the file is of another comparison.
+    """
+    with PartialResults(path, mark) as partial:
+        if partial.lines:
+            kept = partial.lines[0]
+            return Separation(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
+        found = look()
+        partial.append(asdict(found))
+    return found
