@@ -21,14 +21,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", help="checkpoint folder (default: the embedded one)")
     parser.add_argument("--questions", required=True, help="Parquet file of dataset_builders.evaluation_questions")
     parser.add_argument("--ptbxl", help="folder of PTB-XL; not needed with --tokens")
-    parser.add_argument(
-        "--sampling-rate", dest="rate", type=int, choices=(100, 500), default=100, help="Hz; default: 100"
-    )
-    parser.add_argument("--tokens", help=".npz of codes by ecg_id, made with the checkpoint's own codec")
+    parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=100, help="Hz; default: 100")
+    parser.add_argument("--tokens", help="folder of dataset_builders.ecg_tokens, made with the checkpoint's own codec")
     parser.add_argument("--folder", default="build/heldout", help="partial results; default: build/heldout")
     parser.add_argument("--results", default=str(REPOSITORY / "benchmarks/results/path.json"), help="results file")
     parser.add_argument(
-        "--max-records", dest="limit", type=int, help="only the first records; nothing is written to the results file"
+        "--max-records", type=int, help="only the first records; nothing is written to the results file"
     )
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--resamples", type=int, default=2000)
@@ -52,12 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     source = args.model or default_checkpoint()
     tokenizer = ECGTokenizer.from_pretrained(source)
     model = HeartLLMForCausalLM.from_pretrained(source).to(args.device)
-    records = heldout.read_questions(args.questions)[: args.limit]
+    records = heldout.read_questions(args.questions)[: args.max_records]
     if args.tokens:
         from hf_heartllm.data.token_file import load_codes
 
         try:
-            codes = load_codes(args.tokens, tokenizer.codec.identity())
+            codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -71,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
         ecg_ids: Callable[[heldout.HeldOutRecord], list[int]] = cached
     else:
-        ecg_ids = heldout.record_reader(tokenizer, args.ptbxl, args.rate)
+        ecg_ids = heldout.record_reader(tokenizer, args.ptbxl, args.sampling_rate)
     try:
         outcomes = heldout.evaluate(model, tokenizer, records, ecg_ids, args.folder, seed=args.seed)
     except ValueError as error:
@@ -79,11 +77,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     found = figures(heldout.tabulate(records, outcomes), resamples=args.resamples, seed=args.seed)
     print(table(found))
-    if args.limit is None:
+    if args.max_records is None:
         # paths of this machine say nothing to others: the command as they would type it
         source = "--tokens FILE" if args.tokens else "--ptbxl DIR"
         command = f"python benchmarks/heldout.py {source} --questions {shlex.quote(Path(args.questions).name)}"
-        rate = f"{args.rate} Hz" if not args.tokens else "cached tokens"
+        rate = f"{args.sampling_rate} Hz" if not args.tokens else "cached tokens"
         data = f"PTB-XL 1.0.3, {Path(args.questions).stem}, {rate}, {len(records)} records"
         commit, machine = current_commit(REPOSITORY), machine_words()
         rows = [figure.row(data=data, command=command, commit=commit, machine=machine) for figure in found]

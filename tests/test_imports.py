@@ -25,6 +25,7 @@ EXTRAS_OF_ROOM = {
     "data": ["train", "eval"],
     "convert": ["train"],
     "training": ["train", "eval"],
+    "scripts": ["train", "eval"],
     "evaluation": ["eval"],
 }
 

@@ -20,7 +20,7 @@ def ecg_source(
     Raises:
         ValueError: if the codes were made by another codec; later, if a record has none.
     """
-    identity = tokenizer.codec.identity()
+    identity = tokenizer.codec.fingerprint()
     if tokens is None:
         return record_reader(tokenizer, ptbxl, rate), f"codec {identity}, records at {rate} Hz"
     from ..data.token_file import load_codes
@@ -59,7 +59,7 @@ def model_facts(model: Any, tokenizer: Any, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "weights": weights_fingerprint(model),
-        "codec": tokenizer.codec.identity(),
+        "codec": tokenizer.codec.fingerprint(),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "dtype": str(model.dtype).removeprefix("torch."),
     }

@@ -24,7 +24,7 @@ from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_
 
 if TYPE_CHECKING:
     from .ecg_answerer import TokenAnswerer
-    from .modeling_ecg_codec import ECGCodecModel
+    from .ecg_codec import ECGCodec
 
 FORMAT_VERSION = 1
 CODEC_FOLDER = "codec"
@@ -56,7 +56,7 @@ class ECGTokenizer(ECGTexts):
     def from_base(
         cls,
         tokenizer: PreTrainedTokenizerFast,
-        codec: ECGCodecModel,
+        codec: ECGCodec,
         feature_extractor: ECGFeatureExtractor | None = None,
         ecg_chat: str = AS_WRITTEN,
     ) -> ECGTokenizer:
@@ -152,8 +152,9 @@ class ECGTokenizer(ECGTexts):
     def _save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
         files = super()._save_pretrained(save_directory, *args, **kwargs)
         if self._auto_class is not None:  # then the codec and the extractor can be loaded on their own, too
-            type(self.codec).register_for_auto_class("AutoModel")
-            type(self.codec.config).register_for_auto_class()
+            if type(self.codec).__module__.rpartition(".")[0] == __package__:  # the code of others stays where it is
+                type(self.codec).register_for_auto_class("AutoModel")
+                type(self.codec.config).register_for_auto_class()
             type(self.feature_extractor).register_for_auto_class("AutoFeatureExtractor")
         self.feature_extractor.save_pretrained(save_directory)
         folder = Path(save_directory) / CODEC_FOLDER

@@ -33,6 +33,25 @@ _AT_LEAST = {
 }
 _OF_ANY_DECODER = ("model_type", "rope_theta", "rope_scaling", "partial_rotary_factor")
 
+FOLDER = Path(__file__).resolve().parent.parent / "recipes"
+"""The recipes of the package."""
+
+
+def find_recipe(path: str | Path) -> Path:
+    """The recipe of a name: a file, else the package's own of that name, such as `finetune_tiny`.
+
+    Raises:
+        FileNotFoundError: where there is neither; names those of the package.
+    """
+    path = Path(path)
+    own = FOLDER / f"{path.name.removesuffix('.yaml')}.yaml"
+    if path.is_file():
+        return path
+    if own.is_file() and path.parent in (Path(), Path("training/recipes")):
+        return own
+    names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+    raise FileNotFoundError(f"{path}: no such recipe; give a YAML file, or one of {names}")
+
 
 _WORDS = {
     "a valid integer": "a whole number",
@@ -60,14 +79,15 @@ def read_recipe(path: str | Path, kind: type[Kind], overrides: Sequence[str] = (
     """Read a recipe and apply overrides; names, types and ranges are checked, nothing is loaded.
 
     Args:
-        path: a YAML file.
+        path: a YAML file, or the name of a recipe of the package.
         kind: which recipe it is, of `settings`.
         overrides: `section.key=value` strings, the value in YAML.
 
     Raises:
+        FileNotFoundError: where there is no such recipe.
         ValueError: one line that names what is misspelt, missing, of another type or out of range.
     """
-    recipe = _read_yaml(path)
+    recipe = _read_yaml(find_recipe(path))
     for override in overrides:
         name, equals, value = override.partition("=")
         if not equals or not name:
@@ -180,8 +200,7 @@ def _further(recipe: Any) -> Iterator[Problem]:
     if isinstance(recipe, CodecRecipe):
         from .codec_training import PRESETS
 
-        config = PRESETS[recipe.preset or "default"]()
-        yield from _unknown("codec", recipe.codec, _parameters(type(config)))
+        yield from _unknown("codec", recipe.codec, _parameters(PRESETS[recipe.preset or "default"]))
     if isinstance(recipe, BaseRecipe):
         yield from _decoder_problems(recipe.decoder)
 
@@ -196,7 +215,8 @@ def _unknown(section: str, given: Collection[str], known: Collection[str]) -> It
 
 
 def _parameters(kind: type) -> list[str]:
-    return [name for name in inspect.signature(kind).parameters if name not in ("kwargs", "args")]
+    own: Any = vars(kind)["__init__"]  # a configuration's `__new__` takes anything
+    return [name for name in inspect.signature(own).parameters if name not in ("self", "kwargs", "args")]
 
 
 def _training_problems(settings: Mapping[str, Any], with_trl: bool) -> Iterator[Problem]:

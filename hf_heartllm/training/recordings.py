@@ -172,7 +172,9 @@ class RecordingDataset(Dataset):
 
     def _features(self, index: int) -> np.ndarray:
         if index not in self._kept:
-            features = self.extractor.extract(read_ecg(self.recordings[index].path))[0]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # `say_unread` counts them
+                features = self.extractor.extract(read_ecg(self.recordings[index].path))[0]
             if self.extractor.window_samples is not None:
                 return features  # 240 kB each: too much to keep
             self._kept[index] = features

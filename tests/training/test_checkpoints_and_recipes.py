@@ -164,3 +164,16 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
         assert recipe.part in (None, *PARTS)
     elif recipe.lora is not None:
         assert (recipe.lora.r, recipe.lora.lora_alpha, recipe.lora.lora_dropout) == (64, 16, 0.05)
+
+
+def test_a_recipe_of_the_package_is_found_by_its_name_wherever_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = read_recipe(RECIPES / "codec.yaml", CodecRecipe)
+    for name in ("codec", "codec.yaml", Path("training/recipes/codec.yaml")):
+        assert read_recipe(name, CodecRecipe) == whole
+    (tmp_path / "codec.yaml").write_text("{mine: 1}")
+    with pytest.raises(ValueError, match="mine"):  # a file that is there comes first
+        read_recipe("codec.yaml", CodecRecipe)
+    for name in ("kodec", "elsewhere/codec.yaml", "training/recipes/none.yaml", ""):
+        with pytest.raises(FileNotFoundError, match="no such recipe; give a YAML file, or one of base_tiny, codec"):
+            read_recipe(name, CodecRecipe)

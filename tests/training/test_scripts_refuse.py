@@ -55,7 +55,7 @@ def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(
         for ecg_id, fold in zip(ids, folds, strict=True)
     ]
     pq.write_table(pa.Table.from_pylist(table), rows)
-    identity = np.array(ECGTokenizer.from_pretrained(checkpoint).codec.identity())
+    identity = np.array(ECGTokenizer.from_pretrained(checkpoint).codec.fingerprint())
     np.savez(tokens, ecg_id=np.array(codes_of), codes=np.zeros((len(codes_of), 8), np.uint16), codec=identity)
     return rows, tokens
 
