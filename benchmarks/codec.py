@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.peak:
         _print_peak(args.peak, args.batch)
         return 0
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     few = max(3, args.repetitions // 3)
     repeats = {way: args.repetitions if way == "ours" else few for way in WAYS}
@@ -190,12 +190,12 @@ def main(argv: list[str] | None = None) -> int:
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(name=f"speed: {name}", value=round(value, 4), interval=None, bar=bar, unit=unit, **facts)
+        Result(name=f"speed: {name}", value=round(value, 4), interval=None, target=bar, unit=unit, **facts)
         for name, value, unit, bar in found
     ]
     for row in rows:
-        print(f"{row.name:<70} {row.value:10.4g} {row.unit}  {row.bar or ''}".rstrip())
-    write_result_rows(args.results, rows)
+        print(f"{row.name:<70} {row.value:10.4g} {row.unit}  {row.target or ''}".rstrip())
+    write_results(args.results, rows)
     return 0
 
 

@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from hf_heartllm.evaluation.facts import ecg_source, question_facts
     from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
     from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
     from hf_heartllm.models.pipeline_ecg import default_checkpoint
     from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
@@ -145,16 +145,16 @@ def main(argv: list[str] | None = None) -> int:
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(f"scoring speed, {name}", round(speed, 1), None, None, "questions/s", **common)
+        Result(f"scoring speed, {name}", round(speed, 1), None, None, "questions/s", **common)
         for name, speed in speeds.items()
     ]
     for name, bar in ((PROMPTS, ">= 5"), (ANSWERS, None)):
         ratio = round(speeds[SHARED] / speeds[name], 2)
-        rows.append(ResultRow(f"scoring speed, {SHARED} over {name}", ratio, None, bar, "times", **common))
+        rows.append(Result(f"scoring speed, {SHARED} over {name}", ratio, None, bar, "times", **common))
     for row in rows:
-        print(f"{row.name:<60} {row.value:9.2f} {row.unit}  {row.bar or ''}")
+        print(f"{row.name:<60} {row.value:9.2f} {row.unit}  {row.target or ''}")
     if not args.no_results:
-        write_result_rows(args.results, rows)
+        write_results(args.results, rows)
         print(f"written to {args.results}")
     return 0
 

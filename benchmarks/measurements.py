@@ -23,7 +23,7 @@ import numpy as np
 
 from hf_heartllm.ecg import EXAMPLES, ECGError, ECGRecord, read_ecg, simulate_ecg
 from hf_heartllm.ecg.measurements import measure
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import folds as read_folds
 from hf_heartllm.labels.ptbxl import read_ptbxl_table, record_path
 
@@ -57,12 +57,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     store = Store(Path(args.parts))
     commit, machine = current_commit(REPOSITORY), machine_words()
-    rows: list[ResultRow] = []
+    rows: list[Result] = []
 
     def row(name: str, value: float, bar: str | None, unit: str, data: str) -> None:
         value = float(round(value, 4))
         print(f"{name:<64} {value:>10.4g} {unit:<9} {bar or '':<9} {data}")
-        rows.append(ResultRow(f"measurements: {name}", value, None, bar, unit, data, COMMAND, commit, machine))
+        rows.append(Result(f"measurements: {name}", value, None, bar, unit, data, COMMAND, commit, machine))
 
     try:
         if not args.time_only:
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not args.no_results:
-        write_result_rows(args.results, rows)
+        write_results(args.results, rows)
     return 0
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import datasets
 
 from hf_heartllm.arguments import add_old_name
+from hf_heartllm.data.label_file import read_label_file
 from hf_heartllm.ecg import ECGError, measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
@@ -31,7 +32,6 @@ from hf_heartllm.labels.ptbxl_plus import TABLE_NAME as TABLE_12SL
 from hf_heartllm.labels.ptbxl_plus import read_12sl_features
 
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
-from .sampler.label_file import read_label_file
 
 REASONS = "not_measured"
 RECORDS_PER_SHARD = 64
@@ -105,9 +105,8 @@ class Measurements(RowBuilder):
         """Path of each recording below `_root`, by its id."""
         config = self.config
         if config.labels is not None:
-            found: dict[int | str, str] = {
-                record.record_id: record.path for record in read_label_file(config.labels) if record.path
-            }
+            labelled = read_label_file(config.labels).records
+            found: dict[int | str, str] = {record.record_id: record.path for record in labelled if record.path}
             if not found:
                 raise ValueError(f"{config.labels}: no row has a path")
             return found

@@ -31,6 +31,7 @@ from hf_heartllm.labels.ptbxl import (
     TABLE_NAME,
     folds,
     known_likelihoods,
+    notes_on_rows,
     read_ptbxl_table,
     record_path,
     row_source,
@@ -236,16 +237,7 @@ class PTBXL(RowBuilder):
         lines = []
         if absent:
             lines.append(f"{absent:,} records of the table are not in the folder at {self.config.rate} Hz: left out.")
-        if "row" in rows:
-            normal = rows["scp_codes"].map(lambda codes: "NORM" in codes)
-            rebuilt = rows["row"] == "reconstructed"
-            if rebuilt.any() and not rebuilt.all():
-                lines.append(
-                    f"{int(rebuilt.sum()):,} rows of the table are reconstructed: report, notes and some likelihoods "
-                    f"are null. They are no fair sample: NORM stands in {normal[rebuilt].mean():.0%} of them and in "
-                    f"{normal[~rebuilt].mean():.0%} of the others, on which alone any figure on reports rests."
-                )
-        return lines
+        return lines + notes_on_rows(rows)
 
     def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """The rows of a shard, one a record."""

@@ -63,8 +63,8 @@ def test_questions_about_one_ecg_have_their_templates_answers(folder: Path) -> N
     questions = list(single_ecg_questions(read_ecg_qa(folder), read_answer_sets(folder)))
     assert [ecg_id for ecg_id, _ in questions] == [7, 7, 7, 9]
     verify, listed = questions[1][1], questions[2][1]
-    assert (verify.question_type, verify.answer, verify.answers) == ("verify", "yes", ("no", "yes"))
-    assert (listed.question_type, listed.answer, listed.answers) == ("query", "baseline drift, static noise", ())
+    assert (verify.question_type, verify.answer, verify.answer_set) == ("verify", "yes", ("no", "yes"))
+    assert (listed.question_type, listed.answer, listed.answer_set) == ("query", "baseline drift, static noise", ())
 
 
 def test_an_answer_outside_its_templates_set_is_an_error(folder: Path) -> None:

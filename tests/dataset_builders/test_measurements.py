@@ -10,8 +10,8 @@ import pytest
 
 from dataset_builders import measurements, simulated
 from dataset_builders.measurements import main
-from dataset_builders.sampler.label_file import with_measurements
-from dataset_builders.sampler.records import LabelledRecord
+from hf_heartllm.data.measured import with_measurements
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.models.ecg_record import ECGRecord
@@ -41,7 +41,7 @@ def test_the_table_holds_what_is_measured_and_the_sampler_reads_it(ptbxl: Path, 
     for name, value in found.as_columns().items():
         assert table[0][name] == "" if value is None else float(table[0][name]) == value, name
     assert "pr_ms: " in table[1]["not_measured"]  # the second one fibrillates
-    records = [LabelledRecord(record_id="1", patient_id=None, split="train", attributes={})]
+    records = [Record(record_id="1", patient_id=None, split="train", labels={})]
     (record,) = with_measurements(records, output)
     assert record.measurements["qrs_ms"] == found.overall.qrs_ms
     assert sorted(path.name for path in tmp_path.iterdir()) == ["measurements.csv"]

@@ -13,7 +13,7 @@ from ...arguments import add_old_name
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
-    from ...evaluation.checkpoint.page import CheckpointEvaluation
+    from ...evaluation.page import Evaluation
 
 USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
 """Options of every evaluation of a checkpoint that change figures, and their defaults."""
@@ -114,12 +114,12 @@ def parts_folder(args: argparse.Namespace) -> Path:
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.CheckpointSettings`."""
+    """The arguments of `evaluation.held_out.CheckpointSettings`."""
     return {**run_settings(args), "ptbxl": args.ptbxl, "questions": args.questions}
 
 
 def run_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.RunSettings`."""
+    """The arguments of `evaluation.held_out.RunSettings`."""
     from ...labels.ptbxl import folds
 
     try:
@@ -135,7 +135,7 @@ def evaluate_and_write(
     args: argparse.Namespace,
     subject: str,
     title: str,
-    evaluate: Callable[[], CheckpointEvaluation],
+    evaluate: Callable[[], Evaluation],
     usual: Mapping[str, Any],
 ) -> None:
     """Evaluate; write the JSON, the Markdown page beside it and, where asked for, the results file; print the page.
@@ -148,7 +148,7 @@ def evaluate_and_write(
         usual: the subject's own options that change figures, with their defaults.
     """
     from ...evaluation.libraries import MissingLibraryError
-    from ...evaluation.results import current_commit, machine_words, write_result_rows, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_results, write_whole
 
     try:
         evaluation = evaluate()
@@ -171,7 +171,7 @@ def evaluate_and_write(
             "commit": document["commit"],
             "machine": document["machine"],
         }
-        write_result_rows(args.results, evaluation.result_rows(prefix=title, **facts))
+        write_results(args.results, evaluation.results(prefix=title, **facts))
     print(page)
     print_notice()
 

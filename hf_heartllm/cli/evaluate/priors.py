@@ -120,8 +120,8 @@ def _notes(
 
 
 def _table(scores: Sequence[PriorScores], unit: str) -> str:
+    from ...evaluation.controlled import cell, markdown_table
     from ...evaluation.ecg_qa_rows import QUESTION_TYPES
-    from ...evaluation.prediction_tables import cell, markdown_table
 
     rows = []
     for score in sorted(scores, key=lambda score: QUESTION_TYPES.index(score.question_type)):
@@ -129,10 +129,10 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
         found = score.figures
         if found is None:
             lacking = "no training rows to take it from" if score.test_rows else "no test rows in this copy"
-            row = [score.question_type, "any", *counts, "–", lacking, "–"]
+            row = [score.question_type, "any", *counts, "—", lacking, "—"]
         else:
-            measured = [f"{found.exact.groups:,}", cell(found.exact), cell(found.macro_f1)]
-            row = [score.question_type, score.prior, *counts, *measured]
+            units = next(iter(found.values())).groups
+            row = [score.question_type, score.prior, *counts, f"{units:,}", *map(cell, found.values())]
         if row not in rows:
             rows.append(row)
     header = [
@@ -149,6 +149,7 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
 
 
 def _json(score: PriorScores) -> dict[str, Any]:
+    from ...evaluation.answers import EXACT, MACRO_F1
     from ...evaluation.prediction_tables import interval_json
 
     found = score.figures
@@ -158,7 +159,7 @@ def _json(score: PriorScores) -> dict[str, Any]:
         "train_rows": score.train_rows,
         "test_rows": score.test_rows,
         "unseen_texts": score.unseen,
-        "exact_match": found and interval_json(found.exact),
-        "macro_f1": found and interval_json(found.macro_f1),
-        "unanswered": found and found.abstained,
+        "exact_match": found and interval_json(found[EXACT.name]),
+        "macro_f1": found and interval_json(found[MACRO_F1.name]),
+        "unanswered": found and score.unanswered,
     }
