@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..hashes import sha256_of
 from ..models.ecg_record import ECGRecord
 from ..models.ecg_windows import MEAN, combined_scores, rule, token_windows
 from .answered import Outcomes
@@ -85,7 +86,7 @@ def _fingerprint(
     records: Sequence[HeldOutRecord], weights: str, seed: int, backgrounds: Mapping[int, str] | None, ecgs: str
 ) -> str:
     told = sorted((backgrounds or {}).items())
-    return hashlib.sha256(repr((weights, seed, list(records), told, ecgs)).encode()).hexdigest()[:16]
+    return sha256_of(repr((weights, seed, list(records), told, ecgs)))[:16]
 
 
 def weights_fingerprint(model: Any) -> str:

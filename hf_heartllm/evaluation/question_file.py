@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import defaultdict
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..hashes import sha256_of
 from ..labels.record_ids import whole_number
 
 EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
@@ -124,7 +124,7 @@ def question_set_hash(path: str | os.PathLike[str]) -> str:
 def rows_hash(rows: Sequence[Mapping[str, Any]]) -> str:
     """The same over rows at hand."""
     texts = sorted(json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return sha256_of("\n".join(texts))[:16]
 
 
 def evenly_spaced(records: Sequence[HeldOutRecord], count: int | None) -> list[HeldOutRecord]:

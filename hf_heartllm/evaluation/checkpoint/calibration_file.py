@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
-from ..results import write_whole
+from ...models.whole_files import write_whole
 from .calibration import Calibration, prevalences
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...models.whole_files import write_whole
 from ..answered import Answered, tabulate
 from ..conditions import REAL
 from ..intervals import Bootstrap, Interval, Settings
 from ..question_file import HeldOutRecord
-from ..results import write_whole
 from .figures import question_groups
 
 NAME = "evaluated.json"
