@@ -204,11 +204,6 @@ def _script(path: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _recipe(name: str) -> Path:
-    """A recipe's file in the clone, or the name of one of the package."""
-    return ROOT / name if (ROOT / name).is_file() else Path(name)
-
-
 def _parse(start: object, arguments: list[str]) -> int:
     """Have a program read its arguments; recipes and what `--set` changes in them are read too."""
     if "--recipe" in arguments or "--config" in arguments:
