@@ -25,7 +25,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from benchmarks.reference_codec import ReferenceCodec  # noqa: E402
+from hf_heartllm.models.codec_classes import codec_model  # noqa: E402
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig  # noqa: E402
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig  # noqa: E402
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel  # noqa: E402
 
 WAYS = ("reference", "paper preset batched", "ours")
@@ -41,7 +43,7 @@ def build(way: str) -> torch.nn.Module:
     torch.manual_seed(0)
     if way == "reference":
         return ReferenceCodec().eval()
-    return ECGCodecModel(ECGCodecConfig.heartllm_paper() if way == WAYS[1] else ECGCodecConfig()).eval()
+    return codec_model(PaperCodecConfig() if way == WAYS[1] else ECGCodecConfig()).eval()
 
 
 def signals(way: str, records: int, seconds: float = 10.0) -> torch.Tensor:

@@ -22,7 +22,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--questions", required=True, help="Parquet file of dataset_builders.evaluation_questions")
     parser.add_argument("--ptbxl", help="folder of PTB-XL; not needed with --tokens")
     parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
-    parser.add_argument("--tokens", help=".npz of codes by ecg_id, made with the checkpoint's own codec")
+    parser.add_argument("--tokens", help="folder of dataset_builders.ecg_tokens, made with the checkpoint's own codec")
     parser.add_argument("--folder", default="build/heldout", help="partial results; default: build/heldout")
     parser.add_argument("--results", default=str(REPOSITORY / "benchmarks/results/path.json"), help="results file")
     parser.add_argument("--limit", type=int, help="only the first records; nothing is written to the results file")
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         from hf_heartllm.data.token_file import load_codes
 
         try:
-            codes = load_codes(args.tokens, tokenizer.codec.identity())
+            codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -30,7 +30,6 @@ from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.report_text import clean_report_text
 
-from . import token_archive
 from .built_rows import ID_COLUMNS, built_files, count_rows, first_ids, id_text, read_rows, rows_about
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
 from .ptb_xl import PTBXL, SPLITS
@@ -201,6 +200,7 @@ class ECGTokens(RowBuilder):
                 record = self._record(row, record_id)
                 missing = draw_missing_leads(record.leads, record_id) if self.config.missing_leads else []
                 with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # counted below
                     if missing:  # left out on purpose
                         warnings.filterwarnings("ignore", message=".* encoded as missing")
                         record = record.select([lead for lead in record.leads if lead not in missing])
@@ -338,8 +338,8 @@ class _Encoder:
     """Codes of a record, by a tokenizer or by a codec and its extractor."""
 
     def __init__(self, folder: Path, padding: bool) -> None:
+        from hf_heartllm.models.ecg_codec import ECGCodec
         from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-        from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
         from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
         self.padding = padding
@@ -347,16 +347,16 @@ class _Encoder:
             tokenizer = ECGTokenizer.from_pretrained(str(folder))
             self.codec, self.extractor = tokenizer.codec, tokenizer.feature_extractor
         elif (folder / "config.json").is_file():
-            self.codec = ECGCodecModel.from_pretrained(str(folder)).eval()
+            self.codec = ECGCodec.from_pretrained(str(folder)).eval()
             self.extractor = ECGFeatureExtractor.from_codec(self.codec.config)
         else:
             raise FileNotFoundError(f"{folder}: neither a checkpoint with an ECG tokenizer nor a codec")
         if self.codec.config.codebook_size > 65536:
             raise ValueError(f"{folder}: codes of {self.codec.config.codebook_size} values do not fit into 16 bits")
-        self.identity = self.codec.identity()
+        self.identity = self.codec.fingerprint()
 
     def encode(self, record: ECGRecord) -> np.ndarray:
-        """uint16 (tokens,): the codes of the first stream, window after window."""
+        """uint16 (tokens,): the codes of the first codebook, window after window."""
         import torch
 
         codes = self.codec.encode(torch.from_numpy(self.extractor.extract(record, padding=self.padding)))
@@ -402,9 +402,6 @@ care.
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    argv = sys.argv[1:] if argv is None else argv
-    if any(one.endswith(".npz") for one in argv):  # the form of one file, as training takes it too
-        return token_archive.main(argv)
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_tokens", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--records", "--ptbxl", required=True, type=Path, help="PTB-XL's folder, or a built one")

@@ -252,7 +252,10 @@ class PTBXL(RowBuilder):
             row = self.table.loc[ecg_id]
             name = record_path(row, self.config.rate)
             with self.reading(name):
-                yield self._ids(row) | self._signal(name) | _labels(row)
+                yield self._ids(row) | self._signal(name) | self._labels(ecg_id, row)
+
+    def _labels(self, ecg_id: int, row: Any) -> dict[str, Any]:
+        return _labels(row)
 
     def _signal(self, name: str) -> dict[str, Any]:
         if self.config.signal == "path":

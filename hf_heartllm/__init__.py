@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from .ecg import ecg_record, measure, plot_ecg, read_ecg, simulate_ecg
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_heartllm import HeartLLMConfig
+    from .models.configuration_paper_codec import PaperCodecConfig
+    from .models.ecg_codec import ECGCodec
     from .models.ecg_leads import STANDARD_LEADS
     from .models.ecg_record import ECGError, ECGRecord, ECGWarning
     from .models.ecg_stream import encode_stream
     from .models.feature_extraction_ecg import ECGFeatureExtractor
     from .models.modeling_ecg_codec import ECGCodecModel
     from .models.modeling_heartllm import HeartLLMForCausalLM
+    from .models.modeling_paper_codec import PaperCodecModel
     from .models.pipeline_ecg import pipeline
     from .models.tokenization_heartllm import ECGTokenizer
 
@@ -38,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "STANDARD_LEADS",
+    "ECGCodec",
     "ECGCodecConfig",
     "ECGCodecModel",
     "ECGError",
@@ -47,6 +51,8 @@ __all__ = [
     "ECGWarning",
     "HeartLLMConfig",
     "HeartLLMForCausalLM",
+    "PaperCodecConfig",
+    "PaperCodecModel",
     "__version__",
     "checkpoint",
     "ecg_record",
@@ -61,6 +67,7 @@ __all__ = [
 # Public name → the module it lives in.
 _HOME = {
     "STANDARD_LEADS": "models.ecg_leads",
+    "ECGCodec": "models.ecg_codec",
     "ECGCodecConfig": "models.configuration_ecg_codec",
     "ECGCodecModel": "models.modeling_ecg_codec",
     "ECGError": "models.ecg_record",
@@ -70,6 +77,8 @@ _HOME = {
     "ECGWarning": "models.ecg_record",
     "HeartLLMConfig": "models.configuration_heartllm",
     "HeartLLMForCausalLM": "models.modeling_heartllm",
+    "PaperCodecConfig": "models.configuration_paper_codec",
+    "PaperCodecModel": "models.modeling_paper_codec",
     "checkpoint": "checkpoints",
     "ecg_record": "ecg",
     "encode_stream": "models.ecg_stream",

@@ -44,8 +44,10 @@ class _Registration:
 
 _HEARTLLM_CONFIG = (_MODELS + "configuration_heartllm", "HeartLLMConfig")
 _CODEC_CONFIG = (_MODELS + "configuration_ecg_codec", "ECGCodecConfig")
+_PAPER_CODEC_CONFIG = (_MODELS + "configuration_paper_codec", "PaperCodecConfig")
 _HEARTLLM = (_MODELS + "modeling_heartllm", "HeartLLMForCausalLM")
 _CODEC = (_MODELS + "modeling_ecg_codec", "ECGCodecModel")
+_PAPER_CODEC = (_MODELS + "modeling_paper_codec", "PaperCodecModel")
 _TOKENIZER = (_MODELS + "tokenization_heartllm", "ECGTokenizer")
 _FEATURE_EXTRACTOR = (_MODELS + "feature_extraction_ecg", "ECGFeatureExtractor")
 _PIPELINES = "transformers.pipelines"
@@ -55,11 +57,14 @@ _REPORTS = (_MODELS + "pipeline_ecg", "ECGReportPipeline")
 _TABLE = (
     _Registration(_AUTO + "configuration_auto", "AutoConfig", *_HEARTLLM_CONFIG, *_HEARTLLM_CONFIG),
     _Registration(_AUTO + "configuration_auto", "AutoConfig", *_CODEC_CONFIG, *_CODEC_CONFIG),
+    _Registration(_AUTO + "configuration_auto", "AutoConfig", *_PAPER_CODEC_CONFIG, *_PAPER_CODEC_CONFIG),
     _Registration(_AUTO + "modeling_auto", "AutoModelForCausalLM", *_HEARTLLM, *_HEARTLLM_CONFIG),
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_HEARTLLM, *_HEARTLLM_CONFIG, for_saving=False),
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_CODEC, *_CODEC_CONFIG),
+    _Registration(_AUTO + "modeling_auto", "AutoModel", *_PAPER_CODEC, *_PAPER_CODEC_CONFIG),
     _Registration(_AUTO + "tokenization_auto", "AutoTokenizer", *_TOKENIZER, *_HEARTLLM_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_CODEC_CONFIG),
+    _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_PAPER_CODEC_CONFIG),
     _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_ANSWERS, *_HEARTLLM_CONFIG, for_saving=False),
     _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_REPORTS, *_HEARTLLM_CONFIG, for_saving=False),
 )

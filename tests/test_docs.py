@@ -247,11 +247,8 @@ EXAMPLES = {
 }
 """Command → the lines in its help."""
 
-PROGRAMS = sorted(
-    path
-    for folder in ("dataset_builders", "training", "benchmarks", "examples", "hf_heartllm/convert")
-    for path in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("dataset_builders", "training", "benchmarks", "examples", "hf_heartllm/convert", "hf_heartllm/scripts")
+PROGRAMS = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def test_every_example_of_the_command_line_is_understood(page_folder):

@@ -92,7 +92,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from hf_heartllm import ECGCodecConfig, ECGCodecModel, ECGTokenizer, HeartLLMForCausalLM
+    from hf_heartllm import ECGTokenizer, HeartLLMForCausalLM, PaperCodecConfig, PaperCodecModel
 
     torch.manual_seed(0)
     words = {"<unk>": 0, "<s>": 1, "</s>": 2, "<pad>": 3} | {f"w{index}": index for index in range(4, 20)}
@@ -101,7 +101,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base_tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
     )
-    tokenizer = ECGTokenizer.from_base(base_tokenizer, ECGCodecModel(ECGCodecConfig.heartllm_paper()))
+    tokenizer = ECGTokenizer.from_base(base_tokenizer, PaperCodecModel(PaperCodecConfig()))
     shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     base = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), num_key_value_heads=2, **shape))
     folder = tmp_path_factory.mktemp("checkpoint")
@@ -123,7 +123,7 @@ assert type(AutoConfig.from_pretrained(folder)) is hf_heartllm.HeartLLMConfig
 assert type(AutoModelForCausalLM.from_pretrained(folder)) is hf_heartllm.HeartLLMForCausalLM
 assert type(AutoModel.from_pretrained(folder)) is hf_heartllm.HeartLLMForCausalLM
 assert type(AutoTokenizer.from_pretrained(folder)) is hf_heartllm.ECGTokenizer
-assert type(AutoModel.from_pretrained(folder, subfolder="codec")) is hf_heartllm.ECGCodecModel
+assert type(AutoModel.from_pretrained(folder, subfolder="codec")) is hf_heartllm.PaperCodecModel
 assert type(AutoFeatureExtractor.from_pretrained(folder)) is hf_heartllm.ECGFeatureExtractor
 from transformers import pipeline
 assert type(pipeline("ecg-report", model=folder).model) is hf_heartllm.HeartLLMForCausalLM

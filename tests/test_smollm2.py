@@ -14,11 +14,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGRecord
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
 BASE = Path(os.environ.get("HEARTLLM_BASE") or Path(__file__).parents[1] / "build" / "smollm2-135m-instruct")
@@ -80,8 +80,8 @@ def greedy(model: PreTrainedModel, tokenizer: object) -> list[list[int]]:
 def make_tokenizer() -> ECGTokenizer:
     torch.manual_seed(0)
     # the paper's codes with fewer of them in a window, and a narrow network
-    config = ECGCodecConfig.heartllm_paper(encoder_hidden_size=8, decoder_hidden_size=16, num_downsamples=6)
-    return ECGTokenizer.from_base(AutoTokenizer.from_pretrained(BASE), ECGCodecModel(config))
+    config = PaperCodecConfig(encoder_hidden_size=8, decoder_hidden_size=16, num_downsamples=6)
+    return ECGTokenizer.from_base(AutoTokenizer.from_pretrained(BASE), PaperCodecModel(config))
 
 
 @pytest.fixture(scope="module")

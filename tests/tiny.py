@@ -19,15 +19,15 @@ def tiny_model_and_tokenizer(seed: int = 0) -> tuple[Any, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+    from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
     from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+    from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
     from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
     from hf_heartllm.training.vocabulary import train_text_tokenizer
 
     torch.manual_seed(seed)
-    codec = ECGCodecModel(
-        ECGCodecConfig.heartllm_paper(
+    codec = PaperCodecModel(
+        PaperCodecConfig(
             sampling_rate=100,
             window_samples=1000,
             levels=[4, 4, 4],

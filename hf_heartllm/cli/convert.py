@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..ecg.readers.formats import is_path
 from .common import (
     UsageError,
     add_json_argument,
@@ -77,7 +78,7 @@ def reading_flags(record: ECGRecord, files: list[Path]) -> list[str]:
 
 def _source_files(name: str) -> list[Path]:
     """The files that a recording is read from."""
-    if name.startswith(("example:", "physionet:")):
+    if not is_path(name):
         return []
     file = Path(deciding_file(name))
     if file.suffix.lower() != ".hea":

@@ -1,4 +1,4 @@
-"""The published HeartLLM codec's weights → an `ECGCodecModel`."""
+"""The published HeartLLM codec's weights → a `PaperCodecModel`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 
 _BRANCHES = {"b1": "conv3", "b2": "conv5", "b3": "conv7", "b4": "pool_projection"}
 _LEAD = "encoder.lead_encoders.0"
@@ -45,7 +45,7 @@ def _our_name(published: str) -> str:
     raise ValueError(f"{published} is not a tensor of the published HeartLLM codec")
 
 
-def convert_heartllm_codec(state_dict: Mapping[str, torch.Tensor]) -> ECGCodecModel:
+def convert_heartllm_codec(state_dict: Mapping[str, torch.Tensor]) -> PaperCodecModel:
     """Build the codec from a state dict under the published names.
 
     Args:
@@ -57,7 +57,7 @@ def convert_heartllm_codec(state_dict: Mapping[str, torch.Tensor]) -> ECGCodecMo
     Raises:
         ValueError: if a tensor is missing, unknown or of the wrong shape.
     """
-    model = ECGCodecModel(ECGCodecConfig.heartllm_paper())
+    model = PaperCodecModel(PaperCodecConfig())
     expected = model.state_dict()
     converted: dict[str, torch.Tensor] = {}
     for published, tensor in state_dict.items():
@@ -75,7 +75,7 @@ def convert_heartllm_codec(state_dict: Mapping[str, torch.Tensor]) -> ECGCodecMo
     return model.eval()
 
 
-def load_heartllm_codec(path: str | Path) -> ECGCodecModel:
+def load_heartllm_codec(path: str | Path) -> PaperCodecModel:
     """Read a codec checkpoint in the published format.
 
     Args:

@@ -24,7 +24,7 @@ def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) 
     Args:
         path: a folder of `dataset_builders.ecg_tokens`, or an `.npz` file of `dataset_builders.token_archive` with
             `ecg_id` (records,), `codes` (records, tokens) and `codec`.
-        codec_identity: `ECGCodecModel.identity()` of the codec that the codes must come from; None: any, but one.
+        codec_identity: `ECGCodec.fingerprint()` of the codec that the codes must come from; None: any, but one.
 
     Rows without an id that is a whole number, or without codes, are left out with a warning that counts them.
 

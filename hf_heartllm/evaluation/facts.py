@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..hashes import file_sha256
 from .heldout import record_reader, weights_fingerprint
 from .question_file import HeldOutRecord, question_set_hash
 
@@ -20,7 +20,7 @@ def ecg_source(
     Raises:
         ValueError: if the codes were made by another codec; later, if a record has none.
     """
-    identity = tokenizer.codec.identity()
+    identity = tokenizer.codec.fingerprint()
     if tokens is None:
         return record_reader(tokenizer, ptbxl, rate), f"codec {identity}, records at {rate} Hz"
     from ..data.token_file import load_codes
@@ -59,7 +59,7 @@ def model_facts(model: Any, tokenizer: Any, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "weights": weights_fingerprint(model),
-        "codec": tokenizer.codec.identity(),
+        "codec": tokenizer.codec.fingerprint(),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "dtype": str(model.dtype).removeprefix("torch."),
     }
@@ -79,4 +79,4 @@ def question_facts(path: Path, whole: Sequence[HeldOutRecord], records: Sequence
 
 def file_facts(path: Path) -> dict[str, Any]:
     """Name and hash of a file's bytes."""
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}

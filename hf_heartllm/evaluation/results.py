@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..models.whole_files import write_whole as write_whole  # also for those who write a page beside the rows
+
 _BAR = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda value, bar: value >= bar,
@@ -78,18 +80,6 @@ def machine_words() -> str:
     if torch.cuda.is_available():
         words += f", {torch.cuda.device_count()} GPU ({torch.cuda.get_device_name(0)})"
     return words
-
-
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole: under a temporary name in the same folder, then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_result_rows(path: str | os.PathLike[str]) -> list[ResultRow]:

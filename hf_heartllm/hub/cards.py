@@ -146,14 +146,6 @@ def _bar(row: ResultRow) -> str:
     return f"{row.bar}{words[meets_bar(row)]}" if row.bar else ""
 
 
-CODEC_WORDS = {
-    "local": "this project's own, local convolutions at 100 Hz over eight leads in mV with residual finite scalar "
-    "quantisation",
-    "inception": "the published HeartLLM encoder and quantiser",
-}
-"""A codec's architecture in the words of a card."""
-
-
 def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Sizes of a checkpoint and of its codec, read from the folder without loading it.
 
@@ -161,16 +153,16 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
         statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
         `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
-        `bits_per_second` of the stream that the language model reads.
+        `bits_per_second` of the codebook that the language model reads.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
     """
-    from ..models.configuration_ecg_codec import ECGCodecConfig
+    from ..models.codec_classes import codec_config
 
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    codec = ECGCodecConfig.from_pretrained(str(folder / "codec"))
+    codec = codec_config(json.loads((folder / "codec" / "config.json").read_text(encoding="utf-8")))
     return {
         "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",
         "codec_parameters": f"{_stored_numbers(folder / 'codec' / 'model.safetensors', statistics=False):,}",
@@ -179,7 +171,7 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         "text_tokens": f"{config['ecg_token_offset'] - 2:,}",
         "codebook_size": f"{config['ecg_codebook_size']:,}",
         "vocabulary_size": f"{config['text_config']['vocab_size']:,}",
-        "codec": CODEC_WORDS[codec.architecture],
+        "codec": codec.description,
         "ecg_tokens": str(codec.num_tokens(10 * codec.sampling_rate)),
         "bits_per_second": f"{codec.bits_per_second_of(1):.1f}",
     }

@@ -14,6 +14,7 @@ from transformers.utils import logging
 from .answer_calibration import CALIBRATION_FILE
 from .checkpoint_files import file_beside
 from .question_understanding import QUESTIONS_FILE
+from .whole_files import write_whole
 
 ANSWER_FILES = (CALIBRATION_FILE, QUESTIONS_FILE)
 
@@ -65,9 +66,7 @@ def write_answer_files(
     files = []
     for name, text in texts.items():
         path = Path(folder) / name
-        partial = path.with_name(f".{name}.{os.getpid()}.partial")
-        partial.write_bytes(text)
-        os.replace(partial, path)
+        write_whole(path, text)
         files.append(path)
     return files
 

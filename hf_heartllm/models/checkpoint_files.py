@@ -1,4 +1,4 @@
-"""Small files that a checkpoint may carry beside its weights."""
+"""Where the checkpoint that the package ships lies, and small files that any carries beside its weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+
+EMBEDDED = "heartllm-tiny"
+"""The name of the checkpoint that the package ships."""
+
+
+def default_checkpoint() -> Path:
+    """The folder of the checkpoint that the package ships.
+
+    Raises:
+        FileNotFoundError: if it is not beside this code, as when the code came with a checkpoint of its own.
+    """
+    folder = Path(__file__).resolve().parents[1] / "checkpoints" / EMBEDDED
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder}: no embedded checkpoint there; name a model folder or a Hub repository")
+    return folder
 
 
 def file_beside(source: str | os.PathLike[str], name: str, revision: str | None = None) -> Path | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .locks import LOADING
 
 if TYPE_CHECKING:
-    from .modeling_ecg_codec import ECGCodecModel
+    from .ecg_codec import ECGCodec
 
 # What transformers notes about a file rather than about the codec.
 _BOOKKEEPING = frozenset({"_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version"})
@@ -33,7 +33,7 @@ class CodecHandle:
         self._model: Any = None
 
     @classmethod
-    def from_model(cls, model: ECGCodecModel) -> CodecHandle:
+    def from_model(cls, model: ECGCodec) -> CodecHandle:
         """Take over a codec; it is put into evaluation mode, and later changes to its weights are not seen."""
         from safetensors.torch import save
 
@@ -45,9 +45,9 @@ class CodecHandle:
     @classmethod
     def from_files(cls, config_file: str | Path, weights_file: str | Path) -> CodecHandle:
         """Read `config.json` and `model.safetensors`."""
-        from .configuration_ecg_codec import ECGCodecConfig
+        from .codec_classes import codec_config
 
-        config = ECGCodecConfig.from_dict(json.loads(Path(config_file).read_text(encoding="utf-8")))
+        config = codec_config(json.loads(Path(config_file).read_text(encoding="utf-8")))
         return cls(_stable_json(config), Path(weights_file).read_bytes())
 
     @property
@@ -56,13 +56,13 @@ class CodecHandle:
         if self._config is None:
             with LOADING:
                 if self._config is None:
-                    from .configuration_ecg_codec import ECGCodecConfig
+                    from .codec_classes import codec_config
 
-                    self._config = ECGCodecConfig.from_dict(json.loads(self._config_json))
+                    self._config = codec_config(json.loads(self._config_json))
         return self._config
 
     @property
-    def model(self) -> ECGCodecModel:
+    def model(self) -> ECGCodec:
         """The codec, built once."""
         if self._model is None:
             with LOADING:
@@ -70,13 +70,13 @@ class CodecHandle:
                     self._model = self._built()
         return self._model
 
-    def _built(self) -> ECGCodecModel:
+    def _built(self) -> ECGCodec:
         from safetensors.torch import load
 
-        from .modeling_ecg_codec import ECGCodecModel
+        from .codec_classes import codec_model
 
         # Another thread may be loading a model in half precision, which is then the default of the whole process.
-        model = ECGCodecModel(self.config).float()
+        model: Any = codec_model(self.config).float()
         model.load_state_dict(load(self._weights))
         return model.eval()
 

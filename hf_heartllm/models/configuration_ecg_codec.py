@@ -1,81 +1,81 @@
-"""Configuration of the ECG codec."""
+"""Configuration of our ECG codec."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from transformers import PretrainedConfig
-
-from .ecg_leads import STANDARD_LEADS
-
-INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The eight leads that determine all twelve."""
+from .codec_config import CodecConfig
+from .configuration_paper_codec import PaperCodecConfig
+from .ecg_leads import INDEPENDENT_LEADS
 
 BASELINE_SECONDS = 3.0
-"""Length of the moving average that the local codec's features leave out (its half is the reach to either side)."""
+"""Length of the moving average that the codec's features leave out (its half is the reach to either side)."""
 
 ENVELOPE_SECONDS = 1.5
-"""Seconds to either side over which the local codec takes a signal's amplitude."""
+"""Seconds to either side over which the codec takes a signal's amplitude."""
 
 CONTEXT_HEADS = 4
-"""Heads of every attention layer of the local decoders."""
-
-ARCHITECTURES = ("local", "inception")
+"""Heads of every attention layer of the decoders."""
 
 
-class ECGCodecConfig(PretrainedConfig):
-    """Sizes of an ECG codec.
-
-    The defaults are this project's own codec; `ECGCodecConfig.heartllm_paper()` is the published one
-    (arXiv:2508.15338).
+class ECGCodecConfig(CodecConfig):
+    """Sizes of this project's own codec: convolutions over all leads in mV, for recordings of any length.
 
     Args:
-        architecture (`str`, *optional*, defaults to `"local"`): `"local"`, convolutions over all leads in mV, any
-            length of recording; `"inception"`, the published layers, on standardised windows of a fixed length.
         sampling_rate (`int`, *optional*, defaults to 100): Hz of the features the codec reads.
-        window_samples (`int`, *optional*): samples of one window; None for recordings of any length.
-        min_duration (`float`, *optional*, defaults to 2.0): seconds of the shortest recording; with `window_samples`
-            the length of a window.
+        min_duration (`float`, *optional*, defaults to 2.0): seconds of the shortest recording.
         leads (`list[str]`, *optional*): in the order the codec reads them; by default I, II and V1 to V6.
         required_leads (`list[str]`, *optional*): leads that a recording must hold or allow to be derived, the others
-            may be missing; by default I and II (`"local"`), or all (`"inception"`).
+            may be missing; by default I and II.
         levels (`list[int]`, *optional*, defaults to `[8, 6, 5, 5]`): levels of each quantised dimension of the
-            stream that a language model reads.
+            codebook that a language model reads.
         refinement_levels (`list[int]`, *optional*, defaults to `[4, 4, 4, 4, 4, 4, 4, 3]`): the same for every
-            refinement stream.
-        num_refinements (`int`, *optional*, defaults to 6): further streams, for reconstruction only.
-        strides (`list[int]`, *optional*, defaults to `[4, 2]`): by how much each step of the local codec lowers the
-            rate; their product is `hop_length`.
-        hidden_sizes (`list[int]`, *optional*, defaults to `[64, 192]`): channels of the local codec after each step.
+            residual codebook.
+        num_refinements (`int`, *optional*, defaults to 6): residual codebooks, for reconstruction only.
+        strides (`list[int]`, *optional*, defaults to `[4, 2]`): by how much each step lowers the rate; their product is
+            `hop_length`.
+        hidden_sizes (`list[int]`, *optional*, defaults to `[64, 192]`): channels after each step.
         num_blocks (`list[int]`, *optional*, defaults to `[1]`): residual blocks after each step but the last.
         dilations (`list[int]`, *optional*, defaults to `[1, 2, 4]`): of the residual blocks after the last step.
-        decoder_channels (`int`, *optional*, defaults to 48): channels of the local decoder at the full rate.
+        decoder_channels (`int`, *optional*, defaults to 48): channels of the decoder at the full rate.
         refinement_dilations (`list[int]`, *optional*, defaults to `[1, 2, 4, 8, 16]`): the same as `dilations` for the
-            refinement streams, which see the beats before and after.
-        context_layers (`int`, *optional*, defaults to 2): attention layers of the local decoder of the first stream,
-            which join what the codes of neighbouring beats say of one another; no more than there are dilations. None
-            in codecs saved before `format_version` 3.
+            residual codebooks, which see the beats before and after.
+        context_layers (`int`, *optional*, defaults to 2): attention layers of the decoder of the first codebook, which
+            join what the codes of neighbouring beats say of one another; no more than there are dilations. None in
+            codecs saved before `format_version` 3.
         context_reach (`int`, *optional*, defaults to 40): tokens to either side that such a layer attends to.
-        encoder_hidden_size (`int`, *optional*, defaults to 32): channels of the inception lead encoder.
-        decoder_hidden_size (`int`, *optional*, defaults to 384): channels of the inception decoder.
-        num_downsamples (`int`, *optional*, defaults to 4): halvings of the rate of the inception codec.
-        num_norm_groups (`int`, *optional*, defaults to 8): groups of every group normalisation of the inception codec.
-        share_lead_encoder (`bool`, *optional*, defaults to `True`): one set of inception encoder weights for all leads
-            (the public code), or one for each lead.
 
     Raises:
         ValueError: if sizes contradict each other; the message names the fields.
+
+    Example:
+        >>> config = ECGCodecConfig()
+        >>> config.tokens_per_second, config.codebook_size, config.num_codebooks
+        (12.5, 1200, 7)
     """
 
     model_type = "hf_heartllm_codec"
+    architecture = "local"
+    short_name = "ours"
+    description = (
+        "this project's own, local convolutions at 100 Hz over eight leads in mV with residual finite scalar "
+        "quantisation"
+    )
+    fingerprinted = ("sampling_rate", "window_samples", "leads", "levels", "architecture")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """For one version: `architecture="inception"`, the former way to the other codec's sizes."""
+        if kwargs.get("architecture") == PaperCodecConfig.architecture:
+            warnings.warn("for the published codec there is PaperCodecConfig", DeprecationWarning, stacklevel=2)
+            return PaperCodecConfig.from_old_values(kwargs)
+        return super().__new__(cls)
 
     def __init__(
         self,
-        architecture: str = "local",
         sampling_rate: int = 100,
-        window_samples: int | None = None,
         min_duration: float | None = None,
         leads: Sequence[str] = INDEPENDENT_LEADS,
         required_leads: Sequence[str] | None = None,
@@ -90,19 +90,15 @@ class ECGCodecConfig(PretrainedConfig):
         refinement_dilations: Sequence[int] = (1, 2, 4, 8, 16),
         context_layers: int | None = None,
         context_reach: int = 40,
-        encoder_hidden_size: int = 32,
-        decoder_hidden_size: int = 384,
-        num_downsamples: int = 4,
-        num_norm_groups: int = 8,
-        share_lead_encoder: bool = True,
         format_version: int = 3,
         **kwargs: Any,
     ) -> None:
-        self.architecture = architecture
-        self.sampling_rate = sampling_rate
-        self.window_samples = window_samples
-        self.leads = list(leads)
-        self.levels = list(levels)
+        if (architecture := kwargs.pop("architecture", self.architecture)) != self.architecture:
+            raise ValueError(f"architecture={architecture!r} must be {self.architecture!r}, or left out")
+        if kwargs.get("window_samples") is not None:
+            raise ValueError("window_samples must be None: the codec takes any length")
+        for name in _OF_THE_PAPERS_CODEC:  # in what was saved while one class held the sizes of both codecs
+            kwargs.pop(name, None)
         self.refinement_levels = list(refinement_levels)
         self.num_refinements = num_refinements
         self.strides = list(strides)
@@ -112,160 +108,82 @@ class ECGCodecConfig(PretrainedConfig):
         self.decoder_channels = decoder_channels
         self.refinement_dilations = list(refinement_dilations)
         if context_layers is None:
-            context_layers = min(2, len(dilations)) if architecture == "local" and format_version >= 3 else 0
+            context_layers = min(2, len(dilations)) if format_version >= 3 else 0
         self.context_layers = context_layers
         self.context_reach = context_reach
-        self.encoder_hidden_size = encoder_hidden_size
-        self.decoder_hidden_size = decoder_hidden_size
-        self.num_downsamples = num_downsamples
-        self.num_norm_groups = num_norm_groups
-        self.share_lead_encoder = share_lead_encoder
         self.format_version = format_version
         if required_leads is None:
-            required_leads = [name for name in ("I", "II") if name in leads] if architecture == "local" else leads
-        self.required_leads = list(required_leads)
-        if min_duration is None:
-            min_duration = 2.0 if window_samples is None else window_samples / sampling_rate
-        self.min_duration = min_duration
+            required_leads = [name for name in ("I", "II") if name in leads]
+        super().__init__(
+            sampling_rate, leads, levels, required_leads=required_leads, min_duration=min_duration, **kwargs
+        )
         self._check()
-        super().__init__(**kwargs)
 
     def _check(self) -> None:
-        if self.architecture not in ARCHITECTURES:
-            raise ValueError(f"architecture={self.architecture!r} must be one of {', '.join(ARCHITECTURES)}")
-        if not set(self.required_leads) <= set(self.leads):
-            raise ValueError(f"required_leads={self.required_leads} must be among leads={self.leads}")
-        if self.architecture == "local":
-            if self.window_samples is not None:
-                raise ValueError("window_samples must be None for architecture='local', which takes any length")
-            if len(self.strides) != len(self.hidden_sizes):
-                raise ValueError(
-                    f"strides={self.strides} must have as many entries as hidden_sizes={self.hidden_sizes}"
-                )
-            if not self.strides or any(stride < 2 or stride % 2 for stride in self.strides):
-                raise ValueError(f"strides={self.strides} must be even numbers")
-            if len(self.num_blocks) != len(self.hidden_sizes) - 1:
-                raise ValueError(
-                    f"num_blocks={self.num_blocks} must have one entry fewer than hidden_sizes={self.hidden_sizes}"
-                )
-            if self.context_layers and self.hidden_sizes[-1] % CONTEXT_HEADS:
-                raise ValueError(f"the last of hidden_sizes={self.hidden_sizes} must be a multiple of {CONTEXT_HEADS}")
-            for name, least in (("context_layers", 0), ("context_reach", 1)):
-                if getattr(self, name) < least:
-                    raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
-            if len(self.dilations) < self.context_layers:
-                raise ValueError(
-                    f"context_layers={self.context_layers} must be at most the number of dilations={self.dilations}"
-                )
-            if self.min_duration * self.sampling_rate < self.hop_length:
-                raise ValueError(f"min_duration={self.min_duration} s is shorter than one token")
-            return
-        for name in ("num_refinements", "context_layers"):
-            if getattr(self, name):
-                raise ValueError(f"{name}={getattr(self, name)} must be 0 for architecture='inception'")
-        for name in ("encoder_hidden_size", "decoder_hidden_size"):
-            size = getattr(self, name)
-            if size % 4 or size % self.num_norm_groups:
-                raise ValueError(f"{name}={size} must be a multiple of 4 and of num_norm_groups={self.num_norm_groups}")
-        if self.window_samples is None or self.window_samples < self.hop_length:
+        if len(self.strides) != len(self.hidden_sizes):
+            raise ValueError(f"strides={self.strides} must have as many entries as hidden_sizes={self.hidden_sizes}")
+        if not self.strides or any(stride < 2 or stride % 2 for stride in self.strides):
+            raise ValueError(f"strides={self.strides} must be even numbers")
+        if len(self.num_blocks) != len(self.hidden_sizes) - 1:
             raise ValueError(
-                f"window_samples={self.window_samples} is shorter than one token of {self.hop_length} samples"
+                f"num_blocks={self.num_blocks} must have one entry fewer than hidden_sizes={self.hidden_sizes}"
             )
-        if not math.isclose(self.min_duration, self.window_samples / self.sampling_rate):
-            raise ValueError(f"min_duration={self.min_duration} must be the length of window_samples")
+        if self.context_layers and self.hidden_sizes[-1] % CONTEXT_HEADS:
+            raise ValueError(f"the last of hidden_sizes={self.hidden_sizes} must be a multiple of {CONTEXT_HEADS}")
+        for name, least in (("context_layers", 0), ("context_reach", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
+        if len(self.dilations) < self.context_layers:
+            raise ValueError(
+                f"context_layers={self.context_layers} must be at most the number of dilations={self.dilations}"
+            )
+        if self.min_duration * self.sampling_rate < self.hop_length:
+            raise ValueError(f"min_duration={self.min_duration} s is shorter than one token")
 
     @classmethod
-    def heartllm_paper(cls, **overrides: Any) -> ECGCodecConfig:
-        """The published codec: 4,170,608 parameters, 313 tokens for 10 s, 1,296 codes."""
-        sizes: dict[str, Any] = {
-            "architecture": "inception",
-            "sampling_rate": 500,
-            "window_samples": 5000,
-            "leads": STANDARD_LEADS,
-            "levels": (6, 6, 6, 6),
-            "num_refinements": 0,
-        }
-        return cls(**(sizes | overrides))
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As for any configuration; what the published codec has saved gives a `PaperCodecConfig`."""
+        kinds = {PaperCodecConfig.architecture, PaperCodecConfig.model_type}
+        if kinds & {config_dict.get("architecture"), config_dict.get("model_type")}:
+            return PaperCodecConfig.from_dict(config_dict, **kwargs)
+        return super().from_dict(config_dict, **kwargs)
+
+    @classmethod
+    def heartllm_paper(cls, **overrides: Any) -> PaperCodecConfig:
+        """The former name of `PaperCodecConfig`."""
+        warnings.warn("ECGCodecConfig.heartllm_paper is now PaperCodecConfig", DeprecationWarning, stacklevel=2)
+        return PaperCodecConfig(**overrides)
 
     @property
-    def stream_levels(self) -> list[list[int]]:
-        """Levels of every stream: the language model's, then the refinements."""
+    def codebook_levels(self) -> list[list[int]]:
+        """Levels of every codebook: the language model's, then the residual ones that refine it."""
         return [self.levels, *([self.refinement_levels] * self.num_refinements)]
-
-    @property
-    def num_streams(self) -> int:
-        """Streams of codes; a language model reads the first."""
-        return 1 + self.num_refinements
 
     @property
     def hop_length(self) -> int:
         """Samples between two tokens."""
-        return math.prod(self.strides) if self.architecture == "local" else 2**self.num_downsamples
+        return math.prod(self.strides)
 
     def sampling_kernel(self, step: int) -> tuple[int, int]:
-        """Width and padding of the convolution that lowers the rate of the local codec in a step (or raises it)."""
+        """Width and padding of the convolution that lowers the rate in a step (or raises it)."""
         stride = self.strides[step]
         return (3 * stride, stride) if step == 0 else (2 * stride, stride // 2)
 
     @property
-    def frame_rate(self) -> float:
-        """Instants a second at which there is a code in every stream, in Hz."""
-        return self.sampling_rate / self.hop_length
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens that a language model reads in a second of ECG."""
-        return self.frame_rate
-
-    @property
-    def codebook_size(self) -> int:
-        """Number of different codes of the stream that a language model reads."""
-        return math.prod(self.levels)
-
-    def bits_per_second_of(self, num_streams: int) -> float:
-        """Fixed-length rate of the first `num_streams` streams, all leads together."""
-        if not 1 <= num_streams <= self.num_streams:
-            raise ValueError(f"num_streams={num_streams} must lie in 1…{self.num_streams}")
-        bits = sum(math.log2(math.prod(levels)) for levels in self.stream_levels[:num_streams])
-        if self.window_samples is None:
-            return bits * self.frame_rate
-        return self.num_tokens(self.window_samples) * bits * self.sampling_rate / self.window_samples
-
-    @property
-    def bits_per_second(self) -> float:
-        """Fixed-length rate of all streams and leads together."""
-        return self.bits_per_second_of(self.num_streams)
-
-    @property
-    def bandwidth(self) -> float:
-        """Hz up to which the features can hold a signal: half their sampling rate."""
-        return self.sampling_rate / 2
-
-    @property
-    def receptive_field(self) -> float | None:
-        """Seconds of features that decide one code of the first stream; None where it is the whole window."""
-        if self.architecture != "local":
-            return None
+    def receptive_field(self) -> float:
+        """Seconds of features that decide one code of the first codebook."""
         return 2 * self._encoder_reach / self.sampling_rate + 1 / self.sampling_rate
 
-    @property
-    def latency(self) -> float | None:
-        """Seconds of signal after a token's end that decide its code in the first stream, the features' baseline filter
-        included; None where the whole window does."""
-        return self.latency_of(1)
-
-    def latency_of(self, num_streams: int) -> float | None:
-        """`latency` of the first `num_streams` streams: refinements also wait for what they refine."""
-        if self.architecture != "local":
-            return None
+    def latency_of(self, num_codebooks: int) -> float:
+        """`latency` of the first codebooks together: residual ones also wait for what they refine."""
         samples = self._encoder_reach
-        if num_streams > 1:  # what they refine is decoded first
+        if num_codebooks > 1:  # what they refine is decoded first
             samples += self._synthesis_reach + self._analysis_reach(self.refinement_dilations)
         return samples / self.sampling_rate + BASELINE_SECONDS / 2
 
     @property
     def envelope_reach(self) -> int:
-        """Samples to either side over which the local codec takes a signal's amplitude."""
+        """Samples to either side over which the codec takes a signal's amplitude."""
         return round(ENVELOPE_SECONDS * self.sampling_rate)
 
     @property
@@ -297,19 +215,13 @@ class ECGCodecConfig(PretrainedConfig):
                 samples += self.num_blocks[step - 1] * 2 * rate
         return samples + 2
 
-    def num_tokens(self, num_samples: int) -> int:
-        """Tokens made of `num_samples` samples.
+    @property
+    def reads_missing_leads(self) -> bool:
+        """Whether a lead of the features may be NaN throughout, which says that it is missing."""
+        return True
 
-        The local codec leaves out a rest that fills no token; in the inception codec each halving rounds up.
-        """
-        if self.architecture == "local":
-            return num_samples // self.hop_length
-        for _ in range(self.num_downsamples):
-            num_samples = -(-num_samples // 2)
-        return num_samples
 
-    def num_samples(self, num_tokens: int) -> int:
-        """Samples that `num_tokens` tokens stand for."""
-        if self.window_samples is not None and num_tokens == self.num_tokens(self.window_samples):
-            return self.window_samples
-        return num_tokens * self.hop_length
+_OF_THE_PAPERS_CODEC = (
+    "window_samples", "encoder_hidden_size", "decoder_hidden_size", "num_downsamples", "num_norm_groups",
+    "share_lead_encoder",
+)  # fmt: skip

@@ -236,25 +236,25 @@ class LocalDecoder(nn.Module):
 
 
 class Refinement(nn.Module):
-    """Streams that code what the first stream leaves of the signal, for reconstruction only.
+    """Codebooks that code what the first leaves of the signal, for reconstruction only.
 
-    The residual is taken in the signal, not in the latents of the first stream: that one is free to hold what
-    statements depend on, and what these streams spend their bits on is what the decoded signal lacks.
+    The residual is taken in the signal, not in the latents of the first codebook: that one is free to hold what
+    statements depend on, and what these codebooks spend their bits on is what the decoded signal lacks.
     """
 
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__()
         leads, size = len(config.leads), config.hidden_sizes[-1]
         self.analysis = Analysis(config, 3 * leads, config.refinement_dilations, mix=True)
-        self.quantizer = ResidualQuantizer(size, config.stream_levels[1:])
+        self.quantizer = ResidualQuantizer(size, config.codebook_levels[1:])
         self.synthesis = Synthesis(config, 2 * size, leads, config.refinement_dilations)
 
     def latents(self, features: torch.Tensor, first_signal: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:
-        """What is left of the features after the first stream, (batch, tokens, hidden size).
+        """What is left of the features after the first codebook, (batch, tokens, hidden size).
 
         Args:
             features: (batch, leads, samples) in mV, NaN where a lead is missing.
-            first_signal: the same decoded from the first stream alone.
+            first_signal: the same decoded from the first codebook alone.
             log_envelope: (batch, 1, samples), decoded from it.
         """
         missing = torch.isnan(features)
@@ -264,6 +264,6 @@ class Refinement(nn.Module):
         return self.analysis(torch.cat([left, known, (~missing).to(known.dtype)], dim=1))
 
     def signal(self, quantized: torch.Tensor, first_latents: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:
-        """What to add to the first stream's signal, (batch, leads, samples) in mV."""
+        """What to add to the first codebook's signal, (batch, leads, samples) in mV."""
         left, _ = self.synthesis(torch.cat([quantized, first_latents], dim=-1))
         return left * log_envelope.exp()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ STANDARD_LEADS: tuple[str, ...] = (
     "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
 )  # fmt: skip
 LIMB_LEADS: tuple[str, ...] = STANDARD_LEADS[:6]
+INDEPENDENT_LEADS: tuple[str, ...] = ("I", "II", *STANDARD_LEADS[6:])
+"""The eight leads that determine all twelve: the other four are combinations of I and II."""
 
 _SPELLINGS = {name.casefold(): name for name in STANDARD_LEADS}
 
@@ -40,6 +43,11 @@ def standard_lead_name(name: str) -> str:
     if key.startswith("lead"):
         key = key[4:].strip(" _-")
     return _SPELLINGS.get(key, bare)
+
+
+def augmented_leads(one: Any, two: Any) -> list[Any]:
+    """III, aVR, aVL and aVF from leads I and II: arrays or tensors of any shape and unit."""
+    return [a * one + b * two for a, b in list(_FROM_I_AND_II.values())[2:]]
 
 
 def derive_limb_leads(signal: np.ndarray, leads: Sequence[str]) -> dict[str, np.ndarray]:

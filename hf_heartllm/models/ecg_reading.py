@@ -82,7 +82,7 @@ def _caller() -> int:
 def _read(reader: Any, record: ECGRecord) -> Reading:
     extractor = reader.feature_extractor
     checked, dead = extractor.check(record)
-    said = tuple([finding.message for finding in checked.findings] + extractor.absent_leads(record))
+    said = tuple([finding.message for finding in checked.findings] + extractor.lead_remarks(record))
     fatal = next((finding.message for finding in checked.findings if finding.fatal), None)
     if fatal is not None:
         raise ECGError(f"{record.source or 'record'}: {fatal}")

@@ -39,6 +39,13 @@ class ECGRecord:
 
     Raises:
         ECGError: if shape, names, rate or units do not fit together.
+
+    Example:
+        >>> record = ECGRecord(np.zeros((2, 5000)), 500, ["lead i", "II"], age=63, source="a.csv")
+        >>> record
+        ECGRecord: leads I, II; 10 s at 500 Hz, mV; a.csv
+        >>> record.lead("II").shape
+        (5000,)
     """
 
     signal: np.ndarray
@@ -75,6 +82,14 @@ class ECGRecord:
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
         object.__setattr__(self, "sampling_rate", rate)
+
+    def __repr__(self) -> str:
+        many = len(self.leads) > 3
+        leads = (
+            f"{len(self.leads)} leads {self.leads[0]} … {self.leads[-1]}" if many else f"leads {', '.join(self.leads)}"
+        )
+        source = "" if self.source is None else f"; {self.source}"
+        return f"ECGRecord: {leads}; {self.duration:g} s at {self.sampling_rate:g} Hz, {self.units}{source}"
 
     @property
     def duration(self) -> float:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .ecg_leads import INDEPENDENT_LEADS as LEADS
 from .ecg_rough_beats import BEFORE
 
-LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 WAVES = ("P", "QRS mean", "QRS highest", "QRS lowest", "T")
 STEEPNESS = (8.0, 3.0, 0.7, 0.7, 3.0)  # of the squashing, so that no single large wave decides
 MIN_BEATS = 3

@@ -8,36 +8,38 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
+from .codec_config import renamed
+from .ecg_codec import ECGCodec
 from .ecg_record import ECGError
 from .feature_extraction_ecg import slow_baseline
-from .modeling_ecg_codec import ECGCodecModel
 
 
 class CodeStream:
     """Encodes samples as they arrive.
 
-    A code is given out as soon as the signal that decides it is there: `config.latency_of(num_streams)` seconds after
+    A code is given out as soon as the signal that decides it is there: `config.latency_of(num_codebooks)` seconds after
     the end of its token, and at the end of the recording at once. Each stretch is encoded with as much signal before
     and after it as decides its codes, so there is no margin: from the first to the last token the codes are those of
     the whole recording. (Sums over stretches of other lengths may be rounded otherwise, by some 1e-7 of a value; a
     value as close as that to the border of two levels may get the other code.)
 
     Args:
-        codec: with `architecture="local"`; a codec that standardises whole windows cannot know a window before its end.
-        num_streams: streams of codes; the first is what a language model reads.
+        codec: of any length (`ECGCodecModel`); one that standardises whole windows cannot know a window before its end.
+        num_codebooks: codebooks whose codes are wanted; the first is what a language model reads.
+        num_streams: the former name of `num_codebooks`.
 
     Raises:
-        ValueError: if the codec reads whole windows, or has not so many streams.
+        ValueError: if the codec reads whole windows, or has not so many codebooks.
     """
 
-    def __init__(self, codec: ECGCodecModel, num_streams: int = 1) -> None:
-        config = codec.config
-        latency = config.latency_of(num_streams)
+    def __init__(self, codec: ECGCodec, num_codebooks: int = 1, *, num_streams: int | None = None) -> None:
+        config, num_codebooks = codec.config, renamed(num_streams, num_codebooks)
+        latency = config.latency_of(num_codebooks)
         if latency is None:
-            raise ValueError(f"a codec with architecture={config.architecture!r} reads whole windows, not a stream")
-        config.bits_per_second_of(num_streams)  # raises for streams that the codec has not
+            raise ValueError(f"a codec of type {config.model_type} reads whole windows, not a signal as it arrives")
+        config.bits_per_second_of(num_codebooks)  # raises for codebooks that the codec has not
         self.codec = codec
-        self.num_streams = num_streams
+        self.num_codebooks = num_codebooks
         self._hop = config.hop_length
         self._ahead = math.ceil(latency * config.sampling_rate)
         self._behind = math.ceil(self._ahead / self._hop) * self._hop
@@ -60,7 +62,7 @@ class CodeStream:
                 missing lead is NaN throughout the recording.
 
         Returns:
-            int64 (num_streams, tokens), often with no token.
+            int64 (num_codebooks, tokens), often with no token.
 
         Raises:
             ECGError: for another number of leads, or samples after `finish`.
@@ -79,7 +81,7 @@ class CodeStream:
         """The recording is over: give out the codes that are left. A rest that fills no token is left out.
 
         Returns:
-            int64 (num_streams, tokens).
+            int64 (num_codebooks, tokens).
 
         Raises:
             ECGError: if the recording was shorter than `config.min_duration`.
@@ -97,11 +99,11 @@ class CodeStream:
     def _encode(self, stop: int, last_sample: int) -> torch.Tensor:
         """The tokens from the first that was not given out up to `stop`."""
         if stop <= self._given:
-            return torch.empty((self.num_streams, 0), dtype=torch.int64)
+            return torch.empty((self.num_codebooks, 0), dtype=torch.int64)
         start = max(0, self._given * self._hop - self._behind)
         signal = self._kept[:, start - self._first :]
         features = (signal - slow_baseline(signal, self.codec.config.sampling_rate))[:, : last_sample - start]
-        codes = self.codec.encode(torch.from_numpy(features.astype(np.float32))[None], self.num_streams)[0]
+        codes = self.codec.encode(torch.from_numpy(features.astype(np.float32))[None], self.num_codebooks)[0]
         new = codes[:, self._given - start // self._hop : stop - start // self._hop]
         self._given = stop
         first = max(0, stop * self._hop - self._behind)
@@ -110,19 +112,29 @@ class CodeStream:
         return new
 
 
-def encode_stream(codec: ECGCodecModel, pieces: Iterable[np.ndarray], num_streams: int = 1) -> Iterator[torch.Tensor]:
+def encode_stream(
+    codec: ECGCodec, pieces: Iterable[np.ndarray], num_codebooks: int = 1, *, num_streams: int | None = None
+) -> Iterator[torch.Tensor]:
     """Encode a signal that arrives in pieces of any lengths.
 
     Args:
         codec: see `CodeStream`.
         pieces: each (leads, n) in mV at the codec's rate.
-        num_streams: streams of codes.
+        num_codebooks: see `CodeStream`.
+        num_streams: the former name of `num_codebooks`.
 
     Yields:
-        int64 (num_streams, tokens) whenever a piece settles codes, and the rest at the end. Joined along the last axis
-        they are the codes of the whole recording.
+        int64 (num_codebooks, tokens) whenever a piece settles codes, and the rest at the end. Joined along the last
+        axis they are the codes of the whole recording.
+
+    Example:
+        >>> from hf_heartllm import ECGCodecConfig, ECGCodecModel
+        >>> codec = ECGCodecModel(ECGCodecConfig())
+        >>> seconds = [np.zeros((8, 100)) for _ in range(10)]  # of a monitor: I, II and V1 to V6 in mV
+        >>> [codes.shape[-1] for codes in encode_stream(codec, seconds)]
+        [2, 12, 13, 12, 13, 12, 13, 48]
     """
-    stream = CodeStream(codec, num_streams)
+    stream = CodeStream(codec, renamed(num_streams, num_codebooks))
     for piece in pieces:
         codes = stream.push(piece)
         if codes.shape[-1]:

@@ -13,12 +13,12 @@ from transformers import PreTrainedTokenizerFast
 from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, check_ecg_chat
 from .ecg_placeholders import as_record
-from .feature_extraction_ecg import ECGFeatureExtractor, decoded_record
+from .feature_extraction_ecg import ECGFeatureExtractor
 from .prompts import ECG_END_TOKEN, ECG_START_TOKEN
 
 if TYPE_CHECKING:
+    from .ecg_codec import ECGCodec
     from .ecg_record import ECGRecord
-    from .modeling_ecg_codec import ECGCodecModel
 
 
 class ECGVocabulary(PreTrainedTokenizerFast):
@@ -34,7 +34,7 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         return self._codec_handle
 
     @property
-    def codec(self) -> ECGCodecModel:
+    def codec(self) -> ECGCodec:
         """The codec, in evaluation mode; built when first asked for."""
         return self._handle.model
 
@@ -148,16 +148,14 @@ class ECGVocabulary(PreTrainedTokenizerFast):
             raise ValueError("there are no ECG tokens to decode")
         if codes.size % tokens:
             raise ValueError(f"{codes.size} ECG tokens are not whole windows of {tokens}")
-        windows = self.codec.decode(torch.from_numpy(codes.reshape(-1, 1, tokens)))
-        signal = np.concatenate(windows.float().cpu().numpy(), axis=-1)
-        record = decoded_record(signal, config)
+        record = self.codec.to_record(self.codec.decode(torch.from_numpy(codes.reshape(-1, 1, tokens))))
         return record if sampling_rate is None else record.resample(sampling_rate)
 
     def codes_to_ids(self, codes: Any) -> list[int]:
-        """Codes (tokens,), (windows, 1, tokens) or (windows, tokens) of the first stream → ids, window after window."""
+        """The first codebook's codes (tokens,), (windows, tokens) or (windows, 1, tokens) → ids, window by window."""
         array = np.asarray(codes.cpu() if hasattr(codes, "cpu") else codes)
         if array.ndim == 3 and array.shape[1] != 1:
-            raise ValueError(f"a language model reads one stream of codes, got {array.shape[1]}")
+            raise ValueError(f"a language model reads the codes of one codebook, got {array.shape[1]}")
         flat, size = array.reshape(-1), self.ecg_codebook_size
         if flat.size and not (np.issubdtype(flat.dtype, np.integer) and 0 <= flat.min() <= flat.max() < size):
             raise ValueError(f"codes must be integers from 0 to {size - 1}")

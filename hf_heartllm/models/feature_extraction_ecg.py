@@ -48,29 +48,6 @@ def slow_baseline(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     return np.stack([np.convolve(row, weights)[half : half + signal.shape[1]] / total for row in signal])
 
 
-def decoded_record(features: np.ndarray, config: Any) -> ECGRecord:
-    """What a codec decoded, as a recording.
-
-    Args:
-        features: (leads, samples) as the codec gives them; a lead that is NaN throughout was missing.
-        config: the codec's configuration.
-
-    Returns:
-        With the local codec in mV with the twelve standard leads, the limb leads derived from I and II (so that
-        Einthoven's and Goldberger's laws hold) and missing leads left out; else in z-scores with the codec's leads.
-    """
-    if config.architecture != "local":
-        return ECGRecord(features, config.sampling_rate, tuple(config.leads), units="z-score", source="decoded")
-    present = {name: row for name, row in zip(config.leads, features, strict=True) if not np.isnan(row).any()}
-    if present:
-        present |= derive_limb_leads(np.stack(list(present.values())), list(present))
-    leads = tuple(name for name in STANDARD_LEADS if name in present)
-    if not leads:
-        raise ValueError("these codes say that every lead was missing")
-    signal = np.stack([present[name] for name in leads])
-    return ECGRecord(signal, config.sampling_rate, leads, source="decoded")
-
-
 class ECGFeatureExtractor(FeatureExtractionMixin):
     """Brings any recording to the codec's rate and lead order.
 
@@ -88,6 +65,12 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         required_leads: leads that must be there or derivable; None for all.
         min_duration: seconds of the shortest recording, where there are no windows.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
+
+    Example:
+        >>> import hf_heartllm as hl
+        >>> extractor = ECGFeatureExtractor.from_codec(hl.ECGCodecConfig())
+        >>> extractor.extract(hl.read_ecg("example:lbbb")).shape  # (windows, leads, samples)
+        (1, 8, 1000)
     """
 
     model_input_names: ClassVar[list[str]] = ["input_features"]
@@ -154,7 +137,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         messages: list[str] = []
         if check:
             checked, dead = self.check(record)
-            messages = [*(finding.message for finding in checked.findings), *self.absent_leads(record)]
+            messages = [*(finding.message for finding in checked.findings), *self.lead_remarks(record)]
             record = checked.record
             self.require_leads(record, dead)
         signal = resample(self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate)
@@ -191,12 +174,23 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         findings = tuple(replace(one, message=_kept(one.message)) for one in checked.findings)
         return replace(checked, record=replace(record, signal=signal), findings=findings), ()
 
-    def absent_leads(self, record: ECGRecord) -> list[str]:
-        """A line on the leads that the codec can do without and the recording does not hold; none where it has all."""
+    def lead_remarks(self, record: ECGRecord) -> list[str]:
+        """A line on the leads that the codec can do without and the recording does not hold, and one on those that it
+        holds and the codec does not read (such as V7); none where the two agree.
+
+        What follows from the codec's leads counts as read: III, aVR, aVL and aVF where it reads I and II.
+        """
+        read = [standard_lead_name(name) for name in self.leads]
         there = {*record.leads, *derive_limb_leads(record.signal[:, :1], record.leads)}
-        absent = [name for name in map(standard_lead_name, self.leads) if name not in there]
+        absent = [name for name in read if name not in there]
         absent = [name for name in absent if name not in set(map(standard_lead_name, self.required_leads))]
-        return [f"lead {', '.join(absent)} is missing and is encoded as missing"] if absent else []
+        known = {*read, *derive_limb_leads(np.zeros((len(read), 1)), read)}
+        unread = [name for name in record.leads if name not in known]
+        remarks = [f"lead {', '.join(absent)} is missing and is encoded as missing"] if absent else []
+        if unread:
+            are = "leads {} are" if len(unread) > 1 else "lead {} is"
+            remarks.append(f"{are.format(', '.join(unread))} not read: the codec reads {', '.join(read)}")
+        return remarks
 
     def require_leads(self, record: ECGRecord, dead: Collection[str] = ()) -> None:
         """That the leads which the codec needs are there, or can be derived.

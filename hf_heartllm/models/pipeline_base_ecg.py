@@ -18,6 +18,7 @@ from .ecg_answerer import Answerer
 from .ecg_inputs import each, is_many
 from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
 from .record_from_array import record_from_array
+from .whole_files import write_whole
 
 END = object()
 
@@ -137,10 +138,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
             if known is None:
                 path.unlink(missing_ok=True)  # that of other weights
                 continue
-            partial = path.with_name(f".{name}.partial")
-            text = json.dumps(known.document(), indent=1, ensure_ascii=False, allow_nan=False)
-            partial.write_text(text + "\n", encoding="utf-8")
-            os.replace(partial, path)
+            write_whole(path, json.dumps(known.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 class _Counted:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from .answer_calibration import AnswerCalibration, read_calibration
+from .checkpoint_files import default_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
@@ -219,18 +219,6 @@ CUSTOM_PIPELINES = {
     task: {"impl": f"pipeline_ecg.{kind.__name__}", "pt": ["AutoModelForCausalLM"]} for task, kind in PIPELINES.items()
 }
 """For `config.json`: where `transformers.pipeline(…, trust_remote_code=True)` finds the code in a checkpoint."""
-
-
-def default_checkpoint() -> Path:
-    """The folder of the checkpoint that the package ships.
-
-    Raises:
-        FileNotFoundError: if it is not beside this code, as when the code came with a checkpoint of its own.
-    """
-    folder = Path(__file__).resolve().parent.parent / "checkpoints" / "heartllm-tiny"
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder}: no embedded checkpoint there; name a model folder or a Hub repository")
-    return folder
 
 
 def pipeline(

@@ -1,4 +1,4 @@
-"""Residual finite scalar quantisation: one stream of codes for the language model, further streams that refine it.
+"""Residual finite scalar quantisation: one codebook for the language model, residual ones that refine it.
 
 Every stage projects what the stages before it left over to a few dimensions, quantises these, and projects back
 (factorised codes as in Kumar et al., 2023, arXiv:2306.06546; finite scalars instead of a codebook). Each projection is
@@ -88,10 +88,17 @@ class ResidualQuantizer(nn.Module):
                 residual = residual - up(values.to(residual.dtype) * 2 - 1)
         return torch.stack(codes, dim=1)
 
+    def unrounded(self, latents: torch.Tensor, num_stages: int) -> torch.Tensor:
+        """What the first stages would decode to if nothing were rounded; (batch, tokens, hidden_size) → the same."""
+        total = torch.zeros_like(latents)
+        for index in range(num_stages):
+            total = total + self.up[index](torch.sigmoid(self.project(latents - total, index)) * 2 - 1)
+        return total
+
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """int64 (batch, stages, tokens), a prefix of the stages → (batch, tokens, hidden_size)."""
         if codes.shape[1] > len(self.quantizers):
-            raise ValueError(f"codes have {codes.shape[1]} streams, this codec has {len(self.quantizers)}")
+            raise ValueError(f"codes are of {codes.shape[1]} codebooks, there are {len(self.quantizers)}")
         parts = []
         for index in range(codes.shape[1]):
             quantizer: Any = self.quantizers[index]

@@ -13,6 +13,7 @@ from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils.hub import cached_file, extract_commit_hash
 
+from .checkpoint_files import default_checkpoint
 from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
 from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
@@ -23,11 +24,10 @@ from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_
 
 if TYPE_CHECKING:
     from .ecg_answerer import TokenAnswerer
-    from .modeling_ecg_codec import ECGCodecModel
+    from .ecg_codec import ECGCodec
 
 FORMAT_VERSION = 1
 CODEC_FOLDER = "codec"
-EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "heartllm-tiny"
 
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "subfolder", "proxies")
 _SAMPLE_TEXTS = ("Does this ECG show atrial fibrillation?", " QTc 440 ms,\n axis -30°; sinus  rhythm.")
@@ -56,7 +56,7 @@ class ECGTokenizer(ECGTexts):
     def from_base(
         cls,
         tokenizer: PreTrainedTokenizerFast,
-        codec: ECGCodecModel,
+        codec: ECGCodec,
         feature_extractor: ECGFeatureExtractor | None = None,
         ecg_chat: str = AS_WRITTEN,
     ) -> ECGTokenizer:
@@ -123,9 +123,7 @@ class ECGTokenizer(ECGTexts):
             OSError: if the folder or repository has no such files.
         """
         if pretrained_model_name_or_path is None:
-            if not EMBEDDED_CHECKPOINT.is_dir():
-                raise OSError("there is no embedded checkpoint beside this code; name a folder or repository")
-            pretrained_model_name_or_path = EMBEDDED_CHECKPOINT
+            pretrained_model_name_or_path = default_checkpoint()
         name = str(pretrained_model_name_or_path)
         hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if kwargs.get(key) is not None}
         revision = kwargs.pop("revision", None) or "main"
@@ -154,8 +152,9 @@ class ECGTokenizer(ECGTexts):
     def _save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
         files = super()._save_pretrained(save_directory, *args, **kwargs)
         if self._auto_class is not None:  # then the codec and the extractor can be loaded on their own, too
-            type(self.codec).register_for_auto_class("AutoModel")
-            type(self.codec.config).register_for_auto_class()
+            if type(self.codec).__module__.rpartition(".")[0] == __package__:  # the code of others stays where it is
+                type(self.codec).register_for_auto_class("AutoModel")
+                type(self.codec.config).register_for_auto_class()
             type(self.feature_extractor).register_for_auto_class("AutoFeatureExtractor")
         self.feature_extractor.save_pretrained(save_directory)
         folder = Path(save_directory) / CODEC_FOLDER

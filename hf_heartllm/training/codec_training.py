@@ -1,8 +1,8 @@
 """What training a codec adds to the codec: its losses, and a probe that reads statements from the quantised values.
 
 Reconstruction alone spends the few bits of a code on whatever has most energy, which is the QRS complex. A small
-classifier on the quantised values of the stream that a language model reads, trained along and then thrown away, makes
-the encoder keep what cardiologists' statements depend on (P waves, ST segments, rhythm) too; speech codecs do the
+classifier on the quantised values of the codebook that a language model reads, trained along and then thrown away,
+makes the encoder keep what cardiologists' statements depend on (P waves, ST segments, rhythm) too; speech codecs do the
 same with the features of a speech model (SpeechTokenizer, arXiv:2308.16692).
 """
 
@@ -16,17 +16,21 @@ import torch
 from torch import nn
 
 from hf_heartllm.labels.scp import superclasses
+from hf_heartllm.models.codec_config import CodecConfig
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
+from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.ecg_codec_local import envelope
+from hf_heartllm.models.ecg_leads import INDEPENDENT_LEADS, LIMB_LEADS, augmented_leads
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.recordings import Recording
 
-PRESETS = {"default": ECGCodecConfig, "heartllm-paper": ECGCodecConfig.heartllm_paper}
+PRESETS: dict[str, type[CodecConfig]] = {"default": ECGCodecConfig, "heartllm-paper": PaperCodecConfig}
 """What a recipe names as `preset`."""
 
 NOISE_FLOOR_MILLIVOLTS = 0.01
 SHARED_VARIANCE = 0.1
-"""Share of the leads' mean variance that is added to each lead's while the first stream is trained: without it, small
+"""Share of the leads' mean variance that is added to each lead's while the first codebook is trained: without it, small
 leads such as a derived aVL decide, and little is learned (after 100 steps an error of 0.9 instead of 0.5)."""
 
 SHARED_VARIANCE_REFINED = 0.02
@@ -61,27 +65,44 @@ class StatementProbe(nn.Module):
         return self.classify(torch.cat([x.mean(dim=-1), x.amax(dim=-1), x.std(dim=-1)], dim=-1))
 
 
-def twelve_leads(signal: torch.Tensor) -> torch.Tensor:
-    """(batch, 8, samples) of I, II and V1 to V6 → (batch, 12, samples), the limb leads derived; NaN spreads."""
-    one, two = signal[:, 0:1], signal[:, 1:2]
-    limb = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
-    return torch.cat([*limb, signal[:, 2:]], dim=1)
+def with_limb_leads(signal: torch.Tensor, leads: Sequence[str] = INDEPENDENT_LEADS) -> torch.Tensor:
+    """Leads in mV, and the limb leads that follow from I and II; NaN spreads.
+
+    Args:
+        signal: (batch, leads, samples).
+        leads: names of its rows.
+
+    Returns:
+        (batch, leads with the derived ones, samples): of I, II and V1 to V6 the twelve standard leads in their order.
+    """
+    if not {"I", "II"} <= set(leads):
+        return signal
+    rows = dict(zip(leads, signal.split(1, dim=1), strict=True))
+    derived = dict(zip(LIMB_LEADS[2:], augmented_leads(rows["I"], rows["II"]), strict=True))
+    limb = {name: rows[name] for name in ("I", "II")} | {n: row for n, row in derived.items() if n not in rows}
+    return torch.cat([*limb.values(), *(row for name, row in rows.items() if name not in limb)], dim=1)
 
 
 def relative_error(
-    decoded: torch.Tensor, wanted: torch.Tensor, shared_variance: float = SHARED_VARIANCE
+    decoded: torch.Tensor,
+    wanted: torch.Tensor,
+    shared_variance: float = SHARED_VARIANCE,
+    leads: Sequence[str] = INDEPENDENT_LEADS,
 ) -> torch.Tensor:
-    """Squared error of each of the twelve leads over about the variance of the wanted lead, mean over those there.
+    """Squared error of each lead over about the variance of the wanted lead, mean over those there.
+
+    The limb leads that follow from the others count too: with I, II and V1 to V6 it is a mean over twelve.
 
     Args:
-        decoded: (batch, 8, samples) in mV.
+        decoded: (batch, leads, samples) in mV.
         wanted: the same; a missing lead is NaN.
         shared_variance: share of the leads' mean variance that is added to each lead's.
+        leads: names of the rows.
 
     Returns:
         (batch,).
     """
-    decoded, wanted = twelve_leads(decoded), twelve_leads(wanted)
+    decoded, wanted = with_limb_leads(decoded, leads), with_limb_leads(wanted, leads)
     present = ~torch.isnan(wanted[..., :1])[..., 0]
     wanted = torch.nan_to_num(wanted)
     own = wanted.var(dim=-1)
@@ -112,22 +133,23 @@ def uneven_use(projections: torch.Tensor) -> torch.Tensor:
 class CodecWithProbe(nn.Module):
     """A codec in training; its forward returns the loss that `transformers.Trainer` minimises.
 
-    The published codec is trained with the mean squared error, as published. The local codec's first stream is trained
-    with the root of each record's relative error; what comes after it has trainings of its own (`DecoderTraining`,
-    `RefinementTraining`), and refinements that are there already stay as they are until those.
+    Our codec's first codebook is trained with the root of each record's relative error; what comes after it has
+    trainings of its own (`DecoderTraining`, `RefinementTraining`), and residual codebooks that are there already stay
+    as they are until those. Any other codec is trained with the loss of its `forward`; the published one's is the mean
+    squared error, as published.
 
     Args:
         codec: the codec.
         num_statements: statements of the probe; 0 for reconstruction alone.
         probe_weight: weight of the probe's binary cross-entropy.
-        even_weight: weight of `uneven_use` of the stream that a language model reads (local codec).
-        presence_weight: weight of the binary cross-entropy of which leads are there (local codec). With the little of
+        even_weight: weight of `uneven_use` of the codebook that a language model reads (our codec).
+        presence_weight: weight of the binary cross-entropy of which leads are there (our codec). With the little of
             the default the codes do not tell a missing lead from one that is there.
     """
 
     def __init__(
         self,
-        codec: ECGCodecModel,
+        codec: ECGCodec,
         num_statements: int,
         probe_weight: float,
         even_weight: float = 0.0,
@@ -135,7 +157,7 @@ class CodecWithProbe(nn.Module):
     ) -> None:
         super().__init__()
         self.codec = codec
-        if codec.config.num_refinements:
+        if isinstance(codec, ECGCodecModel) and codec.refinement is not None:
             codec.refinement.requires_grad_(False)
         self.probe_weight = probe_weight
         self.even_weight = even_weight
@@ -160,8 +182,8 @@ class CodecWithProbe(nn.Module):
             as_recorded: bool (batch,), rows whose statements still hold for the input (its gain is not changed).
         """
         target = input_features if target_features is None else target_features
-        if self.codec.config.architecture == "local":
-            result, quantized = self._local(input_features, target)
+        if isinstance(self.codec, ECGCodecModel):
+            result, quantized = self._first_codebook(input_features, target)
         else:
             output = self.codec(input_features)
             result = {"loss": output.loss, "reconstruction_loss": output.loss.detach(), "codes": output.codes[:, 0]}
@@ -175,15 +197,17 @@ class CodecWithProbe(nn.Module):
             result["probe_loss"] = probe_loss.detach()
         return result
 
-    def _local(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
-        output = self.codec(features, return_loss=False, num_streams=1)
-        result = first_stream_losses(self.codec.config, output, features, target, SHARED_VARIANCE, self.presence_weight)
+    def _first_codebook(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
+        output = self.codec(features, return_loss=False, num_codebooks=1)
+        result = first_codebook_losses(
+            self.codec.config, output, features, target, SHARED_VARIANCE, self.presence_weight
+        )
         if self.even_weight:
             result["loss"] = result["loss"] + self.even_weight * uneven_use(output.latents)
         return result, output.quantized
 
 
-def first_stream_losses(
+def first_codebook_losses(
     config: ECGCodecConfig,
     output: Any,
     features: torch.Tensor,
@@ -191,11 +215,11 @@ def first_stream_losses(
     shared_variance: float,
     presence_weight: float = PRESENCE_WEIGHT,
 ) -> dict[str, Any]:
-    """What a local codec's decoding of the first stream is trained with.
+    """What our codec's decoding of the first codebook is trained with.
 
     Args:
         config: of the codec.
-        output: `ECGCodecOutput` for the features, of the first stream alone.
+        output: `ECGCodecOutput` for the features, of the first codebook alone.
         features: (batch, leads, samples) in mV, what the codec read.
         target: the same, what it should decode.
         shared_variance: see `relative_error`.
@@ -204,7 +228,7 @@ def first_stream_losses(
     Returns:
         `loss`; for the log `reconstruction_loss`, `presence_loss`, `envelope_loss` and the `codes` (batch, tokens).
     """
-    error = relative_error(output.reconstruction, target, shared_variance)
+    error = relative_error(output.reconstruction, target, shared_variance, config.leads)
     present = (~torch.isnan(features).any(dim=-1)).float()
     presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
     wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
@@ -222,7 +246,7 @@ class PartTraining(nn.Module):
     """A codec of which one part is in training; the others stay as in use, with the scales of their normalisations.
 
     Args:
-        codec: with a trained first stream.
+        codec: ours, with a trained first codebook.
         part: name of the part.
     """
 
@@ -242,10 +266,10 @@ class PartTraining(nn.Module):
 
 
 class DecoderTraining(PartTraining):
-    """A codec whose decoder is in training; the codes of its first stream stay as they are.
+    """A codec whose decoder is in training; the codes of its first codebook stay as they are.
 
     Args:
-        codec: with a trained first stream.
+        codec: ours, with a trained first codebook.
         presence_weight: see `CodecWithProbe`.
     """
 
@@ -257,20 +281,20 @@ class DecoderTraining(PartTraining):
         self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
     ) -> dict[str, Any]:
         """Losses of a batch, see `CodecWithProbe.forward`; what it reads beyond these is left aside."""
-        output = self.codec(input_features, return_loss=False, num_streams=1)
+        output = self.codec(input_features, return_loss=False, num_codebooks=1)
         target = input_features if target_features is None else target_features
-        return first_stream_losses(
+        return first_codebook_losses(
             self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED, self.presence_weight
         )
 
 
 class RefinementTraining(PartTraining):
-    """A codec whose refinement streams are in training; its first stream and what is decoded from it stay as they are.
+    """A codec whose residual codebooks are in training; the first and what is decoded from it stay as they are.
 
-    Each record is decoded from a random number of streams, so that every prefix of the streams is a codec of its own.
+    Each record is decoded from a random number of codebooks, so that the first ones, however many, are a codec.
 
     Args:
-        codec: with a trained first stream.
+        codec: ours, with a trained first codebook.
     """
 
     def __init__(self, codec: ECGCodecModel) -> None:
@@ -280,16 +304,16 @@ class RefinementTraining(PartTraining):
         self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
     ) -> dict[str, Any]:
         """Losses of a batch, see `CodecWithProbe.forward`; what it reads beyond these is left aside."""
-        streams = self.codec.config.num_streams
-        weights = torch.ones(streams - 1)
+        codebooks = self.codec.config.num_codebooks
+        weights = torch.ones(codebooks - 1)
         weights[0], weights[-1] = 5.0, 2.0  # at about the rate of the published codec, and the best that there is
-        num_streams = torch.multinomial(weights, len(input_features), replacement=True).to(input_features.device) + 2
-        output = self.codec(input_features, return_loss=False, num_streams=num_streams)
+        counts = torch.multinomial(weights, len(input_features), replacement=True).to(input_features.device) + 2
+        output = self.codec(input_features, return_loss=False, num_codebooks=counts)
         target = input_features if target_features is None else target_features
-        error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED)
+        error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED, self.codec.config.leads)
         result: dict[str, Any] = {"loss": (error + 1e-4).sqrt().mean(), "codes": output.codes[:, 1]}
-        for name, count in (("second_stream_loss", 2), ("reconstruction_loss", streams)):
-            rows = num_streams == count
+        for name, count in (("second_stream_loss", 2), ("reconstruction_loss", codebooks)):
+            rows = counts == count
             if bool(rows.any()):
                 result[name] = error.detach()[rows].mean()
         return result
@@ -300,17 +324,22 @@ PARTS = FIRST_STREAM, DECODER, REFINEMENTS = "first stream", "decoder", "refinem
 `DecoderTraining` or with `RefinementTraining`."""
 
 
-def extended(codec: ECGCodecModel, **sizes: Any) -> ECGCodecModel:
-    """A codec with the same weights, and new layers in its decoder or new refinement streams.
+def extended(codec: ECGCodec, **sizes: Any) -> ECGCodec:
+    """A codec with the same weights, and new layers in its decoder or new residual codebooks.
 
     Args:
-        codec: local.
+        codec: ours; another is given back as it is, if nothing is to change.
         sizes: fields of its configuration to change: those of the refinements if it has none, `context_layers`,
             `context_reach`. New layers of the decoder change nothing before they are trained.
 
     Raises:
-        ValueError: if the sizes contradict each other, or leave no place for weights that the codec has.
+        ValueError: if another codec is to be changed, the sizes contradict each other, or leave no place for weights
+            that the codec has.
     """
+    if not isinstance(codec, ECGCodecModel):
+        if sizes:
+            raise ValueError(f"{', '.join(sizes)}: a {type(codec).__name__} cannot be extended")
+        return codec
     before = codec.config.to_dict()
     del before["format_version"]  # what is saved has today's
     larger = ECGCodecModel(ECGCodecConfig.from_dict(before | sizes))

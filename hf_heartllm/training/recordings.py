@@ -19,6 +19,7 @@ from hf_heartllm.labels.scp import superclasses
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS, standard_lead_name
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.draws import draws
+from hf_heartllm.training.settings import Augmentation
 
 
 @dataclass(frozen=True)
@@ -130,21 +131,6 @@ def long_enough(
     return kept, lost, unread
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How often a recording is changed before a codec in training reads it.
-
-    Attributes:
-        gain: share of records whose amplitude is multiplied by 0.3 to 3.3; the target too.
-        noise: share of records with white noise of 5 to 60 µV, which the target has not.
-        missing: share of records with one to six missing chest leads; six leave what a six-lead device records.
-    """
-
-    gain: float = 0.0
-    noise: float = 0.0
-    missing: float = 0.0
-
-
 class RecordingDataset(Dataset):
     """Features of recordings, read when first asked for and then kept in memory, with the statements of each as 0 to 1.
 
@@ -186,7 +172,9 @@ class RecordingDataset(Dataset):
 
     def _features(self, index: int) -> np.ndarray:
         if index not in self._kept:
-            features = self.extractor.extract(read_ecg(self.recordings[index].path))[0]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # `say_unread` counts them
+                features = self.extractor.extract(read_ecg(self.recordings[index].path))[0]
             if self.extractor.window_samples is not None:
                 return features  # 240 kB each: too much to keep
             self._kept[index] = features

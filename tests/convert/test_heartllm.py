@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hf_heartllm.convert.heartllm import load_heartllm_codec
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGRecord
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,13 +35,13 @@ def golden(golden_path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def codec(golden_path) -> ECGCodecModel:
+def codec(golden_path) -> PaperCodecModel:
     return load_heartllm_codec(golden_path)
 
 
 def test_committed_subset_encoder_gives_the_published_codes():
     subset = load_file(ROOT / "tests" / "golden" / "heartllm_encoder.safetensors")
-    codec = ECGCodecModel(ECGCodecConfig.heartllm_paper()).eval()
+    codec = PaperCodecModel(PaperCodecConfig()).eval()
     from hf_heartllm.convert.heartllm import _our_name
 
     weights = {_our_name(k.removeprefix("weights.")): v for k, v in subset.items() if k.startswith("weights.")}

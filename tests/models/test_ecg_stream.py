@@ -8,10 +8,12 @@ import torch
 
 from hf_heartllm.ecg import simulate_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.ecg_stream import CodeStream, encode_stream
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 from tests.tiny import tiny_codec
 
 
@@ -87,6 +89,6 @@ def test_what_is_no_stream_is_refused(codec, signal):
         list(encode_stream(codec, [signal[:, :100]]))
     with pytest.raises(ECGError, match=r"must be \(8, n\)"):
         CodeStream(codec).push(signal[:3])
-    paper = ECGCodecModel(ECGCodecConfig.heartllm_paper(encoder_hidden_size=8, decoder_hidden_size=8))
+    paper = PaperCodecModel(PaperCodecConfig(encoder_hidden_size=8, decoder_hidden_size=8))
     with pytest.raises(ValueError, match="whole windows"):
         CodeStream(paper)

@@ -26,11 +26,11 @@ from transformers import (
     Qwen3Config,
 )
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_token_rows import ecg_token_rows, fsq_code_geometry
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
 TEXT_TOKENS = 60
@@ -332,11 +332,9 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 def test_the_plain_language_model_reads_ecgs_in_their_text_form(tied: bool, tmp_path: Path) -> None:
-    codec_config = ECGCodecConfig.heartllm_paper(
-        encoder_hidden_size=8, decoder_hidden_size=8, num_downsamples=8, levels=LEVELS
-    )
+    codec_config = PaperCodecConfig(encoder_hidden_size=8, decoder_hidden_size=8, num_downsamples=8, levels=LEVELS)
     base_tokenizer = word_tokenizer()
-    tokenizer = ECGTokenizer.from_base(base_tokenizer, ECGCodecModel(codec_config))
+    tokenizer = ECGTokenizer.from_base(base_tokenizer, PaperCodecModel(codec_config))
     model = HeartLLMForCausalLM.from_base(make_base(tied=tied, rows=len(base_tokenizer)), tokenizer)
     for matrix in (model.get_input_embeddings().weight, model.get_output_embeddings().weight):
         # the padding token that the tokenizer had to add

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
@@ -96,13 +96,13 @@ def small_codec():
     """A codec with one-second windows of 7 tokens and 256 codes."""
     import torch
 
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+    from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 
-    config = ECGCodecConfig.heartllm_paper(
+    config = PaperCodecConfig(
         sampling_rate=100, window_samples=100, levels=[4, 4, 4, 4], encoder_hidden_size=8, decoder_hidden_size=8
     )
     torch.manual_seed(0)
-    return ECGCodecModel(config).eval()
+    return PaperCodecModel(config).eval()
 
 
 @cache
@@ -519,7 +519,7 @@ def test_the_folder_holds_what_loading_needs_and_nothing_private(tmp_path: Path)
     backend = (tmp_path / "two" / "tokenizer.json").read_text()
     assert 'start_ecg|>"' not in backend, "the backend must not know ECG tokens"
     assert loaded("a <ecg>", ecgs=record())["input_ids"] == tokenizer("a <ecg>", ecgs=record())["input_ids"]
-    assert loaded.codec.identity() == tokenizer.codec.identity()
+    assert loaded.codec.fingerprint() == tokenizer.codec.fingerprint()
     (tmp_path / "two" / "codec" / "model.safetensors").unlink()
     with pytest.raises(OSError, match=r"model\.safetensors"):
         ECGTokenizer.from_pretrained(tmp_path / "two")
@@ -588,10 +588,10 @@ print("same")
 
 @pytest.mark.slow
 def test_two_forked_workers_after_the_parent_has_encoded(tmp_path: Path) -> None:
-    from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+    from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 
     pytest.importorskip("datasets")
-    codec = ECGCodecModel(ECGCodecConfig.heartllm_paper(decoder_hidden_size=8, encoder_hidden_size=8))
+    codec = PaperCodecModel(PaperCodecConfig(decoder_hidden_size=8, encoder_hidden_size=8))
     ECGTokenizer.from_base(base_tokenizer("byte-bpe"), codec).save_pretrained(tmp_path / "saved")
     assert run_elsewhere(MAP, tmp_path / "saved", cwd=tmp_path, timeout=120) == "same"
 

@@ -7,15 +7,15 @@ from functools import partial
 import pytest
 import torch
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 from hf_heartllm.training.codec_training import CodecWithProbe, DecoderTraining
 from tests.tiny import tiny_codec
 
 
-def published_codec() -> ECGCodecModel:
+def published_codec() -> PaperCodecModel:
     sizes = {"encoder_hidden_size": 8, "decoder_hidden_size": 8, "num_norm_groups": 2, "window_samples": 1000}
-    return ECGCodecModel(ECGCodecConfig.heartllm_paper(**sizes))
+    return PaperCodecModel(PaperCodecConfig(**sizes))
 
 
 @pytest.mark.parametrize("make", [tiny_codec, published_codec])

@@ -12,6 +12,7 @@ import wfdb
 
 from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.recordings import (
@@ -24,7 +25,7 @@ from hf_heartllm.training.recordings import (
 )
 from tests.simulated_ptbxl import ptbxl_of_simulated
 
-OURS, PAPER = ECGCodecConfig(), ECGCodecConfig.heartllm_paper()
+OURS, PAPER = ECGCodecConfig(), PaperCodecConfig()
 
 
 def recording(folder: Path, name: str, seconds: float, leads=STANDARD_LEADS) -> Recording:

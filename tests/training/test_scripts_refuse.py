@@ -55,7 +55,7 @@ def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(
         for ecg_id, fold in zip(ids, folds, strict=True)
     ]
     pq.write_table(pa.Table.from_pylist(table), rows)
-    identity = np.array(ECGTokenizer.from_pretrained(checkpoint).codec.identity())
+    identity = np.array(ECGTokenizer.from_pretrained(checkpoint).codec.fingerprint())
     np.savez(tokens, ecg_id=np.array(codes_of), codes=np.zeros((len(codes_of), 8), np.uint16), codec=identity)
     return rows, tokens
 
@@ -67,7 +67,7 @@ def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(
         ({"folds": (9, 9)}, (), "no rows of folds [1, 2, 3, 4, 5, 6, 7, 8], of 2 rows: nothing to train on"),
         ({"ids": ("A", "B")}, (), "no rows of folds"),
         ({"codes_of": (float("nan"),)}, (), "holds no codes with an ecg_id (1 rows)"),
-        ({}, ("--set", "data.max_records=0"), "data.max_records 0: give 1 or more, or null for all"),
+        ({}, ("--set", "data.max_records=0"), "data.max_records: should be at least 1, not 0"),
         ({}, ("--set", "data.folds=11"), "'11' is no list of folds"),
         ({}, ("--rows", "nowhere.parquet"), "nowhere.parquet"),
     ],
@@ -84,7 +84,7 @@ def test_stage_two_without_anything_to_forecast(refused, checkpoint, tmp_path, s
     [
         ({"codes_of": (8, 9)}, (), "none of the 2 rows has codes and something to ask: nothing to train on"),
         ({"folds": (9, 9)}, (), "no rows of folds"),
-        ({}, ("--set", "data.max_records=0"), "data.max_records 0"),
+        ({}, ("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
         ({}, ("--set", "data.max_length=3"), "none of the 2 rows has codes and something to ask"),
     ],
 )
@@ -101,7 +101,7 @@ def test_stage_three_without_anything_to_ask(refused, checkpoint, tmp_path, sett
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--set", "data.max_records=0"), "data.max_records 0"),
+        (("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
         (("--set", "data.folds=5"), "no record of folds [5] at 100 Hz"),
         (("--set", "data.crop_samples=2000"), "none of the 4 recordings is long enough: nothing to train on"),
     ],

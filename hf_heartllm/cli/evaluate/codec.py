@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.codec.settings import Settings
     from ...evaluation.results import current_commit, machine_words, meets_bar, write_result_rows
 
-    coder = _load(Coder, args.folder, args.name)
-    against = None if args.against is None else _load(Coder, args.against, args.against_name)
+    coder = Coder.from_folder(args.folder, args.name)
+    against = None if args.against is None else Coder.from_folder(args.against, args.against_name)
     if against is not None and against.name == coder.name:
         raise UsageError(f"both codecs are called {coder.name}; give --name and --against-name")
     settings = Settings(
@@ -126,14 +126,6 @@ def run(args: argparse.Namespace) -> None:
         for path in written:
             print(path)
     print_notice()
-
-
-def _load(coder: Any, folder: Path, name: str | None) -> Any:
-    """The codec of a folder under its name."""
-    loaded = coder.from_folder(folder, name)
-    if name is None:
-        loaded.name = "ours" if loaded.config.architecture == "local" else "heartllm-paper"
-    return loaded
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...models.ecg_checks import check_record, warn_of
-from ...models.ecg_leads import LIMB_LEADS, STANDARD_LEADS, derive_limb_leads
+from ...models.ecg_leads import INDEPENDENT_LEADS, LIMB_LEADS, STANDARD_LEADS, derive_limb_leads
 from ...models.ecg_record import ECGError, ECGRecord
 from ...models.ecg_resample import resample
 from ..beats import beat_times
@@ -23,7 +23,6 @@ from .waves import WaveTimes, wave_times
 RATE = 500.0  # Hz, at which everything is measured, whatever the recording's own rate
 MIN_RATE = 100.0
 MIN_DURATION = 2.0  # s
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # the other four are combinations of I and II
 BEFORE, AFTER = 0.55, 0.75  # s of the dominant beat around its reference point
 QRS_WINDOW = 0.35  # s around the reference point in which QRS is looked for
 LEVEL = 0.016  # s before the onset of QRS that are level 0
@@ -126,7 +125,7 @@ def _independent(signal: np.ndarray, leads: list[str]) -> np.ndarray:
     derived = derive_limb_leads(signal, leads)
     if derived or {"I", "II"} <= rows.keys():
         rows |= derived
-        return np.stack([row for name, row in rows.items() if name in INDEPENDENT or name not in STANDARD_LEADS])
+        return np.stack([row for name, row in rows.items() if name in INDEPENDENT_LEADS or name not in STANDARD_LEADS])
     return signal
 
 

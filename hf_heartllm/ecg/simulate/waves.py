@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...models.ecg_leads import STANDARD_LEADS
+from ...models.ecg_leads import STANDARD_LEADS, augmented_leads
 
 # Rows: the lead as a combination of X (to the left), Y (to the feet) and Z (to the back), all in mV.
 TRANSFER_MATRIX = np.array(
@@ -162,7 +162,7 @@ def leads_from_dipole(dipole: np.ndarray) -> np.ndarray:
 def twelve_leads(independent: np.ndarray) -> np.ndarray:
     """The twelve standard leads, float64 (12, samples), from I, II, V1 … V6 (Einthoven's and Goldberger's laws)."""
     one, two = independent[0], independent[1]
-    limb = np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2])
+    limb = np.stack([one, two, *augmented_leads(one, two)])
     return np.concatenate([limb, independent[2:]])
 
 

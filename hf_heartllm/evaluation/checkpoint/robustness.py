@@ -61,7 +61,7 @@ def evaluate_robustness(
     check_some_balanced(records, settings.questions)
     persons = persons_of(held_out.table, records)
     backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
-    identity = f"codec {tokenizer.codec.identity()}, records at {settings.rate} Hz"
+    identity = f"codec {tokenizer.codec.fingerprint()}, records at {settings.rate} Hz"
     options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress}
     bootstrap = settings.bootstrap
 

@@ -87,7 +87,7 @@ def evaluate_classification(
         ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
     else:
         ecg_ids = record_reader(tokenizer, settings.data)
-        ecgs = f"codec {tokenizer.codec.identity()}, records of a folder at their own rates"
+        ecgs = f"codec {tokenizer.codec.fingerprint()}, records of a folder at their own rates"
     context = None  # longer records are read in windows, where the checkpoint says of which length
     if longest_window(tokenizer) is None:
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)

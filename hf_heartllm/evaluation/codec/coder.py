@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ...ecg import STANDARD_LEADS, ECGRecord
+from ...models.ecg_codec import ECGCodec
 from ...models.ecg_leads import derive_limb_leads
-from ...models.feature_extraction_ecg import ECGFeatureExtractor, decoded_record
-from ...models.modeling_ecg_codec import ECGCodecModel
+from ...models.feature_extraction_ecg import ECGFeatureExtractor
 
 COMMON_RATE = 100.0
 """Hz at which originals and decoded recordings are compared, whatever a codec's own rate."""
@@ -22,33 +22,33 @@ COMMON_RATE = 100.0
 class Coder:
     """Encodes and decodes recordings of any rate with any codec of this project.
 
-    A codec with `architecture="inception"` codes each lead without its mean and amplitude. Its decoded recordings get
+    A codec whose features are standardised codes each lead without its mean and amplitude. Its decoded recordings get
     both from the original, window by window, at no cost in bits: what it is judged by is the shape alone.
 
     Args:
         codec: the codec; put into evaluation mode.
-        name: what tables call it; its architecture by default.
+        name: what tables call it; by default as its configuration does.
     """
 
-    def __init__(self, codec: ECGCodecModel, name: str | None = None) -> None:
+    def __init__(self, codec: ECGCodec, name: str | None = None) -> None:
         self.codec = codec.eval()
         self.config: Any = codec.config
-        self.name = name or self.config.architecture
+        self.name = name or self.config.short_name
         self.extractor = ECGFeatureExtractor.from_codec(self.config)
 
     @classmethod
     def from_folder(cls, folder: str | Path, name: str | None = None) -> Coder:
         """Load a codec's folder (`config.json` and weights)."""
-        return cls(ECGCodecModel.from_pretrained(folder), name)
+        return cls(ECGCodec.from_pretrained(folder), name)
 
     @property
-    def num_streams(self) -> int:
-        """Streams of codes."""
-        return int(self.config.num_streams)
+    def num_codebooks(self) -> int:
+        """Codebooks of the codec."""
+        return int(self.config.num_codebooks)
 
     def weights_digest(self) -> str:
         """Sixteen hexadecimal digits over all weights, the decoder's too, and the configuration."""
-        digest = hashlib.sha256(self.codec.identity().encode())
+        digest = hashlib.sha256(self.codec.fingerprint().encode())
         for name, tensor in sorted(self.codec.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -60,15 +60,15 @@ class Coder:
             warnings.simplefilter("ignore", UserWarning)  # a rest that fills no window, a missing lead
             return torch.from_numpy(self.extractor.extract(record))
 
-    def encode(self, record: ECGRecord, num_streams: int | None = None) -> torch.Tensor:
-        """int64 (windows, streams, tokens), all streams by default."""
-        return self.codec.encode(self.features(record), self.num_streams if num_streams is None else num_streams)
+    def encode(self, record: ECGRecord, num_codebooks: int | None = None) -> torch.Tensor:
+        """int64 (windows, codebooks, tokens), of all codebooks by default."""
+        return self.codec.encode(self.features(record), num_codebooks or self.num_codebooks)
 
     def decode(self, codes: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
         """The recording that codes stand for.
 
         Args:
-            codes: int64 (windows, streams, tokens), the first streams or all.
+            codes: int64 (windows, codebooks, tokens), of the first codebooks or all.
             original: what was encoded; gives the mean and amplitude of each lead to a codec that does not code them.
             sampling_rate: Hz of the result.
 
@@ -79,24 +79,39 @@ class Coder:
 
     def to_record(self, decoded: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
         """What the codec's decoder gave, float32 (windows, leads, samples), as `decode` returns it."""
-        features = decoded.detach().cpu().numpy().astype(np.float64)
-        if self.config.architecture == "local":
-            return decoded_record(features[0], self.config).resample(sampling_rate)
-        leads = tuple(self.config.leads)
-        source = original.resample(self.config.sampling_rate)
-        rows = {name: source.lead(name) for name in source.leads}
-        rows |= derive_limb_leads(source.signal, source.leads)
-        window = self.config.window_samples
-        for index, piece in enumerate(features):
-            there = np.stack([rows[name][index * window : (index + 1) * window] for name in leads]).astype(np.float64)
-            piece *= there.std(axis=1, keepdims=True)
-            piece += there.mean(axis=1, keepdims=True)
-        signal = np.concatenate(list(features), axis=1)
-        return ECGRecord(signal, self.config.sampling_rate, leads, source="decoded").resample(sampling_rate)
+        record = self.codec.to_record(decoded)
+        if record.units == "z-score":
+            record = with_mean_and_amplitude(record, original, self.config.window_samples)
+        return record.resample(sampling_rate)
 
     def prefixes(self) -> list[int]:
-        """Numbers of streams that stand in the tables: one, two, four and all, where there are so many."""
-        return sorted({min(count, self.num_streams) for count in (1, 2, 4, self.num_streams)})
+        """Numbers of codebooks that stand in the tables: one, two, four and all, where there are so many."""
+        return sorted({min(count, self.num_codebooks) for count in (1, 2, 4, self.num_codebooks)})
+
+    @property
+    def reads_baseline(self) -> bool:
+        """Whether the features keep the slow baseline of the recording (those in mV do not)."""
+        return bool(self.config.feature_units != "mV")
+
+
+def with_mean_and_amplitude(record: ECGRecord, original: ECGRecord, window_samples: int | None) -> ECGRecord:
+    """A recording in z-scores with the mean and amplitude of each lead of the original, window by window, in mV.
+
+    Args:
+        record: decoded, from the original's first sample on.
+        original: in mV, with the decoded leads or enough limb leads to derive them.
+        window_samples: of the decoded recording; None for one window.
+    """
+    source = original.resample(record.sampling_rate)
+    rows = {name: source.lead(name) for name in source.leads}
+    rows |= derive_limb_leads(source.signal, source.leads)
+    signal = record.signal.astype(np.float64)
+    window = window_samples or signal.shape[1]
+    for first in range(0, signal.shape[1], window):
+        there = np.stack([rows[name][first : first + window] for name in record.leads]).astype(np.float64)
+        signal[:, first : first + window] *= there.std(axis=1, keepdims=True)
+        signal[:, first : first + window] += there.mean(axis=1, keepdims=True)
+    return ECGRecord(signal, record.sampling_rate, record.leads, source=record.source)
 
 
 def twelve_leads(record: ECGRecord) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 
 from ...ecg import STANDARD_LEADS, ECGError, ECGRecord
 from ...ecg.simulate.disturbances import disturbances
-from ...models.residual_fsq import ResidualQuantizer
+from ...models.ecg_leads import INDEPENDENT_LEADS
 from ..intervals import paired_bootstrap
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
@@ -24,7 +24,6 @@ from .records import LabelledRecord
 KINDS = {"muscle noise": "noise", "baseline wander": "wander", "50 Hz": "mains"}
 LEVELS = (20, 10, 5)  # dB
 NOISY_RATE = 500.0
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 def with_noise(record: ECGRecord, kind: str, decibels: float, seed: int) -> ECGRecord:
@@ -39,44 +38,21 @@ def with_noise(record: ECGRecord, kind: str, decibels: float, seed: int) -> ECGR
     times = np.arange(record.signal.shape[1]) / record.sampling_rate
     sizes = {argument: float(argument == KINDS[kind]) for argument in KINDS.values()}
     noise = disturbances(times, **sizes, rng=np.random.default_rng(seed))
-    signal = record.select(INDEPENDENT).signal.astype(np.float64)
+    signal = record.select(INDEPENDENT_LEADS).signal.astype(np.float64)
     noise *= (signal.std(axis=1) / noise.std(axis=1) * 10 ** (-decibels / 20))[:, None]
     return ECGRecord(
-        twelve_leads(record) + twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT)),
+        twelve_leads(record) + twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT_LEADS)),
         record.sampling_rate,
         STANDARD_LEADS,
     )
 
 
-@torch.no_grad()
-def without_rounding(coder: Coder, features: torch.Tensor, num_streams: int) -> torch.Tensor:
-    """Encode and decode with the same layers, nothing rounded: (windows, leads, samples) → the same.
-
-    Each stream's dimensions are squashed and not rounded, and its refinements read what that leaves over.
-    """
-    codec = coder.codec
-    latents = codec.encoder(features)
-    if coder.config.architecture != "local":
-        return codec.decoder(torch.sigmoid(latents))[..., : features.shape[-1]]
-    first = _unrounded(codec.quantizer, latents, 1)
-    signal, _, log_envelope = codec.decoder(first)
-    if num_streams > 1:
-        left = codec.refinement.latents(features, signal, log_envelope)
-        refined = _unrounded(codec.refinement.quantizer, left, num_streams - 1)
-        signal = signal + codec.refinement.signal(refined, first, log_envelope)
-    return signal
-
-
-def _unrounded(quantizer: ResidualQuantizer, latents: torch.Tensor, num_stages: int) -> torch.Tensor:
-    total = torch.zeros_like(latents)
-    for stage, up in list(enumerate(quantizer.up))[:num_stages]:
-        total = total + up(torch.sigmoid(quantizer.project(latents - total, stage)) * 2 - 1)
-    return total
-
-
 def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
-    """Signal-to-noise ratios against the clean recordings, by kind and strength of noise."""
-    streams = sorted({1, coder.num_streams})
+    """Signal-to-noise ratios against the clean recordings, by kind and strength of noise.
+
+    What the rounding does is told of codecs that can leave it out (`ECGCodec.reconstruct_unrounded`).
+    """
+    counts = sorted({1, coder.num_codebooks})
     found: dict[str, dict[str, list[float]]] = {}
     patients: list[int] = []
 
@@ -97,13 +73,15 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
         ]
         for condition, noisy in versions:
             features = coder.features(noisy)
-            codes = coder.codec.encode(features, coder.num_streams)
-            for count in streams:
+            codes = coder.codec.encode(features, coder.num_codebooks)
+            for count in counts:
                 words = f"{count} stream{'s' if count > 1 else ''}"
                 decoded = coder.decode(codes[:, :count], noisy)
                 note(condition, f"{words}, quantised", clean, twelve_leads(decoded))
-                plain = coder.to_record(without_rounding(coder, features, count), noisy)
-                note(condition, f"{words}, not quantised", clean, twelve_leads(plain))
+                with torch.no_grad():
+                    plain = coder.codec.reconstruct_unrounded(features, count)
+                if plain is not None:
+                    note(condition, f"{words}, not quantised", clean, twelve_leads(coder.to_record(plain, noisy)))
             note(condition, "plain filter", clean, twelve_leads(noisy.resample(COMMON_RATE)))
     figures = []
     for condition, ways in found.items():
@@ -113,9 +91,9 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
                 figures.append(Figure(f"{condition}: SNR, {way}", float(np.mean(values)), "dB"))
         if condition == "no noise":
             continue
-        for count in streams:
+        for count in counts:
             words = f"{count} stream{'s' if count > 1 else ''}"
-            for other in (f"{words}, not quantised", "plain filter"):
+            for other in (way for way in (f"{words}, not quantised", "plain filter") if way in ways):
                 gain = paired_bootstrap(ways[f"{words}, quantised"], ways[other], patients)
                 title = f"{condition}: SNR gained, {words}, quantised − {other.removeprefix(words + ', ')}"
                 figures.append(Figure(title, gain.value, "dB", (gain.low, gain.high)))

@@ -98,10 +98,10 @@ def _parts(coder: Coder, settings: Settings, records: list[LabelledRecord], fold
 def _comparison(coder: Coder, against: Coder, distortions: dict[str, Part]) -> list[Figure]:
     """Errors over the other codec's: with the first stream, and with all streams that its rate allows."""
     limit = against.config.bits_per_second
-    allowed = [n for n in range(1, coder.num_streams + 1) if coder.config.bits_per_second_of(n) <= limit]
+    allowed = [n for n in range(1, coder.num_codebooks + 1) if coder.config.bits_per_second_of(n) <= limit]
     figures = []
     for count in sorted({1, max(allowed, default=1)}):
-        for figure in compared(distortions[coder.name], distortions[against.name], count, against.num_streams):
+        for figure in compared(distortions[coder.name], distortions[against.name], count, against.num_codebooks):
             bar = ERROR_BAR if count > 1 and figure.name.startswith("relative") else "< 1"
             figures.append(replace(figure, name=f"{coder.name} against {against.name}: {figure.name}", bar=bar))
     return figures

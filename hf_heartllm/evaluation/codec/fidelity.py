@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
 from ...ecg.beats import beat_times
+from ...models.ecg_leads import INDEPENDENT_LEADS
 from ..intervals import Interval, bootstrap_statistic
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .criteria import (
@@ -33,7 +34,6 @@ INTERVALS = {"pr_ms": ("PR", 6.0, 15.0), "qrs_ms": ("QRS", 4.0, 12.0), "qt_ms": 
 
 NOISE_ALLOWANCE = 1.5
 RESAMPLES = 500
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 class Changes:
@@ -127,10 +127,10 @@ def same_noise(record: ECGRecord, decoded: ECGRecord, seed: int) -> ECGRecord:
     samples = min(original.shape[1], other.shape[1])
     size = np.sqrt(np.square(original[:, :samples] - other[:, :samples]).mean(axis=1))
     rng = np.random.default_rng(seed)
-    rows = [STANDARD_LEADS.index(name) for name in INDEPENDENT]
+    rows = [STANDARD_LEADS.index(name) for name in INDEPENDENT_LEADS]
     noise = in_band(rng.standard_normal((len(rows), record.signal.shape[1])), record.sampling_rate)
     noise *= (size[rows] / noise.std(axis=1))[:, None]
-    full = twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT))
+    full = twelve_leads(ECGRecord(noise, record.sampling_rate, INDEPENDENT_LEADS))
     return ECGRecord(twelve_leads(record) + full, record.sampling_rate, STANDARD_LEADS, age=record.age, sex=record.sex)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -92,9 +91,7 @@ def kept_part(folder: str | Path, name: str, key: dict[str, Any], make: Callable
     facts.unlink(missing_ok=True)  # never the facts of one run beside the arrays of another
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **part.arrays)  # type: ignore[arg-type]
-    temporary = folder / f".{name}.npz.{os.getpid()}.tmp"
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, arrays)
+    write_whole(arrays, buffer.getvalue())
     rows = [asdict(figure) for figure in part.figures]
     write_whole(facts, json.dumps({"key": key, "figures": rows}, indent=1, ensure_ascii=False) + "\n")
     return part

@@ -20,6 +20,7 @@ from ...ecg.plot.paper import INK, compose
 from ...ecg.simulate import EXAMPLES
 from ...models.feature_extraction_ecg import slow_baseline
 from ...models.notice import NOTICE
+from ...models.whole_files import write_whole
 from .coder import Coder
 from .parts import Part
 
@@ -70,7 +71,7 @@ def plot_rates(parts: Mapping[str, Part], coders: Sequence[Coder], path: str | o
     axes = figure.subplots()
     for colour, coder in zip(("#c2410c", "#1d4ed8"), coders, strict=False):
         part = parts[coder.name]
-        errors = [float(part.arrays[f"relative_error {n}"].mean()) for n in range(1, coder.num_streams + 1)]
+        errors = [float(part.arrays[f"relative_error {n}"].mean()) for n in range(1, coder.num_codebooks + 1)]
         for words, style in (("fixed length", "o-"), ("entropy-coded, order 1", "s--")):
             rates = [found.value for found in part.figures if found.name.endswith(f"rate, {words}")]
             axes.plot(rates, errors, style, color=colour, markersize=4, label=f"{coder.name}, {words}")
@@ -93,26 +94,23 @@ def _write_figure(figure: Any, path: Path) -> Path:
     if kind == "svg":
         dated["Date"] = None
     figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    write_whole(path, buffer.getvalue())
     return path
 
 
 def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence[str] = PICTURED) -> list[Path]:
-    """A picture of each simulated example, `NAME-STREAMS.png`, decoded from the first stream and from all."""
+    """A picture of each simulated example, `NAME-CODEBOOKS.png`, decoded from the first codebook and from all."""
     written = []
     for name in names:
         record = simulate_ecg(name=name, **EXAMPLES[name])[0]
         codes = coder.encode(record)
         shown, label = record, "original"
-        if coder.config.architecture == "local":  # which codes no slow baseline: beside it the offset is all one sees
+        if not coder.reads_baseline:  # beside it the offset is all one sees
             baseline = slow_baseline(record.signal.astype(np.float64), record.sampling_rate)
             shown, label = replace(record, signal=record.signal - baseline), "original, slow baseline taken off"
-        for count in sorted({1, coder.num_streams}):
+        for count in sorted({1, coder.num_codebooks}):
             rate = coder.config.bits_per_second_of(count)
-            title = f"simulated: {name.replace('_', ' ')}; {count} of {coder.num_streams} streams, {rate:.0f} bit/s"
+            title = f"simulated: {name.replace('_', ' ')}; {count} of {coder.num_codebooks} codebooks, {rate:.0f} bit/s"
             path = Path(folder) / f"{name}-{count}.png"
             written.append(plot_over(shown, coder.decode(codes[:, :count], record), path, title, label))
     return written

@@ -105,7 +105,7 @@ class ProbeRun:
         raw = tuple(ProbeInput(self._signals(records)) for records in (self.train, self.test))
         # A decoder changes no codes, so what names a codec here is what makes its codes.
         scores = {
-            one.name: self._scores(one.name, *data, weights=one.codec.identity())
+            one.name: self._scores(one.name, *data, weights=one.codec.fingerprint())
             for one, data in zip(coders, codes, strict=True)
         }
         scores[RAW] = self._scores(RAW, *raw, weights=None)
@@ -122,7 +122,7 @@ class ProbeRun:
             decoded = self._scores_of_decoded(count, raw[0])
             rate = coder.config.bits_per_second_of(count)
             title = f"{coder.name}: probes: trained on originals, decoded ({rate:.0f} bit/s) − originals"
-            bars = LOST_BY_DECODING if count == coder.num_streams else None
+            bars = LOST_BY_DECODING if count == coder.num_codebooks else None
             figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
         words = f"trained on {len(self.train)} records, {settings.probe_passes} passes"
         if self.left_out:
@@ -148,7 +148,7 @@ class ProbeRun:
                 ]
                 return Part(arrays={"codes": np.stack(rows)})
 
-            key = {"weights": coder.codec.identity(), "records": [one.ecg_id for one in records]}
+            key = {"weights": coder.codec.fingerprint(), "records": [one.ecg_id for one in records]}
             part = kept_part(folder, title, key, make)
             found.append(ProbeInput(part.arrays["codes"], levels))
         return found[0], found[1]

@@ -1,6 +1,6 @@
 """What can be read from the codes that a language model sees: one small network, the same for every kind of input.
 
-Inputs are the first stream's codes (each level dimension one-hot, nothing else of the codec), or the raw signal at
+Inputs are the first codebook's codes (each level dimension one-hot, nothing else of the codec), or the raw signal at
 100 Hz. The network, the passes over the data, the learning rate and the augmentation are the same for all; only the
 first layer fits the input. Nothing is chosen on the evaluated fold: the weights after the last step are the probe.
 """
@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...models.codec_classes import codec_model
+from ...models.codec_config import CodecConfig
 from ...models.configuration_ecg_codec import ECGCodecConfig
+from ...models.ecg_codec import ECGCodec
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
-from ...models.modeling_ecg_codec import ECGCodecModel
 from .parts import Figure
 from .rates import code_levels
 from .targets import TARGETS, group_auroc, groups, patient_weights
@@ -162,15 +164,17 @@ def raw_extractor() -> ECGFeatureExtractor:
     return ECGFeatureExtractor.from_codec(ECGCodecConfig())
 
 
-def random_codec(config: Any, features: Sequence[torch.Tensor], seed: int = 0) -> ECGCodecModel:
+def random_codec(config: CodecConfig, features: Sequence[torch.Tensor], seed: int = 0) -> ECGCodec:
     """A codec of the same sizes with random weights; batch normalisation has seen the features, nothing else has."""
     torch.manual_seed(seed)
-    codec = ECGCodecModel(config)
-    codec.train()
-    with torch.no_grad():
-        for _ in range(10):  # the running statistics approach those of the features
-            codec(torch.cat(list(features)))
-    return codec.eval()
+    codec: Any = codec_model(config)
+    if any(isinstance(module, nn.BatchNorm1d) for module in codec.modules()):
+        codec.train()
+        with torch.no_grad():
+            for _ in range(10):  # the running statistics approach those of the features
+                codec(torch.cat(list(features)))
+    random: ECGCodec = codec.eval()
+    return random
 
 
 def auroc_figures(

@@ -26,7 +26,7 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
         `relative_error 1` … (recordings,), and `codes` int32 (streams, all tokens).
     """
     config = coder.config
-    counts = list(range(1, coder.num_streams + 1))
+    counts = list(range(1, coder.num_codebooks + 1))
     kept: list[LabelledRecord] = []
     codes: list[np.ndarray] = []
     rows: dict[str, list[float]] = {}
@@ -100,7 +100,7 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Figure
     """Fixed-length and entropy-coded rates of every prefix; use of every stream's codebook."""
     config = coder.config
     figures, sums = [], {0: 0.0, 1: 0.0}
-    for index, levels in enumerate(config.stream_levels):
+    for index, levels in enumerate(config.codebook_levels):
         stream = [one[index] for one in codes]
         size = math.prod(levels)
         together = np.concatenate(stream)

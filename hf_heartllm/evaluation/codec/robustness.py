@@ -52,7 +52,7 @@ def codes_in_other_units(coder: Coder, record: ECGRecord) -> bool:
 def codes_in_batches(coder: Coder, features: torch.Tensor) -> tuple[float, float, float]:
     """Share of codes that differ when the records (records, leads, samples) are encoded all at once instead of one by
     one, on two threads instead of one, and under bfloat16 autocast."""
-    streams, threads = coder.num_streams, torch.get_num_threads()
+    streams, threads = coder.num_codebooks, torch.get_num_threads()
     alone = torch.cat([coder.codec.encode(row[None], streams) for row in features])
     try:
         torch.set_num_threads(2)

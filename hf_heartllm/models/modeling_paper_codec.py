@@ -1,4 +1,4 @@
-"""The published HeartLLM codec's layers (arXiv:2508.15338).
+"""The published HeartLLM codec (arXiv:2508.15338).
 
 An Inception-style residual encoder reads every lead on its own, one linear layer joins the twelve leads into a few
 dimensions; a mirrored decoder.
@@ -6,10 +6,14 @@ dimensions; a mirrored decoder.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from torch import nn
 
-from .configuration_ecg_codec import ECGCodecConfig
+from .configuration_paper_codec import PaperCodecConfig
+from .ecg_codec import ECGCodec, ECGCodecOutput, squared_error
+from .fsq import FiniteScalarQuantizer
 
 
 class InceptionBranches(nn.Module):
@@ -45,7 +49,7 @@ class ResidualInception(nn.Module):
 class LeadEncoder(nn.Module):
     """One lead (batch, 1, samples) → its features (batch, channels, tokens)."""
 
-    def __init__(self, config: ECGCodecConfig) -> None:
+    def __init__(self, config: PaperCodecConfig) -> None:
         super().__init__()
         size, groups = config.encoder_hidden_size, config.num_norm_groups
         self.blocks = nn.ModuleList(
@@ -65,7 +69,7 @@ class LeadEncoder(nn.Module):
 class PublishedEncoder(nn.Module):
     """Features (batch, leads, samples) → latents (batch, tokens, dimensions)."""
 
-    def __init__(self, config: ECGCodecConfig) -> None:
+    def __init__(self, config: PaperCodecConfig) -> None:
         super().__init__()
         num_leads = len(config.leads)
         self.lead_encoders = nn.ModuleList(
@@ -88,7 +92,7 @@ class PublishedEncoder(nn.Module):
 class PublishedDecoder(nn.Module):
     """Quantised values (batch, tokens, dimensions) → features (batch, leads, samples)."""
 
-    def __init__(self, config: ECGCodecConfig) -> None:
+    def __init__(self, config: PaperCodecConfig) -> None:
         super().__init__()
         size, groups = config.decoder_hidden_size, config.num_norm_groups
         self.from_values = nn.Linear(len(config.levels), size)
@@ -104,3 +108,61 @@ class PublishedDecoder(nn.Module):
         for upsample, block in zip(self.upsamples, self.blocks, strict=True):
             x = block(upsample(x))
         return self.to_leads(x)
+
+
+class PaperCodecModel(ECGCodec):
+    """The codec of the HeartLLM paper, on windows whose leads are standardised one by one.
+
+    Example:
+        >>> codec = PaperCodecModel(PaperCodecConfig(encoder_hidden_size=8, decoder_hidden_size=8)).eval()
+        >>> codes = codec.encode(torch.randn(1, 12, 5000))  # one window of 10 s at 500 Hz
+        >>> codes.shape, codec.decode(codes).shape  # (batch, codebooks, tokens), (batch, leads, samples)
+        (torch.Size([1, 1, 313]), torch.Size([1, 12, 5000]))
+    """
+
+    config_class = PaperCodecConfig
+    _keep_in_fp32_modules_strict: ClassVar[set[str]] = {"encoder", "quantizer", "decoder"}
+
+    def __init__(self, config: PaperCodecConfig) -> None:
+        super().__init__(config)
+        self.encoder = PublishedEncoder(config)
+        self.quantizer = FiniteScalarQuantizer(config.levels)
+        self.decoder = PublishedDecoder(config)
+        self.post_init()
+
+    def forward(
+        self, input_features: torch.Tensor, return_loss: bool = True, return_dict: bool | None = None, **unread: Any
+    ) -> ECGCodecOutput | tuple:
+        """Encode, quantise and decode a batch.
+
+        Args:
+            input_features: (batch, leads, samples) at `config.sampling_rate`, each lead standardised.
+            return_loss: whether to compute the mean squared error.
+            return_dict: whether to return an `ECGCodecOutput` (the default) or a tuple.
+            unread: such as `num_codebooks`: there is one.
+        """
+        input_features = self.checked(input_features)
+        latents = self.encoder(input_features)
+        values, codes = self.quantizer(latents)
+        reconstruction = self.decoder(values)[..., : input_features.shape[-1]]
+        loss = squared_error(reconstruction, input_features) if return_loss else None
+        output = ECGCodecOutput(
+            loss=loss, reconstruction=reconstruction, codes=codes[:, None], latents=latents, quantized=values
+        )
+        return output if return_dict is not False else output.to_tuple()
+
+    def codes_of(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
+        """See `ECGCodec.codes_of`."""
+        return self.quantizer(self.encoder(features))[1][:, None]
+
+    def features_of(self, codes: torch.Tensor) -> torch.Tensor:
+        """See `ECGCodec.features_of`."""
+        return self.decoder(self.quantizer.codes_to_values(codes[:, 0]).to(self.dtype))
+
+    def reconstruct_unrounded(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
+        """See `ECGCodec.reconstruct_unrounded`."""
+        return self.decoder(torch.sigmoid(self.encoder(features)))[..., : features.shape[-1]]
+
+    def fingerprinted_tensors(self) -> dict[str, torch.Tensor]:
+        """The encoder, which ends before the quantiser, which has no weights."""
+        return dict(self.encoder.state_dict())

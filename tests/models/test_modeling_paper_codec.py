@@ -6,16 +6,16 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
-from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
+from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 
 SMALL = {"encoder_hidden_size": 8, "decoder_hidden_size": 8, "num_norm_groups": 2, "window_samples": 400}
 
 
 @pytest.fixture(scope="module")
-def codec() -> ECGCodecModel:
+def codec() -> PaperCodecModel:
     torch.manual_seed(0)
-    return ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL)).eval()
+    return PaperCodecModel(PaperCodecConfig(**SMALL)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def features() -> torch.Tensor:
 
 
 def test_paper_preset_has_the_published_sizes():
-    config = ECGCodecConfig.heartllm_paper()
-    model = ECGCodecModel(config)
+    config = PaperCodecConfig()
+    model = PaperCodecModel(config)
     assert sum(parameter.numel() for parameter in model.parameters()) == 4_170_608
     assert sum(parameter.numel() for parameter in model.encoder.parameters()) == 30_692
     assert (config.num_tokens(5000), config.codebook_size, config.hop_length) == (313, 1296, 16)
@@ -67,8 +67,8 @@ def test_double_precision_gives_the_same_codes(codec, features):
 
 def test_shared_and_separate_lead_encoders(features):
     torch.manual_seed(0)
-    shared = ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL)).eval()
-    separate = ECGCodecModel(ECGCodecConfig.heartllm_paper(**SMALL, share_lead_encoder=False)).eval()
+    shared = PaperCodecModel(PaperCodecConfig(**SMALL)).eval()
+    separate = PaperCodecModel(PaperCodecConfig(**SMALL, share_lead_encoder=False)).eval()
     assert len(shared.encoder.lead_encoders) == 1
     assert len(separate.encoder.lead_encoders) == 12
     # Separate encoders that all hold the shared weights are the shared encoder.
@@ -100,28 +100,28 @@ def test_refuses_wrong_shapes_and_missing_samples(codec, features):
     with pytest.raises(ValueError, match="NaN"):
         codec.encode(broken)
     with pytest.raises(ValueError, match="encoder_hidden_size=10"):
-        ECGCodecConfig.heartllm_paper(encoder_hidden_size=10)
+        PaperCodecConfig(encoder_hidden_size=10)
 
 
 def test_saved_and_loaded_through_the_auto_classes(codec, features, tmp_path):
     import hf_heartllm  # noqa: F401  registers the classes
 
     codec.save_pretrained(tmp_path)
-    assert AutoConfig.from_pretrained(tmp_path).model_type == "hf_heartllm_codec"
+    assert AutoConfig.from_pretrained(tmp_path).model_type == "hf_heartllm_paper_codec"
     loaded = AutoModel.from_pretrained(tmp_path)
     assert torch.equal(loaded.encode(features), codec.encode(features))
-    assert loaded.identity() == codec.identity()
+    assert loaded.fingerprint() == codec.fingerprint()
     half = AutoModel.from_pretrained(tmp_path, dtype=torch.bfloat16)
     assert torch.equal(half.encode(features), codec.encode(features))
 
 
 def test_identity_follows_the_encoder_alone(codec):
-    identity = codec.identity()
+    identity = codec.fingerprint()
     state = {name: tensor.clone() for name, tensor in codec.state_dict().items()}
     with torch.no_grad():
         codec.decoder.to_leads.bias.add_(1.0)
-    assert codec.identity() == identity
+    assert codec.fingerprint() == identity
     with torch.no_grad():
         codec.encoder.to_latents.bias.add_(1.0)
-    assert codec.identity() != identity
+    assert codec.fingerprint() != identity
     codec.load_state_dict(state)

@@ -1,0 +1,1 @@
+../../models/configuration_paper_codec.py

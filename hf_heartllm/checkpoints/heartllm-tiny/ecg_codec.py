@@ -1,0 +1,1 @@
+../../models/ecg_codec.py

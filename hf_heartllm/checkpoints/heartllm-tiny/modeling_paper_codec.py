@@ -1,0 +1,1 @@
+../../models/modeling_paper_codec.py
