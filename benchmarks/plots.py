@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_heartllm.evaluation.results import write_whole
 from hf_heartllm.hub.pivots import Figure, pivot_cells, pivot_settings
+from hf_heartllm.models.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("#b2182b", "#4d4d4d", "#2166ac", "#e08214")
