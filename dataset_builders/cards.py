@@ -89,8 +89,8 @@ def measured_table(prefix: str) -> str:
 
     Empty where the results are not at hand; they are no part of the wheel.
     """
-    from hf_heartllm.evaluation.results import read_result_rows
+    from hf_heartllm.evaluation.results import read_results
     from hf_heartllm.hub.cards import results_table
 
-    rows = [row for row in read_result_rows(_RESULTS) if row.name.startswith(prefix)] if _RESULTS.is_file() else []
+    rows = [row for row in read_results(_RESULTS) if row.name.startswith(prefix)] if _RESULTS.is_file() else []
     return results_table(rows) if rows else ""

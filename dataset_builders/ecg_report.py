@@ -1,7 +1,7 @@
 """Reports: a record, what is known of the patient, and the record's report.
 
-    python -m dataset_builders.ecg_report --source PTBXL --report translated --output DIR
-    python -m dataset_builders.ecg_report --source PTBXL --samples HEARTLLM --report samples --output DIR
+    python -m dataset_builders.ecg_report --ptbxl PTBXL --report translated --output DIR
+    python -m dataset_builders.ecg_report --ptbxl PTBXL --samples HEARTLLM --report samples --output DIR
 
 Records, splits and ids are those of `dataset_builders.ptb_xl`.
 """

@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
-from hf_heartllm.evaluation.question_file import AS_WRITTEN, EVERY_RECORD
+from hf_heartllm.data.question import AS_WRITTEN, EVERY_RECORD, SAMPLED, Question
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
 from .engine import Shard, add_build_arguments, run_build, split_shards
@@ -29,10 +29,9 @@ from .ptbxl_questions import (
     add_question_arguments,
     question_settings,
 )
-from .sampler.questions import Question
 from .sampler.single import verify_question
+from .sampler.table import plain_row
 
-SAMPLED = "sampled"
 KEYS_PER_SHARD = 5_000
 _TEXTS = ("set", "question", "answer", "question_type", "attribute_type", "attribute")
 
@@ -76,7 +75,7 @@ class EvaluationQuestions(PTBXLQuestions):
         if self.config.ecg_qa is None:
             keys = [(what, ecg_id) for what in (*self.config.every_record, SAMPLED) for ecg_id in ids]
         else:
-            keys = [(AS_WRITTEN, ecg_id) for ecg_id in ids if any(one.answers for one in self.from_ecg_qa[ecg_id])]
+            keys = [(AS_WRITTEN, ecg_id) for ecg_id in ids if any(one.answer_set for one in self.from_ecg_qa[ecg_id])]
             if not keys:
                 raise ValueError(
                     f"{self.config.ecg_qa}: no question with a closed answer set about one record of these folds"
@@ -88,18 +87,18 @@ class EvaluationQuestions(PTBXLQuestions):
         for what, ecg_id in shard.keys:
             question_set = what if what in (SAMPLED, AS_WRITTEN) else EVERY_RECORD
             for question in self._questions(what, ecg_id):
-                yield {**self.record_columns(ecg_id), "set": question_set, **asdict(question)}
+                yield {**self.record_columns(ecg_id), "set": question_set, **plain_row(question)}
 
     def _questions(self, what: str, ecg_id: int) -> list[Question]:
         if what == AS_WRITTEN:
-            return [one for one in self.from_ecg_qa[ecg_id] if one.answers]
+            return [one for one in self.from_ecg_qa[ecg_id] if one.answer_set]
         if what != SAMPLED:
             return [verify_question(_kind(what), what, present=what in self.table.at[ecg_id, "scp_codes"])]
         # Two of about twelve questions of a record have no closed answer set.
         return [
             one
             for one in self.from_labels(ecg_id, self.config.per_record * 1.2)
-            if one.answers and not (one.question_type == "verify" and one.attribute in self.config.every_record)
+            if one.answer_set and not (one.question_type == "verify" and one.attribute in self.config.every_record)
         ]
 
 

@@ -1,11 +1,11 @@
 """Measurements of many recordings, one row a recording.
 
-    python -m dataset_builders.measurements --source DIR --output measurements.csv --num-proc 2
+    python -m dataset_builders.measurements --ptbxl DIR --output measurements.csv --num-proc 2
     python -m dataset_builders.measurements --labels labels.csv --output measurements.csv
-    python -m dataset_builders.measurements --source DIR --ptb-xl-plus DIR --output measurements.csv
+    python -m dataset_builders.measurements --ptbxl DIR --ptbxl-plus DIR --output measurements.csv
 
 Columns: `ecg_id` (of a file of labels: `record_id`), `path`, all of `hf_heartllm.ecg.measurements.COLUMNS` (empty where
-doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptb-xl-plus the same columns come from its
+doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptbxl-plus the same columns come from its
 table of 12SL features. The sampler takes the CSV table as --measurements. Rows that the table already has are kept.
 """
 
@@ -22,6 +22,8 @@ from typing import Any
 
 import datasets
 
+from hf_heartllm.arguments import add_old_name
+from hf_heartllm.data.label_file import read_label_file
 from hf_heartllm.ecg import ECGError, measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
@@ -30,7 +32,6 @@ from hf_heartllm.labels.ptbxl_plus import TABLE_NAME as TABLE_12SL
 from hf_heartllm.labels.ptbxl_plus import read_12sl_features
 
 from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
-from .sampler.label_file import read_label_file
 
 REASONS = "not_measured"
 RECORDS_PER_SHARD = 64
@@ -104,7 +105,7 @@ class Measurements(RowBuilder):
         """Path of each recording below `_root`, by its id."""
         config = self.config
         if config.labels is not None:
-            found = {record.record_id: record.path for record in read_label_file(config.labels) if record.path}
+            found = {record.record_id: record.path for record in read_label_file(config.labels).records if record.path}
             if not found:
                 raise ValueError(f"{config.labels}: no row has a path")
             return {**found}
@@ -183,9 +184,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.measurements", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--source", "--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
+    ptbxl = group.add_argument("--ptbxl", dest="source", type=Path, help="folder of PTB-XL 1.0.x")
+    for old in ("--source", "--ptb-xl"):
+        add_old_name(group, old, ptbxl)
     group.add_argument("--labels", type=Path, help="CSV file of labels with the recordings' paths, beside it")
-    parser.add_argument("--ptb-xl-plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring")
+    plus = parser.add_argument(
+        "--ptbxl-plus", dest="ptb_xl_plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring"
+    )
+    add_old_name(parser, "--ptb-xl-plus", plus)
     parser.add_argument("--folds", default="1-10", help="of PTB-XL; default: 1-10")
     parser.add_argument("--ids", type=Path, help="text file of the ecg_ids to measure; default: all of the folds")
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
@@ -196,7 +202,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def make() -> Measurements:
         if args.ptb_xl_plus and not args.source:
-            raise ValueError("--ptb-xl-plus goes with --source")
+            raise ValueError("--ptbxl-plus goes with --ptbxl")
         return Measurements(earlier=None if args.fresh else args.output, **settings)
 
     return run_build(make, args)

@@ -12,6 +12,10 @@ from typing import Any, Literal
 
 import datasets
 
+from hf_heartllm.data.label_names import PTBXL_VOCABULARY
+from hf_heartllm.data.ptbxl_records import records_of
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, folds, read_ptbxl_table
 from hf_heartllm.labels.record_ids import whole_number
 
@@ -20,9 +24,6 @@ from .ecg_qa_files import single_ecg_questions as on_single_ecgs
 from .engine import RowBuilder
 from .sampler.balance import count_prevalence
 from .sampler.prevalence import Prevalence
-from .sampler.ptbxl import records_of
-from .sampler.questions import Question
-from .sampler.records import PTBXL_VOCABULARY, LabelledRecord
 from .sampler.single import questions_for
 from .sampler.table import TYPE_SETS
 
@@ -41,7 +42,7 @@ class PTBXLQuestionsConfig(datasets.BuilderConfig):
         source: folder of PTB-XL 1.0.x.
         folds: of the records; the questions from labels are balanced over them.
         per_record: mean number of questions from labels for a record.
-        types: attribute types of these (`sampler.records.ATTRIBUTE_TYPES`).
+        types: attribute types of these (`hf_heartllm.data.label_names.ATTRIBUTE_TYPES`).
         not_sure: whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
             stated otherwise.
         seed: of these; a record's depend on its id, not on the other rows.
@@ -89,7 +90,7 @@ class PTBXLQuestions(RowBuilder):
         return table
 
     @functools.cached_property
-    def labelled(self) -> dict[int, LabelledRecord]:
+    def labelled(self) -> dict[int, Record]:
         """The records with their labels, by `ecg_id`."""
         records = records_of(self.table, dict.fromkeys(self.config.folds, "all"))
         return {int(record.record_id): record for record in records}

@@ -11,16 +11,20 @@ import argparse
 import functools
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 
+from hf_heartllm.data.measured import with_measurements
+from hf_heartllm.data.question import MEASURED, Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.ecg.beats import beat_times
 from hf_heartllm.models.report_text import clean_report_text
 
+from .ecg_qa_files import ECG_QA
 from .engine import Shard, add_build_arguments, run_build, split_shards
 from .ptbxl_questions import (
     RECORD_COLUMNS,
@@ -31,13 +35,10 @@ from .ptbxl_questions import (
 )
 from .reports import read_english_reports, report_from_codes
 from .sampler.beats import questions_on_beats
-from .sampler.label_file import with_measurements
 from .sampler.numeric import RangePrevalence, count_ranges, questions_on_ranges
-from .sampler.questions import MEASURED, Question
-from .sampler.records import LabelledRecord
+from .sampler.table import plain_row
 
 LABELS = "ptb-xl labels"
-ECG_QA = "ecg-qa"
 RECORDS_PER_SHARD = 1_000
 _QUESTION_TEXTS = ("question_type", "attribute_type", "attribute", "source")
 
@@ -99,7 +100,7 @@ class TrainingRows(PTBXLQuestions):
         return read_english_reports(self.config.english_reports) if self.config.english_reports else {}
 
     @functools.cached_property
-    def _durations(self) -> tuple[dict[int, LabelledRecord], RangePrevalence]:
+    def _durations(self) -> tuple[dict[int, Record], RangePrevalence]:
         """The records with their measurements, and what questions on these are balanced over."""
         assert self.config.measurements is not None
         records = list(with_measurements(list(self.labelled.values()), self.config.measurements))
@@ -121,7 +122,7 @@ class TrainingRows(PTBXLQuestions):
                 asked += [(MEASURED, one) for one in self._measured(ecg_id)]
                 yield {
                     **self.record_columns(ecg_id),
-                    "questions": [{**asdict(one), "source": source} for source, one in asked],
+                    "questions": [{**plain_row(one), "source": source} for source, one in asked],
                     "report": report_from_codes(self.table.at[ecg_id, "scp_codes"]),
                     "report_original_english": clean_report_text(self._english_reports.get(ecg_id) or "") or None,
                 }

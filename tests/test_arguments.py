@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -92,3 +93,32 @@ def test_an_old_name_does_the_same_and_says_the_new_one(capsys: pytest.CaptureFi
     first = capsys.readouterr().err.splitlines()[0]
     assert first == "warning: --workers is called --num-proc now; the old name goes with the next version"
     assert "--workers" not in parser.format_help()
+
+
+ROOT = Path(__file__).resolve().parents[1]
+GONE = {
+    "--ptb-xl": "--ptbxl",
+    "--ptb-xl-plus": "--ptbxl-plus",
+    "--source": "--ptbxl, --ecg-qa, …: what lies in the folder",
+    "--rate": "--sampling-rate",
+    "--workers": "--num-proc",
+    "--processes": "--num-proc",
+    "--out": "--output",
+    "--limit": "--max-records",
+    "--dry-run": "--no-results",
+    "--no-write": "--no-results",
+    "--repeats": "--repetitions",
+    "--rounds": "--repetitions",
+}
+PROGRAMS = ("hf_heartllm", "dataset_builders", "training", "benchmarks", "examples")
+
+
+def test_one_thing_has_one_name_over_all_commands() -> None:
+    files = [file for folder in PROGRAMS for file in sorted((ROOT / folder).rglob("*.py"))]
+    found = []
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+                named = [one.value for one in node.args if isinstance(one, ast.Constant)]
+                found += [f"{file.relative_to(ROOT)}: {name} is {GONE[name]}" for name in named if name in GONE]
+    assert not found, "\n".join(found)

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from hf_heartllm.evaluation.results import read_result_rows, write_whole
+from hf_heartllm.evaluation.results import read_results, write_whole
 from hf_heartllm.hub.cards import checkpoint_facts, render_card, render_tables
 from hf_heartllm.hub.pivots import render_pivots
 
@@ -30,7 +30,7 @@ def card() -> tuple[Path, str]:
     template = ROOT / "model_cards" / f"{NAME}.md"
     training = json.loads(template.with_suffix(".json").read_text(encoding="utf-8"))
     results = ROOT / "benchmarks" / "results"
-    rows = [row for file in ("path.json", "codec.json") for row in read_result_rows(results / file)]
+    rows = [row for file in ("path.json", "codec.json") for row in read_results(results / file)]
     text = render_card(template, rows, {**training, **checkpoint_facts(folder)})
     return folder / "README.md", render_pivots(text, results)
 

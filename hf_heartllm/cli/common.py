@@ -310,6 +310,15 @@ def describe(record: ECGRecord) -> dict[str, Any]:
     }
 
 
+def reading_flags(record: ECGRecord, files: list[Path]) -> list[str]:
+    """What must be said of files to read them back: an NPY file holds the numbers alone."""
+    if files[0].suffix.lower() != ".npy":
+        return []
+    leads = ",".join(record.leads)
+    leads = f"'{leads}'" if " " in leads else leads
+    return ["--sampling-rate", f"{record.sampling_rate:.10g}", "--units", "mV", "--leads", leads]
+
+
 def describe_windows(windows: Sequence[Any]) -> list[dict[str, Any]]:
     """The windows of an answer or a report, for JSON."""
     return [

@@ -28,9 +28,9 @@ def ecg_source(
     codes = load_codes(tokens, identity)
 
     def cached(record: HeldOutRecord) -> list[int]:
-        if record.ecg_id not in codes:
+        if str(record.ecg_id) not in codes:
             raise ValueError(f"{tokens}: no codes of ecg_id {record.ecg_id}")
-        return [int(token) for token in tokenizer.codes_to_ids(codes[record.ecg_id].astype(int).tolist())]
+        return [int(token) for token in tokenizer.codes_to_ids(codes[str(record.ecg_id)].astype(int).tolist())]
 
     return cached, f"codec {identity}, codes of a file"
 

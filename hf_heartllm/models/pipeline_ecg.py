@@ -270,11 +270,11 @@ def pipeline(
         tokenizer = ECGTokenizer.from_pretrained(tokenizer)
     dtype = torch_dtype if dtype is None else dtype
     if isinstance(model, (str, os.PathLike)):
-        from .modeling_heartllm import HeartLLMForCausalLM
+        from transformers import AutoModelForCausalLM  # the model's file names this one, which so travels with it
 
         calibration = calibration or read_calibration(model)
         questions = questions or read_trained_questions(model)
-        model = HeartLLMForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
+        model = AutoModelForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
     elif dtype not in (None, "auto"):
         raise ValueError("dtype is for a model that is loaded here: give this one its own, model.to(dtype)")
     if device is None and getattr(model, "hf_device_map", None) is None:

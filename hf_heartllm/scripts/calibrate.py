@@ -17,6 +17,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from hf_heartllm.evaluation.answered import tabulate
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences
 from hf_heartllm.evaluation.checkpoint.calibration_file import (
     answer_calibration,
@@ -28,7 +29,7 @@ from hf_heartllm.evaluation.checkpoint.operating_points import fit_points, measu
 from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.conditions import REAL
 from hf_heartllm.evaluation.facts import ecg_source, model_facts, question_facts
-from hf_heartllm.evaluation.heldout import evaluate, tabulate
+from hf_heartllm.evaluation.heldout import evaluate
 from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.training.stages import load_checkpoint

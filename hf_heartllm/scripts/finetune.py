@@ -12,6 +12,7 @@ import argparse
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import set_seed
@@ -88,7 +89,7 @@ def main() -> None:
         say_left_out({"not in --tokens": len(incomplete) - known}, len(incomplete), "records of --incomplete")
         recorded = None
         if data.devices is not None:
-            recorded = {int(i) for i in of_devices(read_ptbxl_table(args.ptbxl), data.devices)["ecg_id"]}
+            recorded = {str(int(i)) for i in of_devices(read_ptbxl_table(args.ptbxl), data.devices)["ecg_id"]}
         every = [row for path in args.rows or args.tokens for row in load_rows(path)]
         rows = choose_rows(
             every,
@@ -103,8 +104,10 @@ def main() -> None:
     with_ecg = data.ecg == "real"
     probe = recipe.probe if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows, probe.at_least) if probe else []
-    say_left_out({"of other folds, devices or beyond data.max_records": len(every) - len(rows)}, len(every), "rows")
-    without_row = len(codes.keys() - {row["ecg_id"] for row in every})
+    say_left_out(
+        {"of other folds, splits or devices, or beyond data.max_records": len(every) - len(rows)}, len(every), "rows"
+    )
+    without_row = len(codes.keys() - {row["record_id"] for row in every})
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data.repeat or {})
     dataset = QuestionDataset(
@@ -134,7 +137,7 @@ def main() -> None:
     if not with_ecg:
         print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
-    make_trainer = SFTTrainer
+    make_trainer: Any = SFTTrainer
     if probe and statements:
         make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe.weight)
     trainer = make_trainer(
@@ -160,7 +163,7 @@ def main() -> None:
         final = trained.merge_and_unload() if recipe.lora else model
         dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
         final.config.seen_in_training = recipe.seen_in_training
-        longest = max(codes[row["ecg_id"]].size for row in rows if row["ecg_id"] in codes)
+        longest = max(codes[row["record_id"]].size for row in rows if row["record_id"] in codes)
         tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
         if tokenizer.ecg_chat == AS_WRITTEN:
             tokenizer.ecg_chat = ECGS_FIRST  # as in every example

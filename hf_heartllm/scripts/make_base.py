@@ -30,8 +30,8 @@ def texts(path: Path) -> Iterator[str]:
     yield from (f" {request}" for request in REPORT_REQUESTS)
     for row in load_rows(path, ("questions", "report")):
         for question in row.get("questions") or ():
-            yield " " + question["question"]
-            yield question["answer"]
+            yield " " + question.text
+            yield question.answer
         if row.get("report"):
             yield row["report"]
 

@@ -53,21 +53,21 @@ def main() -> None:
     try:
         model, tokenizer = load_checkpoint(args.model)
         codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
-        rows = load_rows(args.rows or args.tokens, ("ecg_id", "strat_fold"))
+        rows = load_rows(args.rows or args.tokens, ("record_id", "strat_fold", "split"))
         of_folds = choose_rows(rows, set(folds(data.folds)))
-        known = [row["ecg_id"] for row in of_folds if row["ecg_id"] in codes]
+        known = [row["record_id"] for row in of_folds if row["record_id"] in codes]
         wanted = known[:most]
         reasons = {
-            "of other folds": len(rows) - len(of_folds),
+            "of other folds or splits": len(rows) - len(of_folds),
             "without codes": len(of_folds) - len(known),
             "beyond data.max_records": len(known) - len(wanted),
         }
         say_left_out(reasons, len(rows), "rows")
-        without_row = len(codes.keys() - {row["ecg_id"] for row in rows})
-        say_left_out({"without a row that names its fold": without_row}, len(codes), "records of --tokens")
+        without_row = len(codes.keys() - {row["record_id"] for row in rows})
+        say_left_out({"without a row that names its fold or split": without_row}, len(codes), "records of --tokens")
         if not wanted:
             raise ValueError(f"none of the {len(of_folds)} rows of these folds has codes: nothing to train on")
-        dataset = ForecastDataset([codes[ecg_id] for ecg_id in wanted], tokenizer, data.whole_records)
+        dataset = ForecastDataset([codes[record_id] for record_id in wanted], tokenizer, data.whole_records)
         begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:
         refuse(error)

@@ -10,8 +10,8 @@ import pytest
 
 from dataset_builders import measurements, simulated
 from dataset_builders.measurements import main
-from dataset_builders.sampler.label_file import with_measurements
-from dataset_builders.sampler.records import LabelledRecord
+from hf_heartllm.data.measured import with_measurements
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import measure, read_ecg
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.models.ecg_record import ECGRecord
@@ -25,7 +25,7 @@ def ptbxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(ptbxl: Path, output: Path, *more: str) -> list[str]:
-    return ["--source", str(ptbxl), "--sampling-rate", "100", "--output", str(output), "--quiet", *more]
+    return ["--ptbxl", str(ptbxl), "--sampling-rate", "100", "--output", str(output), "--quiet", *more]
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -41,7 +41,7 @@ def test_the_table_holds_what_is_measured_and_the_sampler_reads_it(ptbxl: Path, 
     for name, value in found.as_columns().items():
         assert table[0][name] == "" if value is None else float(table[0][name]) == value, name
     assert "pr_ms: " in table[1]["not_measured"]  # the second one fibrillates
-    records = [LabelledRecord(record_id="1", patient_id=None, split="train", attributes={})]
+    records = [Record(record_id="1", patient_id=None, split="train", labels={})]
     (record,) = with_measurements(records, output)
     assert record.measurements["qrs_ms"] == found.overall.qrs_ms
     assert sorted(path.name for path in tmp_path.iterdir()) == ["measurements.csv"]
@@ -96,7 +96,7 @@ def test_a_damaged_recording_is_an_error_or_says_so_in_its_row(
 def test_the_table_of_12sl_features_gives_the_same_columns(ptbxl: Path, tmp_path: Path) -> None:
     (tmp_path / "12sl_features.csv").write_text("ecg_id,PR_Int_Global,QRS_Dur_Global\n1,162,94\n")
     output = tmp_path / "measurements.csv"
-    assert main(arguments(ptbxl, output, "--ptb-xl-plus", str(tmp_path))) == 0
+    assert main(arguments(ptbxl, output, "--ptbxl-plus", str(tmp_path))) == 0
     table = rows(output)
     assert list(table[0]) == ["ecg_id", "path", *COLUMNS, "not_measured"]
     assert (table[0]["pr_ms"], table[0]["qrs_ms"], table[0]["qt_ms"]) == ("162", "94", "")
@@ -116,7 +116,7 @@ def test_a_folder_for_load_dataset_holds_the_same(ptbxl: Path, tmp_path: Path) -
 def test_a_rate_that_the_table_names_no_files_of_is_one_line(tmp_path, capsys):
     simulated.build(2, tmp_path / "set", seed=0)
     capsys.readouterr()
-    assert main(["--source", str(tmp_path / "set"), "--output", str(tmp_path / "m.csv")]) == 2
+    assert main(["--ptbxl", str(tmp_path / "set"), "--output", str(tmp_path / "m.csv")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "2 of 2 records have no file at 500 Hz" in line
     assert "--sampling-rate 100" in line
