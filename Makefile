@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CORE := $(VENV)/.installed-core
 DEV := $(VENV)/.installed-dev
+DOCS := $(VENV)/.installed-docs
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 BASE := build/smollm2-135m-instruct
 PTB_XL := build/ptb-xl
@@ -22,7 +23,7 @@ NEWEST := .venv-newest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-all test-newest lint demo-train base data codec-figures wheel clean
+.PHONY: help venv demo test test-all test-newest lint demo-train base data codec-figures docs wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -91,6 +92,14 @@ data: $(DEV)  ## check PTB-XL and have it in build/ptb-xl: PTBXL=DIR is linked, 
 codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (two and a half hours)
 	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \
 	    --output benchmarks/results/codec.json --pictures build/codec-pictures
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(DOCS)  ## build the site of the documentation, build/site/index.html
+	$(BIN)/mkdocs build --strict
+
+$(DOCS): $(CORE) Makefile
+	$(PIP) install -c constraints.txt -e ".[docs]"
+	touch $@
 
 wheel: $(DEV)  ## build dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], 
     return step
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
+def interleaved(tasks: Mapping[str, Callable[[], object]], repeats: dict[str, int], title: str) -> dict[str, float]:
     """Median seconds of each task, the tasks taking turns after one run of each that does not count."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():
@@ -136,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks" / "results" / "codec.json")
-    parser.add_argument("--repeats", type=int, default=15, help="of ours; the slower ways run a third as often")
+    parser.add_argument("--repetitions", type=int, default=15, help="of ours; the slower ways run a third as often")
     parser.add_argument("--batch", type=int, default=16, help="records of a batch; default: 16")
     parser.add_argument("--training-batch", type=int, default=16, help="records of a training step; default: 16")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
@@ -146,10 +146,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.peak:
         _print_peak(args.peak, args.batch)
         return 0
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
-    few = max(3, args.repeats // 3)
-    repeats = {way: args.repeats if way == "ours" else few for way in WAYS}
+    few = max(3, args.repetitions // 3)
+    repeats = {way: args.repetitions if way == "ours" else few for way in WAYS}
     codecs = {way: build(way) for way in WAYS}
     found: list[tuple[str, float, str, str | None]] = []
     for batch, bar in ((args.batch, ">= 20"), (1, ">= 8")):
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
     lengths = {f"{length} s": length for length in (10, 20, 40, 80, 160)}
     seconds = interleaved(
         {name: partial(encode, "ours", codecs["ours"], signals("ours", 1, s)) for name, s in lengths.items()},
-        dict.fromkeys(lengths, args.repeats),
+        dict.fromkeys(lengths, args.repetitions),
         "length, ours",
     )
     each = [seconds[name] / length * 10 for name, length in lengths.items()]
@@ -190,12 +190,12 @@ def main(argv: list[str] | None = None) -> int:
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(name=f"speed: {name}", value=round(value, 4), interval=None, bar=bar, unit=unit, **facts)
+        Result(name=f"speed: {name}", value=round(value, 4), interval=None, target=bar, unit=unit, **facts)
         for name, value, unit, bar in found
     ]
     for row in rows:
-        print(f"{row.name:<70} {row.value:10.4g} {row.unit}  {row.bar or ''}".rstrip())
-    write_result_rows(args.results, rows)
+        print(f"{row.name:<70} {row.value:10.4g} {row.unit}  {row.target or ''}".rstrip())
+    write_results(args.results, rows)
     return 0
 
 

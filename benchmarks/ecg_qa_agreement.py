@@ -24,19 +24,19 @@ sys.path.insert(0, str(REPOSITORY))
 
 from dataset_builders.ecg_qa_files import ECGQARow, completeness, read_ecg_qa  # noqa: E402
 from dataset_builders.sampler.attributes import EASY, HARD, STATED, UNSURE, stratum  # noqa: E402
-from dataset_builders.sampler.label_file import with_measurements  # noqa: E402
 from dataset_builders.sampler.numeric import FEATURES, places  # noqa: E402
-from dataset_builders.sampler.ptbxl import records_of  # noqa: E402
-from dataset_builders.sampler.records import (  # noqa: E402
+from hf_heartllm.data.label_names import (  # noqa: E402
     ANY_NOISE,
     AXES,
     EXTRA_SYSTOLES,
     NOISES,
     PTBXL_VOCABULARY,
     STAGES,
-    LabelledRecord,
     in_lead,
 )
+from hf_heartllm.data.measured import with_measurements  # noqa: E402
+from hf_heartllm.data.ptbxl_records import records_of  # noqa: E402
+from hf_heartllm.data.record import Record  # noqa: E402
 from hf_heartllm.labels.ptbxl import read_ptbxl_table  # noqa: E402
 
 # ECG-QA's names of SCP statements that are not PTB-XL's descriptions in lower case.
@@ -111,7 +111,7 @@ def counterpart(row: ECGQARow, names: dict[str, tuple[str, str]]) -> tuple[str, 
     return names.get(name)
 
 
-def verdict(row: ECGQARow, record: LabelledRecord, names: dict[str, tuple[str, str]]) -> str:
+def verdict(row: ECGQARow, record: Record, names: dict[str, tuple[str, str]]) -> str:
     """What becomes of a yes-or-no row when we answer it from the record's labels."""
     key = counterpart(row, names)
     if key is None:
@@ -119,7 +119,7 @@ def verdict(row: ECGQARow, record: LabelledRecord, names: dict[str, tuple[str, s
     kind, attribute = key
     found = stratum(record, kind, attribute, not_sure=True)
     if found is None:
-        if record.attributes.get(kind) is None:
+        if record.labels.get(kind) is None:
             return NO_NOTES
         return NO_LEADS if attribute in record.unknown.get(kind, ()) and kind == "noise_in_lead" else DOUBTFUL
     ours, theirs = _WORDS[found], row.answer[0]
@@ -131,7 +131,7 @@ def verdict(row: ECGQARow, record: LabelledRecord, names: dict[str, tuple[str, s
 
 
 def duration_rows(
-    rows: Iterable[ECGQARow], records: dict[int, LabelledRecord], name: str
+    rows: Iterable[ECGQARow], records: dict[int, Record], name: str
 ) -> Iterator[tuple[ECGQARow, bool, bool]]:
     """Rows on durations of two recordings, with whether ECG-QA and we name a duration, where both are surely placed."""
     for row in rows:
@@ -143,7 +143,7 @@ def duration_rows(
                 yield row, name in row.answer, ours[_CHANGE[row.template_id]]
 
 
-def measured_rr(records: list[LabelledRecord], rows: Iterable[ECGQARow], ptbxl: Path) -> Iterator[LabelledRecord]:
+def measured_rr(records: list[Record], rows: Iterable[ECGQARow], ptbxl: Path) -> Iterator[Record]:
     """The records with the median of their RR intervals, in ms, where a question on durations is about them."""
     import numpy as np
     from tqdm import tqdm
@@ -190,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/datasets.json")
     parser.add_argument("--no-results", action="store_true", help="write nothing")
     args = parser.parse_args(argv)
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     rows = list(read_ecg_qa(args.ecg_qa))
     labelled = list(records_of(read_ptbxl_table(args.ptbxl), dict.fromkeys(range(1, 11), "all"), rate=100))
@@ -217,10 +217,10 @@ def main(argv: list[str] | None = None) -> int:
     options += ["--measurements FILE"] * bool(args.measurements) + ["--measure-rr"] * args.measure_rr
     command = shlex.join(["python", "benchmarks/ecg_qa_agreement.py", "--ecg-qa", "DIR", "--ptbxl", "DIR"])
     command = " ".join([command, *options])
-    results: list[ResultRow] = []
+    results: list[Result] = []
 
     def note(name: str, value: float, data: str, unit: str = "fraction", bar: str | None = None) -> None:
-        results.append(ResultRow(name, value, None, bar, unit, data, command, words["commit"], words["machine"]))
+        results.append(Result(name, value, None, bar, unit, data, command, words["commit"], words["machine"]))
 
     for (split, kind), number in sorted(read.items()):
         note(f"ecg_qa: rows of the copy, {kind}, {split}", number, "ECG-QA over PTB-XL, template, copy at hand", "rows")
@@ -247,12 +247,12 @@ def main(argv: list[str] | None = None) -> int:
     if args.sampled:
         _count_sampled(args.sampled, note)
     if not args.no_results:
-        write_result_rows(args.results, results)
+        write_results(args.results, results)
         print(f"{args.results}: {len(results)} rows")
     return 0
 
 
-def _durations(rows: list[ECGQARow], records: dict[int, LabelledRecord], note: Any) -> None:
+def _durations(rows: list[ECGQARow], records: dict[int, Record], note: Any) -> None:
     """Agreement on abnormal durations, duration by duration, with the direction of what differs."""
     for feature in FEATURES:
         compared = list(duration_rows(rows, records, feature.name))
@@ -282,10 +282,10 @@ def _count_sampled(folder: Path, note: Any) -> None:
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted(folder.glob("data/*/*.parquet")):
         split = path.name.split("-")[0]
-        table = pq.read_table(path, columns=["question_type", "answer"]).to_pydict()
+        table = pq.read_table(path, columns=["question_type", "answers"]).to_pydict()
         rows.update((split, kind) for kind in table["question_type"])
-        pairs = zip(table["question_type"], table["answer"], strict=True)
-        answers[split].update(answer for kind, answer in pairs if kind.endswith("-verify"))
+        pairs = zip(table["question_type"], table["answers"], strict=True)
+        answers[split].update(answer[0] for kind, answer in pairs if kind.endswith("-verify"))
     for (split, kind), number in sorted(rows.items()):
         print(f"sampled, {split}, {kind}: {number}")
         note(f"sampler: rows, {kind}, {split}", number, "PTB-XL folds 1-8 (train) and 9 (validation)", "rows")

@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dataset_builders.reports import read_sample_records
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.english_reports import Translation, report_from_statements, report_words, translate_report
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
@@ -144,7 +145,7 @@ def agreement_rows(ptbxl: Path, samples: Path) -> list[tuple[str, float, str | N
     for ecg_id, record in read_sample_records(samples).items():
         original = table["report"].get(ecg_id)
         if record.report is not None and isinstance(original, str) and original.strip():
-            row = table.loc[ecg_id]
+            row: Any = table.loc[ecg_id]
             pairs.append(
                 (record.report, translate_report(original), row["scp_codes"], int(row["strat_fold"]), original)
             )
@@ -209,10 +210,10 @@ def main(argv: list[str] | None = None) -> int:
         command = "python benchmarks/english_reports.py --ptbxl DIR" + (" --samples HEARTLLM" if args.samples else "")
         commit, machine = current_commit(), machine_words()
         rows = [
-            ResultRow(f"reports: {name}", round(value, 4), None, bar, "fraction", data, command, commit, machine)
+            Result(f"reports: {name}", round(value, 4), None, bar, "fraction", data, command, commit, machine)
             for name, value, bar, data in figures
         ]
-        write_result_rows(args.results, rows)
+        write_results(args.results, rows)
     return 0
 
 

@@ -36,10 +36,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL; not needed with --tokens")
     parser.add_argument("--tokens", type=Path, help="codes made with the checkpoint's codec")
     parser.add_argument("--records", type=int, default=120, help="records of the shared way; default: 120")
-    parser.add_argument("--rounds", type=int, default=3, help="the ways take turns this often; default: 3")
+    parser.add_argument("--repetitions", type=int, default=3, help="the ways take turns this often; default: 3")
     parser.add_argument("--threads", type=int, help="of torch; default: its own choice")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/evaluation.json")
-    parser.add_argument("--dry-run", action="store_true", help="write no results")
+    parser.add_argument("--no-results", action="store_true", help="write no results")
     args = parser.parse_args(argv)
     if not args.ptbxl and not args.tokens:
         parser.error("give --ptbxl or --tokens")
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from hf_heartllm.evaluation.facts import ecg_source, question_facts
     from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
     from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
     from hf_heartllm.models.pipeline_ecg import default_checkpoint
     from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     ways[ANSWERS] = (one_answer_at_a_time, evenly_spaced(records, max(1, len(records) // 20)))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     scores: dict[str, dict[int, list[Any]]] = {}
-    for turn in range(args.rounds + 1):
+    for turn in range(args.repetitions + 1):
         for name, (score, asked) in ways.items():
             used = asked if turn else asked[: max(1, len(asked) // 10)]  # the first turn warms up
             start = time.perf_counter()
@@ -137,24 +137,24 @@ def main(argv: list[str] | None = None) -> int:
     facts = question_facts(args.questions, whole, records)
     common: dict[str, Any] = {
         "data": f"questions {facts['hash']}, {facts['records']} records, {facts['asked']} questions, "
-        f"{len(next(iter(ids.values())))} ECG tokens a record, median of {args.rounds} rounds",
+        f"{len(next(iter(ids.values())))} ECG tokens a record, median of {args.repetitions} rounds",
         "command": f"python benchmarks/evaluation.py {'--tokens PATH' if args.tokens else '--ptbxl DIR'} "
-        f"--questions {args.questions.name} --records {args.records} --rounds {args.rounds}"
+        f"--questions {args.questions.name} --records {args.records} --repetitions {args.repetitions}"
         + (f" --threads {args.threads}" if args.threads else ""),
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(f"scoring speed, {name}", round(speed, 1), None, None, "questions/s", **common)
+        Result(f"scoring speed, {name}", round(speed, 1), None, None, "questions/s", **common)
         for name, speed in speeds.items()
     ]
     for name, bar in ((PROMPTS, ">= 5"), (ANSWERS, None)):
         ratio = round(speeds[SHARED] / speeds[name], 2)
-        rows.append(ResultRow(f"scoring speed, {SHARED} over {name}", ratio, None, bar, "times", **common))
+        rows.append(Result(f"scoring speed, {SHARED} over {name}", ratio, None, bar, "times", **common))
     for row in rows:
-        print(f"{row.name:<60} {row.value:9.2f} {row.unit}  {row.bar or ''}")
-    if not args.dry_run:
-        write_result_rows(args.results, rows)
+        print(f"{row.name:<60} {row.value:9.2f} {row.unit}  {row.target or ''}")
+    if not args.no_results:
+        write_results(args.results, rows)
         print(f"written to {args.results}")
     return 0
 

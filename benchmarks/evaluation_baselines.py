@@ -13,16 +13,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from hf_heartllm.evaluation.answers import EXACT, MACRO_F1
 from hf_heartllm.evaluation.ecg_qa_rows import (
     completeness,
     read_closed_sets,
     read_patients_and_folds,
     read_question_rows,
 )
-from hf_heartllm.evaluation.findings import finding_figures
-from hf_heartllm.evaluation.intervals import Interval
+from hf_heartllm.evaluation.findings import LEVELS, finding_metrics
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
 from hf_heartllm.evaluation.priors import score_priors, split_by_fold
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.report_metrics import Reports
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.english_reports import translate_report
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
@@ -42,8 +44,8 @@ def prior_figures(ecg_qa: Path, ptbxl: Path) -> Iterator[Measured]:
                 continue
             name = f"majority answer per {score.prior}, {score.question_type}, {split}"
             data = f"{score.test_rows} questions, {score.train_rows} to train on; {completeness(rows)}"
-            yield f"{name}, exact match", score.figures.exact, data
-            yield f"{name}, macro-F1", score.figures.macro_f1, data
+            for metric, words in ((EXACT, "exact match"), (MACRO_F1, "macro-F1")):
+                yield f"{name}, {words}", score.figures[metric.name], data
 
 
 def report_figures(ptbxl: Path) -> Iterator[Measured]:
@@ -54,10 +56,13 @@ def report_figures(ptbxl: Path) -> Iterator[Measured]:
     reports = [translate_report(report).text for report in table["report"]]
     labels = [list(codes) for codes in table["scp_codes"]]
     data = f"{len(reports)} records of fold 9 with a report; no fair sample of PTB-XL"
-    for figures in finding_figures(reports, labels, table["patient_id"].astype(str).tolist()):
+    bootstrap = Bootstrap(table["patient_id"].astype(str))
+    written = Reports(reports, reports, labels)
+    for level in LEVELS:
+        metrics = finding_metrics(level)
         for metric in ("precision", "recall", "f1", "reports_with_hallucination"):
-            name = f"the record's own report, findings, {metric.replace('_', ' ')} ({figures.level})"
-            yield name, getattr(figures, metric), data
+            name = f"the record's own report, findings, {metric.replace('_', ' ')} ({level})"
+            yield name, metrics[metric].measure(written, bootstrap).interval(), data
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,21 +83,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.results is not None:
         command = "python benchmarks/evaluation_baselines.py --ptbxl DIR --ecg-qa DIR"
         commit, machine = current_commit(), machine_words()
-        rows = [
-            ResultRow(
-                name=f"baselines: {name}",
-                value=round(interval.value, 4),
-                interval=(round(interval.low, 4), round(interval.high, 4)),
-                bar=None,
-                unit="fraction",
-                data=data,
-                command=command,
-                commit=commit,
-                machine=machine,
-            )
-            for name, interval, data in found
-        ]
-        write_result_rows(args.results, rows)
+        facts = {"command": command, "commit": commit, "machine": machine}
+        rows = [Result.of(f"baselines: {name}", one, data=data, **facts).rounded(4) for name, one, data in found]
+        write_results(args.results, rows)
     return 0
 
 

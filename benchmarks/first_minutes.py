@@ -155,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--make needs --clone")
     if args.repetitions < 1:
         parser.error("--repetitions is at least 1")
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     runs: dict[str, list[Run]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -179,12 +179,12 @@ def main(argv: list[str] | None = None) -> int:
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(name=name, value=round(value, 4), interval=None, bar=bar, unit=unit, data=on, **facts)
+        Result(name=name, value=round(value, 4), interval=None, target=bar, unit=unit, data=on, **facts)
         for name, value, bar, unit, on in measured
     ]
     for row in rows:
-        print(f"{row.name:<75} {row.value:10.4g} {row.unit:<6} {row.bar or ''}")
-    write_result_rows(args.results, rows)
+        print(f"{row.name:<75} {row.value:10.4g} {row.unit:<6} {row.target or ''}")
+    write_results(args.results, rows)
     return 0
 
 

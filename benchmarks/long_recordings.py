@@ -23,8 +23,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.intervals import Interval, bootstrap_auroc, bootstrap_mean
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.ecg_prompts import Prompt
 from hf_heartllm.models.ecg_reading import ReadWindow
@@ -65,7 +65,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--without", type=int, default=80, help="recordings without it; default: 80")
     parser.add_argument("--parts", type=Path, default=Path("build/long-recordings.jsonl"), help="partial results")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/robustness.json")
-    parser.add_argument("--try-out", action="store_true", help="write nothing")
+    parser.add_argument("--no-results", action="store_true", help="write nothing")
     return parser.parse_args(argv)
 
 
@@ -121,23 +121,23 @@ def figures(found: list[dict[str, Any]]) -> Iterator[tuple[str, Interval, str | 
     base = 0.0
     for seconds in LENGTHS:
         stated, score, yes, who = of("windows", seconds)
-        area = bootstrap_auroc(stated, score, who)
+        area = Bootstrap(who).auroc(stated, score).interval()
         base = base or area.value
         bar = f">= {base - 0.01:.4f}" if seconds > 10 else None
         yield f"long recordings: AUROC of atrial fibrillation, {seconds} s in windows", area, bar
-        yield f"long recordings: sensitivity, {seconds} s", bootstrap_mean(yes[stated].astype(float), who[stated]), None
-        yield f"long recordings: specificity, {seconds} s", bootstrap_mean(~yes[~stated] + 0.0, who[~stated]), None
+        yield f"long recordings: sensitivity, {seconds} s", Bootstrap(who[stated]).mean(yes[stated]).interval(), None
+        yield f"long recordings: specificity, {seconds} s", Bootstrap(who[~stated]).mean(~yes[~stated]).interval(), None
     for seconds in ONE_PROMPT:
         stated, score, _, who = of("one prompt", seconds)
         yield (
             f"long recordings: AUROC of atrial fibrillation, {seconds} s in one prompt",
-            bootstrap_auroc(stated, score, who),
+            Bootstrap(who).auroc(stated, score).interval(),
             None,
         )
     alone = {row["ecg_id"]: row["yes"] for row in found if (row["kind"], row["seconds"]) == ("windows", 10)}
     for seconds in EPISODES:
         these = [row for row in found if (row["kind"], row["seconds"]) == ("episode", seconds) and alone[row["ecg_id"]]]
-        part = bootstrap_mean([float(row["yes"]) for row in these], [row["patient_id"] for row in these])
+        part = Bootstrap([row["patient_id"] for row in these]).mean([row["yes"] for row in these]).interval()
         yield f"long recordings: an episode of 10 s in {seconds} s is found, of those found alone", part, ">= 1"
 
 
@@ -164,11 +164,11 @@ def main(argv: list[str] | None = None) -> int:
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
     }
-    rows = [ResultRow(name, one.value, (one.low, one.high), bar, **facts) for name, one, bar in figures(found)]
+    rows = [Result(name, one.value, (one.low, one.high), bar, **facts) for name, one, bar in figures(found)]
     for row in rows:
-        print(f"{row.name}: {row.value:.3f}  {row.interval}  {row.bar or ''}")
-    if not args.try_out:
-        write_result_rows(args.results, rows)
+        print(f"{row.name}: {row.value:.3f}  {row.interval}  {row.target or ''}")
+    if not args.no_results:
+        write_results(args.results, rows)
     return 0
 
 

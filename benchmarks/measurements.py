@@ -23,7 +23,7 @@ import numpy as np
 
 from hf_heartllm.ecg import EXAMPLES, ECGError, ECGRecord, read_ecg, simulate_ecg
 from hf_heartllm.ecg.measurements import measure
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import folds as read_folds
 from hf_heartllm.labels.ptbxl import read_ptbxl_table, record_path
 
@@ -45,7 +45,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ptbxl", help="folder of PTB-XL; without it only simulated recordings are measured")
     parser.add_argument("--folds", default="9", help="default: 9")
     parser.add_argument("--norm", type=int, default=400, help="NORM records drawn per fold; default: 400")
-    parser.add_argument("--folder", default="build/measurements", help="what was measured so far, for resuming")
+    parser.add_argument("--parts", default="build/measurements", help="what was measured so far, for resuming")
     parser.add_argument("--time-only", action="store_true", help="only measure how long a record takes")
     parser.add_argument("--results", default=str(REPOSITORY / "benchmarks/results/datasets.json"))
     parser.add_argument("--no-results", action="store_true", help="print only")
@@ -55,14 +55,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the tables and write the results. Returns the exit code."""
     args = parse(argv)
-    store = Store(Path(args.folder))
+    store = Store(Path(args.parts))
     commit, machine = current_commit(REPOSITORY), machine_words()
-    rows: list[ResultRow] = []
+    rows: list[Result] = []
 
     def row(name: str, value: float, bar: str | None, unit: str, data: str) -> None:
         value = float(round(value, 4))
         print(f"{name:<64} {value:>10.4g} {unit:<9} {bar or '':<9} {data}")
-        rows.append(ResultRow(f"measurements: {name}", value, None, bar, unit, data, COMMAND, commit, machine))
+        rows.append(Result(f"measurements: {name}", value, None, bar, unit, data, COMMAND, commit, machine))
 
     try:
         if not args.time_only:
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not args.no_results:
-        write_result_rows(args.results, rows)
+        write_results(args.results, rows)
     return 0
 
 

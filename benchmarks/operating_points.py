@@ -22,8 +22,8 @@ from hf_heartllm.evaluation.checkpoint.operating_points import (
 )
 from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.confidence import expected_calibration_error
-from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_mean
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
 from hf_heartllm.models.answer_calibration import AnswerCalibration, read_calibration
 from hf_heartllm.models.operating_points import logit
@@ -64,7 +64,7 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
     likelier = p >= 0.5
 
     def share(name: str, right: np.ndarray, rows: np.ndarray, bar: str = "") -> None:
-        interval = bootstrap_mean(right[rows], asked.patients[rows], resamples=resamples)
+        interval = Bootstrap(asked.patients[rows], resamples=resamples).mean(right[rows]).interval()
         words = f"{int(rows.sum())} recordings, {len(set(asked.patients[rows].tolist()))} patients"
         found.append((name, interval.value, (interval.low, interval.high), bar, words))
 
@@ -76,7 +76,7 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
         share(f"{name}, sensitivity", yes[:, column], stated)
         share(f"{name}, specificity", ~yes[:, column], ~stated)
         share(f"{name}, sensitivity of the likelier answer at the prevalence", likelier[:, column], stated)
-        area = bootstrap_auroc(stated, asked.margins[:, column], asked.patients, resamples=resamples)
+        area = Bootstrap(asked.patients, resamples=resamples).auroc(stated, asked.margins[:, column]).interval()
         words = f"{len(stated)} recordings, {int(stated.sum())} with the finding"
         found.append((f"{name}, AUROC", area.value, (area.low, area.high), "", words))
         error = expected_calibration_error(p[:, column], stated.astype(float))
@@ -85,15 +85,15 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
         error = expected_calibration_error(before, stated.astype(float))
         found.append((f"{name}, calibration error of p(yes) with a temperature alone", float(error), None, "", words))
     everyone = np.ones(len(yes), dtype=bool)
-    none, before = ~yes[:, rhythms].any(axis=1), ~likelier[:, rhythms].any(axis=1)
+    none, none_before = (np.all(~one[:, rhythms], axis=1) for one in (yes, likelier))
     share("operating points: recordings with no for every rhythm", none, everyone, "<= 0")
-    share("operating points: recordings with no for every rhythm, likelier answers", before, everyone)
+    share("operating points: recordings with no for every rhythm, likelier answers", none_before, everyone)
     judged = [one.point is not None and asked.stated[:, c].sum() >= MIN_POSITIVES for c, one in enumerate(statements)]
     sure = (np.maximum(p, 1 - p) >= SURE) & np.array(judged)
     right = np.where(likelier, asked.stated, ~asked.stated).astype(float)
     who = asked.patients[np.nonzero(sure)[0]]
     for words, values in (("said", np.maximum(p, 1 - p)), ("true", right)):
-        interval = bootstrap_mean(values[sure], who, resamples=resamples)
+        interval = Bootstrap(who, resamples=resamples).mean(values[sure]).interval()
         name = f"operating points: answers with a probability of {SURE} or more, {words}"
         found.append((name, interval.value, (interval.low, interval.high), "", f"{int(sure.sum())} answers"))
     return found
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     found = figures(asked, calibration, args.resamples)
     fold_words = ",".join(map(str, args.folds))
     rows = [
-        ResultRow(
+        Result(
             name,
             value,
             interval,
@@ -141,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
         ends = "" if row.interval is None else f"  {row.interval[0]:.3f} to {row.interval[1]:.3f}"
         print(f"{row.name}: {row.value:.3f}{ends}  ({row.data})")
     if args.max_records is None:
-        write_result_rows(args.results, rows)
+        write_results(args.results, rows)
     return 0
 
 

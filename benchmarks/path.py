@@ -82,10 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks" / "results" / "path.json")
     args = parser.parse_args(argv)
     import hf_heartllm as hl
-    from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+    from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
     rates, pairs = answers_at_two_rates(args.ptbxl)
-    measured = [(*figure, "golden values, 3 signals") for figure in golden_figures(args.golden)]
+    measured: list[tuple[str, float, str | None, str, str]] = [
+        (*figure, "golden values, 3 signals") for figure in golden_figures(args.golden)
+    ]
     measured += [(*figure, f"PTB-XL 1.0.3, fold 9, {pairs} records at both rates") for figure in rates]
     measured.append(("time to encode text, ECG tokens against none", text_cost(), None, "ratio", "2,100 characters"))
     size = folder_megabytes(Path(hl.checkpoint()))
@@ -96,12 +98,12 @@ def main(argv: list[str] | None = None) -> int:
         "machine": machine_words(),
     }
     rows = [
-        ResultRow(name=name, value=round(value, 6), interval=None, bar=bar, unit=unit, data=data, **facts)
+        Result(name=name, value=round(value, 6), interval=None, target=bar, unit=unit, data=data, **facts)
         for name, value, bar, unit, data in measured
     ]
     for row in rows:
-        print(f"{row.name:<55} {row.value:10.6g} {row.unit}  {row.bar or ''}")
-    write_result_rows(args.results, rows)
+        print(f"{row.name:<55} {row.value:10.6g} {row.unit}  {row.target or ''}")
+    write_results(args.results, rows)
     return 0
 
 

@@ -25,9 +25,9 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.intervals import Interval, bootstrap_auroc
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
 from hf_heartllm.evaluation.partial import PartialResults, run_mark
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.question_understanding import (
     NotUnderstood,
@@ -195,7 +195,7 @@ def aurocs(
 
         def figure(put: str, against: bool, holds: np.ndarray = holds) -> Interval:
             scores = np.array([one["margins"][put] for one in records])
-            return bootstrap_auroc(holds, -scores if against else scores, patients)
+            return Bootstrap(patients).auroc(holds, -scores if against else scores).interval()
 
         for name, text in of.items():  # a yes to what is denied speaks against the statement
             yield code, f"asked {name}, without the mapping", figure(text, name == "denied"), data
@@ -212,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--parts", type=Path, default=Path("build/question_understanding.jsonl"), help="partial results"
     )
-    parser.add_argument("--no-write", action="store_true", help="print only")
+    parser.add_argument("--no-results", action="store_true", help="print only")
     args = parser.parse_args(argv)
     questions = read_trained_questions(hl.checkpoint())
     if questions is None:
@@ -228,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, cases, of, data in counted:
         low, high = binomtest(cases, of).proportion_ci(method="wilson")
         rows.append(
-            ResultRow(
+            Result(
                 f"questions: {name}",
                 cases / of,
                 (float(low), float(high)),
@@ -245,12 +245,12 @@ def main(argv: list[str] | None = None) -> int:
         for code, how, figure, data in aurocs(questions, args.ptbxl, args.records, args.parts):
             title = f"questions: AUROC of {code} {how}"
             interval = figure.low, figure.high
-            rows.append(ResultRow(title, figure.value, interval, None, "fraction", data, command, commit, machine))
+            rows.append(Result(title, figure.value, interval, None, "fraction", data, command, commit, machine))
     for row in rows:
         low, high = row.interval or (float("nan"), float("nan"))
         print(f"{row.value:.3f} ({low:.3f} to {high:.3f})  {row.name.removeprefix('questions: ')}")
-    if not args.no_write:
-        write_result_rows(RESULTS, rows)
+    if not args.no_results:
+        write_results(RESULTS, rows)
     return 0
 
 

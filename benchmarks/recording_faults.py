@@ -124,7 +124,7 @@ def faults(ecg: Signal, rng: np.random.Generator) -> dict[str, tuple[str, Signal
         "a saturated chest lead": ("saturated_lead", _with(ecg, **{lead: np.clip(row, middle - 0.05, middle + 0.05)})),
         "zeros before and after": (
             "constant_stretch",
-            np.pad(ecg + level, ((0, 0), rng.integers(50, 500, size=2))),
+            np.pad(ecg + level, ((0, 0), rng.integers(50, 500, size=2))),  # type: ignore[arg-type]
         ),
         "two limb leads with each other's names": ("limb_leads", _order(ecg, *swapped, *chest)),
         "rows in another order": (

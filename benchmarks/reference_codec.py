@@ -67,8 +67,8 @@ class Encoder(nn.Module):
         for lead in range(LEADS):
             y = x[:, lead : lead + 1]
             for layers in self.blocks:
-                block, down = layers  # type: ignore[misc]
-                y = down(block(y))
+                block, down = layers  # type: ignore[misc,has-type]
+                y = down(block(y))  # type: ignore[has-type]
             features.append(self.bottleneck(y))
         return self.to_code(torch.cat(features, dim=1).transpose(1, 2))
 

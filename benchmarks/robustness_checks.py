@@ -12,12 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from recording_faults import RATE, Signal, faults, no_ecg
+from recording_faults import RATE, Signal, faults, no_ecg  # type: ignore[import-not-found]  # beside this file
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table, record_path
 from hf_heartllm.models.ecg_checks import Finding, check_record
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
@@ -59,7 +60,7 @@ class Rows:
     """The rows of the results file, of one run."""
 
     def __init__(self) -> None:
-        self.rows: list[ResultRow] = []
+        self.rows: list[Result] = []
         self.commit, self.machine = current_commit(REPOSITORY), machine_words()
 
     def add(
@@ -67,7 +68,7 @@ class Rows:
     ) -> None:
         """Add one, and print it."""
         print(f"{name}: {value:.4f} {interval or ''} {data}", flush=True)
-        self.rows.append(ResultRow(name, value, interval, bar, unit, data, COMMAND, self.commit, self.machine))
+        self.rows.append(Result(name, value, interval, bar, unit, data, COMMAND, self.commit, self.machine))
 
     def share(self, name: str, hits: int, count: int, data: str, bar: str | None) -> None:
         """Add a share with its interval."""
@@ -165,9 +166,9 @@ def fit(folder: Path, table: object) -> str:
     return text
 
 
-def of_folds(table: object, folds: Iterable[int]) -> list[dict[str, object]]:
+def of_folds(table: Any, folds: Iterable[int]) -> list[dict[str, Any]]:
     """The rows of these folds."""
-    chosen = table[table["strat_fold"].isin(list(folds))]  # type: ignore[index]
+    chosen = table[table["strat_fold"].isin(list(folds))]
     return list(chosen.to_dict("records"))
 
 
@@ -187,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     cost(rows)
     detections(rows, folder, table, args.number)
     false_alarms(rows, folder, table)
-    write_result_rows(RESULTS, rows.rows)
+    write_results(RESULTS, rows.rows)
     return 0
 
 

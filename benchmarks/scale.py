@@ -22,7 +22,7 @@ import psutil
 from dataset_builders.ecg_tokens import ECGTokens
 from dataset_builders.engine import BuildReport, RowBuilder, build
 from dataset_builders.ptb_xl import PTBXL
-from hf_heartllm.evaluation.results import ResultRow, current_commit, machine_words, write_result_rows
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 
 RESULTS = Path(__file__).parent / "results" / "datasets.json"
 MANY = 800_000  # about the number of records of MIMIC-IV-ECG
@@ -84,10 +84,10 @@ def main() -> int:
     scratch = Path(tempfile.mkdtemp(prefix="scale-", dir=args.scratch))
     command = "python benchmarks/scale.py --ptbxl build/ptb-xl"
     commit, machine = current_commit(), machine_words()
-    rows: list[ResultRow] = []
+    rows: list[Result] = []
 
     def add(name: str, value: float, unit: str, data: str, bar: str | None = None) -> None:
-        rows.append(ResultRow(name, round(value, 4), None, bar, unit, data, command, commit, machine))
+        rows.append(Result(name, round(value, 4), None, bar, unit, data, command, commit, machine))
         print(f"{name}: {value:,.4g} {unit} ({data})", flush=True)
 
     def cost(name: str, report: BuildReport, data: str) -> None:
@@ -131,7 +131,7 @@ def main() -> int:
         add("scale: ECG tokens, memory of the process", memory.peak(0.0, 1.0), "MB", data)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    write_result_rows(RESULTS, rows)
+    write_results(RESULTS, rows)
     return 0
 
 

@@ -48,6 +48,15 @@ def count_rows(file: Path) -> int:
     return pq.read_metadata(file).num_rows
 
 
+def row_splits(file: Path, default: str) -> list[str]:
+    """The split of each row of a Parquet file: what its column `split` says, and `default` where that is silent."""
+    import pyarrow.parquet as pq
+
+    if "split" not in pq.read_schema(file).names:
+        return [default] * count_rows(file)
+    return [value or default for value in pq.read_table(file, columns=["split"])["split"].to_pylist()]
+
+
 def read_rows(file: Path, first: int, last: int, batch: int = 32) -> Iterator[dict[str, Any]]:
     """Rows `first` to `last` (not included) of a Parquet file, a few in memory at a time; arrays as numpy.
 

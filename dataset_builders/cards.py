@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-if TYPE_CHECKING:
-    from .engine import BuildReport
+from hf_heartllm.evaluation.results import write_whole
+
+from .build_report import BuildReport, counts_table
 
 _RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "datasets.json"
-_MOST_VALUES = 40  # of a counted column that a table shows
 
 
 def check_identity(output: Path, config_name: str, identity: dict[str, str]) -> None:
@@ -81,73 +80,8 @@ def write_readme(
         body += f"\n## Left out\n\n{len(report.skipped)} records could not be read:\n\n{listed}\n"
     if info.citation:
         body += f"\n## Citation\n\n```bibtex\n{info.citation.strip()}\n```\n"
-    _write_whole(path, f"---\n{data.to_yaml(line_break=chr(10))}\n---\n\n{body}")
+    write_whole(path, f"---\n{data.to_yaml(line_break=chr(10))}\n---\n\n{body}")
     return path
-
-
-def counts_table(report: BuildReport) -> str:
-    """Rows per split, and per value of each counted column, as Markdown tables."""
-    splits = list(report.files)
-    parts = [
-        _table(
-            ["split", "rows", "shards", "MB on disk", "records left out"],
-            [
-                [
-                    split,
-                    f"{sum(f.num_rows for f in files):,}",
-                    str(len(files)),
-                    f"{sum(f.file_bytes for f in files) / 1e6:,.1f}",
-                    str(sum(len(f.skipped) for f in files)),
-                ]
-                for split, files in report.files.items()
-            ],
-        )
-    ]
-    columns = dict.fromkeys(column for files in report.files.values() for file in files for column in file.counts)
-    for column in columns:
-        totals = {split: _total(report, split, column) for split in splits}
-        values = sorted({value for counts in totals.values() for value in counts})
-        if len(values) > _MOST_VALUES:
-            values = sorted(values, key=lambda value: -sum(counts.get(value, 0) for counts in totals.values()))
-            values = values[:_MOST_VALUES]
-        if not values:
-            continue
-        shown = [[value, *(f"{totals[split].get(value, 0):,}" for split in splits)] for value in values]
-        parts.append(_table([column, *splits], shown))
-    return "\n\n".join(parts)
-
-
-def _total(report: BuildReport, split: str, column: str) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for file in report.files[split]:
-        for value, number in file.counts.get(column, {}).items():
-            total[value] = total.get(value, 0) + number
-    return total
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
-
-    def line(cells: list[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        return "| " + " | ".join([first, *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]) + " |"
-
-    rule = "| " + " | ".join(["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]) + " |"
-    return "\n".join([line(head), rule, *(line(row) for row in rows)])
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def card_text(title: str, *sections: tuple[str, Any]) -> str:
-    """A card's text: a title, then headed sections."""
-    return "\n\n".join([f"# {title}", *(f"## {head}\n\n{str(body).strip()}" for head, body in sections)])
 
 
 def measured_table(prefix: str) -> str:
@@ -155,8 +89,8 @@ def measured_table(prefix: str) -> str:
 
     Empty where the results are not at hand; they are no part of the wheel.
     """
-    from hf_heartllm.evaluation.results import read_result_rows
+    from hf_heartllm.evaluation.results import read_results
     from hf_heartllm.hub.cards import results_table
 
-    rows = [row for row in read_result_rows(_RESULTS) if row.name.startswith(prefix)] if _RESULTS.is_file() else []
+    rows = [row for row in read_results(_RESULTS) if row.name.startswith(prefix)] if _RESULTS.is_file() else []
     return results_table(rows) if rows else ""

@@ -1,6 +1,6 @@
 """ECG-QA (Oh et al., NeurIPS 2023) joined to the recordings that its questions are about.
 
-    python -m dataset_builders.ecg_qa --source ECG_QA --ptb-xl PTB_XL --output DIR
+    python -m dataset_builders.ecg_qa --ecg-qa ECG_QA --ptbxl PTB_XL --output DIR
 
 One row a question; a comparison question has two recordings. Configurations are the version (`template`,
 `paraphrased`), with `-official` for ECG-QA's own splits, which are by recording and cut across PTB-XL's folds.
@@ -20,6 +20,7 @@ from typing import Any
 
 import datasets
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.labels.ptbxl import TABLE_NAME, read_ptbxl_table, record_path
 from hf_heartllm.models.ecg_record import ECGError
 
@@ -321,9 +322,13 @@ def main(argv: list[str] | None = None) -> int:
     """Build the folder and print the counts. Returns the exit code: 2 for bad input, with one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_qa", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--source", required=True, type=Path, help="ECG-QA's folder (ecgqa, or ecgqa/ptbxl)")
+    folder = parser.add_argument(
+        "--ecg-qa", dest="source", required=True, type=Path, help="ECG-QA's folder (ecgqa, or ecgqa/ptbxl)"
+    )
+    add_old_name(parser, "--source", folder)
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
+    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    add_old_name(group, "--ptb-xl", ptbxl)
     group.add_argument("--mimic-iv-ecg", type=Path, help="folder of MIMIC-IV-ECG, with record_list.csv")
     parser.add_argument("--version", choices=("template", "paraphrased"), default="template", help="default: template")
     parser.add_argument("--split-by", choices=("fold", "official"), help="default: fold; official for MIMIC-IV-ECG")

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .sampler import wording
-from .sampler.questions import Question
+from hf_heartllm.data.question import AS_WRITTEN, Question
 
 ANSWER_SETS_NAME = "answers_for_each_template.csv"
 SPLITS = ("train", "valid", "test")
@@ -37,6 +36,9 @@ FOLDERS = {"ptb-xl": "ptbxl", "mimic-iv-ecg": "mimic-iv-ecg"}
 
 Records = Literal["ptb-xl", "mimic-iv-ecg"]
 Version = Literal["template", "paraphrased"]
+
+ECG_QA = "ecg-qa"
+"""What its questions' ``source`` says."""
 
 PAPER_ROWS = 414_348
 PAPER_SINGLE_ROWS = {"train": 159_306, "valid": 31_137, "test": 41_093}
@@ -159,7 +161,7 @@ def question_of(row: ECGQARow, answer_sets: Mapping[int, tuple[str, ...]]) -> Qu
     """A row in the form of the project's own questions.
 
     The answer set is the template's. An answer of several statements is joined by ", " in the order of the answer set;
-    as it is none of the set's own members, ``answers`` is then empty. ``question_type`` is the part behind the dash.
+    as it is none of the set's own members, ``answer_set`` is then empty. ``question_type`` is the part behind the dash.
 
     Raises:
         ValueError: If an answer is not in its template's set.
@@ -171,12 +173,15 @@ def question_of(row: ECGQARow, answer_sets: Mapping[int, tuple[str, ...]]) -> Qu
         )
     ordered = [answer for answer in allowed if answer in row.answer]
     return Question(
-        question=row.question,
-        answer=wording.SEPARATOR.join(ordered),
-        answers=allowed if len(ordered) == 1 else (),
+        text=row.question,
+        answers=tuple(ordered),
+        answer_set=allowed if len(ordered) == 1 else (),
         question_type=row.question_type.rpartition("-")[2],
         attribute_type=row.attribute_type,
         attribute="|".join(row.attribute or ()),
+        record_ids=tuple(map(str, row.ecg_id)),
+        source=ECG_QA,
+        question_set=AS_WRITTEN,
     )
 
 

@@ -1,7 +1,7 @@
 """Reports: a record, what is known of the patient, and the record's report.
 
-    python -m dataset_builders.ecg_report --source PTBXL --report translated --output DIR
-    python -m dataset_builders.ecg_report --source PTBXL --samples HEARTLLM --report samples --output DIR
+    python -m dataset_builders.ecg_report --ptbxl PTBXL --report translated --output DIR
+    python -m dataset_builders.ecg_report --ptbxl PTBXL --samples HEARTLLM --report samples --output DIR
 
 Records, splits and ids are those of `dataset_builders.ptb_xl`.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +24,11 @@ from hf_heartllm.labels.english_reports import (
     report_language,
     translate_report,
 )
-from hf_heartllm.labels.ptbxl import SEX, record_path, row_source
+from hf_heartllm.labels.ptbxl import SEX, row_source
 from hf_heartllm.models.report_text import clean_report_text
 
 from .cards import measured_table
-from .engine import BuildReport, Shard, add_build_arguments, run_build
+from .engine import BuildReport, add_build_arguments, run_build
 from .ptb_xl import CITATION, PTBXL, PTBXLConfig, add_ptbxl_arguments, ptbxl_arguments
 from .reports import Background, SampleRecord, background_text, read_sample_records
 
@@ -180,15 +179,7 @@ class ECGReport(PTBXL):
             lines.append(NO_FAIR_SAMPLE)
         return lines
 
-    def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
-        """The rows of a shard, one a record."""
-        for ecg_id in shard.keys:
-            row = self.table.loc[ecg_id]
-            name = record_path(row, self.config.rate)
-            with self.reading(name):
-                yield self._ids(row) | self._signal(name) | self._report_columns(ecg_id, row)
-
-    def _report_columns(self, ecg_id: int, row: Any) -> dict[str, Any]:
+    def _labels(self, ecg_id: int, row: Any) -> dict[str, Any]:
         sample = self.sample_records[ecg_id] if self.config.report == "samples" else None
         background = _background(row) if sample is None else sample.background
         uncovered: list[str] | None = None

@@ -9,55 +9,25 @@ states the same plan and none of its source files is newer.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .cards import check_identity, counts_table, write_readme
-from .row_builder import RowBuilder, split_shards
-from .shards import Shard, ShardFile, find_shard, is_older, plan_hash, shard_names
+from .build_report import BuildReport, counts_table
+from .cards import check_identity, write_readme
+from .row_builder import RowBuilder
+from .shards import Shard, ShardFile, find_shard, is_older, plan_hash, shard_names, split_shards
+from .single_file import OTHER_FILES, SUFFIXES, check_single_file, join_shards, parts_folder
 from .workers import write_shards
 
 __all__ = ["BuildReport", "RowBuilder", "Shard", "add_build_arguments", "build", "run_build", "split_shards"]
 
 ON_ERROR = ("raise", "skip")
-
-
-@dataclass(frozen=True)
-class BuildReport:
-    """What a build wrote.
-
-    Attributes:
-        output: the folder.
-        config_name: name of the configuration.
-        files: whole shards by split, in order; of all parts of the build that are there.
-        missing: shards that other parts of the build (`--shard i/n`) have still to write; 0 when the card is written.
-        written: shards that this call wrote; the others were there.
-        seconds: what it took.
-        notes: the builder's own lines.
-    """
-
-    output: Path
-    config_name: str
-    files: dict[str, list[ShardFile]]
-    missing: int
-    written: int
-    seconds: float
-    notes: tuple[str, ...] = ()
-
-    @property
-    def num_rows(self) -> int:
-        """Rows in all splits."""
-        return sum(file.num_rows for files in self.files.values() for file in files)
-
-    @property
-    def skipped(self) -> list[tuple[str, str]]:
-        """Damaged records that were left out, as (name, reason)."""
-        return [item for files in self.files.values() for file in files for item in file.skipped]
 
 
 def build(
@@ -72,11 +42,13 @@ def build(
     progress: bool = True,
     fresh: bool = False,
 ) -> BuildReport:
-    """Write a builder's rows as a folder that `datasets.load_dataset` reads.
+    """Write a builder's rows as a folder that `datasets.load_dataset` reads, or as one file.
 
     Args:
         builder: what to build.
-        output: the folder: `data/<configuration>/…parquet` and `README.md`; may hold other configurations.
+        output: the folder: `data/<configuration>/…parquet` and `README.md`; may hold other configurations. A name that
+            ends in `.parquet` or `.csv` is one file, for rows of one split; its shards lie in a hidden folder beside it
+            until it is whole.
         num_proc: processes, each with one thread; more than 1 are spawned.
         max_records: at most so many keys of the plan, the first ones of each split in proportion.
         shard: (i, n): write only part i, from 0, of n; the part after which no shard is missing writes the card.
@@ -87,7 +59,7 @@ def build(
 
     Raises:
         ECGError: a damaged record, or a worker that was ended.
-        ValueError: an argument out of range, or a plan without records.
+        ValueError: an argument out of range, a plan without records, or rows that one file cannot hold.
         OSError: what cannot be read or written, and `TimeoutError` where the same part is being built already.
     """
     part, parts = shard
@@ -99,15 +71,21 @@ def build(
         raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
     started = time.monotonic()
     output = Path(output)
-    folder = output / "data" / builder.config.name
+    single = output.suffix.lower() in SUFFIXES
+    if not single and (output.is_file() or output.suffix.lower() in OTHER_FILES):
+        raise ValueError(f"{output}: a file; name a folder to write, or one file *{' or *'.join(SUFFIXES)}")
+    root = parts_folder(output) if single else output
+    folder = root / "data" / builder.config.name
     builder.prepare()
-    check_identity(output, builder.config.name, builder.identity())
+    check_identity(root, builder.config.name, builder.identity())
     plan = first_records(builder.plan(), max_records)
     if not any(one.keys for one in plan):
         raise ValueError("the source has no record for this configuration")
     # Damaged records are part of a shard's rows only where they are skipped, so such shards are of another plan.
     hashes = {(s.split, s.index): plan_hash(f"{builder.fingerprint}{on_error}", s) for s in plan}
     counts = {name: sum(s.split == name for s in plan) for name in dict.fromkeys(s.split for s in plan)}
+    if single:
+        check_single_file(output, builder.info.features, counts)
 
     def found(one: Shard) -> ShardFile | None:
         return find_shard(folder, one, counts[one.split], hashes[one.split, one.index])
@@ -119,7 +97,8 @@ def build(
             jobs = []
             for one in plan[part::parts]:
                 there = None if fresh else found(one)
-                if there is None or is_older(there.path, builder.shard_files(one)):
+                stale = there is None or is_older(there.path, builder.shard_files(one))
+                if stale or not all(path.is_file() for path in builder.written_files(one)):
                     jobs.append((one, counts[one.split], hashes[one.split, one.index]))
             builder.on_error = on_error
             write_shards(builder, jobs, folder, min(num_proc, max(len(jobs), 1)), progress)
@@ -138,7 +117,10 @@ def build(
             files[one.split].append(file)
     seconds, notes = time.monotonic() - started, tuple(builder.notes())
     report = BuildReport(output, builder.config.name, files, missing, len(jobs), seconds, notes)
-    if not missing:
+    if single and not missing:
+        join_shards([file.path for shards in files.values() for file in shards], output, builder.LINE_END)
+        shutil.rmtree(root)
+    elif not missing:
         write_readme(builder.info, card(report) if callable(card) else card, report, builder.identity())
         kept = {file.path for shards in files.values() for file in shards}
         for path in shard_names(folder):
@@ -182,10 +164,10 @@ def _part(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no part such as 0/4") from None
 
 
-def add_build_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that all builders share."""
+def add_build_arguments(parser: argparse.ArgumentParser, output: str = "folder or *.parquet to write") -> None:
+    """Add the arguments that all builders share; `output` says what is written."""
     group = parser.add_argument_group("building")
-    group.add_argument("--output", required=True, type=Path, help="folder to write; run again to go on")
+    group.add_argument("--output", required=True, type=Path, help=f"{output}; run again to go on")
     group.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes; default: 1")
     group.add_argument("--max-records", type=int, metavar="N", help="only the first N records, shared among the splits")
     group.add_argument("--shard", type=_part, default=(0, 1), metavar="I/N", help="only part I (from 0) of N")
@@ -197,7 +179,7 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
 def run_build(
     builder: RowBuilder | Callable[[], RowBuilder],
     args: argparse.Namespace,
-    card: str | Callable[[BuildReport], str],
+    card: str | Callable[[BuildReport], str] = "",
 ) -> int:
     """Build as the command line says, print the counts, and return the exit code: 2 for bad input, with one line.
 
@@ -224,7 +206,7 @@ def run_build(
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on from the last whole shard", file=sys.stderr)
+        print("stopped; the same command goes on from the last whole shard", file=sys.stderr)
         return 130
     for name, reason in report.skipped:
         print(f"skipped {name}: {reason}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """PTB-XL (Wagner et al., Scientific Data 7, 154, 2020): one row per record, from a folder of version 1.0.x.
 
-    python -m dataset_builders.ptb_xl --source DIR --output DIR
-    python -m dataset_builders.ptb_xl --source DIR --download --rate 500 --output DIR
+    python -m dataset_builders.ptb_xl --ptbxl DIR --output DIR
+    python -m dataset_builders.ptb_xl --ptbxl DIR --download --sampling-rate 500 --output DIR
 
 The splits are PTB-XL's folds, which are by patient: 1–8, 9 and 10. Signals are in mV, or the row names the record.
 """
@@ -22,6 +22,7 @@ from typing import Any, Literal
 import datasets
 import numpy as np
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.english_reports import GLOSSARY_PATH, report_from_statements, translate_report
 from hf_heartllm.labels.ptbxl import (
@@ -30,6 +31,7 @@ from hf_heartllm.labels.ptbxl import (
     TABLE_NAME,
     folds,
     known_likelihoods,
+    notes_on_rows,
     read_ptbxl_table,
     record_path,
     row_source,
@@ -128,7 +130,7 @@ class PTBXL(RowBuilder):
     """Rows of PTB-XL. See `PTBXLConfig` for the choices, and `_info` for the columns."""
 
     BUILDER_CONFIG_CLASS = PTBXLConfig
-    COUNTED = ("sex", "row_source", "superclass", "rhythm", "report_english_source", "unread_leads")
+    COUNTED: tuple[str, ...] = ("sex", "row_source", "superclass", "rhythm", "report_english_source", "unread_leads")
     config: PTBXLConfig
 
     def _info(self) -> datasets.DatasetInfo:
@@ -235,16 +237,7 @@ class PTBXL(RowBuilder):
         lines = []
         if absent:
             lines.append(f"{absent:,} records of the table are not in the folder at {self.config.rate} Hz: left out.")
-        if "row" in rows:
-            normal = rows["scp_codes"].map(lambda codes: "NORM" in codes)
-            rebuilt = rows["row"] == "reconstructed"
-            if rebuilt.any() and not rebuilt.all():
-                lines.append(
-                    f"{int(rebuilt.sum()):,} rows of the table are reconstructed: report, notes and some likelihoods "
-                    f"are null. They are no fair sample: NORM stands in {normal[rebuilt].mean():.0%} of them and in "
-                    f"{normal[~rebuilt].mean():.0%} of the others, on which alone any figure on reports rests."
-                )
-        return lines
+        return lines + notes_on_rows(rows)
 
     def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """The rows of a shard, one a record."""
@@ -252,7 +245,10 @@ class PTBXL(RowBuilder):
             row = self.table.loc[ecg_id]
             name = record_path(row, self.config.rate)
             with self.reading(name):
-                yield self._ids(row) | self._signal(name) | _labels(row)
+                yield self._ids(row) | self._signal(name) | self._labels(ecg_id, row)
+
+    def _labels(self, ecg_id: int, row: Any) -> dict[str, Any]:
+        return _labels(row)
 
     def _signal(self, name: str) -> dict[str, Any]:
         if self.config.signal == "path":
@@ -345,8 +341,13 @@ PTBXL_OPTIONS = ("source", "rate", *SPLITS, "signal", "ids")
 
 def add_ptbxl_arguments(parser: argparse.ArgumentParser) -> None:
     """What every builder from PTB-XL's folder takes: `PTBXL_OPTIONS`, and the file of the salt."""
-    parser.add_argument("--source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
-    parser.add_argument("--rate", type=int, choices=sorted(_RECORDS_PER_SHARD), default=100, help="Hz; default: 100")
+    source = parser.add_argument("--ptbxl", dest="source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
+    add_old_name(parser, "--source", source)
+    rates = sorted(_RECORDS_PER_SHARD)
+    rate = parser.add_argument(
+        "--sampling-rate", dest="rate", type=int, choices=rates, default=100, help="Hz; default: 100"
+    )
+    add_old_name(parser, "--rate", rate)
     for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
         parser.add_argument(f"--{split}", default=default, help=f"folds of this split, '' for none; default: {default}")
     parser.add_argument("--signal", choices=("array", "path"), default="array", help="samples or the record's name")

@@ -26,7 +26,7 @@ COLUMNS = ("ecg_id", "patient_id", "scp_codes", "strat_fold", "filename_lr", "fi
 BYTES = {100: 24_000, 500: 120_000}
 """Of a whole signal file: 10 s of 12 leads in 16 bits."""
 
-HOW_TO_GET = "python -m dataset_builders.ptb_xl --source {} --download --output build/rows fetches what is missing"
+HOW_TO_GET = "python -m dataset_builders.ptb_xl --ptbxl {} --download --output build/rows fetches what is missing"
 
 
 class FolderError(ValueError):
@@ -134,7 +134,7 @@ def look_into(folder: Path) -> FolderFacts:
 
 def _sizes(folder: Path, tops: Iterable[str]) -> dict[str, int]:
     """Bytes of every file two folders below these, by its path in the folder."""
-    found = {}
+    found: dict[str, int] = {}
     for top in tops:
         for directory in sorted((folder / top).glob("*")):
             if directory.is_dir():

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ import datasets
 from hf_heartllm import __version__
 from hf_heartllm.models.ecg_record import ECGError
 
-from .shards import Shard
+from .shards import Shard, content_hash
 
 _INDEX_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".json", ".json.gz", ".jsonl", ".parquet", ".txt")
 
@@ -40,6 +40,7 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
         COUNTED: columns whose values are counted per split, for the printed table and the card; a dotted path goes into
             lists of structures (`"questions.question_type"`).
         ROWS_PER_GROUP: rows that are held in memory, and that a reader of one row must read.
+        LINE_END: of a CSV table.
         on_error: `"raise"` or `"skip"`: what `reading` does with a damaged record.
         skipped: damaged records of the shard at work, as (name, reason).
     """
@@ -47,6 +48,7 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
     VERSION = datasets.Version("1.0.0")
     COUNTED: tuple[str, ...] = ()
     ROWS_PER_GROUP = 64
+    LINE_END = "\n"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -89,6 +91,10 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
 
     def shard_files(self, shard: Shard) -> Iterable[Path]:
         """Further files that a shard is read from, such as its signals; when one is newer, the shard is made anew."""
+        return ()
+
+    def written_files(self, shard: Shard) -> Iterable[Path]:
+        """Files that `rows(shard)` writes beside its rows; when one is no longer there, the shard is made anew."""
         return ()
 
     @functools.cached_property
@@ -152,19 +158,6 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
         # What a process has read or loaded for itself does not travel to another one.
         cached = {name for cls in type(self).__mro__ for name, v in vars(cls).items() if _is_cached(v)}
         return {k: v for k, v in self.__dict__.items() if k not in cached or k == "fingerprint"}
-
-
-def split_shards(split: str, keys: Sequence[Any], size: int) -> list[Shard]:
-    """The shards of one split, with at most `size` keys each."""
-    return [
-        Shard(split, index, tuple(keys[start : start + size])) for index, start in enumerate(range(0, len(keys), size))
-    ]
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _config_values(config: datasets.BuilderConfig) -> dict[str, Any]:

@@ -6,14 +6,10 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .row_builder import RowBuilder
+from typing import Any
 
 FOOTER_KEY = b"dataset_builders"
 
@@ -58,66 +54,23 @@ class ShardFile:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
+def split_shards(split: str, keys: Sequence[Any], size: int) -> list[Shard]:
+    """The shards of one split, with at most `size` keys each."""
+    return [
+        Shard(split, index, tuple(keys[start : start + size])) for index, start in enumerate(range(0, len(keys), size))
+    ]
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def plan_hash(fingerprint: str, shard: Shard) -> str:
     """What a shard's rows depend on, as a hash: the builder's fingerprint and the shard's keys."""
     text = json.dumps([fingerprint, shard.split, shard.index, shard.keys], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, plan: str, tick: Any = None) -> ShardFile:
-    """Write the rows of a shard under a temporary name, then rename it to its name with the hash of its content.
-
-    Args:
-        builder: makes the rows.
-        shard: of its plan.
-        count: shards in the split.
-        folder: where the file goes.
-        plan: `plan_hash` of the shard; kept in the file's footer.
-        tick: called with 1 for each row, for a progress bar.
-    """
-    import time
-
-    from datasets.arrow_writer import ParquetWriter
-
-    started = time.time()
-    stem = f"{shard.split}-{shard.index:05d}-of-{count:05d}"
-    for left_over in folder.glob(f".{stem}.*.part"):
-        left_over.unlink(missing_ok=True)
-    temporary = folder / f".{stem}.{os.getpid()}.part"
-    features = builder.info.features
-    counted = {column: Counter[str]() for column in builder.COUNTED if column.partition(".")[0] in features}
-    builder.skipped.clear()
-    try:
-        writer = ParquetWriter(features=features, path=str(temporary), writer_batch_size=builder.ROWS_PER_GROUP)
-        try:
-            for row in builder.rows(shard):
-                writer.write(features.encode_example(row))
-                for column, counter in counted.items():
-                    counter.update(str(value) for value in _values(row, column.split(".")))
-                if tick is not None:
-                    tick(1)
-            writer.write_examples_on_file()
-            if writer.pa_writer is None:  # a shard without rows is a file all the same: the plan has it
-                writer._build_writer(writer.schema)
-            footer = {
-                "plan": plan,
-                "num_bytes": writer._num_bytes,
-                "skipped": builder.skipped,
-                "counts": {column: dict(sorted(counter.items())) for column, counter in counted.items()},
-            }
-            writer.pa_writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
-            writer.finalize()
-        finally:
-            writer.close()
-        # The time of reading, not of writing: a source file that changed in between is newer than the shard.
-        os.utime(temporary, (started, started))
-        path = folder / f"{stem}-{_file_hash(temporary)}.parquet"
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    found = read_shard(path)
-    assert found is not None
-    return found
 
 
 def read_shard(path: Path) -> ShardFile | None:
@@ -157,19 +110,3 @@ def is_older(path: Path, sources: Iterable[Path]) -> bool:
 def shard_names(folder: Path) -> Iterator[Path]:
     """The files in a folder that are named as shards are."""
     return (path for path in folder.glob("*.parquet") if _NAME.fullmatch(path.name))
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
-    """The values at a dotted path, through lists and structures; an absent one is `None`."""
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _values(item, path)
-    elif path:
-        yield from _values(value[path[0]] if value is not None else None, path[1:])
-    else:
-        yield value

@@ -8,14 +8,21 @@ The statements follow from how a record was simulated. Nothing measured on it sa
 from __future__ import annotations
 
 import argparse
-import csv
+import functools
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import datasets
+
 from hf_heartllm.ecg import simulate_ecg, write_ecg
+from hf_heartllm.labels.ptbxl import TABLE_NAME
+
+from . import engine
+from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, run_build, split_shards
 
 # Name → (arguments of simulate_ecg, SCP codes); a pair of numbers is a range that the argument is drawn from.
 CONDITIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -40,61 +47,98 @@ USUAL = {
 }
 """What every record's arguments are drawn from, where its condition does not say otherwise."""
 
+RECORDS_PER_SHARD = 64
+_NUMBERS = ("ecg_id", "patient_id", "strat_fold")
 COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
 
 
-def build(
-    records: int,
-    output: Path,
-    seed: int,
-    sampling_rate: int = 100,
-    first_id: int = 1,
-    conditions: Sequence[str] = tuple(CONDITIONS),
-) -> None:
-    """Write the records and the table. Conditions and folds (1 to 10) take turns; each record has its own patient.
+@dataclass
+class SimulatedConfig(datasets.BuilderConfig):
+    """What is simulated. Conditions and folds (1 to 10) take turns; each record has its own patient.
 
-    Args:
+    Attributes:
+        folder: where the recordings are written.
         records: how many.
-        output: folder to write.
         seed: of everything random.
         sampling_rate: Hz of the files that the table names as `filename_lr`.
         first_id: `ecg_id` and `patient_id` of the first record; the others follow.
         conditions: names of `CONDITIONS`, in the order of their turns.
     """
-    from tqdm import tqdm
 
-    rng = random.Random(seed)
-    rows = []
-    names = list(conditions)
-    for index in tqdm(range(records), unit="record", desc="simulating"):
-        arguments, codes = CONDITIONS[names[index % len(names)]]
-        settings = {
-            name: rng.uniform(*value) if isinstance(value, tuple) else value
-            for name, value in (USUAL | arguments).items()
-        }
-        ecg_id = first_id + index
-        record, _ = simulate_ecg(**settings, seed=rng.randrange(2**31), sampling_rate=sampling_rate)
-        name = f"records{sampling_rate}/{ecg_id // 1000 * 1000:05d}/{ecg_id:05d}_lr"
-        write_ecg(record, output / name)
-        row = dict.fromkeys(COLUMNS, "") | {
-            "ecg_id": ecg_id,
-            "patient_id": ecg_id,
-            "scp_codes": str(dict.fromkeys(codes, 100.0)),
-            "strat_fold": index // len(names) % 10 + 1,
-            "filename_lr": name,
-        }
-        rows.append(row)
-    temporary = output / ".ptbxl_database.csv.part"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(output / "ptbxl_database.csv")
+    folder: Path = Path()
+    records: int = 200
+    seed: int = 0
+    sampling_rate: int = 100
+    first_id: int = 1
+    conditions: tuple[str, ...] = tuple(CONDITIONS)
 
 
-def condition_names(text: str) -> list[str]:
+class Simulated(RowBuilder):
+    """Rows of PTB-XL's table; the recordings that they name are written beside them."""
+
+    BUILDER_CONFIG_CLASS = SimulatedConfig
+    COUNTED = ("scp_codes",)
+    LINE_END = "\r\n"
+    config: SimulatedConfig
+
+    def _info(self) -> datasets.DatasetInfo:
+        kinds = {name: datasets.Value("int64" if name in _NUMBERS else "string") for name in COLUMNS}
+        return datasets.DatasetInfo(description="Simulated ECGs in PTB-XL's layout.", features=datasets.Features(kinds))
+
+    def index_files(self) -> list[Path]:
+        """None: everything follows from the configuration."""
+        return []
+
+    @functools.cached_property
+    def _drawn(self) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+        """The arguments of `simulate_ecg` for each record, and its statements."""
+        rng = random.Random(self.config.seed)
+        drawn = []
+        for index in range(self.config.records):
+            arguments, codes = CONDITIONS[self.config.conditions[index % len(self.config.conditions)]]
+            settings = {
+                name: rng.uniform(*value) if isinstance(value, tuple) else value
+                for name, value in (USUAL | arguments).items()
+            }
+            drawn.append(({**settings, "seed": rng.randrange(2**31)}, codes))
+        return drawn
+
+    def _name(self, index: int) -> str:
+        ecg_id = self.config.first_id + index
+        return f"records{self.config.sampling_rate}/{ecg_id // 1000 * 1000:05d}/{ecg_id:05d}_lr"
+
+    def written_files(self, shard: Shard) -> Iterator[Path]:
+        """Header and samples of the recordings."""
+        return (self.config.folder / f"{self._name(key)}{end}" for key in shard.keys for end in (".hea", ".dat"))
+
+    def plan(self) -> list[Shard]:
+        """Record after record."""
+        return split_shards("train", range(self.config.records), RECORDS_PER_SHARD)
+
+    def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
+        """The rows of a shard; each is there when its recording is written."""
+        for index in shard.keys:
+            settings, codes = self._drawn[index]
+            record, _ = simulate_ecg(**settings, sampling_rate=self.config.sampling_rate)
+            write_ecg(record, self.config.folder / self._name(index))
+            yield dict.fromkeys(COLUMNS) | {
+                "ecg_id": self.config.first_id + index,
+                "patient_id": self.config.first_id + index,
+                "scp_codes": str(dict.fromkeys(codes, 100.0)),
+                "strat_fold": index // len(self.config.conditions) % 10 + 1,
+                "filename_lr": self._name(index),
+            }
+
+
+def build(records: int, output: Path, seed: int = 0, **settings: Any) -> BuildReport:
+    """Write a folder of simulated records; further settings are those of `SimulatedConfig`."""
+    builder = Simulated(folder=output, records=records, seed=seed, **settings)
+    return engine.build(builder, output / TABLE_NAME, progress=False)
+
+
+def condition_names(text: str) -> tuple[str, ...]:
     """Names of conditions from a command line, separated by commas."""
-    names = [name.strip() for name in text.split(",")]
+    names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in CONDITIONS:
             raise argparse.ArgumentTypeError(f"no condition {name!r}; there are {', '.join(CONDITIONS)}")
@@ -102,25 +146,26 @@ def condition_names(text: str) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the data set. Returns the exit code."""
+    """Write the data set. Returns the exit code: 2 for bad input, with one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.simulated", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--records", type=int, default=200, help="default: 200")
-    parser.add_argument("--output", required=True, type=Path, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sampling-rate", type=int, default=100, metavar="HZ", help="default: 100")
     parser.add_argument("--first-id", type=int, default=1, metavar="N", help="ecg_id of the first record; default: 1")
     parser.add_argument(
         "--conditions",
         type=condition_names,
-        default=list(CONDITIONS),
+        default=tuple(CONDITIONS),
         metavar="A,B",
         help=f"which take turns, by default all: {', '.join(CONDITIONS)}",
     )
+    add_build_arguments(parser, "folder to write")
     args = parser.parse_args(argv)
-    build(args.records, args.output, args.seed, args.sampling_rate, args.first_id, args.conditions)
-    print(f"{args.output}: {args.records} simulated records")
-    return 0
+    names = ("records", "seed", "sampling_rate", "first_id", "conditions")
+    settings = {name: getattr(args, name) for name in names} | {"folder": args.output}
+    args.output = args.output / TABLE_NAME
+    return run_build(lambda: Simulated(**settings), args)
 
 
 if __name__ == "__main__":

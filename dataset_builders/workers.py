@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hf_heartllm.models.ecg_record import ECGError
 
-from .shards import Shard, write_shard
-
-if TYPE_CHECKING:
-    from .row_builder import RowBuilder
+from .row_builder import RowBuilder
+from .shards import FOOTER_KEY, Shard, content_hash
 
 Job = tuple[Shard, int, str]
 """A shard, the number of shards in its split, and the hash of its plan."""
@@ -35,7 +36,7 @@ def write_shards(builder: RowBuilder, jobs: Sequence[Job], folder: Path, num_pro
     if not jobs:
         return
     total = sum(len(shard.keys) for shard, _, _ in jobs)
-    with tqdm(total=total, unit="record", desc=builder.config.name, disable=not progress) as bar:
+    with tqdm(total=total, unit="record", desc=type(builder).__name__, disable=not progress) as bar:
         if num_proc == 1:
             for shard, count, plan in jobs:
                 write_shard(builder, shard, count, folder, plan, bar.update)
@@ -113,3 +114,64 @@ def _write_one(job: Job) -> None:
             done.value += rows
 
     write_shard(_WORKER["builder"], shard, count, _WORKER["folder"], plan, tick)
+
+
+def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, plan: str, tick: Any = None) -> None:
+    """Write the rows of a shard under a temporary name, then rename it to its name with the hash of its content.
+
+    Args:
+        builder: makes the rows.
+        shard: of its plan.
+        count: shards in the split.
+        folder: where the file goes.
+        plan: `plan_hash` of the shard; kept in the file's footer.
+        tick: called with 1 for each row, for a progress bar.
+    """
+    from datasets.arrow_writer import ParquetWriter
+
+    started = time.time()
+    stem = f"{shard.split}-{shard.index:05d}-of-{count:05d}"
+    for left_over in folder.glob(f".{stem}.*.part"):
+        left_over.unlink(missing_ok=True)
+    temporary = folder / f".{stem}.{os.getpid()}.part"
+    features = builder.info.features
+    counted = {column: Counter[str]() for column in builder.COUNTED if column.partition(".")[0] in features}
+    builder.skipped.clear()
+    try:
+        writer = ParquetWriter(features=features, path=str(temporary), writer_batch_size=builder.ROWS_PER_GROUP)
+        try:
+            for row in builder.rows(shard):
+                writer.write(features.encode_example(row))
+                for column, counter in counted.items():
+                    counter.update(str(value) for value in _values(row, column.split(".")))
+                if tick is not None:
+                    tick(1)
+            writer.write_examples_on_file()
+            if writer.pa_writer is None:  # a shard without rows is a file all the same: the plan has it
+                writer._build_writer(writer.schema)
+            footer = {
+                "plan": plan,
+                "num_bytes": writer._num_bytes,
+                "skipped": builder.skipped,
+                "counts": {column: dict(sorted(counter.items())) for column, counter in counted.items()},
+            }
+            writer.pa_writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
+            writer.finalize()
+        finally:
+            writer.close()
+        # The time of reading, not of writing: a source file that changed in between is newer than the shard.
+        os.utime(temporary, (started, started))
+        os.replace(temporary, folder / f"{stem}-{content_hash(temporary)[:16]}.parquet")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """The values at a dotted path, through lists and structures; an absent one is `None`."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _values(item, path)
+    elif path:
+        yield from _values(value[path[0]] if value is not None else None, path[1:])
+    else:
+        yield value

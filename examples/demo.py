@@ -84,8 +84,8 @@ def measured(record: hl.ECGRecord) -> list[str]:
     """Rate and intervals, or why there are none."""
     found = hl.measure(record)
     values = found.as_columns()
-    wanted = (("heart_rate", "rate", "/min"), ("pr_ms", "PR", "ms"), ("qrs_ms", "QRS", "ms"), ("qt_ms", "QT", "ms"))
-    wanted += (("qtc_fridericia_ms", "QTc (Fridericia)", "ms"), ("axis_deg", "axis", "°"))
+    wanted = [("heart_rate", "rate", "/min"), ("pr_ms", "PR", "ms"), ("qrs_ms", "QRS", "ms"), ("qt_ms", "QT", "ms")]
+    wanted += [("qtc_fridericia_ms", "QTc (Fridericia)", "ms"), ("axis_deg", "axis", "°")]
     told = [f"{name} {values[key]:g} {unit}" for key, name, unit in wanted if values.get(key) is not None]
     lines = [", ".join(told)]
     lines += [f"no {name}: {found.why(key)}" for key, name, _ in wanted if values.get(key) is None]

@@ -28,11 +28,13 @@ from unittest import mock
 
 from hf_heartllm import cli
 from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, PretrainRecipe
 
 from .documents import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SEPARATOR = "\x1e"
+RECIPES = {"base": BaseRecipe, "codec": CodecRecipe, "pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
 HARMLESS = ("cp", "mv", "rm", "mkdir", "ln")
 """Commands that do nothing where lines are only checked."""
 
@@ -207,7 +209,8 @@ def _parse(start: object, arguments: list[str]) -> int:
     if "--recipe" in arguments or "--config" in arguments:
         option = "--recipe" if "--recipe" in arguments else "--config"
         changes = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"]
-        read_recipe(ROOT / arguments[arguments.index(option) + 1], changes)
+        path = ROOT / arguments[arguments.index(option) + 1]
+        read_recipe(path, RECIPES[path.stem.partition("_")[0]], changes)
     parse_args = argparse.ArgumentParser.parse_args
 
     def parsed(*args: object, **settings: object) -> None:

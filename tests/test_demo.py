@@ -8,7 +8,7 @@ import pytest
 
 import hf_heartllm as hl
 from examples import demo
-from training import demo_train
+from hf_heartllm.scripts import demo_train
 
 
 @pytest.fixture

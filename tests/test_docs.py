@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "model_cards" / "heartllm-tiny.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), CARD]
 RECORD = "records100/00000/00152_lr"
-QUICK = ("README.md", "questions.md", "checks.md", "answers.md")
+QUICK = ("README.md", "docs/questions.md", "docs/checks.md", "docs/answers.md")
 """Pages that take a few seconds; the others are run with the slow tests, and checked with the fast ones."""
 
 
@@ -144,7 +144,12 @@ def run(block: Block, folder: Path, space: dict) -> str:
 
 
 def of_pages(quick: bool) -> list[Path]:
-    return [page for page in PAGES if (page.name in QUICK) == quick]
+    return [page for page in PAGES if (named(page) in QUICK) == quick]
+
+
+def named(page: Path) -> str:
+    """A page's path within the project."""
+    return page.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture
@@ -158,7 +163,7 @@ def run_page(page: Path, folder: Path, simulated: Callable[[], Path]) -> None:
     space: dict = {"__name__": "__main__"}
     placed: set[str] = set()
     said = None
-    for block in blocks_of(page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")):
+    for block in blocks_of(named(page), page.read_text(encoding="utf-8")):
         if not runs(block):
             check(block, folder)
             said = None
@@ -176,30 +181,30 @@ def run_page(page: Path, folder: Path, simulated: Callable[[], Path]) -> None:
         said = run(block, folder, space)
 
 
-@pytest.mark.parametrize("page", of_pages(quick=True), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", of_pages(quick=True), ids=named)
 def test_a_page_runs_as_it_stands(page, page_folder, simulated):
     run_page(page, page_folder, simulated)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", of_pages(quick=False), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", of_pages(quick=False), ids=named)
 def test_a_longer_page_runs_as_it_stands(page, page_folder, simulated):
     run_page(page, page_folder, simulated)
 
 
-@pytest.mark.parametrize("page", of_pages(quick=False), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", of_pages(quick=False), ids=named)
 def test_the_commands_of_a_longer_page_are_understood(page, page_folder):
-    for block in blocks_of(page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")):
+    for block in blocks_of(named(page), page.read_text(encoding="utf-8")):
         runs(block)
         check(block, page_folder)
 
 
 def test_a_page_with_something_that_no_test_can_run_has_something_beside_it_that_one_can():
     for page in PAGES:
-        blocks = blocks_of(page.name, page.read_text(encoding="utf-8"))
+        blocks = blocks_of(named(page), page.read_text(encoding="utf-8"))
         if any(not runs(block) for block in blocks if block.kind in ("python", "shell")):
-            assert any(runs(block) for block in blocks if block.kind in ("python", "shell")), page.name
+            assert any(runs(block) for block in blocks if block.kind in ("python", "shell")), named(page)
 
 
 def _prose(page: Path) -> str:
@@ -242,11 +247,8 @@ EXAMPLES = {
 }
 """Command → the lines in its help."""
 
-PROGRAMS = sorted(
-    path
-    for folder in ("dataset_builders", "training", "benchmarks", "examples", "hf_heartllm/convert")
-    for path in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("dataset_builders", "training", "benchmarks", "examples", "hf_heartllm/convert", "hf_heartllm/scripts")
+PROGRAMS = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def test_every_example_of_the_command_line_is_understood(page_folder):

@@ -22,8 +22,10 @@ TRAVELLING = {"torch", "numpy", "transformers", "tokenizers", "safetensors"}
 # Which extras a room may use beside the core dependencies; the other rooms use the core alone.
 EXTRAS_OF_ROOM = {
     "ecg": ["measure"],
+    "data": ["train", "eval"],
     "convert": ["train"],
     "training": ["train", "eval"],
+    "scripts": ["train", "eval"],
     "evaluation": ["eval"],
     "app": ["app"],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -76,9 +77,9 @@ def imported_names() -> set[str]:
 
 
 def test_every_extra_installs_what_some_module_uses() -> None:
-    assert set(EXTRAS) == {"measure", "eval", "train", "dev"}
+    assert set(EXTRAS) == {"measure", "eval", "train", "dev", "docs"}
     used = imported_names()
-    for extra in set(EXTRAS) - {"dev"}:
+    for extra in set(EXTRAS) - {"dev", "docs"}:
         for line in EXTRAS[extra]:
             name = Requirement(line).name
             useful = name in NOT_IMPORTED or IMPORT_NAMES.get(name, name) in used
@@ -141,40 +142,87 @@ def test_nothing_large_and_no_recording_is_in_the_repository() -> None:
         assert size <= LARGEST_CHECKPOINT, f"{folder}: {size} bytes"
 
 
-@pytest.mark.slow
-def test_the_wheel_holds_code_checkpoints_and_both_licences(tmp_path: Path) -> None:
+# A stand-in where the trained one is absent, so that the rule is tested either way.
+STAND_IN = ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "LICENSE", "README.md")
+STAND_IN += ("codec/config.json", "codec/model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a copy of the source, with a stand-in for a checkpoint."""
     pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
-    source = tmp_path / "source"
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
     ignored = shutil.ignore_patterns(".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=ignored)
-    # A stand-in where the trained one is absent, so that the rule is tested either way.
-    stand_in = source / "hf_heartllm" / "checkpoints" / "stand-in"
-    names = ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "LICENSE", "README.md")
-    names += ("codec/config.json", "codec/model.safetensors")
-    for name in names:
-        (stand_in / name).parent.mkdir(parents=True, exist_ok=True)
-        (stand_in / name).write_text("x")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist")]
+    for name in STAND_IN:
+        path = source / "hf_heartllm" / "checkpoints" / "stand-in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist")]
     built = subprocess.run(command, cwd=source, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    (path,) = (folder / "dist").glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_code_recipes_checkpoints_and_both_licences(wheel: Path) -> None:
     assert wheel.name == f"hf_heartllm-{hf_heartllm.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
         metadata = archive.read(f"hf_heartllm-{hf_heartllm.__version__}.dist-info/METADATA").decode()
-    for name in names:
+    for name in STAND_IN:
         assert f"hf_heartllm/checkpoints/stand-in/{name}" in held
     # Every module of the source is there, and nothing that is not part of the packages.
     for package in ("hf_heartllm", "dataset_builders"):
-        for file in (source / package).rglob("*.py"):
-            assert file.relative_to(source).as_posix() in held
-    assert "hf_heartllm/py.typed" in held
+        for file in (*(ROOT / package).rglob("*.py"), *(ROOT / package / "recipes").glob("*.yaml")):
+            assert file.relative_to(ROOT).as_posix() in held
+    assert {"hf_heartllm/py.typed", "hf_heartllm/recipes/finetune_tiny.yaml"} <= held
     tops = {name.split("/")[0] for name in held if ".dist-info/" not in name}
     assert tops <= {"hf_heartllm", "dataset_builders"}
     licences = {
         line.removeprefix("License-File: ") for line in metadata.splitlines() if line.startswith("License-File")
     }
     assert {"LICENSE", "hf_heartllm/checkpoints/stand-in/LICENSE"} <= licences
+
+
+@pytest.mark.slow
+def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    installed, folder = tmp_path / "installed", tmp_path / "empty"
+    folder.mkdir()
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(installed)]
+    subprocess.run([*pip, str(wheel)], check=True)
+    environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr[-2000:]}"
+        return done.stdout
+
+    for package in ("hf_heartllm", "dataset_builders", "hf_heartllm.scripts.finetune"):
+        assert str(installed) in run("-c", f"import {package}; print({package}.__file__)")
+    once = ("--set", "training.max_steps=1", "--set", "training.save_steps=1", "--set", "training.bf16=false")
+    small = ("hidden_size=32", "intermediate_size=64", "num_hidden_layers=1", "num_attention_heads=2")
+    sizes = [part for one in (*small, "num_key_value_heads=2") for part in ("--set", f"decoder.{one}")]
+    builders, scripts = "dataset_builders.", "hf_heartllm.scripts."
+    run("-m", f"{builders}simulated", "--records", "22", "--output", "data")
+    run("-m", f"{builders}training_rows", "--ptbxl", "data", "--output", "rows.parquet")
+    run("-m", f"{builders}measurements", "--source", "data", "--sampling-rate", "100", "--output", "measured.csv")
+    run("-m", f"{builders}evaluation_questions", "--ptbxl", "data", "--folds", "1", "--output", "questions.parquet")
+    codec = ("--set", "codec.hidden_sizes=[8, 16]", "--set", "probe.at_least=2")
+    run("-m", f"{scripts}train_codec", "--recipe", "codec", "--ptbxl", "data", "--output", "codec", *codec, *once)
+    encoded = ("--ptbxl", "data", "--rows", "rows.parquet", "--codec", "codec/codec", "--output", "tokens")
+    run("-m", f"{builders}ecg_tokens", *encoded)
+    base = ("--recipe", "base_tiny", "--rows", "tokens", "--codec", "codec/codec", "--output", "base")
+    run("-m", f"{scripts}make_base", *base, *sizes)
+    tuned = ("--recipe", "finetune_tiny", "--model", "base", "--tokens", "tokens", "--output", "tuned")
+    run("-m", f"{scripts}finetune", *tuned, *once)
+    assert (folder / "tuned" / "model" / "model.safetensors").is_file()
+    assert {path.name for path in folder.iterdir()} == {
+        *("data", "rows.parquet", "measured.csv", "questions.parquet", "codec", "tokens", "base", "tuned")
+    }
 
 
 def test_an_embedded_checkpoint_travels_with_the_code_of_models() -> None:

@@ -1,4 +1,4 @@
-"""Write the embedded checkpoint's card, and the tables of README.md and docs/*.md, from the measured figures.
+"""Write the embedded checkpoint's card, and the tables of README.md and docs, from the measured figures.
 
 python training/write_card.py          # after benchmarks/heldout.py
 python training/write_card.py --check  # writes nothing; exit code 1 and a line each for what is out of date
@@ -11,8 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from hf_heartllm.evaluation.results import read_result_rows, write_whole
+from hf_heartllm.evaluation.results import read_results, write_whole
 from hf_heartllm.hub.cards import checkpoint_facts, render_card, render_tables
+from hf_heartllm.hub.pivots import render_pivots
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "heartllm-tiny"
@@ -29,22 +30,25 @@ def card() -> tuple[Path, str]:
     template = ROOT / "model_cards" / f"{NAME}.md"
     training = json.loads(template.with_suffix(".json").read_text(encoding="utf-8"))
     results = ROOT / "benchmarks" / "results"
-    rows = [row for file in ("path.json", "codec.json") for row in read_result_rows(results / file)]
-    return folder / "README.md", render_card(template, rows, {**training, **checkpoint_facts(folder)})
+    rows = [row for file in ("path.json", "codec.json") for row in read_results(results / file)]
+    text = render_card(template, rows, {**training, **checkpoint_facts(folder)})
+    return folder / "README.md", render_pivots(text, results)
 
 
 def documents() -> dict[Path, str]:
-    """README.md and docs/*.md, those that are there, with what they should say.
+    """README.md and the pages of docs, those that are there, with what they should say.
 
     Raises:
         FileNotFoundError: if a mark names a results file that is not there.
         ValueError: if a mark names no row; the message names the document.
     """
     wanted = {}
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    results = ROOT / "benchmarks" / "results"
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         if path.is_file():
             try:
-                wanted[path] = render_tables(path.read_text(encoding="utf-8"), ROOT / "benchmarks" / "results")
+                text = path.read_text(encoding="utf-8")
+                wanted[path] = render_pivots(render_tables(text, results), results)
             except ValueError as error:
                 raise ValueError(f"{path.relative_to(ROOT)}: {error}") from error
     return wanted

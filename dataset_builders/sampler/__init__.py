@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .questions import PairQuestion, Question
-from .records import LabelledRecord, Vocabulary
+from hf_heartllm.data.label_names import Vocabulary
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 
 if TYPE_CHECKING:
     from .builder import SampledQuestions
 
-__all__ = ["LabelledRecord", "PairQuestion", "Question", "SampledQuestions", "Vocabulary"]
+__all__ = ["Question", "Record", "SampledQuestions", "Vocabulary"]
 
 
 def __getattr__(name: str) -> Any:

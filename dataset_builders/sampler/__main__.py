@@ -1,7 +1,9 @@
 """Questions from labels, balanced, for any labelled set.
 
-    python -m dataset_builders.sampler --ptb-xl DIR --output DIR
+    python -m dataset_builders.sampler --ptbxl DIR --output DIR
     python -m dataset_builders.sampler --labels labels.csv --output DIR
+    python -m dataset_builders.sampler --labels WFDB_FOLDER --output DIR
+    python -m dataset_builders.sampler --labels labels.csv --split test --output questions.parquet
 
 `python -m dataset_builders.sampler --help-labels` prints the form of the CSV file.
 """
@@ -12,8 +14,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from hf_heartllm.arguments import add_old_name
+from hf_heartllm.data import label_file
+
 from ..engine import add_build_arguments, run_build
-from . import label_file
 from .builder import SampledQuestions
 from .cards import card_of
 from .table import TYPE_SETS
@@ -28,8 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m dataset_builders.sampler", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--ptb-xl", type=Path, help="folder of PTB-XL 1.0.x")
-    group.add_argument("--labels", type=Path, help="CSV file of labels (see --help-labels)")
+    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    add_old_name(group, "--ptb-xl", ptbxl)
+    group.add_argument("--labels", type=Path, help="CSV file (see --help-labels), or a folder of labelled WFDB records")
     parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by record_id or ecg_id")
     parser.add_argument("--types", choices=list(TYPE_SETS), default="all", help="attribute types; default: all")
     parser.add_argument("--per-record", type=float, help="mean questions on one recording; default: all")
@@ -38,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--possible-is-stated", action="store_true", help='no "not sure": possible statements are yes')
     parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
+    parser.add_argument("--split", help="only the questions of this part, such as test; default: all")
     parser.add_argument("--seed", type=int, default=0)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
@@ -56,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
             not_sure=not args.possible_is_stated,
             pairs=args.pairs,
             seed=args.seed,
+            split=args.split,
             sampling_rate=args.sampling_rate,
         )
         made.append(builder)

@@ -5,17 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from hf_heartllm.data.label_names import AXES, EXTRA_SYSTOLES, STATEMENT_TYPES, UNKNOWN_STAGE, Vocabulary, phrase_of
+from hf_heartllm.data.record import Record
 from hf_heartllm.labels.scp import DIAGNOSES, STATEMENTS
 
-from .records import (
-    AXES,
-    EXTRA_SYSTOLES,
-    STATEMENT_TYPES,
-    UNKNOWN_STAGE,
-    LabelledRecord,
-    Vocabulary,
-    phrase_of,
-)
 from .wording import NONE, SEPARATOR
 
 STATED, HARD, EASY, UNSURE = 0, 1, 2, 3
@@ -81,7 +74,7 @@ def verified(vocabulary: Vocabulary, types: tuple[str, ...]) -> tuple[tuple[str,
     )
 
 
-def stratum(record: LabelledRecord, kind: str, attribute: str, not_sure: bool = False) -> int | None:
+def stratum(record: Record, kind: str, attribute: str, not_sure: bool = False) -> int | None:
     """What a record says of an attribute.
 
     Args:
@@ -93,12 +86,12 @@ def stratum(record: LabelledRecord, kind: str, attribute: str, not_sure: bool = 
     Returns:
         ``STATED``, ``HARD``, ``EASY``, ``UNSURE``, or None where the answer is doubtful and not asked for.
     """
-    has = record.attributes.get(kind)
+    has = record.labels.get(kind)
     if has is None or attribute in record.unknown.get(kind, ()):
         return None
     if attribute in has:
         # A stage between two is one of both: "yes" to either would be a guess.
-        doubtful = attribute in record.uncertain.get(kind, ())
+        doubtful = attribute in record.possible.get(kind, ())
         if doubtful and not not_sure and kind not in STATEMENT_TYPES:
             return None
         return UNSURE if doubtful and not_sure else STATED
@@ -117,7 +110,7 @@ def _superclass(name: str) -> str | None:
     return STATEMENTS[name].superclass if name in STATEMENTS else None
 
 
-def is_choice(record: LabelledRecord, kind: str, pair: tuple[str, str], not_sure: bool = False) -> bool:
+def is_choice(record: Record, kind: str, pair: tuple[str, str], not_sure: bool = False) -> bool:
     """Whether a pair of attributes is a fair choice for a record: two different things, and both known."""
     first, second = pair
     # Two names of nearly the same thing are no choice, even where neither or both are stated.

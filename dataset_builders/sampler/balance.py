@@ -13,14 +13,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from hf_heartllm.data.label_names import STATEMENT_TYPES, Vocabulary
+from hf_heartllm.data.record import Record
+
 from .attributes import stratum, verified
 from .prevalence import Prevalence
-from .records import STATEMENT_TYPES, LabelledRecord, Vocabulary
 from .single import open_answers, questions_for
 
 
 def count_prevalence(
-    records: Iterable[LabelledRecord],
+    records: Iterable[Record],
     vocabulary: Vocabulary,
     types: tuple[str, ...] = STATEMENT_TYPES,
     not_sure: bool = False,

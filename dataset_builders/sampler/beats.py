@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hf_heartllm.data.question import MEASURED, Question
+
 from . import wording
-from .questions import Question
 
 MIN_BEATS = 4  # fewer say too little of a rhythm
 
@@ -66,7 +67,7 @@ def questions_on_beats(times: np.ndarray, seed: str) -> list[Question]:
     ):
         if answer in answers:
             text = rng.choice(wording.BEATS[attribute])
-            made.append(Question(text, answer, answers, "query", "beats", attribute))
+            made.append(Question(text, (answer,), answers, "query", "beats", attribute, source=MEASURED))
     return made
 
 

@@ -10,23 +10,21 @@ from typing import Any
 
 import datasets
 
-from hf_heartllm.labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, read_ptbxl_table
+from hf_heartllm.data.label_names import ATTRIBUTE_TYPES, Vocabulary
+from hf_heartllm.data.measured import with_measurements
+from hf_heartllm.data.question import Question, question_features
+from hf_heartllm.data.record import Record
+from hf_heartllm.data.sources import FOLD_SPLITS, PTB_XL, WFDB_HEADERS, RecordSource, open_records
 
 from ..engine import RowBuilder, Shard, split_shards
 from .balance import count_prevalence
-from .label_file import read_label_file, with_measurements
-from .numeric import TYPE, RangePrevalence, count_ranges, questions_on_ranges
+from .numeric import RangePrevalence, count_ranges, questions_on_ranges
 from .pairs import questions_on_pairs
 from .prevalence import Prevalence
-from .ptbxl import records_of
-from .questions import FROM_LABELS, MEASURED, PairQuestion, Question
-from .records import ATTRIBUTE_TYPES, PTBXL_VOCABULARY, LabelledRecord, Vocabulary, vocabulary_of
 from .single import questions_for
-from .table import by_split
 
 RECORDS_PER_SHARD = 2_000
 PAIRS_PER_SHARD = 20_000
-_SPLITS = ("train", "validation", "test")
 _PAIR, _SINGLE = "pair", "single"
 
 
@@ -35,7 +33,7 @@ class SamplerConfig(datasets.BuilderConfig):
     """What is asked of which records.
 
     Attributes:
-        source: a CSV file of `label_file`, or the folder of PTB-XL.
+        source: of `hf_heartllm.data.open_records`: the folder of PTB-XL, a CSV file of labels, a labelled WFDB folder.
         measurements: a CSV table of durations in ms: `record_id` or `ecg_id`, and some of the columns of
             `hf_heartllm.ecg.measurements` that `numeric.FEATURES` names; added to the records.
         types: attribute types to ask for.
@@ -46,6 +44,8 @@ class SamplerConfig(datasets.BuilderConfig):
         seed: of all choices.
         folds: of PTB-XL, the part of each fold, as (fold, split).
         sampling_rate: 100 or 500, of the paths of PTB-XL's recordings.
+        split: the part whose questions are wanted; None: all. Each part is balanced by itself, so its questions are
+            the same either way.
     """
 
     source: Path | None = None
@@ -55,8 +55,9 @@ class SamplerConfig(datasets.BuilderConfig):
     not_sure: bool = True
     pairs: int = 50
     seed: int = 0
-    folds: tuple[tuple[int, str], ...] = (*((fold, "train") for fold in range(1, 9)), (9, "validation"), (10, "test"))
+    folds: tuple[tuple[int, str], ...] = tuple(FOLD_SPLITS.items())
     sampling_rate: int = 500
+    split: str | None = None
 
 
 class SampledQuestions(RowBuilder):
@@ -67,65 +68,71 @@ class SampledQuestions(RowBuilder):
     config: SamplerConfig
 
     def _info(self) -> datasets.DatasetInfo:
-        text, texts = datasets.Value("string"), datasets.List(datasets.Value("string"))
+        texts = datasets.List(datasets.Value("string"))
         return datasets.DatasetInfo(
             description="Questions about one ECG, or comparing two, made from the labels of their recordings.",
-            features=datasets.Features(
-                {
-                    "record_ids": texts,
-                    "record_paths": texts,
-                    "fold": datasets.Value("int32"),
-                    "question": text,
-                    "answer": text,
-                    "answers": texts,
-                    "question_type": text,
-                    "attribute_type": text,
-                    "attribute": text,
-                    "source": text,
-                }
-            ),
+            features=datasets.Features({**question_features(), "record_paths": texts, "fold": datasets.Value("int32")}),
         )
 
+    def prepare(self) -> None:
+        """See that there is something to ask."""
+        if not any(self._vocabulary.types):
+            raise ValueError(f"{self.config.source}: no recording has a label that is understood: nothing to ask")
+
     def index_files(self) -> Iterator[Path]:
-        """The table of labels, and the table of measurements where one is given."""
-        source = self.config.source
-        if source is not None and source.is_dir():
-            yield from (source / name for name in (TABLE_NAME, ROW_SOURCE_NAME) if (source / name).is_file())
-        elif source is not None and source.is_file():
-            yield source
+        """The tables of labels, and the table of measurements where one is given."""
+        yield from self._source.files
+        if self._source.layout == WFDB_HEADERS:
+            yield from (self._file(record, ".hea") for record in self._source)
         if self.config.measurements is not None and self.config.measurements.is_file():
             yield self.config.measurements
 
+    @staticmethod
+    def _file(record: Record, suffix: str) -> Path:
+        return Path(record.root or "") / f"{record.path}{suffix}"
+
+    def notes(self) -> list[str]:
+        """What was decided about the records or left out."""
+        return list(self._source.notes)
+
     @functools.cached_property
-    def _records(self) -> dict[str, list[LabelledRecord]]:
+    def _source(self) -> RecordSource:
         config = self.config
         if config.source is None:
-            raise ValueError("give a CSV file of labels or the folder of PTB-XL as `source`")
-        if config.source.is_dir():
-            records = list(records_of(read_ptbxl_table(config.source), dict(config.folds), config.sampling_rate))
-        else:
-            records = read_label_file(config.source)
-        if config.measurements is not None:
-            records = list(with_measurements(records, config.measurements))
-        parts = by_split(records)
-        return {name: parts[name] for name in (*_SPLITS, *sorted(set(parts).difference(_SPLITS))) if name in parts}
+            raise ValueError("give the folder of PTB-XL, a CSV file of labels or a labelled WFDB folder as `source`")
+        found = open_records(config.source, sampling_rate=config.sampling_rate, splits=dict(config.folds))
+        if config.measurements is None:
+            return found
+        return replace(found, records=tuple(with_measurements(found.records, config.measurements)))
+
+    @property
+    def is_ptb_xl(self) -> bool:
+        """Whether the records are PTB-XL's."""
+        return self._source.layout == PTB_XL
+
+    @functools.cached_property
+    def _records(self) -> dict[str, list[Record]]:
+        return self._source.splits()
 
     @functools.cached_property
     def _vocabulary(self) -> Vocabulary:
-        if self.config.source is not None and self.config.source.is_dir():
-            return PTBXL_VOCABULARY
-        return vocabulary_of(record for records in self._records.values() for record in records)
+        return self._source.vocabulary
+
+    @functools.cached_property
+    def _some_possible(self) -> bool:
+        """Whether any label is possible only; else "not sure" is no answer of the collection."""
+        return any(names for record in self._source for names in record.possible.values())
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - the shards of a part follow each other
     def _balance(self, split: str) -> tuple[Prevalence, RangePrevalence]:
         records, config = self._records[split], self.config
         return (
-            count_prevalence(records, self._vocabulary, config.types, config.not_sure),
+            count_prevalence(records, self._vocabulary, config.types, config.not_sure and self._some_possible),
             count_ranges(records),
         )
 
     @functools.lru_cache(maxsize=1)  # noqa: B019
-    def _pairs(self, split: str) -> list[PairQuestion]:
+    def _pairs(self, split: str) -> list[Question]:
         config = self.config
         if not config.pairs:
             return []
@@ -134,7 +141,12 @@ class SampledQuestions(RowBuilder):
     def plan(self) -> list[Shard]:
         """Of each part first the questions on one recording, by record, then the comparisons."""
         plan: list[Shard] = []
+        if self.config.split is not None and self.config.split not in self._records:
+            known = ", ".join(f"{len(records)} {name}" for name, records in self._records.items())
+            raise ValueError(f"{self.config.source}: no record of split {self.config.split!r} (there are {known})")
         for split, records in self._records.items():
+            if self.config.split not in (None, split):
+                continue
             single = split_shards(split, [(_SINGLE, number) for number in range(len(records))], RECORDS_PER_SHARD)
             pairs = [(_PAIR, number) for number in range(len(self._pairs(split)))]
             plan += single
@@ -148,14 +160,15 @@ class SampledQuestions(RowBuilder):
         by_id = {record.record_id: record for record in records}
         for what, number in shard.keys:
             if what == _PAIR:
-                pair = self._pairs(shard.split)[number]
-                kind = "consecutive" if pair.same_patient else "irrelevant"
-                yield _row([by_id[pair.first], by_id[pair.second]], pair.question, f"comparison_{kind}")
+                question = self._pairs(shard.split)[number]
+                yield _row([by_id[one] for one in question.record_ids], question)
             else:
-                for question in self._of_record(records[number]):
-                    yield _row([records[number]], question, "single")
+                record = records[number]
+                for question in self._of_record(record):
+                    kind = f"single-{question.question_type}"
+                    yield _row([record], replace(question, record_ids=(record.record_id,), question_type=kind))
 
-    def _of_record(self, record: LabelledRecord) -> list[Question]:
+    def _of_record(self, record: Record) -> list[Question]:
         config = self.config
         prevalence, ranges = self._balance(record.split)
         seed = f"{config.seed}:{record.record_id}"
@@ -163,17 +176,9 @@ class SampledQuestions(RowBuilder):
         return made + questions_on_ranges(record, ranges, seed)
 
 
-def _row(records: list[LabelledRecord], question: Question, prefix: str) -> dict[str, Any]:
+def _row(records: list[Record], question: Question) -> dict[str, Any]:
     folds = [record.fold for record in records if record.fold is not None]
-    return {
-        "record_ids": [record.record_id for record in records],
+    return question.row() | {
         "record_paths": [record.path for record in records],
         "fold": max(folds) if folds else None,
-        "question": question.question,
-        "answer": question.answer,
-        "answers": list(question.answers),
-        "question_type": f"{prefix}-{question.question_type}",
-        "attribute_type": question.attribute_type,
-        "attribute": question.attribute,
-        "source": MEASURED if question.attribute_type == TYPE else FROM_LABELS,
     }

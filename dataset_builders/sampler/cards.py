@@ -45,9 +45,10 @@ def card_of(builder: SampledQuestions) -> str:
     return f"""# Questions from labels
 
 Made from the labels of recordings by `dataset_builders.sampler`, seed {config.seed}; `record_paths` are relative to the
-source's folder. A row is a question with its answer; several names are joined by ", ". `answers` is the closed set,
-empty where the possible lists are too many to be named. Types are named as in ECG-QA: `single-…`,
-`comparison_consecutive-…` (a patient's recording and the next one), `comparison_irrelevant-…` (two patients).
+source's folder. A row is a question; several names in an answer are joined by ", ". `answers` are the right ones,
+`answer_set` is the closed set, empty where the possible lists are too many to be named. Types are named as in
+ECG-QA: `single-…`, `comparison_consecutive-…` (a patient's recording and the next one),
+`comparison_irrelevant-…` (two patients).
 
 * Yes and no come equally often for each attribute in each part; half of the "no" have another abnormality of the type
   where there are enough of them. Of two alternatives neither is the better guess.
@@ -57,4 +58,4 @@ empty where the possible lists are too many to be named. Types are named as in E
   Values nearer to a limit than measurements repeat are not asked for.
 * In PTB-XL, noise, extra beats, heart axis and infarction stage are known for the rows with all columns only, which are
   no fair sample where others are missing (`ptbxl_row_source.csv`).
-{_agreement() if config.source is not None and config.source.is_dir() else ""}"""
+{_agreement() if builder.is_ptb_xl else ""}"""

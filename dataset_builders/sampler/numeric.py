@@ -12,12 +12,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from hf_heartllm.data.question import MEASURED, Question
+from hf_heartllm.data.record import Record
 
 from . import wording
 from .balance import open_rates, yes_no_rates
-from .questions import Question
-from .records import LabelledRecord
 
 TYPE = "numeric_feature"
 
@@ -83,25 +83,10 @@ PLACES = {
 _BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
-def places(record: LabelledRecord) -> dict[str, str]:
+def places(record: Record) -> dict[str, str]:
     """Where each duration of a record lies, by ECG-QA's name; doubtful and absent ones are left out."""
     found = {f.name: f.place(record.measurements.get(f.column), record.sex) for f in FEATURES}
     return {name: place for name, place in found.items() if place is not None}
-
-
-def durations(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, float | None]:
-    """The ``measurements`` of a ``LabelledRecord`` from a row of a table of measurements.
-
-    Args:
-        row: The row; empty and NaN values are absent.
-        columns: The row's column of each of the durations (``NormalRange.column``), in ms.
-    """
-    found: dict[str, float | None] = {}
-    for name, column in columns.items():
-        value = row.get(column)
-        number = None if value is None or value == "" else float(value)
-        found[name] = None if number is None or number != number else number
-    return found
 
 
 @dataclass(frozen=True)
@@ -112,7 +97,7 @@ class RangePrevalence:
     query: Mapping[str, Mapping[str, float]]
 
 
-def count_ranges(records: Iterable[LabelledRecord]) -> RangePrevalence:
+def count_ranges(records: Iterable[Record]) -> RangePrevalence:
     """Count where the durations of a table lie, so that questions about them are balanced."""
     from collections import Counter
 
@@ -129,7 +114,7 @@ def count_ranges(records: Iterable[LabelledRecord]) -> RangePrevalence:
     return RangePrevalence(verify, {name: open_rates(found) for name, found in counts.items() if found})
 
 
-def questions_on_ranges(record: LabelledRecord, balance: RangePrevalence, seed: int | str) -> list[Question]:
+def questions_on_ranges(record: Record, balance: RangePrevalence, seed: int | str) -> list[Question]:
     """Questions about the durations of one record.
 
     Args:
@@ -148,7 +133,7 @@ def questions_on_ranges(record: LabelledRecord, balance: RangePrevalence, seed: 
             if names or rng.random() < 0.1:
                 text = rng.choice(wording.QUERY_FEATURES).format(range=PLACES[place])
                 answer = wording.SEPARATOR.join(_BY_NAME[name].phrase for name in names) or wording.NONE
-                made.append(Question(text, answer, (), "query", TYPE, place))
+                made.append(Question(text, (answer,), (), "query", TYPE, place, source=MEASURED))
     return made
 
 
@@ -160,7 +145,7 @@ def _on_feature(feature: NormalRange, place: str, balance: RangePrevalence, rng:
         if rng.random() < share:
             text = rng.choice(wording.VERIFY_RANGE).format(feature=phrase, range=words)
             answer = wording.NO_YES[asked == place]
-            yield Question(text, answer, wording.NO_YES, "verify", TYPE, f"{name} {words}")
+            yield Question(text, (answer,), wording.NO_YES, "verify", TYPE, f"{name} {words}", source=MEASURED)
     share = balance.query[name].get(place, 1.0)
     if rng.random() >= share:
         return
@@ -168,6 +153,6 @@ def _on_feature(feature: NormalRange, place: str, balance: RangePrevalence, rng:
     text = rng.choice(wording.CHOOSE_RANGE).format(feature=phrase, first=pair[0], second=pair[1])
     answer = PLACES[place] if PLACES[place] in pair else wording.NONE
     attribute = "|".join(f"{name} {words}" for words in pair)
-    yield Question(text, answer, (*pair, wording.NONE), "choose", TYPE, attribute)
+    yield Question(text, (answer,), (*pair, wording.NONE), "choose", TYPE, attribute, source=MEASURED)
     text = rng.choice(wording.QUERY_RANGE).format(feature=phrase)
-    yield Question(text, PLACES[place], tuple(PLACES.values()), "query", TYPE, name)
+    yield Question(text, (PLACES[place],), tuple(PLACES.values()), "query", TYPE, name, source=MEASURED)

@@ -9,13 +9,19 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+
+from hf_heartllm.data.label_names import Vocabulary, phrase_of
+from hf_heartllm.data.question import FROM_LABELS, MEASURED, Question
+from hf_heartllm.data.record import Record
 
 from . import wording
 from .attributes import EASY, HARD, STATED, stratum, verified
 from .numeric import FEATURES, TYPE, places
-from .questions import PairQuestion, Question
-from .records import LabelledRecord, Vocabulary, phrase_of
+
+CONSECUTIVE, IRRELEVANT = "comparison_consecutive", "comparison_irrelevant"
+"""How question types begin: a patient's recording and the next one, or recordings of two patients."""
 
 CHANGES = ("new", "gone", "same")
 _ANSWER = {"new": (False, True), "gone": (True, False), "same": (True, True)}
@@ -24,12 +30,12 @@ _LISTED = ("rhythm", "diagnosis", "form", "superclass", "noise", "extra_systole"
 _SHARE_NONE = 0.25
 _TRIES = 20
 
-Pair = tuple[LabelledRecord, LabelledRecord]
+Pair = tuple[Record, Record]
 
 
-def consecutive(records: Sequence[LabelledRecord]) -> list[Pair]:
+def consecutive(records: Sequence[Record]) -> list[Pair]:
     """Each recording with the patient's next one, where both have a time and the times differ."""
-    by_patient: dict[str, list[LabelledRecord]] = defaultdict(list)
+    by_patient: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.patient_id is not None and record.time is not None:
             by_patient[record.patient_id].append(record)
@@ -40,7 +46,7 @@ def consecutive(records: Sequence[LabelledRecord]) -> list[Pair]:
     return pairs
 
 
-def _has(record: LabelledRecord, kind: str, attribute: str) -> bool | None:
+def _has(record: Record, kind: str, attribute: str) -> bool | None:
     """Whether a record has an attribute; None where the labels leave doubt."""
     if kind == TYPE:
         name, _, place = attribute.partition("|")
@@ -67,13 +73,13 @@ def _phrase(kind: str, attribute: str) -> str:
     return f"a {feature.phrase} {place} the normal range"
 
 
-def _of_two_patients(first: LabelledRecord, second: LabelledRecord) -> bool:
+def _of_two_patients(first: Record, second: Record) -> bool:
     if first.record_id == second.record_id:
         return False
     return first.patient_id is None or first.patient_id != second.patient_id
 
 
-def _drawn(firsts: list[LabelledRecord], seconds: list[LabelledRecord], rng: random.Random) -> Pair | None:
+def _drawn(firsts: list[Record], seconds: list[Record], rng: random.Random) -> Pair | None:
     """One of each list, of two patients; None where a few tries find none."""
     for _ in range(_TRIES if firsts and seconds else 0):
         pair = rng.choice(firsts), rng.choice(seconds)
@@ -83,10 +89,10 @@ def _drawn(firsts: list[LabelledRecord], seconds: list[LabelledRecord], rng: ran
 
 
 def _verify_others(
-    records: Sequence[LabelledRecord], kind: str, attribute: str, change: str, limit: int, rng: random.Random
+    records: Sequence[Record], kind: str, attribute: str, change: str, limit: int, rng: random.Random
 ) -> Iterator[tuple[Pair, bool]]:
     """As many pairs of two patients with yes as with no."""
-    having: dict[bool, list[LabelledRecord]] = {True: [], False: []}
+    having: dict[bool, list[Record]] = {True: [], False: []}
     for record in records:
         found = _has(record, kind, attribute)
         if found is not None:
@@ -139,8 +145,8 @@ def changed(pair: Pair, kind: str, change: str, vocabulary: Vocabulary) -> tuple
         return tuple(name for name, state in states.items() if state == _ANSWER[change])
     sets = []
     for record in pair:
-        stated = record.attributes.get(kind)
-        if stated is None or record.uncertain.get(kind) or record.unknown.get(kind):
+        stated = record.labels.get(kind)
+        if stated is None or record.possible.get(kind) or record.unknown.get(kind):
             return None
         sets.append(stated)
     wanted = {"new": sets[1] - sets[0], "gone": sets[0] - sets[1], "same": sets[0] & sets[1]}[change]
@@ -165,13 +171,13 @@ def _queries(
         listed, none = listed + bool(names), none + (not names)
         text = rng.choice(wording.QUERY_CHANGE[change]).format(names=wording.NAMES[kind])
         answer = wording.SEPARATOR.join(names) or wording.NONE
-        yield pair, Question(text, answer, (), "query", kind, change)
+        yield pair, Question(text, (answer,), (), "query", kind, change)
 
 
 def questions_on_pairs(
-    records: Sequence[LabelledRecord], vocabulary: Vocabulary, *, seed: int, limit: int = 50
-) -> list[PairQuestion]:
-    """Comparison questions of one part of a set, in a fixed order.
+    records: Sequence[Record], vocabulary: Vocabulary, *, seed: int, limit: int = 50
+) -> list[Question]:
+    """Comparison questions of one part of a set, in a fixed order, each with its two `record_ids`.
 
     Args:
         records: Of one part.
@@ -186,10 +192,15 @@ def questions_on_pairs(
     if len({record.split for record in records}) > 1:
         raise ValueError("pairs are made within one part of a set only")
     everyone, following = list(records), consecutive(records)
-    made: list[PairQuestion] = []
+    made: list[Question] = []
 
     def add(pair: Pair, same_patient: bool, question: Question) -> None:
-        made.append(PairQuestion(pair[0].record_id, pair[1].record_id, same_patient, question))
+        kind = f"{CONSECUTIVE if same_patient else IRRELEVANT}-{question.question_type}"
+        ids, source = (
+            (pair[0].record_id, pair[1].record_id),
+            MEASURED if question.attribute_type == TYPE else FROM_LABELS,
+        )
+        made.append(replace(question, record_ids=ids, question_type=kind, source=source))
 
     for kind, attribute in _attributes(vocabulary):
         for change in CHANGES:
@@ -218,4 +229,4 @@ def questions_on_pairs(
 
 def _verify_question(text: str, yes: bool, kind: str, attribute: str, change: str) -> Question:
     answer = wording.NO_YES[yes]
-    return Question(text, answer, wording.NO_YES, "verify", kind, f"{change} {attribute.replace('|', ' ')}")
+    return Question(text, (answer,), wording.NO_YES, "verify", kind, f"{change} {attribute.replace('|', ' ')}")

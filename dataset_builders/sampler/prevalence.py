@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hf_heartllm.data.label_names import Vocabulary
+
 from .attributes import EASY, HARD, STATED, UNSURE
-from .records import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,22 @@ import itertools
 import random
 from collections.abc import Iterator
 
+from hf_heartllm.data.label_names import (
+    ANY_NOISE,
+    NOISES,
+    STATEMENT_TYPES,
+    UNKNOWN_STAGE,
+    Vocabulary,
+    in_lead,
+    phrase_of,
+)
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 
 from . import wording
 from .attributes import STATED, UNSURE, all_lists, is_choice, list_answer, stratum, verified
 from .prevalence import Prevalence, rate
-from .questions import Question
-from .records import (
-    ANY_NOISE,
-    NOISES,
-    STATEMENT_TYPES,
-    UNKNOWN_STAGE,
-    LabelledRecord,
-    Vocabulary,
-    in_lead,
-    phrase_of,
-)
 
 # Shares of the stated attributes that get a question with two alternatives, and of the records that get one about two
 # absent ones: they make "none" the answer of a fifth to a quarter of these questions.
@@ -52,12 +52,10 @@ def verify_question(
     text = forms[paraphrase % len(forms)].format(phrase=phrase_of(kind, attribute))
     answer = wording.NOT_SURE if present is None else wording.NO_YES[present]
     answers = wording.NO_NOT_SURE_YES if not_sure else wording.NO_YES
-    return Question(text, answer, answers, "verify", kind, attribute)
+    return Question(text, (answer,), answers, "verify", kind, attribute)
 
 
-def _verify(
-    record: LabelledRecord, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random
-) -> Iterator[Question]:
+def _verify(record: Record, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random) -> Iterator[Question]:
     for key in verified(prevalence.vocabulary, kinds):
         kind, attribute = key
         found = stratum(record, kind, attribute, prevalence.not_sure)
@@ -71,9 +69,7 @@ def _verify(
 _GRADED = frozenset({"diagnosis", "form", "rhythm", "superclass", "stage_of_infarction"})
 
 
-def _choose(
-    record: LabelledRecord, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random
-) -> Iterator[Question]:
+def _choose(record: Record, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random) -> Iterator[Question]:
     """Pairs of alternatives: one that is stated and one by its prevalence, or two that are both absent.
 
     So the pair (a, b) is answered "a" in proportion to n_a n_b, and "b" as well.
@@ -101,18 +97,16 @@ def _choose_question(kind: str, pair: tuple[str, str], stated: frozenset[str], r
     right = [phrase_of(kind, name) for name in pair if name in stated]
     answer = right[0] if len(right) == 1 else wording.BOTH if right else wording.NONE
     text = rng.choice(wording.CHOOSE[kind]).format(first=first, second=second)
-    return Question(text, answer, (first, second, wording.BOTH, wording.NONE), "choose", kind, "|".join(pair))
+    return Question(text, (answer,), (first, second, wording.BOTH, wording.NONE), "choose", kind, "|".join(pair))
 
 
-def open_answers(
-    record: LabelledRecord, kind: str, vocabulary: Vocabulary
-) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def open_answers(record: Record, kind: str, vocabulary: Vocabulary) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """What open questions about a record could ask: (what is asked, answer, closed answer set).
 
     What is asked is the type itself, or for noise by lead a lead or a kind of noise. Nothing where an answer would be
     incomplete or doubtful.
     """
-    has = record.attributes.get(kind)
+    has = record.labels.get(kind)
     if has is None:
         return
     if kind == "noise_in_lead":
@@ -120,7 +114,7 @@ def open_answers(
         return
     if kind == "rhythm" and len(has) != 1:
         return  # the closed set names one rhythm; two are not asked for
-    if kind not in STATEMENT_TYPES and (record.unknown.get(kind) or record.uncertain.get(kind)):
+    if record.unknown.get(kind) or (kind not in STATEMENT_TYPES and record.possible.get(kind)):
         return
     names = vocabulary.attributes[kind]
     answers: tuple[str, ...] = ()
@@ -137,7 +131,7 @@ def open_answers(
     yield kind, list_answer(kind, tuple(name for name in names if name in has)), answers
 
 
-def _noise_answers(record: LabelledRecord, has: frozenset[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _noise_answers(record: Record, has: frozenset[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     unknown = record.unknown.get("noise_in_lead", frozenset())
     kinds = all_lists("noise", NOISES)
     for noise in (*NOISES, ANY_NOISE):
@@ -151,9 +145,7 @@ def _noise_answers(record: LabelledRecord, has: frozenset[str]) -> Iterator[tupl
             yield lead, list_answer("noise", tuple(noise for name, noise in named.items() if name in has)), kinds
 
 
-def _query(
-    record: LabelledRecord, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random
-) -> Iterator[Question]:
+def _query(record: Record, prevalence: Prevalence, kinds: tuple[str, ...], rng: random.Random) -> Iterator[Question]:
     for kind in kinds:
         for part, answer, answers in open_answers(record, kind, prevalence.vocabulary):
             share = prevalence.query_rates.get((kind, part), {}).get(answer, 1.0) * _SHARE_OF_TYPE.get(kind, 1.0)
@@ -165,11 +157,11 @@ def _query(
                 text = rng.choice(wording.QUERY_NOISE_OF_LEAD).format(lead=part)
             else:
                 text = rng.choice(wording.QUERY_LEADS).format(noise=part)
-            yield Question(text, answer, answers, "query", kind, part)
+            yield Question(text, (answer,), answers, "query", kind, part)
 
 
 def questions_for(
-    record: LabelledRecord, *, seed: int | str, count: float | None = None, prevalence: Prevalence
+    record: Record, *, seed: int | str, count: float | None = None, prevalence: Prevalence
 ) -> list[Question]:
     """Questions about one record, in random order.
 

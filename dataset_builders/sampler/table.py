@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from hf_heartllm.data.label_names import ATTRIBUTE_TYPES, STATEMENT_TYPES, Vocabulary
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 
 from .balance import count_prevalence
 from .prevalence import Prevalence
-from .questions import Question
-from .records import ATTRIBUTE_TYPES, STATEMENT_TYPES, LabelledRecord, Vocabulary
 from .single import questions_for
 
 TYPE_SETS = {"statements": STATEMENT_TYPES, "all": ATTRIBUTE_TYPES}
@@ -32,20 +35,24 @@ class Asking:
     seed: int = 0
 
 
-def by_split(records: Sequence[LabelledRecord]) -> dict[str, list[LabelledRecord]]:
-    """The records of each part, in their order."""
-    parts: dict[str, list[LabelledRecord]] = {}
-    for record in records:
-        parts.setdefault(record.split, []).append(record)
-    return parts
+def plain_row(question: Question) -> dict[str, Any]:
+    """A question as single files of rows hold it: `answer` is the right one, `answers` the closed set."""
+    return {
+        "question": question.text,
+        "answer": question.answer,
+        "answers": question.answer_set,
+        "question_type": question.question_type,
+        "attribute_type": question.attribute_type,
+        "attribute": question.attribute,
+    }
 
 
 def question_rows(
-    records: Sequence[LabelledRecord],
+    records: Sequence[Record],
     vocabulary: Vocabulary,
     asking: Asking,
     prevalence: Prevalence | None = None,
-) -> Iterator[tuple[LabelledRecord, Question]]:
+) -> Iterator[tuple[Record, Question]]:
     """Questions about every record of one part, record by record.
 
     Args:

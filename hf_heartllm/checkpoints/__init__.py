@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DEFAULT = "heartllm-tiny"
+from ..models.checkpoint_files import EMBEDDED as DEFAULT
 
 
 def available() -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ecg.readers.formats import SUFFIXES
 from .common import (
     SEVERAL,
     Once,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ..models.ecg_answers import ECGAnswer
     from ..models.ecg_record import ECGRecord
 
-SUFFIXES = (".hea", ".dat", ".mat", ".csv", ".npy")
 HELP = "Answer questions about recordings."
 EXAMPLES = (
     'heartllm ask example:af "Does this ECG show atrial fibrillation?"',

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..ecg.readers.formats import UNSTATED, either, recording_help
+from ..models.checkpoint_files import default_checkpoint
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -107,20 +109,16 @@ def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
             parser.set_defaults(run=module.run)
 
 
-RECORD_HELP = (
-    "a path (WFDB record, .hea, .dat, .mat, .csv, .npy), example:NAME (simulated), or physionet:DATABASE/VERSION/RECORD"
-)
-
-
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    """RECORD, and what a CSV or NPY file does not say itself."""
-    parser.add_argument("record", metavar="RECORD", help=RECORD_HELP)
+    """RECORD, and what some files do not say themselves."""
+    parser.add_argument("record", metavar="RECORD", help=recording_help())
     add_reading_arguments(parser)
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a CSV or NPY file does not say itself, and --strict."""
-    group = parser.add_argument_group("recordings in .csv and .npy files, where the file does not say it itself")
+    """What some files do not say themselves, and --strict."""
+    files = either(UNSTATED, " and ")
+    group = parser.add_argument_group(f"recordings in {files} files, where the file does not say it itself")
     group.add_argument("--sampling-rate", type=float, metavar="HZ", help="samples a second")
     group.add_argument("--units", metavar="UNIT", help="mV, uV, nV or V")
     group.add_argument(
@@ -227,8 +225,8 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     """
     from ..models.ecg_record import require_leads
 
-    folder = Path(model) if model is not None else Path(__file__).parents[1] / "checkpoints" / "heartllm-tiny"
     try:
+        folder = default_checkpoint() if model is None else Path(model)
         settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
@@ -282,7 +280,6 @@ def make_tokenizer(args: argparse.Namespace) -> Any:
     """The tokenizer of the chosen model."""
     source = model_source(args.model)
     quiet_transformers()
-    from ..models.pipeline_ecg import default_checkpoint
     from ..models.tokenization_heartllm import ECGTokenizer
 
     try:
@@ -314,6 +311,15 @@ def describe(record: ECGRecord) -> dict[str, Any]:
         "duration": record.duration,
         "leads": list(record.leads),
     }
+
+
+def reading_flags(record: ECGRecord, files: list[Path]) -> list[str]:
+    """What must be said of files to read them back: an NPY file holds the numbers alone."""
+    if files[0].suffix.lower() != ".npy":
+        return []
+    leads = ",".join(record.leads)
+    leads = f"'{leads}'" if " " in leads else leads
+    return ["--sampling-rate", f"{record.sampling_rate:.10g}", "--units", "mV", "--leads", leads]
 
 
 def describe_windows(windows: Sequence[Any]) -> list[dict[str, Any]]:

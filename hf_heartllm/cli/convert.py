@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..ecg.readers.formats import is_path
 from .common import (
     UsageError,
     add_json_argument,
@@ -17,11 +17,9 @@ from .common import (
     print_json,
     print_notice,
     read_record,
+    reading_flags,
 )
 from .recordings import deciding_file
-
-if TYPE_CHECKING:
-    from ..models.ecg_record import ECGRecord
 
 HELP = "Write a recording in another format: WFDB, CSV or NPY, in mV."
 EXAMPLES = (
@@ -66,18 +64,9 @@ def run(args: argparse.Namespace) -> None:
     print_notice()
 
 
-def reading_flags(record: ECGRecord, files: list[Path]) -> list[str]:
-    """What must be said of files to read them back: an NPY file holds the numbers alone."""
-    if files[0].suffix.lower() != ".npy":
-        return []
-    leads = ",".join(record.leads)
-    leads = f"'{leads}'" if " " in leads else leads
-    return ["--sampling-rate", f"{record.sampling_rate:.10g}", "--units", "mV", "--leads", leads]
-
-
 def _source_files(name: str) -> list[Path]:
     """The files that a recording is read from."""
-    if name.startswith(("example:", "physionet:")):
+    if not is_path(name):
         return []
     file = Path(deciding_file(name))
     if file.suffix.lower() != ".hea":

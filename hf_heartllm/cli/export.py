@@ -8,11 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ..models.checkpoint_files import EMBEDDED, default_checkpoint
 from .common import UsageError, add_json_argument, print_json, print_notice
 
 HELP = "Write an embedded checkpoint as a folder that transformers loads, its code included."
 EXAMPLES = ("heartllm export heartllm", "heartllm export heartllm models/heartllm --force")
-CHECKPOINTS = {"heartllm": "heartllm-tiny", "heartllm-tiny": "heartllm-tiny"}
+CHECKPOINTS = {"heartllm": EMBEDDED, EMBEDDED: EMBEDDED}
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -28,9 +29,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the checkpoint."""
     if args.name not in CHECKPOINTS:
         raise UsageError(f"no embedded checkpoint {args.name!r}; there are {', '.join(CHECKPOINTS)}")
-    source = PACKAGE / "checkpoints" / CHECKPOINTS[args.name]
-    if not (source / "config.json").is_file():
-        raise UsageError(f"{source}: this installation holds no such checkpoint")
+    source = default_checkpoint()
     target = Path(args.directory or args.name)
     export_checkpoint(source, target, force=args.force)
     if args.json:

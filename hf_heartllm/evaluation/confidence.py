@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .intervals import Bootstrap, Resampled, ratio
+
 BINS = 15
 
 
@@ -55,6 +57,10 @@ def _columns(
     return values, truth, share
 
 
+def _bin_of(values: np.ndarray, bins: int) -> np.ndarray:
+    return np.clip(np.searchsorted(np.linspace(0, 1, bins + 1), values, side="left") - 1, 0, bins - 1)
+
+
 def reliability(
     confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike | None = None, bins: int = BINS
 ) -> list[ReliabilityBin]:
@@ -70,8 +76,7 @@ def reliability(
         ValueError: if lengths differ or a value is out of range.
     """
     values, truth, share = _columns(confidence, right, weights)
-    edges = np.linspace(0, 1, bins + 1)
-    of_row = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, bins - 1)
+    edges, of_row = np.linspace(0, 1, bins + 1), _bin_of(values, bins)
     total = share.sum()
     table = []
     for index in range(bins):
@@ -99,6 +104,19 @@ def expected_calibration_error(
     if not table:
         return float("nan")
     return float(sum(row.weight * abs(row.accuracy - row.confidence) for row in table))
+
+
+def calibration_error(
+    bootstrap: Bootstrap, confidence: ArrayLike, right: ArrayLike, weights: ArrayLike | None = None
+) -> Resampled:
+    """`expected_calibration_error` on each resample, of what `reliability` takes; NaN without rows of weight."""
+    values, truth, share = _columns(confidence, right, weights)
+    gap = np.eye(BINS)[_bin_of(values, BINS)] * (share * (truth - values))[:, None]
+
+    def error(sums: np.ndarray) -> np.ndarray:
+        return ratio(np.abs(sums[:, 1:]).sum(axis=1), sums[:, 0])[:, None]
+
+    return bootstrap.sums(np.column_stack([share, gap]), error)[0]
 
 
 def tempered(scores: ArrayLike, temperature: float) -> np.ndarray:
@@ -168,27 +186,6 @@ def fit_temperature(scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike |
         options={"xatol": 1e-6},
     )
     return float(np.exp(found.x))
-
-
-def cross_fit_temperature(
-    scores: ArrayLike, truth: ArrayLike, parts: ArrayLike, *, weights: ArrayLike | None = None
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Probabilities of each part (a fold) at the temperature of all other parts, and these temperatures by part.
-
-    Raises:
-        ValueError: if there are fewer than two parts.
-    """
-    table, index, names = np.asarray(scores, dtype=np.float64), np.asarray(truth), np.asarray(parts)
-    if len(np.unique(names)) < 2:
-        raise ValueError("cross-fitting needs at least two parts")
-    probabilities = np.zeros(table.shape)
-    temperatures = {}
-    for name in np.unique(names):
-        here = names == name
-        share = None if weights is None else np.asarray(weights)[~here]
-        temperatures[str(name)] = fit_temperature(table[~here], index[~here], weights=share)
-        probabilities[here] = tempered(table[here], temperatures[str(name)])
-    return probabilities, temperatures
 
 
 @dataclass(frozen=True)

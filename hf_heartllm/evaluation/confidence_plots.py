@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..models.whole_files import written_whole
 from .confidence import ReliabilityBin, RiskCoverage
 
 
@@ -25,12 +26,8 @@ def _save(figure: Any, path: str | os.PathLike[str]) -> None:
     """Write the picture whole; its format follows the ending of the name."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
-    try:
+    with written_whole(target) as temporary:
         figure.savefig(temporary, dpi=150)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def plot_reliability(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..hashes import file_sha256
 from .heldout import record_reader, weights_fingerprint
 from .question_file import HeldOutRecord, question_set_hash
 
@@ -28,9 +28,9 @@ def ecg_source(
     codes = load_codes(tokens, identity)
 
     def cached(record: HeldOutRecord) -> list[int]:
-        if record.ecg_id not in codes:
+        if str(record.ecg_id) not in codes:
             raise ValueError(f"{tokens}: no codes of ecg_id {record.ecg_id}")
-        return [int(token) for token in tokenizer.codes_to_ids(codes[record.ecg_id].astype(int).tolist())]
+        return [int(token) for token in tokenizer.codes_to_ids(codes[str(record.ecg_id)].astype(int).tolist())]
 
     return cached, f"codec {identity}, codes of a file"
 
@@ -79,4 +79,4 @@ def question_facts(path: Path, whole: Sequence[HeldOutRecord], records: Sequence
 
 def file_facts(path: Path) -> dict[str, Any]:
     """Name and hash of a file's bytes."""
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}

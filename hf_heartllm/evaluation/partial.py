@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from .results import write_whole
+from ..hashes import sha256_of
+from ..models.whole_files import write_whole
 
 
 def run_mark(*what: Any) -> str:
     """Sixteen hexadecimal digits that name a run by all that its results depend on (their `repr`)."""
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+    return sha256_of(repr(what))[:16]
 
 
 class PartialResults:

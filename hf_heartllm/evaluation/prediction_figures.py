@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..labels.stated_findings import stated_findings
-from .answers import AnsweredQuestion, answer_figures, answer_set, exact_match, grouped
-from .confidence import BINS, risk_coverage
-from .findings import finding_figures
-from .intervals import Interval, bootstrap_auroc, bootstrap_sums, paired_bootstrap
+from .answers import EXACT, MACRO_F1, OF_ANSWERED, PUBLIC_CODE, Answers, answer_set, grouped
+from .confidence import BINS, calibration_error, risk_coverage
+from .controlled import ControlledResult
+from .findings import LEVELS, finding_metrics
+from .intervals import Bootstrap, Settings
+from .metrics import Measured, Metric, controlled
 from .prediction_files import PredictionFile
-from .report_metrics import report_figures, row_scores
+from .report_metrics import Reports, report_metrics
 from .wordnet import NO_SYNONYMS, Synonyms
 
 MODEL = "model"
-"""The condition of the predictions themselves; the others have the names of their controls."""
-
-
-@dataclass(frozen=True)
-class PredictionFigure:
-    """One figure.
-
-    Attributes:
-        group: `"all"`, or which rows, such as `"question type single-verify"`.
-        metric: with its convention, such as `"BLEU-4 (authors)"`.
-        condition: `MODEL`, a control's name, or `"model − NAME"` for a paired difference.
-        interval: value, interval by patient, rows and patients.
-    """
-
-    group: str
-    metric: str
-    condition: str
-    interval: Interval
+"""The column of the predictions themselves; the others have the names of their controls."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +29,12 @@ class PredictionScores:
     """All figures of a file.
 
     Attributes:
-        figures: in reading order.
+        results: in reading order; the columns are `MODEL` and the names of the controls.
         counts: per group and condition what was counted rather than measured.
         notes: what a reader must know, one sentence each.
     """
 
-    figures: list[PredictionFigure]
+    results: list[ControlledResult]
     counts: list[dict[str, Any]]
     notes: list[str]
 
@@ -81,14 +67,13 @@ def score_predictions(
     if file.repeated:
         notes.append(f"{file.repeated} rows are there before with the same recording and question: they count again.")
     if file.kind == "questions":
-        figures, counts = _score_questions(file, settings)
-        return PredictionScores([*figures, *_confidence(file, settings)], counts, notes)
+        results, counts = _score_questions(file, settings)
+        return PredictionScores([*results, *_confidence(file, settings)], counts, notes)
     if not synonyms.name:
         notes.append("No WordNet was found: METEOR has no synonym matches and is not the METEOR that papers print.")
     if not all(report.labels is not None for report in file.reports):
         notes.append("No labels were given: findings are compared with those that the reference states in words.")
-    figures, counts = _score_reports(file, synonyms, settings)
-    return PredictionScores(figures, counts, notes)
+    return PredictionScores(*_score_reports(file, synonyms, settings), notes)
 
 
 def _without_empty_controls(file: PredictionFile) -> tuple[PredictionFile, list[str]]:
@@ -105,76 +90,71 @@ def _without_empty_controls(file: PredictionFile) -> tuple[PredictionFile, list[
     return replace(file, controls=left), notes
 
 
-def _conditions(file: PredictionFile) -> Iterator[tuple[str, tuple[AnsweredQuestion, ...]]]:
-    yield MODEL, file.questions
+def _score_questions(file: PredictionFile, settings: Settings) -> tuple[list[ControlledResult], list[dict[str, Any]]]:
+    columns = {MODEL: Answers(file.questions)}
     for name, predictions in file.controls.items():
         rows = zip(file.questions, predictions, strict=True)
-        yield name, tuple(replace(question, prediction=prediction) for question, prediction in rows)
-
-
-def _score_questions(
-    file: PredictionFile, settings: Mapping[str, int]
-) -> tuple[list[PredictionFigure], list[dict[str, Any]]]:
-    conditions = dict(_conditions(file))
-    right = {name: np.array([exact_match(row) for row in rows]) for name, rows in conditions.items()}
-    figures: list[PredictionFigure] = []
+        columns[name] = Answers([replace(question, prediction=prediction) for question, prediction in rows])
+    measured = Measured[Answers](columns, np.array(file.patients), settings, model=MODEL)
+    results: list[ControlledResult] = []
     counts: list[dict[str, Any]] = []
-    for group, rows in grouped(file.questions).items():
-        for condition, questions in conditions.items():
-            found = answer_figures([questions[row] for row in rows], group, **settings)
-            for metric, interval in (
-                ("exact match", found.exact),
-                ("exact match, public code", found.exact_public_code),
-                ("exact match of answered", found.exact_answered),
-                ("macro-F1 over answers", found.macro_f1),
-            ):
-                figures.append(PredictionFigure(group, metric, condition, interval))
-            counted = {name: getattr(found, name) for name in ("classes", "abstained", "empty", "outside")}
-            counts.append({"group": group, "condition": condition, **counted})
-        patients = [file.patients[row] for row in rows]
-        for name in file.controls:
-            margin = paired_bootstrap(right[MODEL][rows], right[name][rows], patients, **settings)
-            figures.append(PredictionFigure(group, "exact match", f"{MODEL} − {name}", margin))
-    return figures, counts
+    for group, members in grouped(file.questions).items():
+        results += measured.results((EXACT, PUBLIC_CODE, OF_ANSWERED, MACRO_F1), group, np.array(members))
+        counts += [{"group": group, "condition": name, **one[members].counts()} for name, one in columns.items()]
+    return results, counts
 
 
-def _confidence(file: PredictionFile, settings: Mapping[str, int]) -> list[PredictionFigure]:
-    """Figures of the probabilities, over the rows that have them."""
+@dataclass(frozen=True)
+class _Likeliest:
+    """Probabilities over closed sets, rows as they were asked."""
+
+    shares: list[dict[str, float]]
+    truth: list[frozenset[str]]
+
+    @property
+    def chosen(self) -> list[str]:
+        return [max(row, key=lambda answer: row[answer]) for row in self.shares]
+
+    @property
+    def confidence(self) -> np.ndarray:
+        return np.clip([row[answer] for row, answer in zip(self.shares, self.chosen, strict=True)], 0, 1)
+
+    @property
+    def right(self) -> np.ndarray:
+        return np.array([answers == {answer} for answers, answer in zip(self.truth, self.chosen, strict=True)])
+
+
+_CONFIDENCE = (
+    Metric[_Likeliest]("exact match of the likeliest answer", lambda rows, bootstrap: bootstrap.mean(rows.right)),
+    Metric[_Likeliest]("mean confidence", lambda rows, bootstrap: bootstrap.mean(rows.confidence)),
+    Metric[_Likeliest](
+        f"expected calibration error, {BINS} bins",
+        lambda rows, bootstrap: calibration_error(bootstrap, rows.confidence, rows.right),
+    ),
+    Metric[_Likeliest](
+        "area under risk–coverage",
+        lambda rows, bootstrap: bootstrap.without_samples(risk_coverage(rows.confidence, rows.right).area),
+    ),
+)
+
+
+def _confidence(file: PredictionFile, settings: Settings) -> list[ControlledResult]:
+    """Results of the probabilities, over the rows that have them."""
     rows = [row for row, shares in enumerate(file.probabilities) if shares is not None]
     if not rows:
         return []
     shares = [{_key(name): share for name, share in (file.probabilities[row] or {}).items()} for row in rows]
     truth = [file.questions[row].true_set for row in rows]
-    patients = [file.patients[row] for row in rows]
-    chosen = [max(row, key=lambda answer: row[answer]) for row in shares]
-    confidence = np.clip([row[answer] for row, answer in zip(shares, chosen, strict=True)], 0, 1)
-    right = np.array([answers == {answer} for answers, answer in zip(truth, chosen, strict=True)])
-    found = [
-        PredictionFigure("all", metric, MODEL, interval)
-        for metric, interval in zip(
-            ("exact match of the likeliest answer", "mean confidence", f"expected calibration error, {BINS} bins"),
-            bootstrap_sums(_calibration_columns(confidence, right), patients, _calibration, **settings),
-            strict=True,
-        )
-    ]
-    area = risk_coverage(confidence, right).area
-    unknown = float("nan")
-    whole = found[0].interval
-    found.append(
-        PredictionFigure(
-            "all",
-            "area under risk–coverage",
-            MODEL,
-            replace(whole, value=area, low=unknown, high=unknown),
-        )
-    )
+    patients = np.array([file.patients[row] for row in rows])
+    asked, bootstrap = {MODEL: _Likeliest(shares, truth)}, Bootstrap(patients, **settings)
+    found = [controlled(metric, "all", asked, bootstrap, model=MODEL) for metric in _CONFIDENCE]
     for answer in sorted({name for row in shares for name in row}):
-        asked = [index for index, row in enumerate(shares) if answer in row]
-        labels = [answer in truth[index] for index in asked]
+        members = [index for index, row in enumerate(shares) if answer in row]
+        labels = [answer in truth[index] for index in members]
         if any(labels) and not all(labels):
-            scores = [shares[index][answer] for index in asked]
-            interval = bootstrap_auroc(labels, scores, [patients[index] for index in asked], **settings)
-            found.append(PredictionFigure("all", f"AUROC of p({answer})", MODEL, interval))
+            scores = [shares[index][answer] for index in members]
+            area = Bootstrap(patients[members], **settings).auroc(labels, scores).interval()
+            found.append(ControlledResult(f"AUROC of p({answer})", "all", {MODEL: area}, model=MODEL))
     return found
 
 
@@ -182,58 +162,34 @@ def _key(answer: str) -> str:
     return next(iter(answer_set((answer,))), "")
 
 
-def _calibration_columns(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rows, right ones and confidence by bin, float64 (rows, 3 · bins); bins as in `confidence.reliability`."""
-    edges = np.linspace(0, 1, BINS + 1)
-    of_row = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
-    held = np.eye(BINS)[of_row]
-    return np.hstack([held, held * right[:, None], held * confidence[:, None]])
-
-
-def _calibration(sums: np.ndarray) -> np.ndarray:
-    rows, right, confidence = np.split(sums, 3, axis=1)
-    total = rows.sum(axis=1)
-    error = np.abs(right - confidence).sum(axis=1) / total
-    return np.column_stack([right.sum(axis=1) / total, confidence.sum(axis=1) / total, error])
-
-
 def _score_reports(
-    file: PredictionFile, synonyms: Synonyms, settings: Mapping[str, int]
-) -> tuple[list[PredictionFigure], list[dict[str, Any]]]:
+    file: PredictionFile, synonyms: Synonyms, settings: Settings
+) -> tuple[list[ControlledResult], list[dict[str, Any]]]:
     references = [report.reference for report in file.reports]
-    labels: list[Sequence[str] | frozenset[str]] = [
+    labels: list[Collection[str]] = [
         stated_findings(report.reference).codes if report.labels is None else report.labels for report in file.reports
     ]
     predictions: dict[str, list[str]] = {MODEL: [report.prediction for report in file.reports]}
     for name, column in file.controls.items():
         predictions[name] = [text if isinstance(text, str) else ". ".join(text or ()) for text in column]
-    figures: list[PredictionFigure] = []
-    counts: list[dict[str, Any]] = []
-    for condition, texts in predictions.items():
-        metrics = report_figures(texts, references, file.patients, synonyms=synonyms, **settings)
-        figures += [PredictionFigure("all", figure.name, condition, figure.interval) for figure in metrics]
-        for found in finding_figures(texts, labels, file.patients, **settings):
-            for metric in (
-                "precision",
-                "recall",
-                "f1",
-                "hallucinated",
-                "reports_with_hallucination",
-                "contradicted",
-            ):
-                interval = getattr(found, metric)
-                if not np.isnan(interval.value):
-                    name = f"findings, {metric.replace('_', ' ')} ({found.level})"
-                    figures.append(PredictionFigure("all", name, condition, interval))
-        empty = sum(not text.strip() for text in texts)
-        counts.append(
-            {"group": "all", "condition": condition, "empty": empty, "without_finding": found.without_finding}
-        )
-    rows = {condition: row_scores(texts, references, synonyms) for condition, texts in predictions.items()}
-    for control in file.controls:
-        for metric, convention in rows[MODEL]:
-            difference = paired_bootstrap(
-                rows[MODEL][metric, convention], rows[control][metric, convention], file.patients, **settings
-            )
-            figures.append(PredictionFigure("all", f"{metric} ({convention})", f"{MODEL} − {control}", difference))
-    return figures, counts
+    columns = {name: Reports(texts, references, labels, synonyms) for name, texts in predictions.items()}
+    metrics = report_metrics(columns[MODEL])
+    for level in LEVELS:
+        metrics += [
+            replace(metric, name=f"findings, {name.replace('_', ' ')} ({level})")
+            for name, metric in finding_metrics(level).items()
+        ]
+    bootstrap = Bootstrap(file.patients, **settings)
+    results = [controlled(metric, "all", columns, bootstrap, model=MODEL) for metric in metrics]
+    counts = [
+        {
+            "group": "all",
+            "condition": name,
+            "empty": sum(not text.strip() for text in one.predictions),
+            "without_finding": sum(not found.groups for found in one.stated),
+        }
+        for name, one in columns.items()
+    ]
+    return [
+        one for one in results if not all(math.isnan(value.value) for value in one.values.values() if value)
+    ], counts

@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from .answers import AnsweredQuestion, AnswerFigures, answer_figures
+from .answers import EXACT, MACRO_F1, AnsweredQuestion, Answers
 from .ecg_qa_rows import QUESTION_TYPES, QuestionRow
+from .intervals import Bootstrap, Interval
 
 Key = Callable[[QuestionRow], str]
 PRIORS: dict[str, Key] = {
@@ -51,7 +52,9 @@ class PriorScores:
         train_rows: training rows of this type.
         test_rows: test rows of this type.
         unseen: test rows whose question text is in no training row.
-        figures: None where there are no test rows of this type, or no training rows to take a majority from.
+        unanswered: test rows that it has no answer to.
+        figures: exact match and macro-F1 by the metric's name; None where there are no test rows of this type, or no
+            training rows to take a majority from.
     """
 
     prior: str
@@ -59,7 +62,8 @@ class PriorScores:
     train_rows: int
     test_rows: int
     unseen: int
-    figures: AnswerFigures | None
+    unanswered: int
+    figures: Mapping[str, Interval] | None
 
 
 def score_priors(
@@ -106,12 +110,17 @@ def score_priors(
                     train_rows=train_rows,
                     test_rows=len(rows),
                     unseen=sum(row.question not in texts for row, _ in rows),
-                    figures=answer_figures(questions, question_type, resamples=resamples, seed=seed)
-                    if questions and train_rows
-                    else None,
+                    unanswered=sum(prediction is None for _, prediction in rows),
+                    figures=_figures(questions, resamples, seed) if questions and train_rows else None,
                 )
             )
     return found
+
+
+def _figures(questions: Sequence[AnsweredQuestion], resamples: int, seed: int) -> dict[str, Interval]:
+    bootstrap = Bootstrap([question.patient for question in questions], resamples=resamples, seed=seed)
+    answers = Answers(questions)
+    return {one.name: one.measure(answers, bootstrap).interval(centred=one.centred) for one in (EXACT, MACRO_F1)}
 
 
 def _unit(row: QuestionRow, patients: Mapping[int, tuple[str, int]] | None) -> str:

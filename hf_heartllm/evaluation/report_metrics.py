@@ -7,14 +7,17 @@ rouge-score).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .intervals import Interval, Resampled, resample_sums
+from ..labels.stated_findings import StatedFindings, stated_findings
+from .intervals import Bootstrap, Resampled
 from .libraries import library
+from .metrics import Metric
 from .wordnet import NO_SYNONYMS, Synonyms
 
 AUTHORS = "authors"
@@ -29,23 +32,59 @@ _CORPUS_BLEU: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ReportFigure:
-    """One metric over all reports, between 0 and 1.
+class Reports:
+    """Reports beside the true ones, and beside the labels of their records.
 
     Attributes:
-        metric: such as `"BLEU-4"`.
-        convention: how it was computed, such as `"authors"` or `"sacrebleu"`.
-        interval: its value with the interval by patient.
+        predictions: the reports of the model; an empty one scores 0.
+        references: the true reports.
+        labels: SCP codes of each record.
+        synonyms: from `hf_heartllm.evaluation.wordnet.find_wordnet`, for METEOR.
     """
 
-    metric: str
-    convention: str
-    interval: Interval
+    predictions: Sequence[str]
+    references: Sequence[str]
+    labels: Sequence[Collection[str]]
+    synonyms: Synonyms = NO_SYNONYMS
 
-    @property
-    def name(self) -> str:
-        """Metric and convention, which belong together."""
-        return f"{self.metric} ({self.convention})"
+    def __post_init__(self) -> None:
+        if not len(self.predictions) == len(self.references) == len(self.labels):
+            counts = f"{len(self.references)} references and {len(self.labels)} labels"
+            raise ValueError(f"{len(self.predictions)} reports but {counts}")
+
+    @cached_property
+    def stated(self) -> list[StatedFindings]:
+        """The findings of each report."""
+        return [stated_findings(report) for report in self.predictions]
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str], np.ndarray]:
+        """`row_scores` of them."""
+        return row_scores(self.predictions, self.references, self.synonyms)
+
+    @cached_property
+    def bleu_counts(self) -> dict[str, np.ndarray]:
+        """What corpus BLEU sums, by convention."""
+        return {name: _bleu_counts(self.predictions, self.references, one) for name, one in _CORPUS_BLEU.items()}
+
+
+def report_metrics(reports: Reports) -> list[Metric[Reports]]:
+    """Every variant, its convention in brackets: averages over reports, then corpus BLEU; all between 0 and 1.
+
+    Args:
+        reports: any, whose synonyms say which variants of METEOR there are.
+    """
+    averages = {f"{metric} ({convention})": _mean((metric, convention)) for metric, convention in reports.scores}
+    corpus = {
+        f"BLEU-{order} ({convention})": _corpus_bleu(convention, order)
+        for convention in _CORPUS_BLEU
+        for order in range(1, 5)
+    }
+    return [Metric(name, measure, margins=True) for name, measure in {**averages, **corpus}.items()]
+
+
+def _mean(name: tuple[str, str]) -> Callable[[Reports, Bootstrap], Resampled]:
+    return lambda reports, bootstrap: bootstrap.mean(reports.scores[name])
 
 
 def authors_bleu(prediction: str, reference: str) -> tuple[float, ...]:
@@ -126,60 +165,6 @@ def row_scores(
     return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
 
-def report_figures(
-    predictions: Sequence[str],
-    references: Sequence[str],
-    patients: Sequence[str],
-    *,
-    synonyms: Synonyms = NO_SYNONYMS,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> list[ReportFigure]:
-    """Every variant with its interval by patient: the figures of `resampled_reports`.
-
-    Raises:
-        ValueError: if there are no reports, the lengths differ or a reference is empty.
-        MissingLibraryError: without the libraries of the extra `eval`.
-    """
-    found = resampled_reports(predictions, references, patients, synonyms=synonyms, resamples=resamples, seed=seed)
-    return [ReportFigure(*name, one.interval()) for name, one in found.items()]
-
-
-def resampled_reports(
-    predictions: Sequence[str],
-    references: Sequence[str],
-    patients: Sequence[str],
-    *,
-    synonyms: Synonyms = NO_SYNONYMS,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> dict[tuple[str, str], Resampled]:
-    """Every variant by metric and convention: averages over reports, then corpus BLEU.
-
-    Args:
-        predictions: the reports of the model; an empty one scores 0.
-        references: the true reports.
-        patients: of each report; the reports of one patient are resampled together.
-        synonyms: from `hf_heartllm.evaluation.wordnet.find_wordnet`.
-        resamples: number of bootstrap samples.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if there are no reports, the lengths differ or a reference is empty.
-        MissingLibraryError: without the libraries of the extra `eval`.
-    """
-    scores = row_scores(predictions, references, synonyms)
-    columns = np.column_stack([np.ones(len(predictions)), *scores.values()])
-    settings = {"resamples": resamples, "seed": seed}
-    means = resample_sums(columns, patients, lambda sums: sums[:, 1:] / sums[:, :1], **settings)
-    found = dict(zip(scores, means, strict=True))
-    for convention, options in _CORPUS_BLEU.items():
-        counts = _bleu_counts(predictions, references, options)
-        orders = resample_sums(counts, patients, _corpus_bleu(options), **settings)
-        found |= {(f"BLEU-{order}", convention): one for order, one in enumerate(orders, start=1)}
-    return found
-
-
 def _bleu_counts(predictions: Sequence[str], references: Sequence[str], options: dict[str, Any]) -> np.ndarray:
     """What corpus BLEU sums: matched and all n-grams of order 1 to 4, the two lengths; float64 (reports, 10)."""
     bleu = library("sacrebleu").BLEU(force=True, **options)
@@ -190,23 +175,18 @@ def _bleu_counts(predictions: Sequence[str], references: Sequence[str], options:
     return np.array([[*score.counts, *score.totals, score.sys_len, score.ref_len] for score in scores], dtype=float)
 
 
-def _corpus_bleu(options: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    bleu = library("sacrebleu").BLEU
-    method = options.get("smooth_method", "exp")
+def _corpus_bleu(convention: str, order: int) -> Callable[[Reports, Bootstrap], Resampled]:
+    bleu, method = library("sacrebleu").BLEU, _CORPUS_BLEU[convention].get("smooth_method", "exp")
 
     def values(sums: np.ndarray) -> np.ndarray:
-        rows = np.rint(sums).astype(int).tolist()
         return np.array(
             [
-                [
-                    bleu.compute_bleu(
-                        row[:order], row[4 : 4 + order], row[8], row[9], smooth_method=method, max_ngram_order=order
-                    ).score
-                    / 100
-                    for order in range(1, 5)
-                ]
-                for row in rows
+                bleu.compute_bleu(
+                    row[:order], row[4 : 4 + order], row[8], row[9], smooth_method=method, max_ngram_order=order
+                ).score
+                / 100
+                for row in np.rint(sums).astype(int).tolist()
             ]
-        )
+        )[:, None]
 
-    return values
+    return lambda reports, bootstrap: bootstrap.sums(reports.bleu_counts[convention], values)[0]

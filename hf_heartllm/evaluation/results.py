@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-_BAR = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
+from ..models.whole_files import write_whole as write_whole  # also for those who write a page beside the rows
+from .intervals import Interval
+
+_TARGET = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">=": lambda value, bar: value >= bar,
-    "<=": lambda value, bar: value <= bar,
-    ">": lambda value, bar: value > bar,
-    "<": lambda value, bar: value < bar,
+    ">=": lambda value, target: value >= target,
+    "<=": lambda value, target: value <= target,
+    ">": lambda value, target: value > target,
+    "<": lambda value, target: value < target,
 }
 
 
 @dataclass(frozen=True)
-class ResultRow:
+class Result:
     """One measured figure.
 
     Attributes:
         name: what was measured; unique within its file.
         value: the figure.
         interval: lower and upper end of its 95 % interval, or None.
-        bar: what it should reach, as text (`">= 0.95"`), or None.
+        target: what it should reach, as text (`">= 0.95"`), or None.
         unit: of value and interval, such as `"fraction"` or `"tokens/s"`.
         data: on what it was measured, with the number of rows.
         command: the command that measured it.
@@ -37,22 +42,43 @@ class ResultRow:
 
     name: str
     value: float
-    interval: tuple[float, float] | None
-    bar: str | None
-    unit: str
-    data: str
-    command: str
-    commit: str
-    machine: str
+    interval: tuple[float, float] | None = None
+    target: str | None = None
+    unit: str = "fraction"
+    data: str = ""
+    command: str = ""
+    commit: str = ""
+    machine: str = ""
+
+    @classmethod
+    def of(cls, name: str, found: Interval, **more: Any) -> Result:
+        """An estimate; without interval where it has none."""
+        known = not math.isnan(found.low)
+        return cls(name, found.value, (found.low, found.high) if known else None, **more)
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Result:
+        """From its `document`; files of before have "bar" for "target"."""
+        known = {"target" if name == "bar" else name: value for name, value in row.items()}
+        return cls(**{**known, "interval": known["interval"] and tuple(known["interval"])})
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def rounded(self, decimals: int) -> Result:
+        """With value and interval of so many decimals."""
+        ends = self.interval and (round(self.interval[0], decimals), round(self.interval[1], decimals))
+        return replace(self, value=round(self.value, decimals), interval=ends)
 
 
-def meets_bar(row: ResultRow) -> bool | None:
-    """Whether a figure reaches its bar, by the unrounded value; None without a bar that can be computed.
+def meets_target(row: Result) -> bool | None:
+    """Whether a figure reaches its target, by the unrounded value; None without one that can be computed.
 
-    A bar such as `">= 0.95"` is about the value, `"interval > 0"` about the whole interval.
+    A target such as `">= 0.95"` is about the value, `"interval > 0"` about the whole interval.
     """
-    about_interval = (row.bar or "").startswith("interval")
-    match = _BAR.fullmatch((row.bar or "").removeprefix("interval").strip())
+    about_interval = (row.target or "").startswith("interval")
+    match = _TARGET.fullmatch((row.target or "").removeprefix("interval").strip())
     if match is None or (about_interval and row.interval is None):
         return None
     values = row.interval if about_interval and row.interval is not None else (row.value,)
@@ -80,25 +106,13 @@ def machine_words() -> str:
     return words
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole: under a temporary name in the same folder, then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_result_rows(path: str | os.PathLike[str]) -> list[ResultRow]:
+def read_results(path: str | os.PathLike[str]) -> list[Result]:
     """The rows of a results file, in its order."""
     rows = json.loads(Path(path).read_text(encoding="utf-8"))
-    return [ResultRow(**{**row, "interval": row["interval"] and tuple(row["interval"])}) for row in rows]
+    return [Result.read(row) for row in rows]
 
 
-def write_result_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
+def write_results(path: str | os.PathLike[str], rows: Iterable[Result]) -> None:
     """Write rows into a results file: a row of the same name is replaced in its place, others stay, new ones follow.
 
     Raises:
@@ -107,6 +121,6 @@ def write_result_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -
     new = list(rows)
     if len({row.name for row in new}) != len(new):
         raise ValueError("two result rows have the same name")
-    merged = {row.name: row for row in read_result_rows(path)} if Path(path).exists() else {}
+    merged = {row.name: row for row in read_results(path)} if Path(path).exists() else {}
     merged.update({row.name: row for row in new})
-    write_whole(path, json.dumps([asdict(row) for row in merged.values()], indent=1, ensure_ascii=False) + "\n")
+    write_whole(path, json.dumps([row.document() for row in merged.values()], indent=1, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.results import ResultRow, meets_bar, read_result_rows
+from ..evaluation.results import Result, meets_target, read_results
 
 _TABLE = re.compile(r"(<!-- results: *(\S+)(.*?) *-->).*?(<!-- /results -->)", re.DOTALL)
 _VALUE = re.compile(r"(<!-- result: *(\S+) +(.+?) *-->).*?(<!-- /result -->)", re.DOTALL)
@@ -28,7 +28,7 @@ _CLOSING = re.compile(r"<!-- /(results?) -->")
 _FACT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
-def render_card(template_path: str | os.PathLike[str], results: Sequence[ResultRow], facts: Mapping[str, str]) -> str:
+def render_card(template_path: str | os.PathLike[str], results: Sequence[Result], facts: Mapping[str, str]) -> str:
     """Render the card of a checkpoint.
 
     Args:
@@ -60,10 +60,10 @@ def render_tables(text: str, results_dir: str | os.PathLike[str]) -> str:
         FileNotFoundError: if a mark names a file that is not there.
         ValueError: if a mark names no row, or is not closed.
     """
-    return _fill(text, lambda file: read_result_rows(Path(results_dir) / file))
+    return _fill(text, lambda file: read_results(Path(results_dir) / file))
 
 
-def _fill(text: str, rows_of: Callable[[str], Sequence[ResultRow]]) -> str:
+def _fill(text: str, rows_of: Callable[[str], Sequence[Result]]) -> str:
     _check_marks(text)
 
     def table(match: re.Match[str]) -> str:
@@ -99,13 +99,13 @@ def _check_marks(text: str) -> None:
         raise ValueError(f"{marks[-1][0]} is not closed by <!-- /{expected} -->")
 
 
-def choose_rows(rows: Sequence[ResultRow], beginnings: Sequence[str], file: str = "results") -> list[ResultRow]:
+def choose_rows(rows: Sequence[Result], beginnings: Sequence[str], file: str = "results") -> list[Result]:
     """The rows whose names begin so, in the order of the beginnings and, within one, of the file; each row once.
 
     Raises:
         ValueError: if a beginning fits no row.
     """
-    chosen: dict[str, ResultRow] = {}
+    chosen: dict[str, Result] = {}
     for beginning in beginnings or [""]:
         found = [row for row in rows if row.name.startswith(beginning)]
         if not found:
@@ -115,7 +115,7 @@ def choose_rows(rows: Sequence[ResultRow], beginnings: Sequence[str], file: str 
     return list(chosen.values())
 
 
-def results_table(rows: Sequence[ResultRow]) -> str:
+def results_table(rows: Sequence[Result]) -> str:
     """Rows as a Markdown table, and below it by which command, commit and machine they were measured."""
     lines = ["| figure | value | 95 % interval | bar | data |", "|---|---:|---:|---|---|"]
     for row in rows:
@@ -141,9 +141,9 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.3g}"
 
 
-def _bar(row: ResultRow) -> str:
+def _bar(row: Result) -> str:
     words = {True: ": met", False: ": not met", None: ""}
-    return f"{row.bar}{words[meets_bar(row)]}" if row.bar else ""
+    return f"{row.target}{words[meets_target(row)]}" if row.target else ""
 
 
 def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:

@@ -137,6 +137,21 @@ def row_source(row: Mapping[str, Any] | pd.Series) -> str:
     return source if isinstance(source, str) else "official"
 
 
+def notes_on_rows(rows: pd.DataFrame) -> list[str]:
+    """What must be said of rows of the table: of whom the reconstructed ones are."""
+    if "row" not in rows:
+        return []
+    normal = rows["scp_codes"].map(lambda codes: "NORM" in codes)
+    rebuilt = rows["row"] == "reconstructed"
+    if not rebuilt.any() or rebuilt.all():
+        return []
+    return [
+        f"{int(rebuilt.sum()):,} rows of the table are reconstructed: report, notes and some likelihoods "
+        f"are null. They are no fair sample: NORM stands in {normal[rebuilt].mean():.0%} of them and in "
+        f"{normal[~rebuilt].mean():.0%} of the others, on which alone any figure on reports rests."
+    ]
+
+
 def record_path(row: Mapping[str, Any] | pd.Series, rate: int) -> str:
     """The record's path in PTB-XL's folder, without suffix, as ``records100/00000/00001_lr``.
 

@@ -1,8 +1,17 @@
-"""Numbers of records and patients, however a table writes them."""
+"""Ids of records and patients, however a table writes them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+
+def record_text(value: Any) -> str | None:
+    """An id as text: 7, 7.0, "7" and "7.0" are "7", and "A 0007" is itself; None for null, NaN and blanks."""
+    if isinstance(value, str):
+        text = value.strip()
+        return (text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text) or None
+    number = whole_number(value)
+    return None if number is None else str(number)
 
 
 def whole_number(value: Any) -> int | None:

@@ -1,7 +1,12 @@
-"""Files about a checkpoint's answers, which travel with its weights as long as these are the same."""
+"""Files about a checkpoint's answers, which travel with its weights as long as these are the same.
+
+A model keeps what lay beside the weights that it was loaded with, and writes it where it is saved (`save_pretrained`,
+`push_to_hub`). A pipeline that is given a model asks for what lies where it came from, and writes what it knows.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +16,10 @@ import torch
 from torch import Tensor
 from transformers.utils import logging
 
-from .answer_calibration import CALIBRATION_FILE
+from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
 from .checkpoint_files import file_beside
-from .question_understanding import QUESTIONS_FILE
+from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
+from .whole_files import write_whole
 
 ANSWER_FILES = (CALIBRATION_FILE, QUESTIONS_FILE)
 
@@ -65,11 +71,66 @@ def write_answer_files(
     files = []
     for name, text in texts.items():
         path = Path(folder) / name
-        partial = path.with_name(f".{name}.{os.getpid()}.partial")
-        partial.write_bytes(text)
-        os.replace(partial, path)
+        write_whole(path, text)
         files.append(path)
     return files
+
+
+def known_beside(
+    model: Any, calibration: AnswerCalibration | None, questions: TrainedQuestions | None
+) -> tuple[AnswerCalibration | None, TrainedQuestions | None]:
+    """What is not given, from where a model was loaded; nothing for a model that was changed since.
+
+    Raises:
+        CalibrationError, QuestionsError: if a file is there and cannot be used.
+    """
+    source, revision = getattr(model, "name_or_path", ""), getattr(model.config, "_commit_hash", None)
+    if not source or (calibration is not None and questions is not None):
+        return calibration, questions
+    beside = (calibration or read_calibration(source, revision), questions or read_trained_questions(source, revision))
+    if beside == (calibration, questions) or not _has_weights_of(model, source, revision):
+        return calibration, questions
+    return beside
+
+
+def write_known(
+    folder: str | os.PathLike[str], calibration: AnswerCalibration | None, questions: TrainedQuestions | None
+) -> None:
+    """Write what is known about answers beside their weights, in place of what lay there."""
+    for name, known in ((CALIBRATION_FILE, calibration), (QUESTIONS_FILE, questions)):
+        path = Path(folder) / name
+        if known is None:
+            path.unlink(missing_ok=True)  # that of other weights
+        else:
+            write_whole(path, json.dumps(known.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _has_weights_of(model: Any, source: str | os.PathLike[str], revision: str | None = None) -> bool:
+    """Whether a model's weights are those of a checkpoint, each of them, rounded to the model's dtype.
+
+    Args:
+        model: a model of torch.
+        source: the checkpoint's folder, or its repository on the Hub.
+        revision: of the repository.
+    """
+    from safetensors import safe_open
+
+    single, index = "model.safetensors", "model.safetensors.index.json"
+    listing = file_beside(source, index, revision)
+    names = [single] if listing is None else sorted(set(json.loads(listing.read_text())["weight_map"].values()))
+    here = model.state_dict()
+    for name in names:
+        path = file_beside(source, name, revision)
+        if path is None:
+            return False
+        with safe_open(path, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118 - it is no mapping
+                own = here.get(key)
+                if own is None or list(own.shape) != file.get_slice(key).get_shape():
+                    return False
+                if not bool((own == file.get_tensor(key).to(own)).all()):
+                    return False
+    return True
 
 
 _WHOLE_NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

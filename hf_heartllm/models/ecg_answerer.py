@@ -111,7 +111,7 @@ class TokenAnswerer:
     @property
     def reads(self) -> dict[str, str]:
         """The codec's fingerprint."""
-        return {"codec": self.tokenizer.codec.identity()}
+        return {"codec": self.tokenizer.codec.fingerprint()}
 
     def read(self, record: ECGRecord) -> Reading:
         """See `Answerer.read`."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import Pipeline
 
-from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
-from .checkpoint_files import has_weights_of
+from .answer_calibration import AnswerCalibration
+from .answer_files import known_beside, write_known
 from .ecg_answerer import Answerer
 from .ecg_inputs import each, is_many
-from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
+from .question_understanding import TrainedQuestions
 from .record_from_array import record_from_array
 
 END = object()
@@ -64,7 +62,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
         if not hasattr(tokenizer, "answerer"):
             raise ValueError(f"the tokenizer reads no ECGs: give an ECGTokenizer, not {type(tokenizer).__name__}")
         if task:
-            calibration, questions = _known_of(model, calibration, questions)
+            calibration, questions = known_beside(model, calibration, questions)
         _keep_custom_pipelines(model)
         device = _on_device(model, device)
         super().__init__(model=model.eval(), tokenizer=tokenizer, device=device, task=task or self.own_task, **options)
@@ -132,15 +130,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
         """Save model, tokenizer, the code of all and what is known about the answers (calibration, questions)."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.tokenizer.save_pretrained(save_directory, **kwargs)
-        for name, known in ((CALIBRATION_FILE, self.calibration), (QUESTIONS_FILE, self.questions)):
-            path = Path(save_directory) / name
-            if known is None:
-                path.unlink(missing_ok=True)  # that of other weights
-                continue
-            partial = path.with_name(f".{name}.partial")
-            text = json.dumps(known.document(), indent=1, ensure_ascii=False, allow_nan=False)
-            partial.write_text(text + "\n", encoding="utf-8")
-            os.replace(partial, path)
+        write_known(save_directory, self.calibration, self.questions)
 
 
 class _Counted:
@@ -198,19 +188,6 @@ def _on_device(model: Any, device: int | str | torch.device | None) -> Any:
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ValueError(f"device {device!r} cannot be used: {' '.join(str(error).split('. ')[0].split())}") from None
     return place
-
-
-def _known_of(
-    model: Any, calibration: AnswerCalibration | None, questions: TrainedQuestions | None
-) -> tuple[AnswerCalibration | None, TrainedQuestions | None]:
-    """What is not given, from where a model was loaded; nothing for a model that was changed since."""
-    source, revision = getattr(model, "name_or_path", ""), getattr(model.config, "_commit_hash", None)
-    if not source or (calibration is not None and questions is not None):
-        return calibration, questions
-    beside = (calibration or read_calibration(source, revision), questions or read_trained_questions(source, revision))
-    if beside == (calibration, questions) or not has_weights_of(model, source, revision):
-        return calibration, questions
-    return beside
 
 
 def _keep_custom_pipelines(model: Any) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from .answer_calibration import AnswerCalibration, read_calibration
+from .checkpoint_files import default_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
@@ -221,18 +221,6 @@ CUSTOM_PIPELINES = {
 """For `config.json`: where `transformers.pipeline(…, trust_remote_code=True)` finds the code in a checkpoint."""
 
 
-def default_checkpoint() -> Path:
-    """The folder of the checkpoint that the package ships.
-
-    Raises:
-        FileNotFoundError: if it is not beside this code, as when the code came with a checkpoint of its own.
-    """
-    folder = Path(__file__).resolve().parent.parent / "checkpoints" / "heartllm-tiny"
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder}: no embedded checkpoint there; name a model folder or a Hub repository")
-    return folder
-
-
 def pipeline(
     task: str,
     model: Any = None,
@@ -282,11 +270,11 @@ def pipeline(
         tokenizer = ECGTokenizer.from_pretrained(tokenizer)
     dtype = torch_dtype if dtype is None else dtype
     if isinstance(model, (str, os.PathLike)):
-        from .modeling_heartllm import HeartLLMForCausalLM
+        from transformers import AutoModelForCausalLM  # the model's file names this one, which so travels with it
 
         calibration = calibration or read_calibration(model)
         questions = questions or read_trained_questions(model)
-        model = HeartLLMForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
+        model = AutoModelForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
     elif dtype not in (None, "auto"):
         raise ValueError("dtype is for a model that is loaded here: give this one its own, model.to(dtype)")
     if device is None and getattr(model, "hf_device_map", None) is None:

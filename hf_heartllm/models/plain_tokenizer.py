@@ -12,6 +12,7 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from .ecg_chat import AS_WRITTEN, arranged_template
+from .whole_files import write_whole
 
 
 def bare_backend(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
@@ -87,7 +88,5 @@ def write_plain_tokenizer(
     config = json.loads(config_file.read_text(encoding="utf-8"))
     config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that every engine knows
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    scratch = config_file.with_suffix(".json.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, config_file)
+    write_whole(config_file, text)
     return files

@@ -13,6 +13,7 @@ from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils.hub import cached_file, extract_commit_hash
 
+from .checkpoint_files import default_checkpoint
 from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
 from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 CODEC_FOLDER = "codec"
-EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[1] / "checkpoints" / "heartllm-tiny"
 
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "subfolder", "proxies")
 _SAMPLE_TEXTS = ("Does this ECG show atrial fibrillation?", " QTc 440 ms,\n axis -30°; sinus  rhythm.")
@@ -123,9 +123,7 @@ class ECGTokenizer(ECGTexts):
             OSError: if the folder or repository has no such files.
         """
         if pretrained_model_name_or_path is None:
-            if not EMBEDDED_CHECKPOINT.is_dir():
-                raise OSError("there is no embedded checkpoint beside this code; name a folder or repository")
-            pretrained_model_name_or_path = EMBEDDED_CHECKPOINT
+            pretrained_model_name_or_path = default_checkpoint()
         name = str(pretrained_model_name_or_path)
         hub = {key: kwargs[key] for key in _HUB_ARGUMENTS if kwargs.get(key) is not None}
         revision = kwargs.pop("revision", None) or "main"

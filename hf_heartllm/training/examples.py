@@ -101,9 +101,9 @@ class QuestionDataset(Dataset):
     """Stage 3: questions and the report of each record behind its ECG.
 
     Args:
-        rows: of `dataset_builders.training_rows`: `ecg_id`, `questions`, `report` and, where it is known, the original
-            report in English, which then takes turns with the one made from statements.
-        codes: by `ecg_id`; rows without codes, without anything to ask, or that do not fit are left out (`left_out`).
+        rows: of `token_file.load_rows`: `record_id`, `questions` (`Question`s), `report` and, where it is known, the
+            original report in English, which then takes turns with the one made from statements.
+        codes: by `record_id`; rows without codes, with nothing to ask, or that do not fit are left out (`left_out`).
         prompts: how a question becomes ids.
         max_questions: drawn anew in each epoch.
         max_length: tokens of one example; questions that do not fit any more are left out (`num_cut`).
@@ -113,7 +113,7 @@ class QuestionDataset(Dataset):
         statements: for `statement_probe`: examples then carry `statement_labels` and `probe_position` too.
         with_ecg: False leaves the ECG out of every example, whose questions and answers stay: what a model learns from
             them it has from text alone. Prompts are those of the evaluation's condition without an ECG.
-        incomplete: codes of the same records without some of their leads, by `ecg_id`.
+        incomplete: codes of the same records without some of their leads, by `record_id`.
         incomplete_share: probability that a record which is in `incomplete` is shown so.
 
     Raises:
@@ -129,7 +129,7 @@ class QuestionDataset(Dataset):
     def __init__(
         self,
         rows: Sequence[Mapping[str, Any]],
-        codes: Mapping[int, np.ndarray],
+        codes: Mapping[str, np.ndarray],
         prompts: QuestionPrompts,
         max_questions: int = 10,
         max_length: int = 640,
@@ -137,7 +137,7 @@ class QuestionDataset(Dataset):
         seed: int = 42,
         statements: Sequence[str] = (),
         with_ecg: bool = True,
-        incomplete: Mapping[int, np.ndarray] | None = None,
+        incomplete: Mapping[str, np.ndarray] | None = None,
         incomplete_share: float = 0.0,
     ) -> None:
         if statements and not with_ecg:
@@ -160,13 +160,13 @@ class QuestionDataset(Dataset):
         """Whether a row can be learned from; counts it in `left_out` if not."""
         turns = _turns(row)
         reason = None
-        if row["ecg_id"] not in self.codes:
+        if row["record_id"] not in self.codes:
             reason = "without codes"
         elif not turns:
             reason = "without questions or a report"
         else:
             prefix = len(self.prompts.prefix([] if self.with_ecg else None))
-            prefix += len(self.codes[row["ecg_id"]]) if self.with_ecg else 0
+            prefix += len(self.codes[row["record_id"]]) if self.with_ecg else 0
             # Counting the tokens of every question takes long, and nearly all records have room.
             if prefix + _ROOM > self.max_length and not any(self._fits(prefix, turn) for turn in turns):
                 reason = f"longer than data.max_length {self.max_length}"
@@ -183,7 +183,7 @@ class QuestionDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
-        turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
+        turns = [(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if row.get("report") and rng.random() < self.report_share:
             original = row.get("report_original_english")
@@ -191,9 +191,9 @@ class QuestionDataset(Dataset):
             turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
         ecg_ids = None
         if self.with_ecg:
-            codes = self.codes[row["ecg_id"]]
-            if row["ecg_id"] in self.incomplete and rng.random() < self.incomplete_share:
-                codes = self.incomplete[row["ecg_id"]]
+            codes = self.codes[row["record_id"]]
+            if row["record_id"] in self.incomplete and rng.random() < self.incomplete_share:
+                codes = self.incomplete[row["record_id"]]
             ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
         prefix = self.prompts.prefix(ecg_ids)
         drawn = [self.prompts.turn(*turn) for turn in turns]
@@ -213,13 +213,13 @@ class QuestionDataset(Dataset):
 
 def _turns(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """All that a row can ask."""
-    turns = [(one["question"], one["answer"]) for one in row.get("questions") or ()]
+    turns = [(one.text, one.answer) for one in row.get("questions") or ()]
     return [*turns, (REPORT_REQUESTS[0], row["report"])] if row.get("report") else turns
 
 
 def stated(row: Mapping[str, Any]) -> set[str]:
     """Statements of a training row, as its questions tell them: one that holds is always asked for."""
-    return {q["attribute"] for q in row["questions"] if q["question_type"] == "verify" and q["answer"] == "yes"}
+    return {q.attribute for q in row["questions"] if q.question_type == "verify" and q.answer == "yes"}
 
 
 def frequent_statements(rows: Sequence[Mapping[str, Any]], at_least: int) -> list[str]:
@@ -245,7 +245,7 @@ def repeat_rows(rows: Sequence[Mapping[str, Any]], repeats: Mapping[str, int]) -
     """Rows of records with rare statements several times, so that more of a short training is about them.
 
     Args:
-        rows: of `dataset_builders.training_rows`.
+        rows: of `token_file.load_rows`.
         repeats: SCP code or superclass → how often a row stands in the result whose record has it, which its questions
             tell: a positive statement is always asked for. Of several codes the largest number counts.
     """

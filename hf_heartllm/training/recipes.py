@@ -1,53 +1,309 @@
-"""Recipes: the settings of a training as a YAML file, with overrides from the command line."""
+"""Recipes: the settings of a training as a YAML file, with overrides from the command line; `settings` says which."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import dataclasses
+import difflib
+import enum
+import inspect
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from hf_heartllm.arguments import attribute_docs
+from hf_heartllm.models.whole_files import write_whole
+
+from .settings import BaseRecipe, CodecRecipe, FinetuneRecipe
+
+Kind = TypeVar("Kind")
+
+_SHOWN = 3  # problems that one line tells
+_OWN_ARGUMENTS = ("output_dir", "max_length", "dataset_kwargs", "ddp_find_unused_parameters", "remove_unused_columns")
+"""Arguments of a Trainer that the scripts give it."""
+_ABOVE_ZERO = ("learning_rate", "num_train_epochs", "logging_steps", "save_steps")
+_AT_LEAST = {
+    **dict.fromkeys(("per_device_train_batch_size", "gradient_accumulation_steps", "save_total_limit"), 1),
+    **dict.fromkeys(("warmup_steps", "weight_decay", "max_grad_norm", "seed"), 0),
+    "max_steps": -1,  # for whole epochs
+}
+_OF_ANY_DECODER = ("model_type", "rope_theta", "rope_scaling", "partial_rotary_factor")
+
+FOLDER = Path(__file__).resolve().parent.parent / "recipes"
+"""The recipes of the package."""
 
 
-def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a recipe and apply overrides.
-
-    Args:
-        path: a YAML file whose top level is a mapping of sections.
-        overrides: `section.key=value` strings, the value in YAML; a key must exist in the recipe.
+def find_recipe(path: str | Path) -> Path:
+    """The recipe of a name: a file, else the package's own of that name, such as `finetune_tiny`.
 
     Raises:
-        ValueError: for a file that is no mapping, or an override that names nothing in it.
+        FileNotFoundError: where there is neither; names those of the package.
     """
-    recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(recipe, dict):
-        raise ValueError(f"{path}: a recipe is a mapping of sections")
+    path = Path(path)
+    own = FOLDER / f"{path.name.removesuffix('.yaml')}.yaml"
+    if path.is_file():
+        return path
+    if own.is_file() and path.parent in (Path(), Path("training/recipes")):
+        return own
+    names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+    raise FileNotFoundError(f"{path}: no such recipe; give a YAML file, or one of {names}")
+
+
+_WORDS = {
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "text",
+    "a valid dictionary": "a mapping",
+    "an object": "a mapping",
+    "a valid array": "a list",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+}
+"""What pydantic says, in words for whoever writes a recipe."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with a setting."""
+
+    name: str
+    what: str
+
+
+def read_recipe(path: str | Path, kind: type[Kind], overrides: Sequence[str] = ()) -> Kind:
+    """Read a recipe and apply overrides; names, types and ranges are checked, nothing is loaded.
+
+    Args:
+        path: a YAML file, or the name of a recipe of the package.
+        kind: which recipe it is, of `settings`.
+        overrides: `section.key=value` strings, the value in YAML.
+
+    Raises:
+        FileNotFoundError: where there is no such recipe.
+        ValueError: one line that names what is misspelt, missing, of another type or out of range.
+    """
+    recipe = _read_yaml(find_recipe(path))
     for override in overrides:
         name, equals, value = override.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--set {override}: give SECTION.KEY=VALUE")
         *sections, key = name.split(".")
-        place: Any = recipe
+        place = recipe
         for section in sections:
-            place = place.get(section) if isinstance(place, dict) else None
-        if not equals or not isinstance(place, dict) or key not in place:
-            raise ValueError(f"--set {override}: the recipe {path} has no setting {name}")
-        place[key] = yaml.safe_load(value)
+            inner = place.get(section)
+            place[section] = inner = {} if inner is None else inner
+            if not isinstance(inner, dict):
+                raise ValueError(f"--set {override}: {section} is no section of {path}")
+            place = inner
+        try:
+            place[key] = yaml.load(value, _Loader)
+        except yaml.YAMLError:
+            raise ValueError(f"--set {override}: the value is no YAML") from None
+    found, problems = _checked(kind, recipe)
+    if problems:
+        names = tuple(override.partition("=")[0] for override in overrides)
+        told = [f"{name}: {what}" if name else what for name, what in problems]
+        where = "--set " if problems[0].name.startswith(names) and names else f"{path}: "
+        more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        raise ValueError(f"{where}{'; '.join(told[:_SHOWN])}{more}")
+    assert found is not None
+    return found
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose numbers may be 1e-4, as in YAML 1.2 and JSON, and whose keys stand once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _read_yaml(path: str | Path) -> dict[str, Any]:
+    try:
+        recipe = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: no text in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f" in line {mark.line + 1}"
+        raise ValueError(f"{path}: no YAML{line}: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(recipe, dict):
+        raise ValueError(f"{path}: a recipe is a mapping of sections")
     return recipe
 
 
-def begin_run(output: str | Path, recipe: dict[str, Any]) -> None:
+def _checked(kind: type[Kind], recipe: Mapping[str, Any]) -> tuple[Kind | None, list[Problem]]:
+    """The recipe, and what is wrong with it; in JSON types are strict, and a list or a mapping has one form."""
+    try:
+        found = TypeAdapter(kind).validate_json(json.dumps(recipe, default=str), strict=True, extra="forbid")
+    except ValidationError as error:
+        # what stands there and should not is the likeliest to explain what is missing
+        details = sorted(error.errors(), key=lambda one: one["type"] != "unexpected_keyword_argument")
+        return None, [_problem(kind, one) for one in details]
+    return found, list(_further(found))
+
+
+def _problem(kind: type, error: Mapping[str, Any]) -> Problem:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "unexpected_keyword_argument":
+        return Problem(name, f"no such setting{_nearest(name, list(setting_docs(kind)))}")
+    if error["type"] == "missing":
+        doc = setting_docs(kind).get(name)
+        return Problem(name, f"missing{f' ({doc})' if doc else ''}")
+    words = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    for theirs, ours in _WORDS.items():
+        words = words.replace(theirs, ours)
+    if error["type"] == "value_error":
+        return Problem(name, words)
+    return Problem(name, f"{words}, not {json.dumps(error['input'], ensure_ascii=False)[:40]}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    section, _, key = name.rpartition(".")
+    inside = {one.rpartition(".")[2]: one for one in known if one.rpartition(".")[0] == section}
+    ends = {one.rpartition(".")[2]: one for one in known}
+    for names in (inside, ends):
+        if close := difflib.get_close_matches(key, names, 1, 0.75):
+            return f"; did you mean {names[close[0]]}?"
+    return f"; there are {', '.join(inside)}" if 0 < len(inside) <= 8 else ""
+
+
+def setting_docs(kind: type, section: str = "") -> dict[str, str]:
+    """What the settings of a recipe mean, by their names with their sections."""
+    docs, hints = attribute_docs(kind), get_type_hints(kind)
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(kind):
+        name = f"{section}{field.name}"
+        found[name] = docs[field.name]
+        for one in (hints[field.name], *get_args(hints[field.name])):
+            if dataclasses.is_dataclass(one) and isinstance(one, type):
+                found |= setting_docs(one, f"{name}.")
+    return found
+
+
+def _further(recipe: Any) -> Iterator[Problem]:
+    """What is wrong with the sections that libraries, or the codec's configuration, name the keys of."""
+    if not isinstance(recipe, BaseRecipe):
+        yield from _training_problems(recipe.training, isinstance(recipe, FinetuneRecipe))
+    if isinstance(recipe, CodecRecipe):
+        from .codec_training import PRESETS
+
+        yield from _unknown("codec", recipe.codec, _parameters(PRESETS[recipe.preset or "default"]))
+    if isinstance(recipe, BaseRecipe):
+        yield from _decoder_problems(recipe.decoder)
+
+
+def _unknown(section: str, given: Collection[str], known: Collection[str]) -> Iterator[Problem]:
+    for name in given:
+        if name in _OWN_ARGUMENTS and section == "training":
+            yield Problem(f"{section}.{name}", "is set by the script")
+        elif name not in known:
+            near = _nearest(f"{section}.{name}", [f"{section}.{one}" for one in known])
+            yield Problem(f"{section}.{name}", f"no such setting{near}")
+
+
+def _parameters(kind: type) -> list[str]:
+    own: Any = vars(kind)["__init__"]  # a configuration's `__new__` takes anything
+    return [name for name in inspect.signature(own).parameters if name not in ("self", "kwargs", "args")]
+
+
+def _training_problems(settings: Mapping[str, Any], with_trl: bool) -> Iterator[Problem]:
+    if with_trl:
+        from trl import SFTConfig as Arguments
+    else:
+        from transformers import TrainingArguments as Arguments
+    hints = get_type_hints(Arguments)
+    known = [field.name for field in dataclasses.fields(Arguments) if field.name not in _OWN_ARGUMENTS]
+    yield from _unknown("training", settings, known)
+    if "seed" not in settings:
+        yield Problem("training.seed", "missing (of all random draws)")
+    for name in (name for name in settings if name in known):
+        value, shown = settings[name], json.dumps(settings[name], default=str)[:40]
+        if words := _not_of_type(value, hints[name]):
+            yield Problem(f"training.{name}", f"should be {words}, not {shown}")
+        elif name in _AT_LEAST and value is not None and not value >= _AT_LEAST[name]:
+            yield Problem(f"training.{name}", f"should be {_AT_LEAST[name]} or more, not {shown}")
+        elif (name in _ABOVE_ZERO and value is not None and not value > 0) or (name == "max_steps" and value == 0):
+            yield Problem(f"training.{name}", f"should be above 0, not {shown}")
+
+
+def _not_of_type(value: Any, hint: Any) -> str | None:
+    """What a value of a library's setting should be, in words; None where it is."""
+    kinds = set(get_args(hint) or (hint,))
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    enums: list[Any] = [kind for kind in kinds if isinstance(kind, enum.EnumMeta)]
+    choices = [str(one.value) for kind in enums for one in kind]
+    if choices and isinstance(value, str):
+        near = difflib.get_close_matches(value, choices, 3, 0.5)
+        return None if value in choices else f"one of {', '.join(near or choices)}"
+    try:
+        if kinds & {int, float, bool} and str not in kinds and type(value) not in {int, float, bool, type(None)}:
+            raise ValueError
+        if bool not in kinds and isinstance(value, bool):
+            raise ValueError
+        TypeAdapter(hint).validate_python(value)
+    except ValueError:
+        words = [names.get(kind, getattr(kind, "__name__", str(kind))) for kind in kinds]
+        return " or ".join(sorted(words, key=lambda one: (one == "null", one)))
+    return None
+
+
+def _decoder_problems(decoder: Mapping[str, Any]) -> Iterator[Problem]:
+    from transformers import CONFIG_MAPPING
+
+    if "model_type" not in decoder:
+        yield Problem("decoder.model_type", "missing (the model of transformers, such as llama)")
+    elif decoder["model_type"] not in CONFIG_MAPPING:
+        known = [f"decoder.{one}" for one in CONFIG_MAPPING]
+        near = _nearest(f"decoder.{decoder['model_type']}", known).replace("decoder.", "")
+        yield Problem("decoder.model_type", f"transformers knows no model {decoder['model_type']!r}{near}")
+    else:
+        config = CONFIG_MAPPING[decoder["model_type"]]
+        yield from _unknown("decoder", decoder, [*_parameters(config), *config.attribute_map, *_OF_ANY_DECODER])
+
+
+def recipe_help(kind: type, recipes: str = "") -> str:
+    """The settings of a recipe, for a script's help."""
+    lines = [f"settings of --recipe{recipes}, each of which --set overrides:"]
+    for name, doc in setting_docs(kind).items():
+        lines.append(f"  {name:<28} {doc}")
+    return "\n".join(lines)
+
+
+def begin_run(output: str | Path, recipe: Any) -> None:
     """Write the recipe into the folder of a run, or check that the run that was begun there has the same.
 
     The section `training` may differ: a run may go on for more steps.
+
+    Args:
+        output: the folder.
+        recipe: of `read_recipe`.
 
     Raises:
         ValueError: if the folder holds a run with other settings, or checkpoints of an unknown one.
     """
     output = Path(output)
     kept = output / "recipe.yaml"
+    settings = dataclasses.asdict(recipe)
     if kept.is_file():
-        begun = yaml.safe_load(kept.read_text(encoding="utf-8"))
-        differing = [name for name in sorted({*begun, *recipe} - {"training"}) if begun.get(name) != recipe.get(name)]
+        written = _read_yaml(kept)
+        before, _ = _checked(type(recipe), written)
+        begun = written if before is None else dataclasses.asdict(before)  # with what was not there to be set then
+        differing = [
+            name for name in sorted({*begun, *settings} - {"training"}) if begun.get(name) != settings.get(name)
+        ]
         if differing:
             raise ValueError(
                 f"{output}: a run with other settings of {', '.join(differing)} was begun here; give another --output"
@@ -55,7 +311,4 @@ def begin_run(output: str | Path, recipe: dict[str, Any]) -> None:
         return
     if any(output.glob("checkpoint-*")):
         raise ValueError(f"{output}: checkpoints of an unknown recipe lie here; give another --output")
-    output.mkdir(parents=True, exist_ok=True)
-    scratch = output / f".recipe.{os.getpid()}.tmp"
-    scratch.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    os.replace(scratch, kept)
+    write_whole(kept, yaml.safe_dump(settings, sort_keys=False))

@@ -19,6 +19,7 @@ from hf_heartllm.labels.scp import superclasses
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS, standard_lead_name
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.draws import draws
+from hf_heartllm.training.settings import Augmentation
 
 
 @dataclass(frozen=True)
@@ -128,21 +129,6 @@ def long_enough(
                 lost[f"but for their first {needed:g} s"] += 1
             unread.update(lead for lead in facts.leads if lead not in STANDARD_LEADS)
     return kept, lost, unread
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How often a recording is changed before a codec in training reads it.
-
-    Attributes:
-        gain: share of records whose amplitude is multiplied by 0.3 to 3.3; the target too.
-        noise: share of records with white noise of 5 to 60 µV, which the target has not.
-        missing: share of records with one to six missing chest leads; six leave what a six-lead device records.
-    """
-
-    gain: float = 0.0
-    noise: float = 0.0
-    missing: float = 0.0
 
 
 class RecordingDataset(Dataset):

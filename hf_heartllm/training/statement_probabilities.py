@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
+from hf_heartllm.models.whole_files import written_whole
 
 ID = "ecg_id"
 
@@ -70,9 +71,8 @@ def write_probabilities(
     """Write a Parquet file: `ecg_id`, then a float32 column for each statement. It appears whole or not at all."""
     columns: dict[str, Any] = {ID: pa.array(ecg_ids, pa.int64())}
     columns |= {name: pa.array(probabilities[:, i], pa.float32()) for i, name in enumerate(statements)}
-    scratch = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
-    pq.write_table(pa.table(columns), scratch)
-    os.replace(scratch, path)
+    with written_whole(path) as temporary:
+        pq.write_table(pa.table(columns), temporary)
 
 
 def read_probabilities(

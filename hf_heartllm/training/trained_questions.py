@@ -61,9 +61,8 @@ def trained_questions(
     """The wordings and terms of all questions in training rows.
 
     Args:
-        rows: of `dataset_builders.training_rows`: dictionaries with `questions` (`question`, `answers`,
-            `question_type`, `attribute_type`, `attribute`) and, where there is one, `report`. A row that stands there
-            several times, as `repeat_rows` gives it, counts once.
+        rows: of `token_file.load_rows`: dictionaries with `questions` (`Question`s) and, where there is one, `report`.
+            A row that stands there several times, as `repeat_rows` gives it, counts once.
         at_least: records that a wording must have been asked about.
         report_requests: what asks for a report, where a row has one.
 
@@ -76,8 +75,7 @@ def trained_questions(
     for row in different.values():
         reports = reports or bool(row.get("report"))
         for one in row["questions"] or ():
-            answers = tuple(one["answers"] or ())
-            times[one["question"], one["question_type"], one["attribute_type"], one["attribute"], answers] += 1
+            times[one.text, one.question_type, one.attribute_type, one.attribute, one.answer_set] += 1
     kinds: dict[tuple[str, str, str], _Asked] = defaultdict(_Asked)
     for (text, *kind, attribute, answers), number in times.items():
         _count(text, kind, attribute, answers, number, kinds)

@@ -68,4 +68,4 @@ def test_what_is_half_done_is_put_in_order(tmp_path):
 def test_a_builder_says_one_line(tmp_path):
     code, lines = stopped_after(0.3, "-m", "dataset_builders.simulated", "--output", str(tmp_path / "built"))
     assert code in (INTERRUPTED, -signal.SIGINT)  # a shell calls both 130
-    assert lines[-1].endswith("stopped")
+    assert "stopped" in lines[-1]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hf_heartllm import cli
-from hf_heartllm.evaluation.results import read_result_rows
+from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.notice import NOTICE
@@ -32,10 +32,10 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
     arguments += ["--skip", "fidelity,robustness,denoising,probes", "--name", "tried"]
     assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
-    rows = {row.name: row for row in read_result_rows(output)}
+    rows = {row.name: row for row in read_results(output)}
     perplexity = rows["tried: rate-distortion: stream 1 of 1200 codes: perplexity over size"]
     assert 0 < perplexity.value < 1
-    assert perplexity.bar == ">= 0.6"
+    assert perplexity.target == ">= 0.6"
     assert "2 records" in perplexity.data
     assert perplexity.command.startswith("heartllm evaluate codec FOLDER --ptbxl DIR")
     assert str(tmp_path) not in output.read_text()

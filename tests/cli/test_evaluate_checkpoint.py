@@ -11,7 +11,7 @@ import pytest
 
 from hf_heartllm import cli
 from hf_heartllm.cli.evaluate.checkpoint import checkpoint_name
-from hf_heartllm.evaluation.results import read_result_rows
+from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
 from tests.simulated_ptbxl import ptbxl_of_simulated
@@ -121,7 +121,7 @@ def test_qa_writes_everything_and_goes_on_where_it_stopped(capsys, common, train
     }
     assert (tmp_path / "out.json.parts/pictures/reliability-natural.png").is_file()
     assert str(tmp_path) not in (tmp_path / "out.json").read_text()
-    results = {one.name: one for one in read_result_rows(tmp_path / "rows.json")}
+    results = {one.name: one for one in read_results(tmp_path / "rows.json")}
     assert any("exact match, all balanced questions, real ECG" in name for name in results)
     first = (tmp_path / "out.json.parts/outcomes.jsonl").read_text()
     assert cli.main(arguments) == 0
@@ -170,7 +170,7 @@ def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, comm
     assert document["control_model"]["weights"] in page
     assert document["control_model"]["weights"] != document["model"]["weights"]
     assert "trained on text alone" not in document["tables"]["Subgroups"][0]["values"]
-    names = [one.name for one in read_result_rows(tmp_path / "rows.json")]
+    names = [one.name for one in read_results(tmp_path / "rows.json")]
     whole = [name for name in names if "exact match, all balanced questions" in name]
     assert any(name.endswith("real ECG − a model trained on text alone, shown the real ECG") for name in whole)
     assert cli.main([*arguments, common[1], "--parts", str(tmp_path / "same")]) == 2
@@ -188,7 +188,7 @@ def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
     here = table[(table["strat_fold"] == 9) & (table["device"] == "CS-12")]
     assert 0 < document["questions"]["records"] == len(here) < 8
     assert document["command"].endswith("--devices CS --output FILE")
-    assert all(", devices CS: " in one.name for one in read_result_rows(tmp_path / "rows.json"))
+    assert all(", devices CS: " in one.name for one in read_results(tmp_path / "rows.json"))
     assert cli.main([*arguments, "--devices", "XY"]) == 2
     assert "no record of a device whose name begins so" in capsys.readouterr().err
 
@@ -198,7 +198,7 @@ def test_questions_as_others_wrote_them_are_not_called_balanced(common, question
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "theirs.parquet")
     arguments = [*common, "--questions", str(tmp_path / "theirs.parquet"), "--questions-name", "theirs"]
     assert cli.main(["evaluate", "qa", *arguments, "--results", str(tmp_path / "rows.json")]) == 0
-    names = [one.name for one in read_result_rows(tmp_path / "rows.json")]
+    names = [one.name for one in read_results(tmp_path / "rows.json")]
     assert all(", theirs: " in name for name in names)
     assert any("exact match, all questions, real ECG" in name for name in names)
     assert not any("balanced" in name for name in names)

@@ -9,7 +9,7 @@ import pytest
 
 from hf_heartllm import cli
 from hf_heartllm.ecg import simulate_ecg, write_ecg
-from hf_heartllm.evaluation.results import read_result_rows
+from hf_heartllm.evaluation.results import read_results
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
 
@@ -65,7 +65,7 @@ def test_ptbxl_in_both_formats_with_every_control(capsys, common, ptbxl, tmp_pat
     assert "rhythm, every record: n/a for STACH, SBRAD, SARRH, which no record has" in page
     assert "Form" not in document["tables"] or all("form, letter" not in r["group"] for r in document["tables"]["Form"])
     assert str(tmp_path) not in (tmp_path / "out.json").read_text()
-    assert any("macro-AUROC, rhythm" in row.name for row in read_result_rows(tmp_path / "rows.json"))
+    assert any("macro-AUROC, rhythm" in row.name for row in read_results(tmp_path / "rows.json"))
     assert cli.main(arguments) == 0
     assert json.loads((tmp_path / "out.json").read_text()) == document
 

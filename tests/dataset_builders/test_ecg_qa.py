@@ -63,8 +63,8 @@ def test_questions_about_one_ecg_have_their_templates_answers(folder: Path) -> N
     questions = list(single_ecg_questions(read_ecg_qa(folder), read_answer_sets(folder)))
     assert [ecg_id for ecg_id, _ in questions] == [7, 7, 7, 9]
     verify, listed = questions[1][1], questions[2][1]
-    assert (verify.question_type, verify.answer, verify.answers) == ("verify", "yes", ("no", "yes"))
-    assert (listed.question_type, listed.answer, listed.answers) == ("query", "baseline drift, static noise", ())
+    assert (verify.question_type, verify.answer, verify.answer_set) == ("verify", "yes", ("no", "yes"))
+    assert (listed.question_type, listed.answer, listed.answer_set) == ("query", "baseline drift, static noise", ())
 
 
 def test_an_answer_outside_its_templates_set_is_an_error(folder: Path) -> None:
@@ -125,7 +125,7 @@ def questions(tmp_path: Path) -> Path:
 
 
 def _built(tmp_path: Path, questions: Path, ptbxl: Path, *options: str) -> datasets.DatasetDict:
-    command = ["--source", str(questions), "--ptb-xl", str(ptbxl), "--sampling-rate", "100", "--quiet"]
+    command = ["--ecg-qa", str(questions), "--ptbxl", str(ptbxl), "--sampling-rate", "100", "--quiet"]
     assert main([*command, "--output", str(tmp_path / "out"), *options]) == 0
     name = "template-official" if "official" in options else "template"
     return datasets.load_dataset(str(tmp_path / "out"), name, cache_dir=str(tmp_path / "cache"))
@@ -165,7 +165,7 @@ def test_an_answer_outside_its_set_is_skipped_or_fatal(
 ) -> None:
     path = questions / "ptbxl" / "template" / "test" / "0.json"
     path.write_text(json.dumps([_row(0, ecg_id=[10], answer=["maybe"])]))
-    command = ["--source", str(questions), "--ptb-xl", str(ptbxl), "--sampling-rate", "100", "--quiet"]
+    command = ["--ecg-qa", str(questions), "--ptbxl", str(ptbxl), "--sampling-rate", "100", "--quiet"]
     command += ["--output", str(tmp_path / "out")]
     assert main(command) == 2
     assert "template/test, sample 0: its answer 'maybe'" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def samples(tmp_path: Path) -> Path:
 
 def build(ptbxl: Path, tmp_path: Path, *arguments: str) -> datasets.DatasetDict:
     output = tmp_path / "out"
-    assert main(["--source", str(ptbxl), "--output", str(output), "--quiet", *arguments]) == 0
+    assert main(["--ptbxl", str(ptbxl), "--output", str(output), "--quiet", *arguments]) == 0
     return datasets.load_dataset(str(output), cache_dir=str(tmp_path / "cache"))
 
 
@@ -126,7 +126,7 @@ def test_the_authors_rows_join_by_record(
 
 def test_bad_input_is_one_line(ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--report", "samples"], ["--samples", "x"]):
-        assert main(["--source", str(ptbxl), "--output", str(tmp_path / "out"), *arguments]) == 2
+        assert main(["--ptbxl", str(ptbxl), "--output", str(tmp_path / "out"), *arguments]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -22,6 +22,7 @@ from hf_heartllm.ecg import read_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.row_choice import choose_rows
 from tests.tiny import tiny_model_and_tokenizer
 
 FOLDS = {"train": "1-2", "validation": "3", "test": ""}
@@ -67,14 +68,14 @@ def test_codes_are_the_tokenizers_and_questions_stand_with_their_record(folder: 
     ids = tokenizer.encode_ecg(read_ecg(folder / "ptb-xl/records100/00000/00002_lr"))
     assert tokenizer.codes_to_ids(row["codes"]) == ids
     assert rows["train"].features["codes"] == datasets.List(datasets.Value("uint16"))
-    assert (row["record_id"], row["ecg_id"], row["strat_fold"], row["report"]) == ("2", 2, 1, "the report")
-    assert [(q["answer"], q["answers"], q["record_ids"]) for q in row["questions"]] == [
-        ("yes", ["yes", "no"], ["2"]),
-        *[("no", ["yes", "no"], ["2"])] * 3,
+    assert (row["record_id"], row["strat_fold"], row["report"]) == ("2", 1, "the report")
+    assert [(q["answers"], q["answer_set"], q["record_ids"]) for q in row["questions"]] == [
+        (["yes"], ["yes", "no"], ["2"]),
+        *[(["no"], ["yes", "no"], ["2"])] * 3,
     ]
     assert {q["source"] for q in row["questions"]} == {"ecg-qa", "labels"}
     comparison = rows["validation"][1]["questions"]
-    assert [(q["answer"], q["answers"], q["record_ids"]) for q in comparison] == [("a, b", [], ["24", "3"])]
+    assert [(q["answers"], q["answer_set"], q["record_ids"]) for q in comparison] == [(["a", "b"], [], ["24", "3"])]
 
 
 def test_messages_are_one_conversation_on_the_record(folder: Path, output: Path) -> None:
@@ -163,30 +164,23 @@ def test_training_reads_the_folder(folder: Path, output: Path, monkeypatch: pyte
 
     tokenizer = tiny_model_and_tokenizer(0)[1]
     codes, rows = load_codes(output, tokenizer.codec.fingerprint()), load_rows(output)
-    assert sorted(codes) == list(range(1, 28))
+    assert sorted(codes, key=int) == [str(one) for one in range(1, 28)]
     assert all(one.dtype == np.uint16 for one in codes.values())
     assert len(rows) == 27
-    assert not [q for row in rows for q in row["questions"] if len(q["record_ids"]) != 1], "a training row has one ECG"
+    assert not [q for row in rows for q in row["questions"] if len(q.record_ids) != 1], "a training row has one ECG"
     questions = QuestionDataset(rows, codes, QuestionPrompts(tokenizer))
-    ids = tokenizer.codes_to_ids(codes[2].astype(int))
+    ids = tokenizer.codes_to_ids(codes["2"].astype(int))
     example = questions[1]["input_ids"]
     assert any(example[start : start + len(ids)] == ids for start in range(len(example)))
     assert len(ForecastDataset(list(codes.values()), tokenizer)) == 27
 
 
-@pytest.mark.slow
-def test_one_file_as_before(folder: Path, tmp_path: Path, output: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_bad_source_is_one_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     codec = str(folder / "tokenizer-0" / "codec")
-    path = tmp_path / "tokens.npz"
-    arguments = ["--ptbxl", str(folder / "ptb-xl"), "--codec", codec, "--folds", "1-3", "--workers", "1"]
-    assert ecg_tokens.main([*arguments, "--output", str(path)]) == 0
-    archived, built = load_codes(path), load_codes(output)
-    assert archived.keys() == built.keys()
-    assert all(np.array_equal(archived[one], built[one]) for one in built)
-    bad = ["--records", str(tmp_path), "--tokenizer", codec, "--output", str(tmp_path / "x"), "--quiet"]
-    capsys.readouterr()
-    assert ecg_tokens.main(bad) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+    for source in (tmp_path, tmp_path / "nowhere", folder / "tokenizer-0" / "tokenizer.json"):
+        bad = ["--records", str(source), "--tokenizer", codec, "--output", str(tmp_path / "x"), "--quiet"]
+        assert ecg_tokens.main(bad) == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {source}")
 
 
 def test_the_footers_name_their_plan(output: Path) -> None:
@@ -204,7 +198,7 @@ def test_ids_that_pandas_made_to_floats_are_joined_and_rows_without_one_are_coun
     assert list(first_ids([tmp_path / "rows.parquet"])) == ["2", None, None, "999"]
     one = builder(folder, rows=(tmp_path / "rows.parquet",))
     rows = [row for shard in one.plan() for row in one.rows(shard)]
-    assert [row["ecg_id"] for row in rows if row["questions"]] == [2]
+    assert [row["record_id"] for row in rows if row["questions"]] == ["2"]
     assert one.notes()[-1] == (
         "rows: 4 rows, of which are left out: 1 on records that are not here, 2 without a record's id."
     )
@@ -219,13 +213,28 @@ def test_leads_that_no_codec_reads_and_records_without_a_number_are_counted(fold
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "records.parquet")
     one = builder(folder, records=str(tmp_path / "records.parquet"), rows=())
     rows = [row for shard in one.plan() for row in one.rows(shard)]
-    assert [row["ecg_id"] for row in rows] == [None, 7, 7, None]
+    assert [row["record_id"] for row in rows] == ["A1", "7", "7", "0-3"]
     assert all(row["unread_leads"] == ["V7", "vx"] for row in rows)
     notes = " ".join(one.notes())
-    assert "2 of 4 records have no id that is a whole number" in notes
+    assert "1 of 4 records have no id" in notes
     assert "1 records have the id of another" in notes
     report = build(one, tmp_path / "built", card=CARD, progress=False)
     counts = report.files["train"][0].counts["unread_leads"]
     assert counts == {"V7": 4, "vx": 4}
-    with pytest.warns(UserWarning, match=r"2 of 4 recordings are left out for no ecg_id that is a whole number"):
-        assert list(load_codes(tmp_path / "built")) == [7]
+    with pytest.warns(UserWarning, match=r"1 of 4 recordings are left out for a record_id that a later one has"):
+        assert list(load_codes(tmp_path / "built")) == ["A1", "7", "0-3"]
+
+
+def test_a_records_own_split_decides_and_another_collections_fold_is_not_ptb_xls(folder: Path, tmp_path: Path) -> None:
+    """What is said to be for the test stays out of training, whatever file its row stands in."""
+    record = read_ecg(folder / "ptb-xl/records100/00000/00002_lr")
+    splits = {"A 1": "train", "A 2": "test", "B 1": None, "B 2": "validation"}
+    shared = {"signal": record.signal.T.tolist(), "leads": list(record.leads), "sampling_rate": 100, "fold": 1}
+    rows = [{"record_id": one, "split": split, **shared} for one, split in splits.items()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "records.parquet")
+    build(builder(folder, records=str(tmp_path / "records.parquet"), rows=()), tmp_path / "built", progress=False)
+    built = load_rows(tmp_path / "built")
+    assert {row["record_id"]: row["split"] for row in built} == {**splits, "B 1": "train"}
+    assert {row["strat_fold"] for row in built} == {None}
+    with pytest.warns(UserWarning, match="4 of 4 rows have no strat_fold: they go by their split"):
+        assert [row["record_id"] for row in choose_rows(built, {1})] == ["A 1", "B 1"]

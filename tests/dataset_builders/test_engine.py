@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import datasets
 import psutil
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from dataset_builders.engine import build, first_records, split_shards
 from hf_heartllm.models.ecg_record import ECGError
-from tests.dataset_builders.toy import Toy
+from tests.dataset_builders.toy import Flat, Nested, Toy
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -179,3 +181,61 @@ def test_the_footer_tells_what_a_shard_is_made_from(source: Path, tmp_path: Path
     assert footer["counts"]["kind"] == {"0": 5, "1": 5}
     path.write_bytes(path.read_bytes()[:-50])  # broken off: no footer
     assert build(toy(source), tmp_path / "out", progress=False).written == 1
+
+
+def flat(source: Path) -> Flat:
+    return Flat(source=source, cache_dir=str(source.parent / "cache"))
+
+
+def test_one_file_holds_the_rows_of_all_shards_and_nothing_is_left_beside_it(source: Path, tmp_path: Path) -> None:
+    for name, table in (("rows.parquet", pq.read_table), ("rows.csv", pacsv.read_csv)):
+        output = tmp_path / "out" / name
+        for _ in range(2):  # and again over the first
+            report = build(flat(source), output, progress=False)
+        assert (report.output, report.num_rows, report.missing) == (output, 100, 0)
+        assert table(output)["id"].to_pylist() == list(range(1, 101))
+    assert output.read_text().splitlines()[:3] == ["id,half,even,name", "1,0.5,0,", '2,1,1,"2,"']
+    assert sorted(path.name for path in output.parent.iterdir()) == ["rows.csv", "rows.parquet"]
+
+
+def test_parts_of_one_file_are_joined_when_the_last_is_there(source: Path, tmp_path: Path) -> None:
+    for part in (1, 0):
+        assert not (tmp_path / "rows.csv").exists()
+        build(flat(source), tmp_path / "rows.csv", shard=(part, 2), progress=False)
+    build(flat(source), tmp_path / "whole.csv", progress=False)
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_what_one_file_cannot_hold_is_said_before_anything_is_made(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.csv").mkdir()
+    (tmp_path / "plain").write_text("")
+    for output, one, why in (
+        ("rows.parquet", toy(source), "one file holds one split, these rows have train, test; name a folder"),
+        ("there.csv", flat(source), "there.csv: a folder"),
+        ("codes.npz", flat(source), "codes.npz: a file; name a folder"),
+        ("plain", flat(source), "plain: a file; name a folder to write, or one file *.parquet or *.csv"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(why)):
+            build(one, tmp_path / output, progress=False)
+    with pytest.raises(ValueError, match="a CSV table cannot hold the column kind"):
+        build(Nested(source=source, cache_dir=str(tmp_path / "cache")), tmp_path / "rows.csv", progress=False)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_that_a_shard_wrote_and_that_is_gone_is_made_again(source: Path, tmp_path: Path) -> None:
+    assert build(flat(source), tmp_path / "out", progress=False).written == 10
+    assert build(flat(source), tmp_path / "out", progress=False).written == 0
+    (source / "wrote-7.txt").unlink()
+    assert build(flat(source), tmp_path / "out", progress=False).written == 1
+    assert (source / "wrote-7.txt").is_file()
+
+
+def test_without_the_library_it_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['datasets'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for module, said in (("simulated", "datasets is not installed: pip install"), ("ptbxl_folder", "no such folder")):
+        command = [sys.executable, "-m", f"dataset_builders.{module}", str(tmp_path / "none")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert said in line

@@ -122,10 +122,10 @@ def test_a_damaged_record_is_named_with_its_path(source: Path, tmp_path: Path) -
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, source: Path, capsys: pytest.CaptureFixture) -> None:
     output = ["--output", str(tmp_path / "out"), "--quiet"]
     for arguments in (
-        ["--source", str(tmp_path)],
-        ["--source", str(source), "--rate", "500"],
-        ["--source", str(source), "--train", "1-9"],
-        ["--source", str(source), "--shard", "2/2"],
+        ["--ptbxl", str(tmp_path)],
+        ["--ptbxl", str(source), "--sampling-rate", "500"],
+        ["--ptbxl", str(source), "--train", "1-9"],
+        ["--ptbxl", str(source), "--shard", "2/2"],
     ):
         assert main([*arguments, *output]) == 2
         assert capsys.readouterr().err.count("\n") == 1, arguments
@@ -134,7 +134,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, source: Path, cap
 
 @pytest.mark.slow
 def test_real_rows_of_fold_9(ptbxl_dir: Path, tmp_path: Path) -> None:
-    assert main(["--source", str(ptbxl_dir), "--train", "", "--test", "", "--output", str(tmp_path), "--quiet"]) == 0
+    assert main(["--ptbxl", str(ptbxl_dir), "--train", "", "--test", "", "--output", str(tmp_path), "--quiet"]) == 0
     rows = datasets.load_dataset(str(tmp_path), split="validation", cache_dir=str(tmp_path / "cache"))
     assert set(rows["strat_fold"]) == {9}
     assert not set(rows["report_english_source"]) - {"translated", "statements"}

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from dataset_builders.sampler import wording
 from dataset_builders.sampler.balance import count_prevalence
-from dataset_builders.sampler.questions import Question
-from dataset_builders.sampler.records import (
-    PTBXL_VOCABULARY,
-    LabelledRecord,
-    phrase_of,
-    statement_attributes,
-)
 from dataset_builders.sampler.single import questions_for, verify_question
+from hf_heartllm.data.label_names import (
+    PTBXL_VOCABULARY,
+    phrase_of,
+    statement_labels,
+)
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.labels.scp import DIAGNOSES, FORMS, RHYTHMS, STATEMENTS, phrase
 
 
@@ -33,8 +33,8 @@ def _records(count: int) -> list[tuple[str, ...]]:
     return records
 
 
-def _record(codes: tuple[str, ...], uncertain: frozenset[str] = frozenset()) -> LabelledRecord:
-    return LabelledRecord("1", None, "train", statement_attributes(codes), {"diagnosis": uncertain})
+def _record(codes: tuple[str, ...], uncertain: frozenset[str] = frozenset()) -> Record:
+    return Record("1", None, "train", statement_labels(codes), {"diagnosis": uncertain})
 
 
 RECORDS = _records(3000)
@@ -91,7 +91,7 @@ def test_neither_of_two_alternatives_is_the_better_guess() -> None:
 def test_answers_agree_with_the_statements() -> None:
     for codes, asked in ALL:
         for q in asked:
-            assert q.answer in q.answers or (q.question_type == "query" and q.attribute in ("form", "diagnosis"))
+            assert q.answer in q.answer_set or (q.question_type == "query" and q.attribute in ("form", "diagnosis"))
             if q.question_type == "verify" and q.attribute in STATEMENTS:
                 assert q.answer == ("yes" if q.attribute in codes else "no")
             if q.question_type == "choose" and q.attribute_type != "superclass":
@@ -106,7 +106,7 @@ def test_any_combination_of_statements_gives_consistent_questions(codes: set[str
     first = _ask(tuple(sorted(codes)), seed)
     assert first == _ask(tuple(sorted(codes, reverse=True)), seed)
     for q in first:
-        assert not q.answers or q.answers.count(q.answer) == 1
+        assert not q.answer_set or q.answer_set.count(q.answer) == 1
         assert q.answer
 
 
@@ -130,7 +130,7 @@ def test_the_evaluated_wording_is_one_of_the_paraphrases_of_every_attribute() ->
     for kind, codes in kinds.items():
         for code in codes:
             question = verify_question(kind, code, present=True)
-            assert question.question == f"Does this ECG show {phrase_of(kind, code)}?"
+            assert question.text == f"Does this ECG show {phrase_of(kind, code)}?"
             assert question.answer == "yes"
     assert all(3 <= len(forms) <= 5 for forms in (wording.VERIFY, *wording.CHOOSE.values(), *wording.QUERY.values()))
 
@@ -148,12 +148,12 @@ def test_a_possible_diagnosis_is_not_sure_and_no_part_of_a_choice() -> None:
     prevalence = count_prevalence(records, PTBXL_VOCABULARY, not_sure=True)
     answers: Counter[str] = Counter()
     for seed, record in enumerate(records):
-        possible = bool(record.uncertain["diagnosis"])
+        possible = bool(record.possible["diagnosis"])
         for q in questions_for(record, seed=seed, prevalence=prevalence):
             if (q.question_type, q.attribute) == ("verify", "LVH"):
                 answers[q.answer] += 1
                 assert (q.answer == "not sure") == possible
-                assert q.answers == ("no", "not sure", "yes")  # whatever the answer is
+                assert q.answer_set == ("no", "not sure", "yes")  # whatever the answer is
             if q.question_type == "choose" and q.attribute_type == "diagnosis":
                 assert not (possible and "LVH" in q.attribute.split("|"))
     assert answers["not sure"] > 100

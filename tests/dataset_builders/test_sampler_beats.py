@@ -29,7 +29,7 @@ def test_rates_and_degrees_at_their_limits():
 @given(st.lists(st.floats(0.15, 4.5), max_size=60), st.text(max_size=5))
 def test_every_answer_is_in_its_closed_set(intervals, seed):
     for question in questions_on_beats(np.cumsum(intervals), seed):
-        assert question.answer in question.answers
+        assert question.answer in question.answer_set
 
 
 def test_measured_on_records_and_absent_ones_have_none(tmp_path):

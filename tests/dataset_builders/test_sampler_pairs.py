@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from dataset_builders.sampler.numeric import FEATURES, count_ranges, places, questions_on_ranges
 from dataset_builders.sampler.pairs import changed, consecutive, questions_on_pairs
-from dataset_builders.sampler.records import PTBXL_VOCABULARY, LabelledRecord, statement_attributes
+from hf_heartllm.data.label_names import PTBXL_VOCABULARY, statement_labels
+from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 
 NORMAL = {
     "rr_ms": 800.0,
@@ -22,14 +24,12 @@ NORMAL = {
 }
 
 
-def _record(
-    number: int, codes: tuple[str, ...], patient: int | None = None, **measured: float | None
-) -> LabelledRecord:
-    return LabelledRecord(
+def _record(number: int, codes: tuple[str, ...], patient: int | None = None, **measured: float | None) -> Record:
+    return Record(
         record_id=str(number),
         patient_id=str(number if patient is None else patient),
         split="train",
-        attributes=statement_attributes(codes),
+        labels=statement_labels(codes),
         measurements={**NORMAL, **measured},
         sex="male",
         time=f"2000-01-{number % 28 + 1:02d}",
@@ -39,6 +39,12 @@ def _record(
 CODES = (("SR", "NORM"), ("AFIB", "LVH"), ("SR", "LVH", "PVC"), ("AFIB", "IMI"))
 RECORDS = [_record(i, CODES[i % 4], patient=i // 3, pr_ms=240.0 if i % 5 == 0 else 160.0) for i in range(120)]
 MADE = questions_on_pairs(RECORDS, PTBXL_VOCABULARY, seed=1, limit=8)
+
+
+def same_patient(question: Question) -> bool:
+    return question.question_type.startswith("comparison_consecutive-")
+
+
 BY_ID = {record.record_id: record for record in RECORDS}
 
 
@@ -46,39 +52,39 @@ def test_answers_follow_from_both_records() -> None:
     state = {"new": (False, True), "gone": (True, False), "same": (True, True)}
     seen = set()
     for pair in MADE:
-        q, both = pair.question, (BY_ID[pair.first], BY_ID[pair.second])
-        if q.question_type == "verify" and q.attribute_type == "rhythm":
+        q, both = pair, tuple(BY_ID[one] for one in pair.record_ids)
+        if q.question_type.endswith("-verify") and q.attribute_type == "rhythm":
             change, code = q.attribute.split()
             has = tuple(code in record.stated("rhythm") for record in both)
             assert q.answer == ("yes" if has == state[change] else "no")
-            seen.add((change, pair.same_patient, q.answer))
+            seen.add((change, same_patient(pair), q.answer))
     assert len(seen) == 12
 
 
 def test_yes_and_no_come_equally_often_and_patients_are_as_said() -> None:
     answers: dict[tuple[str, str, bool], Counter[str]] = defaultdict(Counter)
     for pair in MADE:
-        first, second = BY_ID[pair.first], BY_ID[pair.second]
-        assert (first.patient_id == second.patient_id) == pair.same_patient
-        assert not pair.same_patient or (first.time or "") < (second.time or "")
-        if pair.question.question_type == "verify":
-            key = (pair.question.attribute_type, pair.question.attribute, pair.same_patient)
-            answers[key][pair.question.answer] += 1
+        first, second = (BY_ID[one] for one in pair.record_ids)
+        assert (first.patient_id == second.patient_id) == same_patient(pair)
+        assert not same_patient(pair) or (first.time or "") < (second.time or "")
+        if pair.question_type.endswith("-verify"):
+            key = (pair.attribute_type, pair.attribute, same_patient(pair))
+            answers[key][pair.answer] += 1
     assert all(found["yes"] == found["no"] for found in answers.values())
     assert questions_on_pairs(RECORDS, PTBXL_VOCABULARY, seed=1, limit=8) == MADE
     assert questions_on_pairs(RECORDS, PTBXL_VOCABULARY, seed=2, limit=8) != MADE
 
 
 def test_none_is_a_quarter_of_the_open_answers_at_most() -> None:
-    answers = Counter(pair.question.answer for pair in MADE if pair.question.question_type == "query")
+    answers = Counter(pair.answer for pair in MADE if pair.question_type.endswith("-query"))
     assert 0 < answers["none"] <= 0.3 * answers.total()
 
 
 def test_two_parts_are_not_paired_and_unknown_times_not_ordered() -> None:
-    other = LabelledRecord("x", "0", "test", {}, time="2001-01-01")
+    other = Record("x", "0", "test", {}, time="2001-01-01")
     with pytest.raises(ValueError, match="one part"):
         questions_on_pairs([*RECORDS, other], PTBXL_VOCABULARY, seed=0)
-    assert consecutive([LabelledRecord("a", "p", "train", {}), LabelledRecord("b", "p", "train", {})]) == []
+    assert consecutive([Record("a", "p", "train", {}), Record("b", "p", "train", {})]) == []
 
 
 def test_durations_are_compared_as_ecg_qa_compares_them() -> None:
@@ -121,7 +127,7 @@ def test_questions_on_durations_are_balanced_and_doubtful_values_not_asked() -> 
     balance, answers = count_ranges(records), Counter()
     for record in records:
         for q in questions_on_ranges(record, balance, record.record_id):
-            assert not q.answers or q.answer in q.answers
+            assert not q.answer_set or q.answer in q.answer_set
             if q.attribute.startswith("pr interval"):
                 assert "pr interval" in places(record)
                 if q.question_type == "verify":

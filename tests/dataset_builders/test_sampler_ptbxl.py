@@ -9,9 +9,9 @@ import pytest
 
 from dataset_builders.sampler.attributes import EASY, HARD, STATED, stratum
 from dataset_builders.sampler.balance import count_prevalence
-from dataset_builders.sampler.ptbxl import noted_leads, record_of
-from dataset_builders.sampler.records import ATTRIBUTE_TYPES, AXES, PTBXL_VOCABULARY, STAGES, in_lead
 from dataset_builders.sampler.single import questions_for
+from hf_heartllm.data.label_names import ATTRIBUTE_TYPES, AXES, PTBXL_VOCABULARY, STAGES, in_lead
+from hf_heartllm.data.ptbxl_records import noted_leads, record_of
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 
@@ -56,8 +56,8 @@ def test_columns_become_attributes() -> None:
         ),
         "validation",
     )
-    assert record.attributes["heart_axis"] == {AXES[1]}
-    assert record.attributes["noise"] == {"static noise", "burst noise"}
+    assert record.labels["heart_axis"] == {AXES[1]}
+    assert record.labels["noise"] == {"static noise", "burst noise"}
     assert stratum(record, "noise_in_lead", in_lead("static noise", "II")) == STATED
     assert stratum(record, "noise_in_lead", in_lead("static noise", "V1")) == HARD
     assert stratum(record, "noise_in_lead", in_lead("burst noise", "V1")) is None  # in which leads, is not said
@@ -65,19 +65,19 @@ def test_columns_become_attributes() -> None:
     assert stratum(record, "noise_in_lead", in_lead("any noise", "V1")) is None
     assert stratum(record, "extra_systole", "ventricular extrasystoles") == STATED
     assert stratum(record, "extra_systole", "extrasystoles") == STATED
-    assert record.attributes["stage_of_infarction"] == {STAGES[1], STAGES[2]}
+    assert record.labels["stage_of_infarction"] == {STAGES[1], STAGES[2]}
     assert stratum(record, "stage_of_infarction", STAGES[1]) is None  # one of two
     assert stratum(record, "stage_of_infarction", STAGES[0]) == HARD
-    assert record.uncertain["diagnosis"] == {"IMI"}
-    assert record.uncertain["superclass"] == {"MI"}
+    assert record.possible["diagnosis"] == {"IMI"}
+    assert record.possible["superclass"] == {"MI"}
 
 
 def test_absent_notes_mean_no_and_absent_columns_nothing() -> None:
     noted, not_noted = record_of(_row(), "train"), record_of(_row(row="reconstructed"), "train")
     assert stratum(noted, "noise", "burst noise") == EASY
     assert stratum(noted, "heart_axis", AXES[1]) is None
-    assert noted.attributes["stage_of_infarction"] == frozenset()
-    assert record_of(_row(scp_codes={"AMI": 0.0}), "train").attributes["stage_of_infarction"] is None
+    assert noted.labels["stage_of_infarction"] == frozenset()
+    assert record_of(_row(scp_codes={"AMI": 0.0}), "train").labels["stage_of_infarction"] is None
     assert all(stratum(not_noted, kind, PTBXL_VOCABULARY.attributes[kind][0]) is None for kind in ATTRIBUTE_TYPES[4:])
     # A premature complex is stated, but no extra beat noted: the one speaks against the other.
     assert stratum(record_of(_row(scp_codes={"PVC": 0.0}), "train"), "extra_systole", "extrasystoles") is None
@@ -92,7 +92,7 @@ def test_questions_from_notes_of_the_real_table_are_balanced(ptbxl_dir: Any) -> 
     listed: dict[str, Counter[str]] = {kind: Counter() for kind in types}
     for record in records:
         for q in questions_for(record, seed=record.record_id, prevalence=prevalence):
-            assert q.answer in q.answers
+            assert q.answer in q.answer_set
             if q.question_type == "verify":
                 answers[q.attribute_type, q.answer] += 1
             elif q.question_type == "query":

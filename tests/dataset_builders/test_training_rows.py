@@ -3,12 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import datasets
 import pyarrow.parquet as pq
 import pytest
 
 from dataset_builders import evaluation_questions, training_rows
-from dataset_builders.sampler.questions import Question
-from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
 
 @pytest.fixture
@@ -73,15 +72,67 @@ def test_a_missing_folder_is_one_line_and_exit_code_2(tmp_path: Path, capsys: py
     assert not (tmp_path / "x.parquet").exists()
 
 
-def test_questions_of_a_published_set_stand_as_written_on_their_records(ptbxl: Path) -> None:
-    table = read_ptbxl_table(ptbxl)
-    asked = [
-        (6, Question("Is there noise?", "no", ("no", "yes"), "verify", "noise", "any kind of noises")),
-        (99, Question("Is there noise?", "yes", ("no", "yes"), "verify", "noise", "any kind of noises")),
-        (5, Question("What is the rate?", "60", (), "query", "numeric", "rate")),
+def test_a_table_that_is_not_there_is_no_damaged_record(
+    ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--ptbxl", str(ptbxl), "--output", str(tmp_path / "x.parquet"), "--on-error", "skip", "--quiet"]
+    for option in ("--measurements", "--english-reports", "--ecg-qa"):
+        assert training_rows.main([*command, option, str(tmp_path / "none")]) == 2
+        assert "on-error" not in capsys.readouterr().err
+
+
+def test_questions_of_a_published_set_stand_as_written_on_their_records(
+    ptbxl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ecg-qa" / "template" / "train"
+    folder.mkdir(parents=True)
+    asked = ((6, "no", 1), (99, "yes", 1), (5, "60", 2))
+    rows = [
+        {
+            **dict.fromkeys(("template_id", "question_id", "sample_id"), number),
+            **{"question_type": "single-verify", "attribute_type": "noise", "question": "Is there noise?"},
+            **{"answer": [answer], "ecg_id": [ecg_id], "attribute": ["any kind of noises"]},
+        }
+        for ecg_id, answer, number in asked
     ]
-    (row,) = evaluation_questions.ecg_qa_questions(table, asked)
-    assert (row["ecg_id"], row["set"], row["answers"]) == (6, "ecg-qa", ("no", "yes"))
+    (folder / "00000.json").write_text(json.dumps(rows))
+    answers = "template_id,classes\n1,\"['no', 'yes']\"\n2,\"['60']\"\n"
+    (tmp_path / "ecg-qa" / "answers_for_each_template.csv").write_text(answers)
+    source = ["--ptbxl", str(ptbxl), "--ecg-qa", str(tmp_path / "ecg-qa"), "--version", "template", "--quiet"]
+    output = tmp_path / "x.parquet"
+    assert evaluation_questions.main([*source, "--folds", "9", "--output", str(output)]) == 0
+    rows = pq.read_table(output).to_pylist()
+    assert [(row["ecg_id"], row["set"], row["answers"]) for row in rows] == [
+        (5, "ecg-qa", ["60"]),
+        (6, "ecg-qa", ["no", "yes"]),
+    ]
+    assert "2 questions of ECG-QA are about one of these records; 1 more are" in capsys.readouterr().out
+    assert evaluation_questions.main([*source, "--folds", "10", "--output", str(output)]) == 2
+    assert "no question with a closed answer set" in capsys.readouterr().err
+    assert training_rows.main([*source, "--folds", "9", "--output", str(output)]) == 0
+    assert [row["questions"][-1]["source"] for row in pq.read_table(output).to_pylist()[:2]] == ["ecg-qa"] * 2
+
+
+def test_a_folder_of_rows_loads_and_goes_on_after_an_interruption(
+    ptbxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def report(codes: dict[str, float]) -> str:
+        made.append(len(made))
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return "made"
+
+    monkeypatch.setattr(training_rows, "report_from_codes", report)
+    monkeypatch.setattr(training_rows, "RECORDS_PER_SHARD", 1)
+    command = ["--ptbxl", str(ptbxl), "--output", str(tmp_path / "rows"), "--quiet"]
+    assert training_rows.main(command) == 130
+    assert training_rows.main(command) == 0
+    assert len(made) == 5, "two whole shards are kept, two are made"
+    rows = datasets.load_dataset(str(tmp_path / "rows"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows["ecg_id"][:] == [1, 2, 3, 4]
+    assert rows[0]["questions"][0]["source"] == "ptb-xl labels"
 
 
 def test_original_reports_are_without_what_the_device_prints(
@@ -96,4 +147,4 @@ def test_original_reports_are_without_what_the_device_prints(
     rows = pq.read_table(tmp_path / "rows.parquet").to_pylist()
     assert [row["report_original_english"] for row in rows] == ["af.", None, "normal ECG", None]
     said = capsys.readouterr().out
-    assert "original reports in English: 2; 1 more hold no finding, and 1 are of records that are absent" in said
+    assert "Original reports in English: 2; 1 more hold no finding, and 1 are of records that are absent" in said

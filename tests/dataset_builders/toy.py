@@ -75,6 +75,34 @@ class Toy(RowBuilder):
                 }
 
 
+class Nested(Toy):
+    """One split."""
+
+    def plan(self) -> list[Shard]:
+        return split_shards("train", [key for shard in super().plan() for key in shard.keys], 10)
+
+
+class Flat(Nested):
+    """Rows that a CSV table holds; each number has a file that is written with its row."""
+
+    COUNTED = ()
+
+    def _info(self) -> datasets.DatasetInfo:
+        kinds = {"id": "int64", "half": "float64", "even": "bool", "name": "string"}
+        return datasets.DatasetInfo(features=datasets.Features({k: datasets.Value(v) for k, v in kinds.items()}))
+
+    def written_files(self, shard: Shard) -> Iterator[Path]:
+        return (self.config.source / f"wrote-{key}.txt" for key in shard.keys)
+
+    def index_files(self) -> list[Path]:
+        return [self.config.source / "index.csv"]
+
+    def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
+        for key, path in zip(shard.keys, self.written_files(shard), strict=True):
+            path.write_text("")
+            yield {"id": key, "half": key / 2, "even": key % 2 == 0, "name": f"{key}," if key == 2 else None}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=Path, required=True)

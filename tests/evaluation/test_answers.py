@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from hf_heartllm.evaluation.answers import (
+    EXACT,
+    MACRO_F1,
+    OF_ANSWERED,
+    OUTSIDE,
+    PUBLIC_CODE,
     AnsweredQuestion,
-    answer_figures,
+    Answers,
     answer_set,
-    answer_tables,
-    exact_match,
-    exact_match_public_code,
+    grouped,
     split_at_full_stops,
 )
-from hf_heartllm.evaluation.intervals import bootstrap_mean, bootstrap_sums
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
+from hf_heartllm.evaluation.metrics import Metric
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "heartllm_metrics.json"
 
@@ -28,17 +32,23 @@ def question(answer, prediction, patient="1", **more):
     return AnsweredQuestion(tuple(answer), prediction, patient, **more)
 
 
+def measured(metric: Metric, questions, resamples: int = 10) -> Interval:
+    bootstrap = Bootstrap([one.patient for one in questions], resamples=resamples)
+    return metric.measure(Answers(questions), bootstrap).interval(centred=metric.centred)
+
+
 def test_the_public_codes_exact_match_is_the_golden_one():
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))["exact_match"]
     assert len(golden["pairs"]) == 12
     for pair in golden["pairs"]:
         assert split_at_full_stops(pair["prediction_text"]) == pair["split_prediction"]
         for prediction in (pair["prediction_text"], tuple(pair["split_prediction"])):
-            assert exact_match_public_code(question(pair["answer"], prediction)) is pair["match"]
+            assert question(pair["answer"], prediction).right_by_public_code is pair["match"]
     questions = [question(p["answer"], p["prediction_text"], question_type=p["question_type"]) for p in golden["pairs"]]
-    tables = {figures.group: figures for figures in answer_tables(questions, resamples=10)}
+    groups = grouped(questions)
     for kind, percent in golden["percent"].items():
-        assert tables[f"question type {kind}"].exact_public_code.value * 100 == pytest.approx(percent)
+        rows = [questions[row] for row in groups[f"question type {kind}"]]
+        assert measured(PUBLIC_CODE, rows).value * 100 == pytest.approx(percent)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,7 @@ def test_the_public_codes_exact_match_is_the_golden_one():
     ],
 )
 def test_exact_match_is_equality_of_sets(prediction, match):
-    assert exact_match(question(["qt corrected", "rr interval"], prediction)) is match
+    assert question(["qt corrected", "rr interval"], prediction).right is match
 
 
 def test_an_answer_with_commas_is_one_answer():
@@ -68,15 +78,15 @@ def test_macro_f1_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     names = np.array(["yes", "no", "not sure"])
     truth, predicted = names[rng.integers(0, 3, 60)], names[rng.integers(0, 3, 60)]
-    figures = answer_figures([question([a], b) for a, b in zip(truth, predicted, strict=True)], resamples=10)
-    assert figures.macro_f1.value == pytest.approx(f1_score(truth, predicted, average="macro"))
-    assert figures.exact.value == pytest.approx((truth == predicted).mean())
+    rows = [question([a], b) for a, b in zip(truth, predicted, strict=True)]
+    assert measured(MACRO_F1, rows).value == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert measured(EXACT, rows).value == pytest.approx((truth == predicted).mean())
 
 
 def test_macro_f1_of_sets_by_hand():
     rows = [question(["a", "b"], "a"), question(["a"], "a.c"), question(["b"], "foreign")]
     # a: 2 of 2 found, none too much: 1. b: none of 2 found: 0. c and "foreign" are never true: no class.
-    assert answer_figures(rows, resamples=10).macro_f1.value == pytest.approx(0.5)
+    assert measured(MACRO_F1, rows).value == pytest.approx(0.5)
 
 
 def test_what_is_counted_apart():
@@ -87,23 +97,22 @@ def test_what_is_counted_apart():
         question(["no"], None, "3", **closed),
         question(["no"], " . ", "4", **closed),
     ]
-    figures = answer_figures(rows, resamples=50)
-    assert (figures.outside, figures.abstained, figures.empty, figures.classes) == (1, 1, 1, 2)
-    assert figures.exact.value == 0.25
-    assert figures.exact_answered.value == pytest.approx(1 / 3)
-    assert answer_figures([question(["yes"], "yes")], resamples=10).outside is None
+    assert Answers(rows).counts() == {"outside": 1, "abstained": 1, "empty": 1, "classes": 2}
+    assert measured(EXACT, rows).value == 0.25
+    assert measured(OF_ANSWERED, rows).value == pytest.approx(1 / 3)
+    assert measured(OUTSIDE, rows).value == 0.75  # what is empty is no answer of the set
+    assert Answers([question(["yes"], "yes")]).counts()["outside"] is None
 
 
 def test_degenerate_input_is_defined():
-    abstained = answer_figures([question(["yes"], None), question(["yes"], None, "2")], resamples=20)
-    assert abstained.exact.value == 0
-    assert abstained.macro_f1.value == 0
-    assert math.isnan(abstained.exact_answered.value)
-    assert math.isnan(abstained.exact_answered.low)
-    one_class = answer_figures([question(["yes"], "yes"), question(["yes"], "yes", "2")], resamples=20)
-    assert (one_class.macro_f1.value, one_class.classes) == (1, 1)
-    with pytest.raises(ValueError, match="no questions"):
-        answer_figures([])
+    abstained = [question(["yes"], None), question(["yes"], None, "2")]
+    assert measured(EXACT, abstained).value == 0
+    assert measured(MACRO_F1, abstained).value == 0
+    assert math.isnan(measured(OF_ANSWERED, abstained).value)
+    assert math.isnan(measured(OF_ANSWERED, abstained).low)
+    assert measured(MACRO_F1, [question(["yes"], "yes"), question(["yes"], "yes", "2")]).value == 1
+    with pytest.raises(ValueError, match="no rows"):
+        measured(EXACT, [])
     with pytest.raises(ValueError, match="no true answer"):
         question([" "], "yes")
 
@@ -113,9 +122,9 @@ def test_tables_by_type_and_template_in_order():
         question(["yes"], "yes", template="10", question_type="single-verify"),
         question(["no"], "yes", template="9", question_type="single-verify"),
     ]
-    tables = answer_tables(rows, resamples=10)
-    assert [table.group for table in tables] == ["all", "question type single-verify", "template 9", "template 10"]
-    assert [table.exact.value for table in tables] == [0.5, 0.5, 0, 1]
+    groups = grouped(rows)
+    assert list(groups) == ["all", "question type single-verify", "template 9", "template 10"]
+    assert [measured(EXACT, [rows[i] for i in one]).value for one in groups.values()] == [0.5, 0.5, 0, 1]
 
 
 @settings(deadline=None, max_examples=30)
@@ -123,8 +132,17 @@ def test_tables_by_type_and_template_in_order():
 def test_the_bootstrap_of_sums_is_that_of_means(rows):
     groups, values = [row[0] for row in rows], [float(row[1]) for row in rows]
     columns = np.column_stack([np.ones(len(rows)), values])
-    (found,) = bootstrap_sums(columns, groups, lambda sums: (sums[:, 1] / sums[:, 0])[:, None], resamples=40)
-    expected = bootstrap_mean(values, groups, resamples=40)
+    bootstrap = Bootstrap(groups, resamples=40)
+    found = bootstrap.sums(columns, lambda sums: (sums[:, 1] / sums[:, 0])[:, None])[0].interval()
+    expected = bootstrap.mean(values).interval()
     theirs = (expected.value, expected.low, expected.high)  # of one patient there is no interval
     assert (found.value, found.low, found.high) == pytest.approx(theirs, nan_ok=True)
     assert (found.rows, found.groups) == (expected.rows, expected.groups)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), min_size=2, max_size=12))
+def test_a_macro_f1_lies_within_its_interval(rows):
+    questions = [AnsweredQuestion((true,), said, str(number)) for number, (true, said) in enumerate(rows)]
+    found = measured(MACRO_F1, questions, 60)
+    assert 0 <= found.low <= found.value <= found.high <= 1

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_heartllm.checkpoints import checkpoint
-from hf_heartllm.evaluation.classification.figures import choice_figures, likeliest
+from hf_heartllm.evaluation.classification.figures import CHOICE_METRICS, Choices, likeliest
 from hf_heartllm.evaluation.classification.seen import Seen, read_seen, seen_of
 from hf_heartllm.evaluation.classification.tasks import LETTERS, TASKS, YES_NO, only_class, task_questions
-from hf_heartllm.evaluation.intervals import bootstrap_auroc, bootstrap_macro_auroc
+from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 
 FEW = {"resamples": 20, "seed": 0}
@@ -23,8 +23,9 @@ RHYTHM = TASKS["rhythm"]
 
 def values(truth, chosen, patients=None):
     truth = np.asarray(truth, dtype=float)
-    found = choice_figures(truth, np.asarray(chosen, dtype=bool), patients or list(range(len(truth))), FEW)
-    return {name: interval.value for name, interval in found.items()}
+    bootstrap = Bootstrap(patients or list(range(len(truth))), **FEW)
+    rows = Choices(truth, np.asarray(chosen, dtype=bool))
+    return {metric.name: metric.measure(rows, bootstrap).value for metric in CHOICE_METRICS}
 
 
 def test_figures_of_three_classes_by_hand():
@@ -54,7 +55,7 @@ def test_one_class_alone_and_no_class_at_all_are_defined():
     none = values([[0, 0], [0, 0]], [[0, 0], [1, 0]])
     assert none["accuracy"] == 0.5
     assert all(math.isnan(none[name]) for name in ("macro precision", "macro recall", "macro-F1"))
-    area = bootstrap_macro_auroc([[1, 0], [1, 0]], [[0.2, 0.1], [0.3, 0.4]], [1, 2], **FEW)
+    area = Bootstrap([1, 2], **FEW).auroc([[1, 0], [1, 0]], [[0.2, 0.1], [0.3, 0.4]]).interval()
     assert math.isnan(area.value)
     assert (area.rows, area.groups) == (2, 2)
 
@@ -77,9 +78,9 @@ def test_macro_auroc_is_the_mean_of_the_classes_with_both_sides(seed):
     scores = rng.integers(0, 4, (12, 3)).astype(float)
     scores[5, 0] = np.nan
     known = [row for row in range(12) if row != 5]
-    first = bootstrap_auroc(labels[known, 0], scores[known, 0], known, **FEW).value
-    second = bootstrap_auroc(labels[:, 1], scores[:, 1], range(12), **FEW).value
-    found = bootstrap_macro_auroc(labels, scores, range(12), **FEW)
+    first = Bootstrap(known, **FEW).auroc(labels[known, 0], scores[known, 0]).value
+    second = Bootstrap(range(12), **FEW).auroc(labels[:, 1], scores[:, 1]).value
+    found = Bootstrap(range(12), **FEW).auroc(labels, scores).interval()
     assert found.value == pytest.approx((first + second) / 2)
     assert found.low <= found.high
 

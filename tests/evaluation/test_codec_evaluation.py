@@ -27,18 +27,18 @@ from hf_heartllm.evaluation.codec.criteria import (
     st_verdicts,
 )
 from hf_heartllm.evaluation.codec.denoising import with_noise
-from hf_heartllm.evaluation.codec.distortion import distortion, in_band, ratio_of_means
+from hf_heartllm.evaluation.codec.distortion import distortion, in_band
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.fidelity import Changes
-from hf_heartllm.evaluation.codec.parts import Figure, Part, kept_part
+from hf_heartllm.evaluation.codec.parts import Part, figure, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, perplexity, stream_bits
 from hf_heartllm.evaluation.codec.records import LabelledRecord, labelled_records, spread
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
-from hf_heartllm.evaluation.codec.targets import TARGETS, group_auroc, patient_weights, target_matrix
-from hf_heartllm.evaluation.intervals import ranked_area
+from hf_heartllm.evaluation.codec.targets import TARGETS, judged_columns, target_matrix
+from hf_heartllm.evaluation.intervals import Bootstrap, ranked_area
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.fsq import FiniteScalarQuantizer
@@ -72,14 +72,6 @@ def test_the_band_keeps_ten_hertz_and_removes_drift():
     kept, drift = np.sin(2 * np.pi * 10 * time), np.sin(2 * np.pi * 0.05 * time)
     assert in_band(kept[None], 100)[0, 500:-500] == pytest.approx(kept[500:-500], abs=0.02)
     assert np.abs(in_band(drift[None], 100)[0, 500:-500]).max() < 0.01
-
-
-def test_ratio_of_means_is_paired_and_draws_patients():
-    b = np.array([1.0, 2.0, 4.0, 8.0])
-    found = ratio_of_means(b / 4, b, [1, 1, 2, 3])
-    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
-    with pytest.raises(ValueError, match="not paired"):
-        ratio_of_means(b, b[:3], [1, 1, 2, 3])
 
 
 def test_adaptive_bits_are_the_sum_over_symbols():
@@ -212,14 +204,10 @@ def test_a_weighted_area_is_the_area_of_the_repeated_rows():
     assert area(np.ones((1, 5)))[0] == pytest.approx((3 + 1.5) / 6)
     assert area(np.array([[1, 2, 1, 1, 0]]))[0] == pytest.approx((3 + 0.5) / 6)
     assert np.isnan(area(np.array([[0, 1, 0, 1, 1]]))[0])
-    weights = patient_weights([1, 1, 2, 2, 3], 50)
-    assert weights[0].tolist() == [1] * 5
-    assert (weights[:, 0] == weights[:, 1]).all()
-    areas, judged = group_auroc(
-        labels[:, None].repeat(2, 1) * [1, 0], np.stack([scores, scores])[None].transpose(0, 2, 1), [0, 1], weights
-    )
-    assert judged == 1
-    assert areas[0] == pytest.approx(0.75)
+    two = labels[:, None].repeat(2, 1) * [1, 0]
+    found = Bootstrap([1, 1, 2, 2, 3], resamples=50).auroc(two, np.stack([scores, scores], axis=1)[None])
+    assert judged_columns(two, [0, 1]) == 1
+    assert found.value == pytest.approx(0.75)
 
 
 def test_a_probe_reads_a_rule_from_codes():
@@ -240,7 +228,7 @@ def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):
 
     def make() -> Part:
         made.append(1)
-        return Part([Figure("a", 1.5, "mV", (1.0, 2.0), "<= 2")], {"x": np.arange(3)})
+        return Part([figure("a", 1.5, "mV", (1.0, 2.0), "<= 2")], {"x": np.arange(3)})
 
     first = kept_part(tmp_path, "part", {"records": [1]}, make)
     again = kept_part(tmp_path, "part", {"records": [1]}, make)

@@ -14,7 +14,6 @@ from hf_heartllm.evaluation.confidence import (
     TEMPERATURES,
     YesNo,
     at_prevalence,
-    cross_fit_temperature,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -99,16 +98,6 @@ def test_a_temperature_changes_no_order(scores, temperature):
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(5))
     chosen = np.argmax(scores, axis=1)
     assert (probabilities[np.arange(5), chosen] == probabilities.max(axis=1)).all()
-
-
-def test_cross_fitting_uses_the_other_folds_only():
-    scores, truth = drawn_scores(600, 2)
-    folds = np.arange(600) % 2 + 7
-    probabilities, temperatures = cross_fit_temperature(scores, truth, folds)
-    assert temperatures["7"] == fit_temperature(scores[folds == 8], truth[folds == 8])
-    assert probabilities[folds == 7] == pytest.approx(tempered(scores[folds == 7], temperatures["7"]))
-    with pytest.raises(ValueError, match="two parts"):
-        cross_fit_temperature(scores, truth, np.zeros(600))
 
 
 def test_risk_and_coverage_by_hand():

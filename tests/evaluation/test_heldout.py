@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,21 +10,22 @@ from hypothesis import strategies as st
 
 import hf_heartllm as hl
 from hf_heartllm.evaluation import heldout
-from hf_heartllm.evaluation.heldout_figures import figures, table
+from hf_heartllm.evaluation.conditions import other_patients
+from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord, read_questions
 from tests.tiny import tiny_model_and_tokenizer
 
 FIBRILLATION = "Does this ECG show atrial fibrillation?"
 
 
-def record(ecg_id: int, patient_id: int, has_af: bool) -> heldout.HeldOutRecord:
-    af = heldout.HeldOutQuestion(
+def record(ecg_id: int, patient_id: int, has_af: bool) -> HeldOutRecord:
+    af = HeldOutQuestion(
         FIBRILLATION, "yes" if has_af else "no", ("no", "yes"), "verify", "rhythm", "AFIB", every_record=True
     )
     rhythms = ("atrial fibrillation", "sinus rhythm")
-    query = heldout.HeldOutQuestion(
+    query = HeldOutQuestion(
         "What rhythm does this ECG show?", rhythms[not has_af], rhythms, "query", "rhythm", "rhythm"
     )
-    return heldout.HeldOutRecord(ecg_id, patient_id, f"{ecg_id}_lr", f"{ecg_id}_hr", (af, query))
+    return HeldOutRecord(ecg_id, patient_id, f"{ecg_id}_lr", f"{ecg_id}_hr", (af, query))
 
 
 RECORDS = [record(10 + index, index // 2, has_af=index % 4 < 2) for index in range(8)]
@@ -37,12 +37,12 @@ def test_the_control_shows_every_record_another_patient(patients, seed):
     records = [record(index, patient, False) for index, patient in enumerate(patients)]
     if len(set(patients)) < 2:
         with pytest.raises(ValueError, match="two patients"):
-            heldout.other_patients(records, seed)
+            other_patients(records, seed)
         return
-    other = heldout.other_patients(records, seed)
+    other = other_patients(records, seed)
     assert all(patients[shown] != patients[own] for own, shown in other.items())
     assert set(other) == set(range(len(patients)))
-    assert other == heldout.other_patients(records, seed)
+    assert other == other_patients(records, seed)
 
 
 def test_a_question_file_is_read_record_by_record(tmp_path):
@@ -54,44 +54,12 @@ def test_a_question_file_is_read_record_by_record(tmp_path):
         {"ecg_id": 7, "set": "sampled", "answer": "no", **fields},
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "questions.parquet")
-    records = heldout.read_questions(tmp_path / "questions.parquet")
+    records = read_questions(tmp_path / "questions.parquet")
     assert [r.ecg_id for r in records] == [3, 7]
     assert [(q.answer, q.every_record) for q in records[1].questions] == [("yes", True), ("no", False)]
     pq.write_table(pa.Table.from_pylist([{**rows[0], "answer": "maybe"}]), tmp_path / "questions.parquet")
     with pytest.raises(ValueError, match="'maybe' is not in the closed answer set"):
-        heldout.read_questions(tmp_path / "questions.parquet")
-
-
-def test_figures_of_a_perfect_a_random_and_a_blind_model():
-    rng = np.random.default_rng(0)
-    records = [record(index, index // 2, has_af=index % 3 == 0) for index in range(300)]
-    outcomes = {}
-    for r in records:
-        af, query = r.questions
-        guess = float(rng.random())
-        yes = {"real": 0.9 if af.answer == "yes" else 0.2, "control": guess, "blind": 0.3}
-        named = {"real": query.answer, "control": "sinus rhythm", "blind": "atrial fibrillation"}
-        for condition in heldout.CONDITIONS:
-            rhythm = [0.0 if answer == named[condition] else -5.0 for answer in query.answers]
-            outcomes[r.ecg_id, condition] = [np.log([1 - yes[condition], yes[condition]]).tolist(), rhythm]
-    found = {f.name: f for f in figures(heldout.tabulate(records, outcomes), resamples=200)}
-    assert found["exact match, all questions, real ECG"].interval.value == 1
-    control = found["exact match, all questions, another patient's ECG"].interval
-    assert control.value == pytest.approx(2 / 3)
-    assert (control.rows, control.groups) == (300, 150)
-    margin = found["exact match, all questions, real ECG − another patient's ECG"]
-    assert margin.interval.value == pytest.approx(1 / 3)
-    assert margin.interval.low > 0.2
-    assert margin.bar == "interval > 0"
-    assert found["exact match, all questions, no ECG"].interval.value == pytest.approx(1 / 3)
-    assert found["exact match, query, real ECG"].interval.value == 1
-    area = found["AUROC, AFIB from p(yes), real ECG"]
-    assert area.interval.value == 1
-    assert area.bar == ">= 0.95"
-    other = found["AUROC, AFIB from p(yes), another patient's ECG"].interval
-    assert other.low < 0.5 < other.high
-    assert "AUROC, AFIB from p(yes), no ECG" not in found
-    assert len(table(list(found.values())).splitlines()) == len(found)
+        read_questions(tmp_path / "questions.parquet")
 
 
 @pytest.fixture(scope="module")

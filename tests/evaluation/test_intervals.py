@@ -6,35 +6,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from hf_heartllm.evaluation.intervals import (
-    bootstrap_auroc,
-    bootstrap_mean,
-    bootstrap_statistic,
-    paired_bootstrap,
-    resample_sums,
-)
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
 
 
-def test_paired_resamples_give_the_interval_of_the_paired_bootstrap():
+def mean(values, patients, **settings) -> Interval:
+    return Bootstrap(patients, **settings).mean(values).interval()
+
+
+def test_what_is_measured_on_one_bootstrap_is_paired():
     rng = np.random.default_rng(0)
     a, b, patients = rng.random(300), rng.random(300), rng.integers(0, 60, 300)
-
-    def mean(values: np.ndarray, seed: int = 0):
-        columns = np.column_stack([np.ones(300), values])
-        return resample_sums(columns, patients, lambda sums: sums[:, 1:] / sums[:, :1], resamples=200, seed=seed)[0]
-
-    found, wanted = mean(a).minus(mean(b)), paired_bootstrap(a, b, patients, resamples=200)
+    bootstrap = Bootstrap(patients, resamples=200)
+    found, wanted = bootstrap.mean(a).minus(bootstrap.mean(b)), bootstrap.mean(a - b).interval()
     assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
     assert (found.rows, found.groups) == (300, wanted.groups)
     with pytest.raises(ValueError, match="not paired"):
-        mean(a).minus(mean(b, seed=1))
+        bootstrap.mean(a).minus(Bootstrap(patients, resamples=200, seed=1).mean(b))
+
+
+def test_a_ratio_and_weights_draw_patients():
+    b = np.array([1.0, 2.0, 4.0, 8.0])
+    bootstrap = Bootstrap([1, 1, 2, 3], resamples=50)
+    found = bootstrap.ratio(b / 4, b).interval()
+    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert bootstrap.mean([1, 1, 0, 0], weights=b).value == pytest.approx(3 / 15)
+    assert np.isnan(bootstrap.mean(b, weights=np.zeros(4)).value)
 
 
 def test_paired_difference_holds_the_true_one_and_is_paired():
     rng = np.random.default_rng(0)
     difficulty = rng.random(800)
     a, b = difficulty + 0.1 + rng.normal(0, 0.05, 800), difficulty + rng.normal(0, 0.05, 800)
-    interval = paired_bootstrap(a, b, np.arange(800))
+    bootstrap = Bootstrap(np.arange(800))
+    interval = bootstrap.mean(a).minus(bootstrap.mean(b))
     assert interval.low < 0.1 < interval.high
     assert interval.value == pytest.approx((a - b).mean())
     assert interval.high - interval.low < 0.02  # the spread of the difficulty has cancelled
@@ -44,8 +48,8 @@ def test_rows_of_one_patient_do_not_count_as_independent():
     rng = np.random.default_rng(1)
     patients = np.repeat(np.arange(40), 25)
     values = rng.normal(size=40)[patients]  # the same value in all rows of a patient
-    by_patient = bootstrap_mean(values, patients)
-    by_row = bootstrap_mean(values, np.arange(len(values)))
+    by_patient = mean(values, patients)
+    by_row = mean(values, np.arange(len(values)))
     assert by_patient.high - by_patient.low > 3 * (by_row.high - by_row.low)
     assert (by_patient.rows, by_patient.groups) == (1000, 40)
 
@@ -53,10 +57,11 @@ def test_rows_of_one_patient_do_not_count_as_independent():
 def test_any_statistic_is_resampled_as_the_mean_is():
     rng = np.random.default_rng(3)
     values, patients = rng.random(200), rng.integers(0, 50, 200)
-    found = bootstrap_statistic(values, patients, np.mean, resamples=100)
-    wanted = bootstrap_mean(values, patients, resamples=100)
+    found = Bootstrap(patients, resamples=100).rows(values, np.mean).interval()
+    wanted = mean(values, patients, resamples=100)
     assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
-    sometimes = bootstrap_statistic([0.0, 1.0], [1, 2], lambda rows: rows.mean() if len(set(rows)) > 1 else None)
+    both = Bootstrap([1, 2]).rows([0.0, 1.0], lambda rows: rows.mean() if len(set(rows)) > 1 else None)
+    sometimes = both.interval()
     assert (sometimes.value, sometimes.low, sometimes.high) == (0.5, 0.5, 0.5)  # resamples without a value do not count
 
 
@@ -65,16 +70,16 @@ def test_the_interval_covers_as_often_as_it_says():
     for trial in range(200):
         rng = np.random.default_rng(trial)
         values = rng.normal(0.3, 1, size=120)
-        interval = bootstrap_mean(values, np.arange(120), resamples=400, seed=trial)
+        interval = mean(values, np.arange(120), resamples=400, seed=trial)
         covered += interval.low <= 0.3 <= interval.high
     assert 180 <= covered <= 199
 
 
 def test_the_seed_decides():
     values = np.random.default_rng(2).random(50)
-    first, second = (bootstrap_mean(values, np.arange(50), seed=7) for _ in range(2))
+    first, second = (mean(values, np.arange(50), seed=7) for _ in range(2))
     assert first == second
-    assert first != bootstrap_mean(values, np.arange(50), seed=8)
+    assert first != mean(values, np.arange(50), seed=8)
 
 
 @settings(deadline=None, max_examples=60)
@@ -82,10 +87,9 @@ def test_the_seed_decides():
 def test_auroc_is_that_of_scikit_learn_with_ties(rows):
     labels, scores = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     if labels.all() or not labels.any():
-        with pytest.raises(ValueError, match="both classes"):
-            bootstrap_auroc(labels, scores, np.arange(len(rows)))
+        assert np.isnan(Bootstrap(np.arange(len(rows))).auroc(labels, scores).value)
         return
-    interval = bootstrap_auroc(labels, scores, np.arange(len(rows)), resamples=20)
+    interval = Bootstrap(np.arange(len(rows)), resamples=20).auroc(labels, scores).interval()
     assert interval.value == pytest.approx(roc_auc_score(labels, scores))
     assert 0 <= interval.low <= interval.high <= 1
 
@@ -93,7 +97,7 @@ def test_auroc_is_that_of_scikit_learn_with_ties(rows):
 def test_auroc_of_a_resample_weighs_rows_as_repeating_them_does():
     rng = np.random.default_rng(3)
     labels, scores, patients = rng.random(60) < 0.4, rng.integers(0, 9, 60), rng.integers(0, 12, 60)
-    interval = bootstrap_auroc(labels, scores, patients, resamples=300, seed=4)
+    interval = Bootstrap(patients, resamples=300, seed=4).auroc(labels, scores).interval()
     draws = np.random.default_rng(4).multinomial(12, np.full(12, 1 / 12), size=300)
     slow = []
     for draw in draws:
@@ -103,11 +107,11 @@ def test_auroc_of_a_resample_weighs_rows_as_repeating_them_does():
 
 
 def test_what_cannot_be_resampled_is_refused():
-    with pytest.raises(ValueError, match="not paired"):
-        paired_bootstrap([1, 2], [1], [0, 1])
     with pytest.raises(ValueError, match="no rows"):
-        bootstrap_mean([], [])
-    with pytest.raises(ValueError, match="3 rows but 2 groups"):
-        bootstrap_mean([1, 2, 3], [0, 1])
+        Bootstrap([])
+    with pytest.raises(ValueError, match="3 rows of 2 patients"):
+        Bootstrap([0, 1]).mean([1, 2, 3])
     with pytest.raises(ValueError, match="NaN"):
-        bootstrap_auroc([0, 1], [0.5, np.nan], [0, 1])
+        Bootstrap([0, 1]).auroc([0, 1], [0.5, np.nan])
+    with pytest.raises(ValueError, match="labels of shape"):
+        Bootstrap([0, 1]).auroc([0, 1], [[0.5, 1], [0.2, 0.1]])

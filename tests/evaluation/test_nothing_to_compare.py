@@ -13,41 +13,33 @@ import pytest
 
 from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.evaluation.checkpoint.calibration import prevalences
-from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT, answer_rows
-from hf_heartllm.evaluation.checkpoint.held_out import CheckpointSettings, read_held_out
-from hf_heartllm.evaluation.checkpoint.people import Person
-from hf_heartllm.evaluation.checkpoint.rows import (
-    MAJORITY,
-    MAJORITY_AGE_SEX,
-    cell,
-    cell_of,
-    interval_document,
-    markdown_table,
-)
-from hf_heartllm.evaluation.checkpoint.separation import Separation, check_separation, copies_within
+from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT
 from hf_heartllm.evaluation.classification.figures import EVERY, ONE_CLASS, Classified
 from hf_heartllm.evaluation.classification.majority import TrainingClasses
 from hf_heartllm.evaluation.classification.records import folder_set, ptbxl_set
 from hf_heartllm.evaluation.classification.tasks import LETTERS, TASKS
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.settings import Settings
-from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
-from hf_heartllm.evaluation.intervals import (
-    bootstrap_auroc,
-    bootstrap_macro_auroc,
-    bootstrap_mean,
-    bootstrap_statistic,
-    bootstrap_sums,
-    paired_bootstrap,
+from hf_heartllm.evaluation.controlled import (
+    MAJORITY,
+    MAJORITY_AGE_SEX,
+    cell,
+    controlled_table,
+    interval_document,
 )
+from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
+from hf_heartllm.evaluation.held_out import CheckpointSettings, read_held_out
+from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.evaluation.people import Person
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
 from hf_heartllm.evaluation.prediction_files import read_predictions
 from hf_heartllm.evaluation.priors import score_priors, shared_patients
 from hf_heartllm.evaluation.question_file import HeldOutRecord, read_questions
+from hf_heartllm.evaluation.separation import Separation, check_separation, copies_within
 from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.ecg_record import ECGError
 from tests.evaluation.test_predictions import written
-from tests.evaluation.test_qa_figures import SETTINGS, answered_by
+from tests.evaluation.test_qa_figures import answered_by, results_of
 from tests.simulated_ptbxl import ptbxl_of_simulated
 
 FEW = {"resamples": 20}
@@ -57,34 +49,36 @@ def test_one_patient_has_a_figure_but_no_interval():
     values, patients = [0.0, 1.0, 1.0], [7, 7, 7]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        bootstrap = Bootstrap(patients, **FEW)
         found = [
-            bootstrap_mean(values, patients, **FEW),
-            paired_bootstrap(values, [0, 0, 0], patients, **FEW),
-            bootstrap_auroc([0, 1, 1], values, patients, **FEW),
-            bootstrap_macro_auroc([[0], [1], [1]], [[one] for one in values], patients, **FEW),
-            bootstrap_statistic(values, patients, np.mean, **FEW),
-            bootstrap_sums([[one] for one in values], patients, lambda sums: sums / 3, **FEW)[0],
+            bootstrap.mean(values).interval(),
+            bootstrap.mean(values).minus(bootstrap.mean([0, 0, 0])),
+            bootstrap.auroc([0, 1, 1], values).interval(),
+            bootstrap.auroc([[0], [1], [1]], [[one] for one in values]).interval(),
+            bootstrap.rows(values, np.mean).interval(centred=True),
+            bootstrap.sums([[one] for one in values], lambda sums: sums / 3)[0].interval(),
         ]
     for one in found:
         assert not math.isnan(one.value)
         assert math.isnan(one.low)
         assert math.isnan(one.high)
         assert one.groups == 1
-        assert cell(one) == cell_of(interval_document(one)) == f"{one.value:.3f}"
-    assert bootstrap_mean(values, [7, 7, 8], **FEW).low < bootstrap_mean(values, [7, 7, 8], **FEW).high
+        assert cell(one) == cell(interval_document(one)) == f"{one.value:.3f}"
+    two = Bootstrap([7, 7, 8], **FEW).mean(values).interval()
+    assert two.low < two.high
 
 
 def test_a_majority_that_no_training_question_gives_is_absent():
     answered = answered_by()
     guessed = [question.answer if question.is_yes_no else None for question in answered.questions]
-    rows = {row.name: row for row in answer_rows(answered, {MAJORITY: guessed, MAJORITY_AGE_SEX: guessed}, SETTINGS)}
+    rows = {row.name: row for row in results_of(answered, {MAJORITY: guessed, MAJORITY_AGE_SEX: guessed})}
     assert rows["exact match, question type verify"].values[MAJORITY].value == 1
     for group in ("all balanced questions", "question type query"):
         row = rows[f"exact match, {group}"]
         assert row.values.get(MAJORITY) is None
         assert row.absent[MAJORITY] == NOTHING_LIKE_IT
         assert MAJORITY not in row.margins
-    assert f"* majority: {NOTHING_LIKE_IT}." in markdown_table(rows.values())
+    assert f"* majority: {NOTHING_LIKE_IT}." in controlled_table(rows.values())
 
 
 def classified_rhythms(records: str) -> Classified:
@@ -229,7 +223,7 @@ def test_a_prior_of_no_training_rows_has_no_figure():
     scores = {(one.prior, one.question_type): one for one in score_priors([prior_row("single-query", 1)], test, **FEW)}
     assert scores["template", "single-verify"].figures is None
     assert scores["template", "single-verify"].test_rows == 1
-    assert scores["template", "single-query"].figures.exact.value == 1
+    assert scores["template", "single-query"].figures["exact match"].value == 1
     patients = {1: ("p", 1), 5: ("p", 9)}
     assert shared_patients([prior_row("single-query", 1)], test, patients) == (1, 1)
 
@@ -253,7 +247,7 @@ def test_a_control_without_predictions_has_no_figure(tmp_path):
     rows = predictions(tmp_path, controls={"none": None, "empty": ""})
     file = read_predictions(written(tmp_path, rows))
     scores = score_predictions(file, resamples=20)
-    assert {figure.condition for figure in scores.figures} == {MODEL}
+    assert {column for one in scores.results for column in one.values} == {MODEL}
     assert "The control 'none' holds no prediction in any row: n/a." in scores.notes
     assert "The control 'empty' holds no prediction in any row: n/a." in scores.notes
 
@@ -264,7 +258,7 @@ def test_a_control_that_is_the_model_one_patient_and_rows_twice_are_told(tmp_pat
     assert any("'same' is the model's own predictions in every row" in note for note in scores.notes)
     assert any("All rows are of one patient" in note for note in scores.notes)
     assert any(note.startswith("1 rows are there before") for note in scores.notes)
-    assert all(math.isnan(figure.interval.low) for figure in scores.figures)
+    assert all(math.isnan(one.real.low) for one in scores.results)
 
 
 def test_a_codec_is_not_judged_by_probes_that_saw_the_records(tmp_path):

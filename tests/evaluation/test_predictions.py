@@ -40,7 +40,10 @@ def written(folder, rows, name="predictions.json", lines=False):
 
 
 def values(scores):
-    return {(figure.group, figure.metric, figure.condition): figure.interval for figure in scores.figures}
+    found = {(one.group, one.figure, column): value for one in scores.results for column, value in one.values.items()}
+    for one in scores.results:
+        found |= {(one.group, one.figure, f"{MODEL} − {name}"): margin for name, margin in one.margins.items()}
+    return found
 
 
 @pytest.mark.parametrize("lines", [True, False])
@@ -67,7 +70,7 @@ def test_questions_with_everything(tmp_path, lines):
     assert (everything["abstained"], everything["outside"]) == (1, 1)
     assert scores.notes == []
     table = scores_markdown(file, scores)
-    assert "| exact match | questions | patients | model | no ECG | another patient's ECG |" in table
+    assert "| figure | group | n (patients) | model | no ECG | another patient's ECG | model − no ECG |" in table
 
 
 def test_the_public_codes_files(tmp_path):
@@ -114,7 +117,7 @@ def test_all_abstained_is_defined(tmp_path):
     found = values(scores)
     assert found["all", "exact match", MODEL].value == 0
     assert math.isnan(found["all", "exact match of answered", MODEL].value)
-    assert "| exact match of answered | – |" in scores_markdown(file, scores)
+    assert "| exact match of answered | all | 2 (2) | — |" in scores_markdown(file, scores)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_bad_files_are_one_line(tmp_path, rows, message):
 def test_the_command_prints_and_writes_everything(tmp_path, capsys):
     path, output = written(tmp_path, QUESTIONS), tmp_path / "scores.json"
     assert main(["evaluate", "predictions", str(path), "--output", str(output), "--resamples", "20"]) == 0
-    assert "| all | 4 | 3 | 0.500" in capsys.readouterr().out
+    assert "| exact match | all | 4 (3) | 0.500" in capsys.readouterr().out
     result = json.loads(output.read_text(encoding="utf-8"))
     assert (result["kind"], result["rows"], result["intervals"]["grouped_by"]) == ("questions", 4, "patient")
     assert result["settings"] == {"resamples": 20, "seed": 0, "wordnet": None}

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from hf_heartllm.cli import main
+from hf_heartllm.evaluation.answers import EXACT
 from hf_heartllm.evaluation.ecg_qa_rows import QUESTION_TYPES, QuestionRow, read_question_rows
 from hf_heartllm.evaluation.priors import majority_answers, prior_predictions, score_priors, split_by_fold
 
@@ -49,12 +50,12 @@ def test_every_question_type_is_listed():
     assert len(scores) == 2 * len(QUESTION_TYPES)
     verify = scores["question text", "single-verify"]
     assert (verify.train_rows, verify.test_rows, verify.unseen) == (6, 3, 1)
-    assert verify.figures.exact.value == pytest.approx(1 / 3)
-    assert verify.figures.exact.groups == 3
+    assert verify.figures[EXACT.name].value == pytest.approx(1 / 3)
+    assert verify.figures[EXACT.name].groups == 3
     assert scores["template", "single-query"].figures is None
     patients = {5: ("p", 9), 6: ("p", 9), 1: ("q", 9)}
     same = score_priors(TRAIN, test, patients=patients, resamples=20)[0]
-    assert same.figures.exact.groups == 2
+    assert same.figures[EXACT.name].groups == 2
 
 
 def test_folds_part_patients():
@@ -92,11 +93,11 @@ def test_the_command(ecg_qa, capsys):
     text = capsys.readouterr().out
     assert "incomplete copy of ECG-QA: 6 of 414,348 rows" in text
     assert "| single-verify | question text | 4 | 2 | 0 | 2 | 0.500" in text
-    assert "| single-query | any | 0 | 0 | 0 | – | no test rows in this copy | – |" in text
+    assert "| single-query | any | 0 | 0 | 0 | — | no test rows in this copy | — |" in text
     figures = json.loads(output.read_text(encoding="utf-8"))["figures"]
     assert figures[0]["exact_match"]["value"] == 0.5
     assert main(["evaluate", "priors", str(ecg_qa), "--split", "folds"]) == 2
-    assert "--ptb-xl" in capsys.readouterr().err
+    assert "--ptbxl" in capsys.readouterr().err
     (ecg_qa / "ptbxl" / "template" / "test" / "0.json.gz").write_bytes(b"damaged")
     assert main(["evaluate", "priors", str(ecg_qa)]) == 2
     assert "not a question file of ECG-QA" in capsys.readouterr().err

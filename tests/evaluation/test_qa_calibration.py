@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hf_heartllm.evaluation import heldout
+from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences, yes_no_rows
 from hf_heartllm.evaluation.checkpoint.confidence_figures import (
-    calibration_error,
-    confidence_rows,
+    Believed,
+    confidence_results,
     draw,
     predictive_value,
-    risk_coverage_row,
     statement_figures,
 )
 from hf_heartllm.evaluation.conditions import CONDITIONS
-from hf_heartllm.evaluation.confidence import expected_calibration_error
+from hf_heartllm.evaluation.confidence import calibration_error, expected_calibration_error
+from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord
 
 SETTINGS = {"resamples": 30, "seed": 0}
@@ -25,7 +25,7 @@ AFIB = ("rhythm", "AFIB")
 PREVALENCE = {AFIB: 0.1}
 
 
-def answered_by(overconfident: float, records: int = 3000, share: float = 0.5, every: bool = False) -> heldout.Answered:
+def answered_by(overconfident: float, records: int = 3000, share: float = 0.5, every: bool = False) -> Answered:
     """Log-likelihood ratios of two normal classes (so they are calibrated at 1 : 1), times a factor."""
     rng = np.random.default_rng(1)
     made, outcomes = [], {}
@@ -38,7 +38,7 @@ def answered_by(overconfident: float, records: int = 3000, share: float = 0.5, e
         made.append(HeldOutRecord(index, index, "", "", (question,)))
         for condition in CONDITIONS:
             outcomes[index, condition] = [[0.0, ratio * overconfident if condition == "real" else 0.0]]
-    return heldout.tabulate(made, outcomes, CONDITIONS)
+    return tabulate(made, outcomes, CONDITIONS)
 
 
 def test_the_temperature_of_overconfident_answers_is_found_on_both_scales():
@@ -55,7 +55,7 @@ def test_the_temperature_of_overconfident_answers_is_found_on_both_scales():
 def test_calibrated_probabilities_hold_at_natural_prevalence():
     calibration = fit_calibration(answered_by(3.0), PREVALENCE)
     natural = answered_by(3.0, share=0.1, every=True)
-    rows = {row.name: row for row in confidence_rows(natural, calibration, PREVALENCE, PREVALENCE, SETTINGS)}
+    rows = {row.name: row for row in confidence_results(natural, calibration, PREVALENCE, PREVALENCE, SETTINGS)}
     group = "questions that every record is asked (natural prevalence)"
     before = rows[f"expected calibration error, {group}, as scored"].real.value
     after = rows[f"expected calibration error, {group}, calibrated"].real.value
@@ -64,7 +64,7 @@ def test_calibrated_probabilities_hold_at_natural_prevalence():
     assert called > rows[f'positive predictive value of "yes", {group}, as scored'].real.value + 0.2
     # The weighted balanced questions tell the same.
     balanced = {
-        row.name: row for row in confidence_rows(answered_by(3.0), calibration, PREVALENCE, PREVALENCE, SETTINGS)
+        row.name: row for row in confidence_results(answered_by(3.0), calibration, PREVALENCE, PREVALENCE, SETTINGS)
     }
     weighted = "yes/no questions weighted to natural prevalence, calibrated"
     assert balanced[f'positive predictive value of "yes", {weighted}'].real.value == pytest.approx(called, abs=0.1)
@@ -75,7 +75,7 @@ def test_the_error_is_that_of_the_confidence_module():
     rng = np.random.default_rng(0)
     confidence, right, weights = rng.random(400), rng.random(400) < 0.6, rng.random(400)
     for share in (None, weights):
-        found = calibration_error(confidence, right, np.arange(400), share, SETTINGS)
+        found = calibration_error(Bootstrap(np.arange(400), **SETTINGS), confidence, right, share).interval()
         assert found.value == pytest.approx(expected_calibration_error(confidence, right, weights=share))
         assert found.low < found.value < found.high + 0.05
 
@@ -83,11 +83,14 @@ def test_the_error_is_that_of_the_confidence_module():
 def test_a_predictive_value_by_hand_and_where_nothing_is_called():
     positive = np.array([True, True, False, False])
     called = np.array([True, False, True, True])
-    patients = np.arange(4)
-    assert predictive_value(positive, called, patients, None, SETTINGS).value == pytest.approx(1 / 3)
-    weights = np.array([1.0, 1.0, 2.0, 5.0])
-    assert predictive_value(positive, called, patients, weights, SETTINGS).value == pytest.approx(1 / 8)
-    assert np.isnan(predictive_value(positive, ~positive & positive, patients, None, SETTINGS).value)
+
+    def value(called: np.ndarray, weights: np.ndarray | None = None) -> float:
+        rows = Believed(np.ones(4), called == positive, called, positive, weights)
+        return predictive_value(rows, Bootstrap(np.arange(4), **SETTINGS)).value
+
+    assert value(called) == pytest.approx(1 / 3)
+    assert value(called, np.array([1.0, 1.0, 2.0, 5.0])) == pytest.approx(1 / 8)
+    assert np.isnan(value(~positive & positive))
 
 
 def test_prevalences_are_shares_of_records():
@@ -105,7 +108,9 @@ def test_statements_curves_and_pictures(tmp_path):
         0.1 * sensitivity / (0.1 * sensitivity + 0.9 * (1 - specificity))
     )
     assert statement["positive"] == yes_no_rows(answered, every_record=False).positive.sum()
-    row = risk_coverage_row(answered, None, SETTINGS)
+    row = confidence_results(answered, None, PREVALENCE, PREVALENCE, SETTINGS)[-1]
+    assert row.figure == "area under risk–coverage"
+    assert np.isnan(row.real.low)
     assert row.real.value < row.values["blind"].value
     calibration = fit_calibration(answered, PREVALENCE)
     for path in draw(answered, calibration, PREVALENCE, PREVALENCE, tmp_path):

@@ -8,13 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_heartllm.evaluation import heldout
-from hf_heartllm.evaluation.checkpoint.figures import answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
+from hf_heartllm.evaluation.answered import Answered, tabulate
+from hf_heartllm.evaluation.checkpoint.figures import (
+    answer_results,
+    auroc_results,
+    mean_auroc,
+    measured_answers,
+    subgroup_results,
+)
 from hf_heartllm.evaluation.checkpoint.majority import MajorityAnswers
-from hf_heartllm.evaluation.checkpoint.people import age_band, people
-from hf_heartllm.evaluation.checkpoint.rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow, markdown_table
 from hf_heartllm.evaluation.conditions import CONDITIONS
+from hf_heartllm.evaluation.controlled import (
+    COLUMNS,
+    MAJORITY,
+    MAJORITY_AGE_SEX,
+    ControlledResult,
+    controlled_table,
+)
 from hf_heartllm.evaluation.intervals import Interval
+from hf_heartllm.evaluation.people import age_band, people
 from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord, evenly_spaced, rows_hash
 
 SETTINGS = {"resamples": 50, "seed": 0}
@@ -31,7 +43,7 @@ def query(answer: str) -> HeldOutQuestion:
     return HeldOutQuestion("What rhythm does this ECG show?", answer, RHYTHMS, "query", "rhythm", "rhythm")
 
 
-def answered_by(records: int = 120) -> heldout.Answered:
+def answered_by(records: int = 120) -> Answered:
     """A model that is always right with the real ECG, says "no" and "sinus rhythm" under every control."""
     rng = np.random.default_rng(0)
     made, outcomes = [], {}
@@ -46,26 +58,30 @@ def answered_by(records: int = 120) -> heldout.Answered:
         for condition in CONDITIONS:
             yes = (0.8 if truth else -0.7) if condition == "real" else -1 - float(rng.random())
             outcomes[index, condition] = [[0.0, yes], [0.0, yes], [yes, 0.0]]
-    return heldout.tabulate(made, outcomes, CONDITIONS)
+    return tabulate(made, outcomes, CONDITIONS)
+
+
+def results_of(answered: Answered, majority: dict | None) -> list[ControlledResult]:
+    return answer_results(answered, measured_answers(answered, majority, SETTINGS))
 
 
 def test_a_row_without_its_controls_cannot_be_made():
     value = Interval(0.5, 0.4, 0.6, 0.95, 10, 5)
     whole = dict.fromkeys(COLUMNS, value)
-    assert "0.500 [0.400, 0.600]" in markdown_table([ControlledRow("exact match", "all", whole)])
+    assert "0.500 [0.400, 0.600]" in controlled_table([ControlledResult("exact match", "all", whole)])
     for column in COLUMNS:
         rest = {name: one for name, one in whole.items() if name != column}
         with pytest.raises(ValueError, match="no figure without its controls"):
-            ControlledRow("exact match", "all", rest)
+            ControlledResult("exact match", "all", rest)
     rest = {name: one for name, one in whole.items() if name != MAJORITY}
-    text = markdown_table([ControlledRow("exact match", "all", rest, absent={MAJORITY: "no training rows"})])
+    text = controlled_table([ControlledResult("exact match", "all", rest, absent={MAJORITY: "no training rows"})])
     assert "* majority: no training rows." in text
 
 
 def test_exact_match_macro_f1_and_auroc_of_a_model_that_needs_the_ecg():
     answered = answered_by()
     truth = [question.answer for question in answered.questions]
-    rows = {row.name: row for row in answer_rows(answered, {MAJORITY: truth, MAJORITY_AGE_SEX: truth}, SETTINGS)}
+    rows = {row.name: row for row in results_of(answered, {MAJORITY: truth, MAJORITY_AGE_SEX: truth})}
     row = rows["exact match, all balanced questions"]
     assert row.real.value == 1
     assert (row.real.rows, row.real.groups) == (240, 60)
@@ -75,19 +91,19 @@ def test_exact_match_macro_f1_and_auroc_of_a_model_that_needs_the_ecg():
     # "no" and "sinus rhythm": F1 0.8 each; "yes" and "atrial fibrillation": 0
     assert rows["macro-F1 over answers, all balanced questions"].values["deaf"].value == pytest.approx(0.4)
     assert rows["exact match, question type query"].real.rows == 120
-    areas = {row.group: row for row in auroc_rows(answered, SETTINGS)}
+    areas = {row.group: row for row in auroc_results(answered, SETTINGS)}
     assert areas["AFIB (rhythm), every record, 40 positive"].real.value == 1
-    assert areas["AFIB (rhythm), every record, 40 positive"].bar == ">= 0.95"
+    assert areas["AFIB (rhythm), every record, 40 positive"].target == ">= 0.95"
     assert 0.3 < areas["AFIB (rhythm), balanced questions, 40 positive"].values["control"].value < 0.7
     assert areas["rhythm query: atrial fibrillation, balanced questions, 40 positive"].real.value == 1
-    assert mean_auroc_row(list(areas.values()), "questions").real.value == 1
-    assert mean_auroc_row([], "questions") is None
+    assert mean_auroc(list(areas.values()), "questions")[0].real.value == 1
+    assert mean_auroc([], "questions") == []
 
 
 def test_without_training_rows_the_table_says_so():
-    rows = answer_rows(answered_by(), None, SETTINGS)
+    rows = results_of(answered_by(), None)
     assert rows[0].values.get(MAJORITY) is None
-    assert "* majority: no training rows were given." in markdown_table(rows)
+    assert "* majority: no training rows were given." in controlled_table(rows)
 
 
 def test_subgroups_have_their_n_and_unknown_stays_unknown():
@@ -103,7 +119,9 @@ def test_subgroups_have_their_n_and_unknown_stays_unknown():
     assert persons[2].background == "Patient: over 89 years."
     assert persons[3].background == "Patient: male."
     assert (persons[2].sex, persons[2].age_band, persons[2].device) == ("unknown", "≥ 80", "unknown")
-    rows = {row.group: row for row in subgroup_rows(answered_by(), persons, None, SETTINGS)}
+    answered = answered_by()
+    found = subgroup_results(answered, measured_answers(answered, None, SETTINGS), persons)
+    rows = {row.group: row for row in found}
     assert list(rows) == [
         *("sex male", "sex female", "age < 50", "age 50–64", "age ≥ 80"),
         *("age unknown", "device AT", "device CS", "device unknown", "sex unknown"),

@@ -8,8 +8,9 @@ import sacrebleu
 from nltk.translate.bleu_score import corpus_bleu
 
 from hf_heartllm.evaluation import libraries
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval
 from hf_heartllm.evaluation.libraries import MissingLibraryError
-from hf_heartllm.evaluation.report_metrics import report_figures, row_scores
+from hf_heartllm.evaluation.report_metrics import Reports, report_metrics, row_scores
 from hf_heartllm.evaluation.wordnet import NO_SYNONYMS, find_wordnet
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "heartllm_metrics.json").read_text(encoding="utf-8"))
@@ -33,6 +34,12 @@ def little_wordnet(folder: Path) -> Path:
         (folder / f"index.{part}").write_text(index if part == "adj" else header, encoding="utf-8")
         (folder / f"{part}.exc").touch()
     return folder
+
+
+def measured(predictions, references, resamples: int = 20) -> dict[str, Interval]:
+    reports = Reports(predictions, references, [()] * len(predictions))
+    bootstrap = Bootstrap(range(len(predictions)), resamples=resamples)
+    return {metric.name: metric.measure(reports, bootstrap).interval() for metric in report_metrics(reports)}
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +86,7 @@ def test_corpus_bleu_is_that_of_the_libraries():
     long = [(p, r) for p, r in zip(PREDICTIONS, REFERENCES, strict=True) if len(p.split()) >= 4]
     assert len(long) >= 9
     predictions, references = zip(*long, strict=True)
-    patients = [str(index) for index in range(len(predictions))]
-    found = {figure.name: figure.interval for figure in report_figures(predictions, references, patients, resamples=20)}
+    found = measured(predictions, references)
     for order in range(1, 5):
         for name, lower in (("sacrebleu", False), ("sacrebleu, lower case", True)):
             bleu = sacrebleu.BLEU(max_ngram_order=order, lowercase=lower)
@@ -100,8 +106,8 @@ def test_rouge_score_by_hand():
 
 
 def test_degenerate_input_is_defined():
-    found = report_figures(["", "."], ["sinus rhythm", "normal ecg"], ["1", "2"], resamples=10)
-    assert {figure.interval.value for figure in found} == {0}
+    found = measured(["", "."], ["sinus rhythm", "normal ecg"], 10)
+    assert {interval.value for interval in found.values()} == {0}
     for predictions, references in ((["a"], [" "]), (["a", "b"], ["a"])):
         with pytest.raises(ValueError, match="reference"):
             row_scores(predictions, references)

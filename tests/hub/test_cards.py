@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from hf_heartllm.evaluation.results import ResultRow, read_result_rows, write_result_rows
+from hf_heartllm.evaluation.results import Result, read_results, write_results
 from hf_heartllm.hub.cards import (
     checkpoint_facts,
     format_value,
@@ -23,24 +23,24 @@ from training import write_card
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "model_cards" / "heartllm-tiny.md"
 CHECKPOINT = ROOT / "hf_heartllm" / "checkpoints" / "heartllm-tiny"
-MATCH = ResultRow(
+MATCH = Result(
     name="exact match, all questions, real ECG",
     value=0.6543,
     interval=(0.6412, 0.6689),
-    bar=None,
+    target=None,
     unit="fraction",
     data="fold 9",
     command="python measure.py",
     commit="0123456789abcdef",
     machine="2 CPU cores",
 )
-AREA = replace(MATCH, name="AUROC, AFIB from p(yes), real ECG", value=0.9496, interval=None, bar=">= 0.95")
+AREA = replace(MATCH, name="AUROC, AFIB from p(yes), real ECG", value=0.9496, interval=None, target=">= 0.95")
 ROWS = [MATCH, AREA]
 
 
 @pytest.fixture
 def results(tmp_path) -> Path:
-    write_result_rows(tmp_path / "path.json", ROWS)
+    write_results(tmp_path / "path.json", ROWS)
     return tmp_path
 
 
@@ -102,7 +102,7 @@ def made_up_facts() -> dict[str, str]:
 
 
 def test_the_card_says_what_hubs_read_and_leaves_nothing_open():
-    rows = [*ROWS, *read_result_rows(ROOT / "benchmarks" / "results" / "codec.json")]
+    rows = [*ROWS, *read_results(ROOT / "benchmarks" / "results" / "codec.json")]
     text = render_card(TEMPLATE, rows, made_up_facts())
     head = ModelCard(text).data.to_dict()
     assert head["license"] == "cc-by-4.0"
@@ -111,7 +111,7 @@ def test_the_card_says_what_hubs_read_and_leaves_nothing_open():
     assert head["tags"] == ["ecg", "electrocardiogram", "heartllm"]
     assert not {"datasets", "base_model"} & set(head)  # nothing of ours, or of PTB-XL, is on the Hub under a known name
     assert not re.search(r"\{[a-z_]+\}", text)
-    assert "| exact match, all questions, real ECG | 0.654 |" in text
+    assert "<!-- pivot\nfile" in text
     with pytest.raises(ValueError, match="no fact 'hours'"):
         render_card(TEMPLATE, rows, {**made_up_facts(), "hours": ""})
 
@@ -138,7 +138,7 @@ def test_the_card_of_the_embedded_checkpoint_is_up_to_date():
 
 
 def test_a_check_finds_what_changed_and_writes_nothing(tmp_path, monkeypatch, capsys):
-    write_result_rows(tmp_path / "benchmarks" / "results" / "path.json", ROWS)
+    write_results(tmp_path / "benchmarks" / "results" / "path.json", ROWS)
     readme = tmp_path / "README.md"
     readme.write_text("<!-- results: path.json AUROC -->\n<!-- /results -->\n", encoding="utf-8")
     before = readme.read_text(encoding="utf-8")

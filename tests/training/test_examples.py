@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm.data.question import Question
 from hf_heartllm.data.token_file import load_all_codes, load_codes
 from hf_heartllm.evaluation.scoring import question_prompt
 from hf_heartllm.models.ecg_prompts import PromptIds
@@ -20,6 +21,7 @@ from hf_heartllm.training.examples import (
     repeat_rows,
 )
 from tests.tiny import tiny_model_and_tokenizer
+from tests.token_sets import write_token_set
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +30,12 @@ def tiny():
 
 
 def row(ecg_id: int, count: int, report: str | None = "sinus rhythm.") -> dict:
-    question = {"question": "Does this ECG show atrial fibrillation?", "answer": "no"}
-    other = {"question": "What rhythm does this ECG show?", "answer": "sinus rhythm"}
-    return {"ecg_id": ecg_id, "questions": [question, other][:count], "report": report}
+    question = Question("Does this ECG show atrial fibrillation?", ("no",), ("no", "yes"), "verify", "rhythm", "AFIB")
+    other = Question("What rhythm does this ECG show?", ("sinus rhythm",), (), "query", "rhythm", "rhythm")
+    return {"record_id": str(ecg_id), "questions": [question, other][:count], "report": report}
 
 
-CODES = {1: np.arange(32, dtype=np.uint16), 2: np.arange(32, dtype=np.uint16) + 20}
+CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}
 
 
 def test_training_prompt_is_what_the_pipeline_asks(tiny):
@@ -48,7 +50,7 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
 
 def test_a_share_of_the_examples_shows_the_incomplete_recording(tiny):
     _, tokenizer = tiny
-    incomplete = {1: CODES[1][::-1]}
+    incomplete = {"1": CODES["1"][::-1]}
     settings = {"incomplete": incomplete, "incomplete_share": 0.5, "report_share": 0.0}
     dataset = QuestionDataset([row(1, 1), row(2, 1)], CODES, QuestionPrompts(tokenizer), **settings)
     seen = set()
@@ -67,8 +69,8 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
     first = [token for token, segment in zip(example["input_ids"], example["segment_ids"]) if segment < 2]
     prompts = {
         (
-            *question_prompt(tokenizer, None, one["question"]),
-            *tokenizer.encode(one["answer"]),
+            *question_prompt(tokenizer, None, one.text),
+            *tokenizer.encode(one.answer),
             tokenizer.eos_token_id,
         )
         for one in row(1, 2)["questions"]
@@ -85,7 +87,7 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
     model, tokenizer = tiny
     prompts = QuestionPrompts(tokenizer, labelled_prompt_tokens=1)
-    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES[1].tolist()))
+    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES["1"].tolist()))
     turns = [
         prompts.turn("Does this ECG show atrial fibrillation?", "no"),
         prompts.turn("What rhythm does this ECG show?", "sinus rhythm, normal ecg"),
@@ -168,37 +170,41 @@ def test_rows_are_made_when_they_are_read(tiny):
 
 
 def test_tokens_of_another_codec_are_refused(tmp_path):
-    np.savez(tmp_path / "tokens.npz", ecg_id=np.array([7]), codes=np.zeros((1, 4), np.uint16), codec=np.array("abc"))
-    assert list(load_codes(tmp_path / "tokens.npz", "abc")) == [7]
+    tokens = write_token_set(tmp_path / "tokens", [7], [[0, 1]])
+    assert list(load_codes(tokens, "abc")) == ["7"]
     with pytest.raises(ValueError, match="encoded by codec abc, but the model's codec is xyz"):
-        load_codes(tmp_path / "tokens.npz", "xyz")
+        load_codes(tokens, "xyz")
 
 
 def test_data_sets_with_the_same_ids_are_refused(tmp_path):
     for name, ids in (("one", [7]), ("two", [8]), ("three", [8, 9])):
-        codes = np.zeros((len(ids), 4), np.uint16)
-        np.savez(tmp_path / f"{name}.npz", ecg_id=np.array(ids), codes=codes, codec=np.array("abc"))
-    assert sorted(load_all_codes([tmp_path / "one.npz", tmp_path / "two.npz"], "abc")) == [7, 8]
-    with pytest.raises(ValueError, match="ecg_id 8 is also in another"):
-        load_all_codes([tmp_path / "two.npz", tmp_path / "three.npz"], "abc")
+        write_token_set(tmp_path / name, ids, [[0, 1]] * len(ids))
+    assert sorted(load_all_codes([tmp_path / "one", tmp_path / "two"], "abc")) == ["7", "8"]
+    with pytest.raises(ValueError, match="record 8 is also in another"):
+        load_all_codes([tmp_path / "two", tmp_path / "three"], "abc")
 
 
 def test_rare_statements_stand_several_times():
-    def verify(attribute: str, answer: str) -> dict:
-        return {"question_type": "verify", "attribute": attribute, "answer": answer}
+    def verify(attribute: str, answer: str) -> Question:
+        return Question("?", (answer,), ("no", "yes"), "verify", "diagnosis", attribute)
 
     rows = [
-        {"ecg_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},
-        {"ecg_id": 2, "questions": [verify("AFIB", "no")]},
-        {"ecg_id": 3, "questions": []},
+        {"record_id": 1, "questions": [verify("AFIB", "yes"), verify("PVC", "yes")]},
+        {"record_id": 2, "questions": [verify("AFIB", "no")]},
+        {"record_id": 3, "questions": []},
     ]
-    repeated = [row["ecg_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
+    repeated = [row["record_id"] for row in repeat_rows(rows, {"AFIB": 3, "PVC": 2})]
     assert repeated == [1, 1, 1, 2, 3]
 
 
 def test_what_is_no_example_is_counted_by_its_reason(tiny):
     _, tokenizer = tiny
-    rows = [row(1, 2), row(3, 1), row(2, 0, report=None), {"ecg_id": 2, "questions": None, "report": "sinus rhythm."}]
+    rows = [
+        row(1, 2),
+        row(3, 1),
+        row(2, 0, report=None),
+        {"record_id": "2", "questions": None, "report": "sinus rhythm."},
+    ]
     dataset = QuestionDataset(rows, CODES, QuestionPrompts(tokenizer))
     assert dataset.left_out == {"without codes": 1, "without questions or a report": 1}
     assert (len(dataset), dataset.num_absent) == (2, 2)
@@ -206,7 +212,7 @@ def test_what_is_no_example_is_counted_by_its_reason(tiny):
 
 def test_records_and_questions_that_do_not_fit_are_counted(tiny):
     _, tokenizer = tiny
-    codes = {1: CODES[1], 2: np.arange(4000, dtype=np.uint16) % 50}
+    codes = {"1": CODES["1"], "2": np.arange(4000, dtype=np.uint16) % 50}
     long = row(1, 2, report="sinus rhythm. " * 200)
     settings = {"max_length": 200, "report_share": 1.0}
     dataset = QuestionDataset([long, row(2, 2)], codes, QuestionPrompts(tokenizer), **settings)

@@ -110,7 +110,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
 
 
 def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_path):
-    codec, tokens = simulated / "codec" / "codec", simulated / "tokens.npz"
+    codec, tokens = simulated / "codec" / "codec", simulated / "tokens"
     if not codec.is_dir():
         pytest.fail("the codec of the test before is not there")
     run("-m", "dataset_builders.ecg_tokens", "--ptbxl", simulated / "data", "--codec", codec, "--output", tokens)
@@ -152,8 +152,8 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
 
 
 def test_the_papers_recipes_run(simulated, tmp_path):
-    codec, tokens = simulated / "codec" / "codec", simulated / "tokens.npz"
-    if not tokens.is_file():
+    codec, tokens = simulated / "codec" / "codec", simulated / "tokens"
+    if not tokens.is_dir():
         pytest.fail("the tokens of the test before are not there")
     sizes = []
     for size in ("hidden_size=32", "intermediate_size=64", "num_hidden_layers=1", "num_attention_heads=2"):

@@ -7,13 +7,13 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
+from tests.token_sets import write_token_set
 
 TRAINING = Path(__file__).resolve().parents[2] / "training"
 
@@ -48,16 +48,15 @@ def refused(monkeypatch, capsys, tmp_path):
 def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(1, 2)) -> tuple[Path, Path]:
     from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
-    rows, tokens = folder / "rows.parquet", folder / "tokens.npz"
+    rows = folder / "rows.parquet"
     question = {"question": "Is it fast?", "answer": "no", "question_type": "verify", "attribute": "STACH"}
     table = [
         {"ecg_id": ecg_id, "strat_fold": fold, "questions": [question], "report": None, "report_original_english": None}
         for ecg_id, fold in zip(ids, folds, strict=True)
     ]
     pq.write_table(pa.Table.from_pylist(table), rows)
-    identity = np.array(ECGTokenizer.from_pretrained(checkpoint).codec.fingerprint())
-    np.savez(tokens, ecg_id=np.array(codes_of), codes=np.zeros((len(codes_of), 8), np.uint16), codec=identity)
-    return rows, tokens
+    identity = ECGTokenizer.from_pretrained(checkpoint).codec.fingerprint()
+    return rows, write_token_set(folder / "tokens", codes_of, [[0] * 8] * len(codes_of), identity)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +64,9 @@ def data_of(folder: Path, checkpoint: Path, ids=(1, 2), folds=(1, 1), codes_of=(
     [
         ({"codes_of": (8, 9)}, (), "none of the 2 rows of these folds has codes: nothing to train on"),
         ({"folds": (9, 9)}, (), "no rows of folds [1, 2, 3, 4, 5, 6, 7, 8], of 2 rows: nothing to train on"),
-        ({"ids": ("A", "B")}, (), "no rows of folds"),
-        ({"codes_of": (float("nan"),)}, (), "holds no codes with an ecg_id (1 rows)"),
-        ({}, ("--set", "data.max_records=0"), "data.max_records 0: give 1 or more, or null for all"),
+        ({"ids": ("A", "B")}, (), "none of the 2 rows of these folds has codes"),
+        ({"codes_of": (float("nan"),)}, (), "holds no codes with a record_id (1 rows)"),
+        ({}, ("--set", "data.max_records=0"), "data.max_records: should be at least 1, not 0"),
         ({}, ("--set", "data.folds=11"), "'11' is no list of folds"),
         ({}, ("--rows", "nowhere.parquet"), "nowhere.parquet"),
     ],
@@ -84,7 +83,7 @@ def test_stage_two_without_anything_to_forecast(refused, checkpoint, tmp_path, s
     [
         ({"codes_of": (8, 9)}, (), "none of the 2 rows has codes and something to ask: nothing to train on"),
         ({"folds": (9, 9)}, (), "no rows of folds"),
-        ({}, ("--set", "data.max_records=0"), "data.max_records 0"),
+        ({}, ("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
         ({}, ("--set", "data.max_length=3"), "none of the 2 rows has codes and something to ask"),
     ],
 )
@@ -101,7 +100,7 @@ def test_stage_three_without_anything_to_ask(refused, checkpoint, tmp_path, sett
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--set", "data.max_records=0"), "data.max_records 0"),
+        (("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
         (("--set", "data.folds=5"), "no record of folds [5] at 100 Hz"),
         (("--set", "data.crop_samples=2000"), "none of the 4 recordings is long enough: nothing to train on"),
     ],

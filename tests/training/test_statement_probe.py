@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm.data.question import Question
 from hf_heartllm.training.examples import (
     PackedCollator,
     QuestionDataset,
@@ -16,20 +17,15 @@ from hf_heartllm.training.examples import (
 )
 from tests.tiny import tiny_model_and_tokenizer
 
-CODES = {1: np.arange(32, dtype=np.uint16), 2: np.arange(32, dtype=np.uint16) + 20}
+CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}
 
 
 def row(ecg_id: int, *holding: str) -> dict:
     questions = [
-        {
-            "question": f"Does this ECG show {name}?",
-            "answer": "yes" if name in holding else "no",
-            "question_type": "verify",
-            "attribute": name,
-        }
+        Question(f"Does this ECG show {name}?", ("yes" if name in holding else "no",), (), "verify", "rhythm", name)
         for name in ("AFIB", "PVC")
     ]
-    return {"ecg_id": ecg_id, "questions": questions, "report": None}
+    return {"record_id": str(ecg_id), "questions": questions, "report": None}
 
 
 ROWS = [row(1, "AFIB", "PVC"), row(2, "AFIB")]

@@ -8,6 +8,7 @@ import pytest
 
 from dataset_builders.sampler import wording
 from dataset_builders.sampler.single import verify_question
+from hf_heartllm.data.question import Question
 from hf_heartllm.labels.scp import DIAGNOSES, RHYTHMS
 from hf_heartllm.models.question_understanding import NotUnderstood, read_trained_questions
 from hf_heartllm.training.trained_questions import trained_questions, write_trained_questions
@@ -20,18 +21,12 @@ def row(questions, report=None):
 
 
 def asked(text, kind, attribute_type, attribute, answers):
-    return {
-        "question": text,
-        "question_type": kind,
-        "attribute_type": attribute_type,
-        "attribute": attribute,
-        "answers": list(answers),
-    }
+    return Question(text, (), tuple(answers), kind, attribute_type, attribute)
 
 
 def verify(kind, attribute, number):
     one = verify_question(kind, attribute, True, number)
-    return asked(one.question, "verify", kind, attribute, one.answers)
+    return asked(one.text, "verify", kind, attribute, one.answer_set)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +46,10 @@ def rows():
 def test_every_question_of_the_rows_is_itself(rows):
     questions = trained_questions(rows)
     for one in rows[0]["questions"]:
-        found = questions.understand(one["question"])
-        assert (found.text, found.exact) == (one["question"], True)
-        assert found.attribute_type == one["attribute_type"]
-        assert found.answers == (tuple(one["answers"]) or None)
+        found = questions.understand(one.text)
+        assert (found.text, found.exact) == (one.text, True)
+        assert found.attribute_type == one.attribute_type
+        assert found.answers == (one.answer_set or None)
     assert questions.understand("Can burst noise be found in lead V2?").attribute == "burst noise in lead V2"
     assert questions.understand("Write the report.").attribute == "report"
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...arguments import add_old_name
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
-    from ...evaluation.checkpoint.page import CheckpointEvaluation
+    from ...evaluation.page import Evaluation
 
-USUAL = {"rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
+USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
 """Options of every evaluation of a checkpoint that change figures, and their defaults."""
 
 
@@ -38,7 +39,10 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
         parser.add_argument(
             "--tokens", type=Path, metavar="PATH", help="codes of the records, made with the checkpoint's codec"
         )
-    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100")
+    rate = parser.add_argument(
+        "--sampling-rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100"
+    )
+    add_old_name(parser, "--rate", rate)
     parser.add_argument("--max-records", type=positive, metavar="N", help="records, evenly spaced (default: all)")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
@@ -110,27 +114,28 @@ def parts_folder(args: argparse.Namespace) -> Path:
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.CheckpointSettings`."""
+    """The arguments of `evaluation.held_out.CheckpointSettings`."""
     return {**run_settings(args), "ptbxl": args.ptbxl, "questions": args.questions}
 
 
 def run_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.checkpoint.held_out.RunSettings`."""
+    """The arguments of `evaluation.held_out.RunSettings`."""
     from ...labels.ptbxl import folds
 
     try:
         training = folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    names = ("max_records", "rate", "seed", "resamples")
-    return {**{name: getattr(args, name) for name in names}, "training_folds": training, "progress": not args.quiet}
+    names = ("max_records", "seed", "resamples")
+    given = {name: getattr(args, name) for name in names} | {"rate": args.sampling_rate}
+    return {**given, "training_folds": training, "progress": not args.quiet}
 
 
 def evaluate_and_write(
     args: argparse.Namespace,
     subject: str,
     title: str,
-    evaluate: Callable[[], CheckpointEvaluation],
+    evaluate: Callable[[], Evaluation],
     usual: Mapping[str, Any],
 ) -> None:
     """Evaluate; write the JSON, the Markdown page beside it and, where asked for, the results file; print the page.
@@ -143,7 +148,7 @@ def evaluate_and_write(
         usual: the subject's own options that change figures, with their defaults.
     """
     from ...evaluation.libraries import MissingLibraryError
-    from ...evaluation.results import current_commit, machine_words, write_result_rows, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_results, write_whole
 
     try:
         evaluation = evaluate()
@@ -166,7 +171,7 @@ def evaluate_and_write(
             "commit": document["commit"],
             "machine": document["machine"],
         }
-        write_result_rows(args.results, evaluation.result_rows(prefix=title, **facts))
+        write_results(args.results, evaluation.results(prefix=title, **facts))
     print(page)
     print_notice()
 

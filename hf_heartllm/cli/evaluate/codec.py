@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.codec.evaluate import evaluate_codecs
     from ...evaluation.codec.parts import table
     from ...evaluation.codec.settings import Settings
-    from ...evaluation.results import current_commit, machine_words, meets_bar, write_result_rows
+    from ...evaluation.results import current_commit, machine_words, meets_target, write_results
 
     try:
         coder = Coder.from_folder(args.folder, args.name)
@@ -110,15 +111,17 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(str(error)) from None
     print(table(evaluation.figures))
     facts: dict[str, Any] = {
-        "data": settings.words(len(settings.records())),
         "command": _command(args),
         "commit": current_commit(Path(__file__).resolve().parent),
         "machine": machine_words(),
     }
-    rows = [figure.row(prefix="", **facts) for figure in evaluation.figures]
-    if missed := [figure for figure, row in zip(evaluation.figures, rows, strict=True) if meets_bar(row) is False]:
+    data = settings.words(len(settings.records()))
+    rows = [
+        replace(one, data="; ".join(filter(None, (data, one.data))), **facts).rounded(5) for one in evaluation.figures
+    ]
+    if missed := [figure for figure, row in zip(evaluation.figures, rows, strict=True) if meets_target(row) is False]:
         print(f"\nFigures that do not meet their bar: {len(missed)}\n{table(missed)}\n")
-    write_result_rows(args.output, rows)
+    write_results(args.output, rows)
     if args.pictures is not None:
         from ...evaluation.codec.picture import plot_rates, write_pictures
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...arguments import add_old_name
 from ..common import UsageError, positive
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 HELP = "Score ECG-QA's majority answers, which look at no ECG: the figure that every model must beat."
 EXAMPLES = (
     "heartllm evaluate priors ecg-qa",
-    "heartllm evaluate priors ecg-qa --ptb-xl ptb-xl --split folds --output priors.json",
+    "heartllm evaluate priors ecg-qa --ptbxl ptb-xl --split folds --output priors.json",
 )
 TRAIN_FOLDS, TEST_FOLDS = range(1, 9), (9,)
 
@@ -30,9 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split",
         choices=("official", "folds"),
         default="official",
-        help="ECG-QA's own train and test, or PTB-XL's folds 1-8 and 9, which needs --ptb-xl; default: official",
+        help="ECG-QA's own train and test, or PTB-XL's folds 1-8 and 9, which needs --ptbxl; default: official",
     )
-    parser.add_argument("--ptb-xl", type=Path, metavar="DIR", help="PTB-XL's folder: intervals by patient, folds")
+    ptbxl = parser.add_argument(
+        "--ptbxl", type=Path, metavar="DIR", help="PTB-XL's folder: intervals by patient, folds"
+    )
+    add_old_name(parser, "--ptb-xl", ptbxl)
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for every figure, with settings and versions")
     parser.add_argument(
         "--resamples", type=positive, default=2000, metavar="N", help="bootstrap samples; default: 2000"
@@ -47,12 +51,12 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.priors import score_priors, split_by_fold
     from ...evaluation.results import write_whole
 
-    if args.split == "folds" and args.ptb_xl is None:
-        raise UsageError("--split folds: needs --ptb-xl, which says each record's fold")
+    if args.split == "folds" and args.ptbxl is None:
+        raise UsageError("--split folds: needs --ptbxl, which says each record's fold")
     try:
         rows = read_question_rows(args.folder, args.version)
         closed_sets = read_closed_sets(args.folder)
-        records = None if args.ptb_xl is None else read_patients_and_folds(args.ptb_xl)
+        records = None if args.ptbxl is None else read_patients_and_folds(args.ptbxl)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if args.split == "folds" and records is not None:
@@ -97,7 +101,7 @@ def _notes(
     notes = []
     if records is None:
         notes.append(
-            "Patients cannot be checked or resampled without --ptb-xl: intervals are by recording, and too narrow "
+            "Patients cannot be checked or resampled without --ptbxl: intervals are by recording, and too narrow "
             "where a patient has several."
         )
     elif train and test:
@@ -116,8 +120,8 @@ def _notes(
 
 
 def _table(scores: Sequence[PriorScores], unit: str) -> str:
+    from ...evaluation.controlled import cell, markdown_table
     from ...evaluation.ecg_qa_rows import QUESTION_TYPES
-    from ...evaluation.prediction_tables import cell, markdown_table
 
     rows = []
     for score in sorted(scores, key=lambda score: QUESTION_TYPES.index(score.question_type)):
@@ -125,10 +129,10 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
         found = score.figures
         if found is None:
             lacking = "no training rows to take it from" if score.test_rows else "no test rows in this copy"
-            row = [score.question_type, "any", *counts, "–", lacking, "–"]
+            row = [score.question_type, "any", *counts, "—", lacking, "—"]
         else:
-            measured = [f"{found.exact.groups:,}", cell(found.exact), cell(found.macro_f1)]
-            row = [score.question_type, score.prior, *counts, *measured]
+            units = next(iter(found.values())).groups
+            row = [score.question_type, score.prior, *counts, f"{units:,}", *map(cell, found.values())]
         if row not in rows:
             rows.append(row)
     header = [
@@ -145,6 +149,7 @@ def _table(scores: Sequence[PriorScores], unit: str) -> str:
 
 
 def _json(score: PriorScores) -> dict[str, Any]:
+    from ...evaluation.answers import EXACT, MACRO_F1
     from ...evaluation.prediction_tables import interval_json
 
     found = score.figures
@@ -154,7 +159,7 @@ def _json(score: PriorScores) -> dict[str, Any]:
         "train_rows": score.train_rows,
         "test_rows": score.test_rows,
         "unseen_texts": score.unseen,
-        "exact_match": found and interval_json(found.exact),
-        "macro_f1": found and interval_json(found.macro_f1),
-        "unanswered": found and found.abstained,
+        "exact_match": found and interval_json(found[EXACT.name]),
+        "macro_f1": found and interval_json(found[MACRO_F1.name]),
+        "unanswered": found and score.unanswered,
     }

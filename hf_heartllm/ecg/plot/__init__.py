@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...models.ecg_checks import check_record, warn_of
 from ...models.ecg_record import ECGError, ECGRecord, ECGWarning
+from ...models.whole_files import written_whole
 from ..measurements import measure
 from .drawing import draw, drawable, printable
 from .header import Header, finding_notes, is_simulated, measured_words, patient_of, title_of
@@ -109,14 +109,8 @@ def write_picture(content: bytes, path: Path) -> None:
     Raises:
         ECGError: if it cannot be written.
     """
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".ecg-", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise ECGError(f"{path}: cannot write the picture: {error.strerror or error}") from None

@@ -1,13 +1,19 @@
-"""Reading recordings: one file a format, chosen by the recording's name."""
+"""Reading recordings: one file a format, chosen by the recording's name (`formats`).
+
+Nothing heavy is imported before a recording is read, since the command line shows the formats in its help.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...models.ecg_record import ECGError, ECGRecord
-from .lead_choice import Leads, chosen_record
-from .messages import one_line
+from .formats import FORMATS, either, format_of
+
+if TYPE_CHECKING:
+    from ...models.ecg_record import ECGRecord
+    from .lead_choice import Leads
 
 __all__ = ["read_ecg"]
 
@@ -40,40 +46,20 @@ def read_ecg(
     Raises:
         ECGError: one clear line, at most 300 characters, for whatever is wrong.
     """
+    from ...models.ecg_record import ECGError
+    from .messages import one_line
+
+    name = os.fspath(source)
+    stated = {"sampling_rate": sampling_rate, "units": units, "leads": leads, "timeout": timeout}
     try:
-        return _read(os.fspath(source), sampling_rate, units, leads, timeout)
+        kind = format_of(name)
+        for argument in ("sampling_rate", "units"):
+            if stated[argument] is not None and argument not in kind.arguments:
+                readers = either((one.name for one in FORMATS if argument in one.arguments), " and ")
+                flag = "--" + argument.replace("_", "-")
+                raise ECGError(f"{name}: {argument} ({flag}) is for {readers}; this recording states its own")
+        read = getattr(importlib.import_module(f".{kind.module}", __name__), kind.reader)
+        record: ECGRecord = read(name, **{argument: stated[argument] for argument in kind.arguments})
+        return record
     except ECGError as error:
         raise ECGError(one_line(str(error))) from None
-
-
-def _read(
-    name: str,
-    sampling_rate: float | str | None,
-    units: str | None,
-    leads: Leads | None,
-    timeout: float | None,
-) -> ECGRecord:
-    suffix = Path(name).suffix.lower()
-    if suffix in (".csv", ".npy") and not name.startswith(("example:", "physionet:")):
-        if suffix == ".csv":
-            from .tables import read_csv
-
-            return read_csv(name, sampling_rate=sampling_rate, units=units, leads=leads)
-        from .arrays import read_npy
-
-        return read_npy(name, sampling_rate=sampling_rate, units=units, leads=leads)
-    for argument, value in (("sampling_rate", sampling_rate), ("units", units)):
-        if value is not None:
-            flag = "--" + argument.replace("_", "-")
-            raise ECGError(f"{name}: {argument} ({flag}) is for CSV and NPY; this recording states its own")
-    if name.startswith("example:"):
-        from ..simulate import read_example
-
-        return chosen_record(read_example(name), leads)
-    if name.startswith("physionet:"):
-        from .physionet import read_physionet
-
-        return read_physionet(name, timeout=timeout, leads=leads)
-    from .wfdb_format import read_wfdb
-
-    return read_wfdb(name, leads=leads)

@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 
 from ...models.ecg_record import ECGError, ECGRecord
+from .formats import WFDB
 from .lead_choice import Leads
-from .wfdb_format import WFDB_SUFFIXES, header_signal_files, read_header_text, read_wfdb
+from .wfdb_format import header_signal_files, read_header_text, read_wfdb
 
 PHYSIONET_PREFIX = "physionet:"
 DEFAULT_TIMEOUT = 8.0  # seconds
@@ -28,7 +29,7 @@ def read_physionet(name: str, *, timeout: float | None = None, leads: Leads | No
         ECGError: if PhysioNet cannot be reached in time, has no such record, or the record is damaged.
     """
     record = name.removeprefix(PHYSIONET_PREFIX).strip("/")
-    record = next((record.removesuffix(end) for end in WFDB_SUFFIXES if record.endswith(end)), record)
+    record = next((record.removesuffix(end) for end in WFDB.suffixes if record.endswith(end)), record)
     folder, _, base = record.rpartition("/")
     if not folder or not base or any(part in ("", ".", "..") for part in record.split("/")):
         raise ECGError(f"{name}: a PhysioNet record is named physionet:DATABASE/VERSION/FOLDERS/RECORD")

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
 from .channels import is_lead_name, is_other_signal, lead_name
+from .formats import WFDB
 from .lead_choice import Leads, choose, lead_choice
 from .messages import listed, warn
 from .units import is_voltage, millivolts_per_unit
@@ -25,7 +26,6 @@ from .wfdb_header import Header, Signal, header_comments, parse_header, read_hea
 
 __all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb"]
 
-WFDB_SUFFIXES = (".hea", ".dat", ".mat")
 _BITS_PER_SAMPLE = {
     "8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "24": 24, "32": 32, "310": 32 / 3, "311": 32 / 3,
 }  # fmt: skip
@@ -109,7 +109,7 @@ def _header_file(path: Path) -> Path:
     name = path.name.rstrip(".") or path.name
     bare = name
     names = [name] if name.lower().endswith(".hea") else []
-    while Path(bare).suffix.lower() in WFDB_SUFFIXES:
+    while Path(bare).suffix.lower() in WFDB.suffixes:
         bare = Path(bare).stem
         names.append(f"{bare}.hea")
     names += [f"{name}.hea"]

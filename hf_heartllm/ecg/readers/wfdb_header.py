@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.ecg_record import ECGError
+from .formats import kinds_of_files
 
 _MAX_HEADER_BYTES = 1_000_000
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
@@ -91,7 +92,7 @@ def read_header_text(header: Path, where: str) -> str:
         if beside.is_dir():
             raise ECGError(f"{where}: this is a folder; name one record in it") from None
         if beside.is_file():
-            raise ECGError(f"{where}: not a kind of recording that is read here (WFDB, .csv, .npy)") from None
+            raise ECGError(f"{where}: not a kind of recording that is read here ({kinds_of_files()})") from None
         raise ECGError(f"{where}: there is no header file {header.name} in {header.parent}") from None
     except (OSError, ValueError) as error:
         raise ECGError(f"{where}: cannot read {header.name}: {getattr(error, 'strerror', None) or error}") from None

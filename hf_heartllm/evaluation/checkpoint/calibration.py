@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...labels.scp import superclasses
+from ..answered import Answered
 from ..conditions import REAL
 from ..confidence import TEMPERATURES, at_prevalence, fit_temperature, padded_scores, prevalence_weights
-from ..heldout import Answered
 
 if TYPE_CHECKING:
     import pandas as pd

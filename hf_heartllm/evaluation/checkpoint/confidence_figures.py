@@ -2,67 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..answered import Answered
 from ..conditions import CONDITION_WORDS, CONDITIONS, REAL
-from ..confidence import BINS, YesNo, padded_scores, reliability, risk_coverage, tempered
+from ..confidence import YesNo, calibration_error, padded_scores, reliability, risk_coverage, tempered
 from ..confidence_plots import plot_reliability, plot_risk_coverage
-from ..heldout import Answered
-from ..intervals import Interval, bootstrap_sums
+from ..controlled import RANKS_NOTHING, ControlledResult
+from ..intervals import Bootstrap, Resampled, Settings
+from ..metrics import Metric, controlled
 from .calibration import Calibration, Statement, YesNoRows, yes_no_rows
-from .figures import MIN_POSITIVES, NO_PROBABILITIES, Settings
-from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow
+from .figures import MIN_POSITIVES
 
-_ABSENT = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_PROBABILITIES)
 AS_SCORED, CALIBRATED = "as scored", "calibrated"
 NATURAL = "yes/no questions weighted to natural prevalence"
 EVERY = "questions that every record is asked (natural prevalence)"
 
 
-def calibration_error(
-    confidence: np.ndarray, right: np.ndarray, patients: np.ndarray, weights: np.ndarray | None, settings: Settings
-) -> Interval:
-    """`confidence.expected_calibration_error` with its interval by patient; NaN without rows of weight."""
-    share = np.ones(len(confidence)) if weights is None else weights
-    of_row = np.clip(np.searchsorted(np.linspace(0, 1, BINS + 1), confidence, side="left") - 1, 0, BINS - 1)
-    gap = np.zeros((len(confidence), BINS))
-    gap[np.arange(len(confidence)), of_row] = share * (right - confidence)
+@dataclass(frozen=True)
+class Believed:
+    """Answers with the probability that stands for them.
 
-    def error(sums: np.ndarray) -> np.ndarray:
-        total = sums[:, :1]
-        found: np.ndarray = np.divide(
-            np.abs(sums[:, 1:]).sum(axis=1, keepdims=True), total, out=np.full(total.shape, np.nan), where=total > 0
-        )
-        return found
+    Attributes:
+        confidence: of the chosen answer, (rows,).
+        right: bool (rows,), whether it is true.
+        called: bool (rows,), whether "yes" was chosen; empty where answers are not yes and no.
+        positive: bool (rows,), whether "yes" is true; likewise.
+        weights: of the rows; None weighs all alike.
+    """
 
-    return bootstrap_sums(np.column_stack([share, gap]), patients, error, **settings)[0]
+    confidence: np.ndarray
+    right: np.ndarray
+    called: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    positive: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    weights: np.ndarray | None = None
 
 
-def predictive_value(
-    positive: np.ndarray, called: np.ndarray, patients: np.ndarray, weights: np.ndarray | None, settings: Settings
-) -> Interval:
+def predictive_value(rows: Believed, bootstrap: Bootstrap) -> Resampled:
     """Share of the rows called positive that are; NaN where none is called."""
-    share = np.ones(len(positive)) if weights is None else weights
-    columns = np.column_stack([share * (positive & called), share * called])
-
-    def value(sums: np.ndarray) -> np.ndarray:
-        return np.divide(sums[:, :1], sums[:, 1:], out=np.full((len(sums), 1), np.nan), where=sums[:, 1:] > 0)
-
-    return bootstrap_sums(columns, patients, value, **settings)[0]
+    share = 1.0 if rows.weights is None else rows.weights
+    return bootstrap.mean(rows.positive, rows.called * share)
 
 
-def confidence_rows(
+CALIBRATION_ERROR = Metric[Believed](
+    "expected calibration error",
+    lambda rows, bootstrap: calibration_error(bootstrap, rows.confidence, rows.right, rows.weights),
+)
+PREDICTIVE_VALUE = Metric('positive predictive value of "yes"', predictive_value)
+RISK_COVERAGE = Metric[Believed](
+    "area under risk–coverage",
+    lambda rows, bootstrap: bootstrap.without_samples(risk_coverage(rows.confidence, rows.right).area),
+)
+
+
+def confidence_results(
     answered: Answered,
     calibration: Calibration | None,
     prior: Mapping[Statement, float],
     prevalence: Mapping[Statement, float],
     settings: Settings,
-) -> list[ControlledRow]:
-    """Expected calibration error and positive predictive value, as scored and calibrated.
+) -> list[ControlledResult]:
+    """Expected calibration error and positive predictive value, as scored and calibrated; area under risk–coverage.
 
     Args:
         answered: the test questions.
@@ -71,19 +76,16 @@ def confidence_rows(
         prevalence: its prevalence among the test records, for which weighted rows stand.
         settings: of the bootstrap.
     """
-    result: list[ControlledRow] = []
-    balanced = np.array([i for i, question in enumerate(answered.questions) if not question.every_record], dtype=int)
-    steps = [AS_SCORED] if calibration is None else [AS_SCORED, CALIBRATED]
-    for step in steps if len(balanced) else ():
-        temperature = calibration.balanced_temperature if calibration and step == CALIBRATED else 1.0
-        values: dict[str, Interval | None] = {}
-        for condition in CONDITIONS:
-            confidence = _confidence(answered, condition, balanced, temperature)
-            right = answered.right[condition][balanced]
-            values[condition] = calibration_error(confidence, right, answered.patients[balanced], None, settings)
-        result.append(
-            ControlledRow("expected calibration error", f"{answered.set_name}, {step}", values, absent=_ABSENT)
-        )
+    result: list[ControlledResult] = []
+
+    def add(metrics: Sequence[Metric[Believed]], group: str, columns: Mapping[str, Believed], rows: np.ndarray) -> None:
+        bootstrap = Bootstrap(answered.patients[rows], **settings)
+        result.extend(controlled(metric, group, columns, bootstrap, absent=RANKS_NOTHING) for metric in metrics)
+
+    balanced, steps = answered.balanced, _steps(calibration)
+    for step, used in steps.items() if len(balanced) else ():
+        columns = {one: _believed(answered, one, used) for one in CONDITIONS}
+        add([CALIBRATION_ERROR], f"{answered.set_name}, {step}", columns, balanced)
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     sets = (
         (answered.set_name.replace("questions", "yes/no questions"), yes_no_rows(answered, every_record=False), None),
@@ -93,23 +95,34 @@ def confidence_rows(
     for title, yes_no, weighted_to in sets:
         if not len(yes_no.rows):
             continue
-        patients = answered.patients[yes_no.rows]
         weights = None if weighted_to is None else yes_no.weights(weighted_to)
         natural = title in (NATURAL, EVERY)
-        for step in steps:
-            errors: dict[str, Interval | None] = {}
-            ppv: dict[str, Interval | None] = {}
+        for step, used in steps.items():
+            columns = {}
             for condition in CONDITIONS:
-                share = _yes(yes_no, condition, calibration if step == CALIBRATED else None, prior if natural else None)
-                called = share > 0.5
-                errors[condition] = calibration_error(
-                    np.maximum(share, 1 - share), called == yes_no.positive, patients, weights, settings
-                )
-                ppv[condition] = predictive_value(yes_no.positive, called, patients, weights, settings)
-            if natural:
-                result.append(ControlledRow("expected calibration error", f"{title}, {step}", errors, absent=_ABSENT))
-            result.append(ControlledRow('positive predictive value of "yes"', f"{title}, {step}", ppv, absent=_ABSENT))
+                share = _yes(yes_no, condition, used, prior if natural else None)
+                called, positive = share > 0.5, yes_no.positive
+                sure = np.maximum(share, 1 - share)
+                columns[condition] = Believed(sure, called == positive, called, positive, weights)
+            metrics = [CALIBRATION_ERROR, PREDICTIVE_VALUE] if natural else [PREDICTIVE_VALUE]
+            add(metrics, f"{title}, {step}", columns, yes_no.rows)
+    if len(balanced):
+        step, used = list(steps.items())[-1]
+        columns = {one: _believed(answered, one, used) for one in CONDITIONS}
+        add([RISK_COVERAGE], f"{answered.set_name}, {step}", columns, balanced)
     return result
+
+
+def _steps(calibration: Calibration | None) -> dict[str, Calibration | None]:
+    """As scored and, where there is a calibration, with it."""
+    return {AS_SCORED: None} if calibration is None else {AS_SCORED: None, CALIBRATED: calibration}
+
+
+def _believed(answered: Answered, condition: str, calibration: Calibration | None) -> Believed:
+    """The balanced questions."""
+    temperature = 1.0 if calibration is None else calibration.balanced_temperature
+    confidence = _confidence(answered, condition, answered.balanced, temperature)
+    return Believed(confidence, answered.right[condition][answered.balanced])
 
 
 def _confidence(answered: Answered, condition: str, rows: np.ndarray, temperature: float) -> np.ndarray:
@@ -164,21 +177,6 @@ def statement_figures(answered: Answered, prevalence: Mapping[Statement, float])
     return result
 
 
-def risk_coverage_row(answered: Answered, calibration: Calibration | None, settings: Settings) -> ControlledRow:
-    """Area under the risk–coverage curve of the balanced questions; its interval is left out."""
-    rows = np.array([i for i, question in enumerate(answered.questions) if not question.every_record], dtype=int)
-    none, patients = float("nan"), len(set(answered.patients[rows].tolist()))
-    temperature = 1.0 if calibration is None else calibration.balanced_temperature
-    values: dict[str, Interval | None] = {}
-    for condition in CONDITIONS:
-        curve = risk_coverage(
-            _confidence(answered, condition, rows, temperature), answered.right[condition][rows].astype(float)
-        )
-        values[condition] = Interval(curve.area, none, none, 0.95, len(rows), patients)
-    step = AS_SCORED if calibration is None else CALIBRATED
-    return ControlledRow("area under risk–coverage", f"{answered.set_name}, {step}", values, absent=_ABSENT)
-
-
 def draw(
     answered: Answered,
     calibration: Calibration | None,
@@ -187,14 +185,9 @@ def draw(
     folder: Path,
 ) -> list[Path]:
     """Reliability (balanced, and at natural prevalence) and risk–coverage as pictures; returns their paths."""
-    written = []
-    rows = np.array([i for i, question in enumerate(answered.questions) if not question.every_record], dtype=int)
-    right = answered.right[REAL][rows].astype(float)
-    steps = {AS_SCORED: None} if calibration is None else {AS_SCORED: None, CALIBRATED: calibration}
-    tables = {}
-    for step, used in steps.items():
-        temperature = 1.0 if used is None else used.balanced_temperature
-        tables[step] = reliability(_confidence(answered, REAL, rows, temperature), right)
+    written, steps = [], _steps(calibration)
+    balanced = {step: _believed(answered, REAL, used) for step, used in steps.items()}
+    tables = {step: reliability(one.confidence, one.right) for step, one in balanced.items()}
     written.append(folder / "reliability-balanced.png")
     plot_reliability(tables, written[-1], f"Reliability, {answered.set_name}")
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
@@ -209,9 +202,8 @@ def draw(
         plot_reliability(tables, written[-1], "Reliability, yes/no at natural prevalence")
     curves = {}
     for condition in CONDITIONS:
-        temperature = 1.0 if calibration is None else calibration.balanced_temperature
-        confidence = _confidence(answered, condition, rows, temperature)
-        curves[CONDITION_WORDS[condition]] = risk_coverage(confidence, answered.right[condition][rows].astype(float))
+        one = _believed(answered, condition, calibration)
+        curves[CONDITION_WORDS[condition]] = risk_coverage(one.confidence, one.right)
     written.append(folder / "risk-coverage.png")
     plot_risk_coverage(curves, written[-1], f"Risk and coverage, {answered.set_name}")
     return written

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
-from ..answers import AnsweredQuestion, answer_figures, answer_set
+from ..answered import Answered
+from ..answers import EXACT, MACRO_F1, OUTSIDE, Answers
 from ..conditions import CONDITIONS, CONTROL, REAL, condition_prompt, other_patients
+from ..controlled import MAJORITIES, TEXT_ALONE, ControlledResult
 from ..generation import generate_texts
-from ..heldout import Answered, one_window
-from ..intervals import Interval, bootstrap_mean, paired_bootstrap
+from ..heldout import one_window
+from ..metrics import Measured
 from ..partial import PartialResults, run_mark
 from ..question_file import HeldOutRecord
-from .figures import Majority, Settings, known_majority
-from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow
 
 BATCH = 32
 
 
 def chosen_rows(answered: Answered, count: int) -> list[int]:
     """Places of `count` balanced questions, evenly spaced over all of them."""
-    balanced = [index for index, question in enumerate(answered.questions) if not question.every_record]
+    balanced = answered.balanced.tolist()
     count = min(count, len(balanced))
     return [balanced[index * len(balanced) // count] for index in range(count)]
 
@@ -96,64 +97,28 @@ def _shows(condition: str) -> str:
     return "ecg" if condition in (REAL, CONTROL, "deaf") else ""
 
 
-def generated_rows(
-    answered: Answered,
-    rows: Sequence[int],
-    texts: Mapping[str, Sequence[str]],
-    majority: Majority | None,
-    settings: Settings,
-) -> list[ControlledRow]:
-    """Exact match of written answers, of the closed set's on the same questions, and the share outside the set."""
-    questions = [answered.questions[row] for row in rows]
-    patients = answered.patients[np.array(rows, dtype=int)]
-    answers_without_ecg, absent = known_majority(majority, list(rows))
-    majority_only = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), "it writes nothing")
+def generated_results(
+    answered: Answered, rows: Sequence[int], texts: Mapping[str, Sequence[str]], measured: Measured[Answers]
+) -> list[ControlledResult]:
+    """Exact match of written answers, of the closed set's on the same questions, and the share outside the set.
 
-    def asked(predictions: Sequence[str | tuple[str, ...]]) -> list[AnsweredQuestion]:
-        return [
-            AnsweredQuestion((question.answer,), prediction, str(patient), question.answers)
-            for question, prediction, patient in zip(questions, predictions, patients, strict=True)
-        ]
-
-    def closed(answers: Sequence[str]) -> list[AnsweredQuestion]:
-        return asked([(answer,) for answer in answers])
-
-    title = f"{len(rows)} {answered.set_name}"
-    written = {condition: asked(list(found)) for condition, found in texts.items()}
-    scored = {condition: closed([answered.chosen[condition][row] for row in rows]) for condition in CONDITIONS}
-    guessed = {column: closed(answers) for column, answers in answers_without_ecg.items()}
+    Args:
+        answered: all questions.
+        rows: places of those that were written.
+        texts: condition → what was written.
+        measured: the closed set's answers to all questions.
+    """
+    places, title = np.array(rows, dtype=int), f"{len(rows)} {answered.set_name}"
+    closed = measured.without(TEXT_ALONE).of(places)
+    written = {}
+    for column, found in texts.items():
+        questions = zip(closed.columns[column].questions, found, strict=True)
+        written[column] = Answers([replace(question, prediction=text) for question, text in questions])
+    everything, freely = np.arange(len(places)), replace(closed, columns={**closed.columns, **written})
     result = []
-    for words, of_column in (("written answer", written), ("closed set", scored)):
-        exact: dict[str, Interval | None] = {}
-        macro: dict[str, Interval | None] = {}
-        right: dict[str, list[bool]] = {}
-        for column in COLUMNS:
-            if column not in of_column and column not in guessed:
-                continue
-            answers = of_column.get(column) or guessed[column]
-            found = answer_figures(answers, title, **settings)
-            exact[column], macro[column] = found.exact, found.macro_f1
-            right[column] = [_is_right(one) for one in answers]
-        margins = {
-            column: paired_bootstrap(right[REAL], right[column], patients, **settings)
-            for column in right
-            if column != REAL
-        }
-        result.append(ControlledRow(f"exact match, {words}", title, exact, margins, absent))
-        result.append(ControlledRow(f"macro-F1 over answers, {words}", title, macro, {}, absent))
-    outside: dict[str, Interval | None] = {
-        condition: bootstrap_mean([_is_outside(one) for one in answers], patients, **settings)
-        for condition, answers in written.items()
-    }
-    result.append(ControlledRow("written answers outside the closed set", title, outside, {}, majority_only))
-    return result
-
-
-def _is_right(question: AnsweredQuestion) -> bool:
-    return answer_set(question.prediction, question.allowed) == answer_set(question.answer)
-
-
-def _is_outside(question: AnsweredQuestion) -> bool:
-    """Also where nothing was written: an empty text is no answer of the set."""
-    found = answer_set(question.prediction, question.allowed)
-    return not found or not found <= answer_set(question.allowed)
+    for words, one in (("written answer", freely), ("closed set", closed)):
+        metrics = [replace(metric, name=f"{metric.name}, {words}") for metric in (EXACT, MACRO_F1)]
+        result += one.results(metrics, title, everything)
+    alone = replace(closed, columns=written, absent=dict.fromkeys(MAJORITIES, "it writes nothing"), unanswered=None)
+    outside = replace(OUTSIDE, name=f"written {OUTSIDE.name}")
+    return [*result, *alone.results([outside], title, everything)]

@@ -8,10 +8,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from ...labels.record_ids import whole_number
+from ..people import MIN_SUPPORT
 from ..question_file import HeldOutQuestion
-
-MIN_SUPPORT = 5
-"""A template of an age band and sex with fewer training questions falls back to the template alone."""
 
 
 class MajorityAnswers:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..answered import Answered, tabulate
 from ..conditions import REAL
-from ..heldout import Answered, tabulate
-from ..intervals import Interval, paired_bootstrap
+from ..intervals import Bootstrap, Interval, Settings
 from ..question_file import HeldOutRecord
 from ..results import write_whole
-from .figures import Settings, question_groups
+from .figures import question_groups
 
 NAME = "evaluated.json"
 
@@ -69,8 +69,8 @@ def compare(
     if absent := [record.ecg_id for record in records if (record.ecg_id, REAL) not in found]:
         raise ValueError(f"{other}: no answers about ecg_id {absent[0]} ({len(absent)} are missing)")
     theirs = tabulate(records, found, (REAL,)).right[REAL]
-    ours = answered.right[REAL]
-    return model, {
-        title: paired_bootstrap(ours[rows], theirs[rows], answered.patients[rows], **settings)
-        for title, rows in question_groups(answered).items()
-    }
+    ours, differences = answered.right[REAL], {}
+    for title, rows in question_groups(answered).items():
+        bootstrap = Bootstrap(answered.patients[rows], **settings)
+        differences[title] = bootstrap.mean(ours[rows]).minus(bootstrap.mean(theirs[rows]))
+    return model, differences

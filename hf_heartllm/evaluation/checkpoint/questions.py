@@ -7,23 +7,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..answered import Answered, tabulate
+from ..answers import MACRO_F1
 from ..conditions import CONDITIONS, REAL
+from ..controlled import MAJORITY, MAJORITY_AGE_SEX, ControlledResult, interval_document
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
-from ..heldout import Answered, evaluate, tabulate, weights_fingerprint
+from ..held_out import CheckpointSettings, HeldOutSet, check_some_balanced, persons_of, read_held_out
+from ..heldout import evaluate, weights_fingerprint
+from ..page import Evaluation, difference_section
 from ..partial import run_mark
+from ..people import Person, people
 from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from ..separation import Separation, check_separation, separation_once
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
-from .confidence_figures import confidence_rows, draw, risk_coverage_row, statement_figures
-from .figures import EXACT, answer_rows, auroc_rows, mean_auroc_row, subgroup_rows
-from .generated import chosen_rows, generate_answers, generated_rows
-from .held_out import CheckpointSettings, HeldOutSet, check_some_balanced, persons_of, read_held_out
+from .confidence_figures import confidence_results, draw, statement_figures
+from .figures import answer_results, auroc_results, mean_auroc, measured_answers, subgroup_results
+from .generated import chosen_rows, generate_answers, generated_results
 from .majority import majority_answers, read_training_rows, rows_used
-from .page import CheckpointEvaluation, difference_section
 from .paired import compare, write_identity
-from .people import Person, people
-from .rows import MAJORITY, MAJORITY_AGE_SEX, ControlledRow, interval_document
-from .separation import Separation, check_separation, separation_once
 from .text_control import ControlModel, control_answers
 
 if TYPE_CHECKING:
@@ -65,18 +67,19 @@ class QASettings(CheckpointSettings):
     generate: int = 0
 
 
-def headline_rows(tables: Mapping[str, Sequence[ControlledRow]]) -> list[ControlledRow]:
-    """The rows that stand in git; those of a question type with an attribute type stay in the document."""
-    answers, *rest = tables.values()
+def headline(tables: Mapping[str, Sequence[ControlledResult]]) -> list[ControlledResult]:
+    """The results that stand in git; macro-F1 of parts of the questions stays in the document."""
     return [
-        *(row for row in answers if row.group.startswith("all ") or (row.figure == EXACT and " type " in row.group)),
-        *(row for rows in rest for row in rows),
+        one
+        for results in tables.values()
+        for one in results
+        if one.figure != MACRO_F1.name or one.group.startswith("all ")
     ]
 
 
 def evaluate_qa(
     model: Any, tokenizer: Any, name: str, settings: QASettings, parts: Path, control: ControlModel | None = None
-) -> CheckpointEvaluation:
+) -> Evaluation:
     """Evaluate a checkpoint on a question file.
 
     Args:
@@ -138,18 +141,17 @@ def evaluate_qa(
         )
 
     bootstrap = settings.bootstrap
-    areas = auroc_rows(answered, bootstrap)
-    mean_area = mean_auroc_row([row for row in areas if "every record" not in row.group], answered.set_name)
-    tables: dict[str, Sequence[ControlledRow]] = {
-        "Answers from the closed set": answer_rows(answered, majority, bootstrap, text_alone),
-        "AUROC of each answer": [*([mean_area] if mean_area else []), *areas],
-        "Subgroups": subgroup_rows(answered, persons, majority, bootstrap),
-        "Confidence": [
-            *confidence_rows(answered, calibration, prior, natural, bootstrap),
-            risk_coverage_row(answered, calibration, bootstrap),
+    measured = measured_answers(answered, majority, bootstrap, text_alone)
+    areas = auroc_results(answered, bootstrap)
+    tables: dict[str, Sequence[ControlledResult]] = {
+        "Answers from the closed set": answer_results(answered, measured),
+        "AUROC of each answer": [
+            *mean_auroc([one for one in areas if "every record" not in one.group], answered.set_name),
+            *areas,
         ],
+        "Subgroups": subgroup_results(answered, measured, persons),
+        "Confidence": confidence_results(answered, calibration, prior, natural, bootstrap),
     }
-    texts: dict[str, list[str]] = {}
     if settings.generate:
         rows = chosen_rows(answered, settings.generate)
         mark = run_mark(weights_fingerprint(model), records, ecgs, sorted(backgrounds.items()))
@@ -166,7 +168,7 @@ def evaluate_qa(
             seed=settings.seed,
             progress=settings.progress,
         )
-        tables["Free text beside the closed set"] = generated_rows(answered, rows, texts, majority, bootstrap)
+        tables["Free text beside the closed set"] = generated_results(answered, rows, texts, measured)
     pictures = draw(answered, calibration, prior, natural, parts / "pictures")
     names_drawn = ", ".join(one.name for one in pictures)
 
@@ -207,8 +209,8 @@ def evaluate_qa(
             f"Reliability and risk–coverage are drawn in {parts.name}/pictures: {names_drawn}.",
         ],
     }
-    return CheckpointEvaluation(
-        f"Questions {asked['hash']} answered by {name}", tables, document, sections, headline=headline_rows(tables)
+    return Evaluation(
+        f"Questions {asked['hash']} answered by {name}", tables, document, sections, headline=headline(tables)
     )
 
 

@@ -12,21 +12,23 @@ from ...labels.english_reports import report_from_statements, translate_report
 from ...labels.ptbxl import row_source
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
+from ..controlled import COLUMNS, MAJORITIES, MAJORITY, MAJORITY_AGE_SEX, interval_document
 from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
 from ..generation import generate_texts
+from ..held_out import CheckpointSettings, persons_of, read_held_out
 from ..heldout import one_window, weights_fingerprint
+from ..intervals import Bootstrap
+from ..page import Evaluation, difference_section
 from ..partial import PartialResults, run_mark
+from ..people import MIN_SUPPORT, people
 from ..question_file import HeldOutRecord, evenly_spaced
+from ..report_metrics import Reports
+from ..separation import Separation, check_separation
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
-from .held_out import CheckpointSettings, persons_of, read_held_out
-from .majority import MIN_SUPPORT, read_training_rows, rows_used
-from .page import CheckpointEvaluation, difference_section
+from .majority import read_training_rows, rows_used
 from .paired import write_identity
-from .people import people
-from .report_rows import REPORTS, ReportScorer, other_reports, report_differences, report_rows
-from .rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, interval_document
-from .separation import Separation, check_separation
+from .report_rows import REPORTS, other_reports, report_differences, report_results
 
 STATEMENTS, TRANSLATED = "statements", "translated"
 REFERENCES = (STATEMENTS, TRANSLATED)
@@ -59,7 +61,7 @@ def evaluate_reports(
     settings: ReportSettings,
     parts: Path,
     synonyms: Synonyms = NO_SYNONYMS,
-) -> CheckpointEvaluation:
+) -> Evaluation:
     """Let a checkpoint write the reports of the records that a question file names, and score them.
 
     Args:
@@ -100,7 +102,7 @@ def evaluate_reports(
         seed=settings.seed,
         progress=settings.progress,
     )
-    absent: dict[str, str] = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_TRAINING_ROWS)
+    absent: dict[str, str] = dict.fromkeys(MAJORITIES, NO_TRAINING_ROWS)
     if train_rows is not None:
         groups = {ecg_id: person.group for ecg_id, person in people(training).items()}
         wanted = [persons[record.ecg_id].group for record in records]
@@ -110,19 +112,13 @@ def evaluate_reports(
     write_identity(parts, names, asked)
     other = None if settings.against is None else other_reports(settings.against, asked, records)
     codes = dict(zip(table["ecg_id"].astype(int), table["scp_codes"], strict=True))
-    bootstrap = settings.bootstrap
-    score = ReportScorer(
-        [references[record.ecg_id] for record in records],
-        [codes[record.ecg_id] for record in records],
-        [str(record.patient_id) for record in records],
-        synonyms,
-        bootstrap,
-    )
-    scores = {column: score(texts[column]) for column in COLUMNS if column in texts}
-    tables = report_rows(scores, absent)
+    bootstrap = Bootstrap([str(record.patient_id) for record in records], **settings.bootstrap)
+    truth = [references[record.ecg_id] for record in records], [codes[record.ecg_id] for record in records]
+    columns = {column: Reports(texts[column], *truth, synonyms) for column in COLUMNS if column in texts}
+    tables = report_results(columns, bootstrap, absent)
     against, sections = None, []
     if other is not None:
-        differences = report_differences(scores[REAL], score(other[1]))
+        differences = report_differences(columns[REAL], Reports(other[1], *truth, synonyms), bootstrap)
         found = {title: interval_document(one) for title, one in differences.items()}
         against = {"model": other[0], "ours_minus_theirs": found}
         sections = difference_section(f"Less the reports of {other[0]['name']}, paired by record", "figure", found)
@@ -142,7 +138,7 @@ def evaluate_reports(
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "notes": [*_notes(settings, apart, synonyms), *held_out.notes(of_questions=False)],
     }
-    return CheckpointEvaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
+    return Evaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
 
 
 def write_reports(

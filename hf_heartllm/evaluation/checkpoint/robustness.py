@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...ecg import read_ecg
 from ...models.ecg_record import ECGError
+from ..answered import Answered, Outcomes, tabulate
+from ..answers import EXACT
 from ..conditions import BACKGROUND, BLIND, CONDITIONS, CONTROL, DEAF, REAL
+from ..controlled import ControlledResult, interval_document
 from ..facts import file_facts, model_facts, question_facts, versions
-from ..heldout import Answered, Outcomes, evaluate, tabulate
-from ..intervals import Interval, paired_bootstrap
+from ..held_out import CheckpointSettings, check_some_balanced, persons_of, read_held_out
+from ..heldout import evaluate
+from ..intervals import Bootstrap, Interval, Settings
+from ..page import Evaluation, difference_section
 from ..question_file import HeldOutRecord
+from ..separation import check_separation
 from .disturb import Disturbance, disturbances
-from .figures import auroc_rows, exact_match_row
-from .held_out import CheckpointSettings, check_some_balanced, persons_of, read_held_out
-from .page import CheckpointEvaluation, difference_section
-from .rows import ControlledRow, interval_document
-from .separation import check_separation
+from .figures import auroc_results, measured_answers
 
 UNDISTURBED = "undisturbed"
 
@@ -35,9 +35,7 @@ class RobustnessSettings(CheckpointSettings):
     kinds: tuple[str, ...] | None = None
 
 
-def evaluate_robustness(
-    model: Any, tokenizer: Any, name: str, settings: RobustnessSettings, parts: Path
-) -> CheckpointEvaluation:
+def evaluate_robustness(model: Any, tokenizer: Any, name: str, settings: RobustnessSettings, parts: Path) -> Evaluation:
     """Ask the same questions about the same recordings, disturbed in every way.
 
     Under another patient's ECG that one is disturbed likewise. The controls without an ECG are asked once.
@@ -77,8 +75,7 @@ def evaluate_robustness(
         **options,
     )
     undisturbed = tabulate(records, plain, CONDITIONS)
-    rows = {"Exact match": [exact_match_row(undisturbed, UNDISTURBED, bootstrap)], "AUROC": []}
-    rows["AUROC"] += _areas(undisturbed, UNDISTURBED, bootstrap)
+    rows = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}
     notes = []
     for disturbance in tried:
@@ -99,15 +96,11 @@ def evaluate_robustness(
             notes.append(f"{disturbance.name}: the codec does not take such recordings ({reason}).")
             continue
         answered = tabulate(records, _with_blind(outcomes, plain), CONDITIONS)
-        rows["Exact match"].append(exact_match_row(answered, disturbance.name, bootstrap))
-        rows["AUROC"] += _areas(answered, disturbance.name, bootstrap)
-        balanced = np.array([not question.every_record for question in answered.questions])
-        changes[disturbance.name] = paired_bootstrap(
-            answered.right[REAL][balanced],
-            undisturbed.right[REAL][balanced],
-            answered.patients[balanced],
-            **bootstrap,
-        )
+        for title, found in _results(answered, disturbance.name, bootstrap).items():
+            rows[title] += found
+        drawn = Bootstrap(answered.patients[answered.balanced], **bootstrap)
+        disturbed, plainly = (drawn.mean(one.right[REAL][one.balanced]) for one in (answered, undisturbed))
+        changes[disturbance.name] = disturbed.minus(plainly)
     found_changes = {name: interval_document(change) for name, change in changes.items()}
     settings_plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
     document = {
@@ -132,7 +125,7 @@ def evaluate_robustness(
         ],
     }
     sections = difference_section("Change against the undisturbed recordings", "disturbance", found_changes)
-    return CheckpointEvaluation(f"Disturbed recordings answered by {name}", rows, document, sections)
+    return Evaluation(f"Disturbed recordings answered by {name}", rows, document, sections)
 
 
 def chosen(kinds: Sequence[str] | None) -> list[Disturbance]:
@@ -172,10 +165,11 @@ def _with_blind(outcomes: Outcomes, plain: Outcomes) -> Outcomes:
     return {**outcomes, **{key: value for key, value in plain.items() if key[1] in (BLIND, BACKGROUND)}}
 
 
-def _areas(answered: Answered, title: str, bootstrap: Mapping[str, int]) -> list[ControlledRow]:
-    """AUROCs of the questions that every record is asked."""
-    return [
-        ControlledRow(row.figure, f"{title}: {row.group}", row.values, row.margins, row.absent)
-        for row in auroc_rows(answered, bootstrap)
-        if "every record" in row.group
-    ]
+def _results(answered: Answered, title: str, bootstrap: Settings) -> dict[str, list[ControlledResult]]:
+    """Exact match of the balanced questions, and the AUROCs of those that every record is asked."""
+    measured = measured_answers(answered, None, bootstrap, absent="it looks at no ECG: see `heartllm evaluate qa`")
+    areas = [one for one in auroc_results(answered, bootstrap) if "every record" in one.group]
+    return {
+        "Exact match": measured.results((EXACT,), title, answered.balanced),
+        "AUROC": [replace(one, group=f"{title}: {one.group}") for one in areas],
+    }

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..answered import tabulate
 from ..conditions import REAL
 from ..facts import ecg_source, model_facts
-from ..heldout import evaluate, tabulate
+from ..held_out import CheckpointSettings
+from ..heldout import evaluate
 from ..question_file import HeldOutRecord
-from .held_out import CheckpointSettings
 
 
 @dataclass(frozen=True)

@@ -9,35 +9,18 @@ Definitions that count where something is absent:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..checkpoint.figures import NO_PROBABILITIES, Settings
-from ..checkpoint.people import UNKNOWN, Person, subgroups
-from ..checkpoint.rows import COLUMNS, MAJORITY, MAJORITY_AGE_SEX, ControlledRow
-from ..conditions import CONDITIONS, REAL
-from ..heldout import Answered
-from ..intervals import (
-    Interval,
-    bootstrap_auroc,
-    bootstrap_macro_auroc,
-    bootstrap_mean,
-    bootstrap_sums,
-    paired_bootstrap,
-)
+from ..answered import Answered
+from ..conditions import CONDITIONS
+from ..controlled import MAJORITIES, RANKS_NOTHING, ControlledResult
+from ..intervals import Bootstrap, Resampled, Settings, ratio
+from ..metrics import AUROC, MACRO_AUROC, Measured, Metric, Ranked, controlled
+from ..people import UNKNOWN, Person, subgroups
 from .tasks import LETTERS, YES_NO, Task
-
-ACCURACY, PRECISION, RECALL, F1, F1_OF_MEANS, MACRO_AUROC = (
-    "accuracy",
-    "macro precision",
-    "macro recall",
-    "macro-F1",
-    "F1 of macro precision and macro recall",
-    "macro-AUROC",
-)
-"""ECG-LM's own F1 is the harmonic mean of its macro precision and recall, not the mean of the classes' F1."""
 
 MIN_OF_CLASS = 5
 """A class with fewer records with it, or without it, has no row of its own: the bootstrap says nothing there."""
@@ -145,132 +128,117 @@ def likeliest(scores: np.ndarray) -> np.ndarray:
     return result & ~np.isnan(scores).all(axis=1, keepdims=True)
 
 
-def choice_figures(
-    truth: np.ndarray, chosen: np.ndarray, patients: np.ndarray, settings: Settings
-) -> dict[str, Interval]:
-    """Accuracy and the means over classes, with intervals by patient.
-
-    Args:
-        truth: float (records, classes), NaN where it is not known.
-        chosen: bool (records, classes).
-        patients: (records,).
-        settings: of the bootstrap.
-    """
-    known = ~np.isnan(truth)
-    has, took = truth == 1, chosen & known
-    classes = truth.shape[1]
-    columns = np.column_stack([right_sets(truth, chosen), np.ones(len(truth)), has & took, took, has])
-
-    def statistic(sums: np.ndarray) -> np.ndarray:
-        hits, chosen_count, held = (sums[:, 2 + part * classes : 2 + (part + 1) * classes] for part in range(3))
-        missing = held == 0
-        parts = (
-            np.divide(hits, chosen_count, out=np.zeros_like(hits), where=chosen_count > 0),
-            np.divide(hits, held, out=np.zeros_like(hits), where=held > 0),
-            np.divide(2 * hits, chosen_count + held, out=np.zeros_like(hits), where=chosen_count + held > 0),
-        )
-        count = (~missing).sum(axis=1)
-        none = np.full(len(sums), np.nan)
-        precision, recall, f1 = (
-            np.divide(np.where(missing, 0, part).sum(axis=1), count, out=none.copy(), where=count > 0) for part in parts
-        )
-        both = precision + recall
-        of_means = np.where(both > 0, 2 * precision * recall / np.where(both > 0, both, 1), both)
-        return np.column_stack([sums[:, 0] / sums[:, 1], precision, recall, f1, of_means])
-
-    names = (ACCURACY, PRECISION, RECALL, F1, F1_OF_MEANS)
-    return dict(zip(names, bootstrap_sums(columns, patients, statistic, **settings), strict=True))
-
-
 def right_sets(truth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Whether exactly the record's classes were chosen, among those that are known; bool (records,)."""
     right = ((truth == 1) == chosen) | np.isnan(truth)
     return np.asarray(right.all(axis=1))
 
 
-def task_rows(
-    found: Classified,
-    majority: Mapping[str, np.ndarray] | None,
-    no_majority: str,
-    seen: str,
-    settings: Settings,
-) -> list[ControlledRow]:
-    """The rows of one task in one format.
+@dataclass(frozen=True)
+class Choices:
+    """Chosen classes beside the true ones.
+
+    Attributes:
+        truth: float (records, classes), NaN where it is not known.
+        chosen: bool (records, classes).
+    """
+
+    truth: np.ndarray
+    chosen: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> Choices:
+        return Choices(self.truth[rows], self.chosen[rows])
+
+
+def _over_classes(statistic: Callable[..., np.ndarray]) -> Callable[[Choices, Bootstrap], Resampled]:
+    """A statistic of three shares of each class, (n, classes): of the chosen, of the held, and F1, all NaN where no
+    record has the class."""
+
+    def values(sums: np.ndarray) -> np.ndarray:
+        hits, chosen, held = np.split(sums, 3, axis=1)
+        shares = [ratio(hits, chosen, 0.0), ratio(hits, held), ratio(2 * hits, chosen + held)]
+        return statistic(*(_mean(np.where(held > 0, one, np.nan)) for one in shares))[:, None]
+
+    def measure(rows: Choices, bootstrap: Bootstrap) -> Resampled:
+        has, took = rows.truth == 1, rows.chosen & ~np.isnan(rows.truth)
+        return bootstrap.sums(np.hstack([has & took, took, has]), values)[0]
+
+    return measure
+
+
+def _mean(shares: np.ndarray) -> np.ndarray:
+    return ratio(np.nansum(shares, axis=1), (~np.isnan(shares)).sum(axis=1))
+
+
+ACCURACY = Metric[Choices](
+    "accuracy", lambda rows, bootstrap: bootstrap.mean(right_sets(rows.truth, rows.chosen)), margins=True
+)
+CHOICE_METRICS = (
+    ACCURACY,
+    Metric("macro precision", _over_classes(lambda precision, recall, f1: precision)),
+    Metric("macro recall", _over_classes(lambda precision, recall, f1: recall)),
+    Metric("macro-F1", _over_classes(lambda precision, recall, f1: f1), centred=True),
+    Metric(
+        "F1 of macro precision and macro recall",
+        _over_classes(
+            lambda precision, recall, f1: np.where(
+                np.isnan(precision), np.nan, ratio(2 * precision * recall, precision + recall, 0.0)
+            )
+        ),
+    ),
+)
+"""ECG-LM's own F1 is the harmonic mean of its macro precision and recall, not the mean of the classes' F1."""
+
+
+def measured_choices(
+    found: Classified, majority: Mapping[str, np.ndarray] | None, no_majority: str, settings: Settings
+) -> Measured[Choices]:
+    """What was chosen under every column.
 
     Args:
         found: what was classified.
         majority: column → what it chooses, bool (records, classes); None without training records.
         no_majority: why there is none.
-        seen: words of what was seen in training.
         settings: of the bootstrap.
     """
-    chosen = {**found.chosen, **(majority or {})}
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), no_majority)
+    columns = {column: Choices(found.truth, one) for column, one in {**found.chosen, **(majority or {})}.items()}
+    return Measured(columns, found.patients, settings, {} if majority else dict.fromkeys(MAJORITIES, no_majority))
+
+
+def task_results(found: Classified, measured: Measured[Choices], seen: str) -> list[ControlledResult]:
+    """The results of one task in one format; `seen`: words of what was seen in training."""
     group = f"{found.words} ({len(found.present)} of {len(found.task.classes)} classes occur); {seen}"
-    values: dict[str, dict[str, Interval | None]] = {}
-    for column in COLUMNS:
-        if column in chosen:
-            for figure, interval in choice_figures(found.truth, chosen[column], found.patients, settings).items():
-                values.setdefault(figure, {})[column] = interval
-    right = {column: right_sets(found.truth, one) for column, one in chosen.items()}
-    margins = {
-        column: paired_bootstrap(right[REAL], one, found.patients, **settings)
-        for column, one in right.items()
-        if column != REAL
-    }
-    rows = [
-        ControlledRow(figure, group, intervals, margins if figure == ACCURACY else {}, absent)
-        for figure, intervals in values.items()
+    everyone = np.arange(len(found.patients))
+    ranked = {condition: Ranked(found.truth, scores) for condition, scores in found.scores.items()}
+    bootstrap = Bootstrap(found.patients, **measured.settings)
+    area = controlled(MACRO_AUROC, group, ranked, bootstrap, absent=RANKS_NOTHING)
+    return [*measured.results(CHOICE_METRICS, group, everyone), area]
+
+
+def subgroup_results(
+    found: Classified, measured: Measured[Choices], persons: Mapping[int, Person], seen: str
+) -> list[ControlledResult]:
+    """Accuracy by sex, age band and device family."""
+    groups = subgroups(persons[int(ecg_id)] for ecg_id in found.ecg_ids)
+    return [
+        one
+        for title, members in groups.items()
+        # Where nothing is known of anyone the results of all records say the same.
+        if len(members) < len(found.ecg_ids) or not title.endswith(UNKNOWN)
+        for one in measured.results((ACCURACY,), f"{title}, {found.words}; {seen}", np.array(members))
     ]
-    areas: dict[str, Interval | None] = {
-        condition: bootstrap_macro_auroc(found.truth, scores, found.patients, **settings)
-        for condition, scores in found.scores.items()
-    }
-    unranked = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_PROBABILITIES)
-    return [*rows, ControlledRow(MACRO_AUROC, group, areas, absent=unranked)]
 
 
-def subgroup_rows(
-    found: Classified,
-    persons: Mapping[int, Person],
-    majority: Mapping[str, np.ndarray] | None,
-    no_majority: str,
-    seen: str,
-    settings: Settings,
-) -> list[ControlledRow]:
-    """Accuracy by sex, age band and device family. Arguments are those of `task_rows`, and whose each record is."""
-    absent = {} if majority else dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), no_majority)
-    right = {column: right_sets(found.truth, one) for column, one in {**found.chosen, **(majority or {})}.items()}
-    rows = []
-    for title, members in subgroups(persons[int(ecg_id)] for ecg_id in found.ecg_ids).items():
-        if len(members) == len(found.ecg_ids) and title.endswith(UNKNOWN):
-            continue  # nothing is known of anyone: the rows of all records say the same
-        patients = found.patients[members]
-        values: dict[str, Interval | None] = {
-            column: bootstrap_mean(one[members], patients, **settings) for column, one in right.items()
-        }
-        margins = {
-            column: paired_bootstrap(right[REAL][members], one[members], patients, **settings)
-            for column, one in right.items()
-            if column != REAL
-        }
-        rows.append(ControlledRow(ACCURACY, f"{title}, {found.words}; {seen}", values, margins, absent))
-    return rows
-
-
-def class_rows(found: Classified, seen: str, settings: Settings) -> list[ControlledRow]:
+def class_results(found: Classified, seen: str, settings: Settings) -> list[ControlledResult]:
     """The AUROC of each class that has `MIN_OF_CLASS` records on both sides, one against the rest."""
-    unranked = dict.fromkeys((MAJORITY, MAJORITY_AGE_SEX), NO_PROBABILITIES)
-    rows = []
+    results = []
     for place, name in enumerate(found.task.classes):
         known = ~np.isnan(found.truth[:, place])
         labels = found.truth[known, place] == 1
         if min(labels.sum(), (~labels).sum()) < MIN_OF_CLASS:
             continue
-        values: dict[str, Interval | None] = {
-            condition: bootstrap_auroc(labels, scores[known, place], found.patients[known], **settings)
-            for condition, scores in found.scores.items()
-        }
+        ranked = {condition: Ranked(labels, scores[known, place]) for condition, scores in found.scores.items()}
         group = f"{name}, {int(labels.sum())} positive, {found.words}; {seen}"
-        rows.append(ControlledRow("AUROC", group, values, absent=unranked))
-    return rows
+        bootstrap = Bootstrap(found.patients[known], **settings)
+        results.append(controlled(AUROC, group, ranked, bootstrap, absent=RANKS_NOTHING))
+    return results

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checkpoint.majority import MIN_SUPPORT
-from ..checkpoint.people import Person, people
-from ..checkpoint.rows import MAJORITY, MAJORITY_AGE_SEX
+from ..controlled import MAJORITY, MAJORITY_AGE_SEX
+from ..people import MIN_SUPPORT, Person, people
 from .figures import EVERY, Classified
 from .records import label_truth
 from .tasks import Task, only_class

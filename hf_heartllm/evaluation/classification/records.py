@@ -11,7 +11,7 @@ from ...labels.scp import superclasses
 from ...labels.wfdb_headers import read_labelled_folder
 from ...models.ecg_record import ECGError
 from ...models.prompts import background_text
-from ..checkpoint.people import UNKNOWN, Person, age_band, people
+from ..people import UNKNOWN, Person, age_band, people
 from ..question_file import HeldOutRecord
 from .tasks import Task, Truth, task_questions
 

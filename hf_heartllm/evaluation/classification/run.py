@@ -8,16 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...labels.ptbxl import read_ptbxl_table
-from ..checkpoint.held_out import RunSettings
-from ..checkpoint.page import CheckpointEvaluation
-from ..checkpoint.rows import ControlledRow
-from ..checkpoint.separation import Separation, check_copies, check_separation, copies_within, separation_once
+from ..answered import tabulate
 from ..conditions import CONDITIONS
+from ..controlled import ControlledResult
 from ..facts import ecg_source, file_facts, model_facts, versions
-from ..heldout import evaluate, longest_window, record_reader, tabulate
+from ..held_out import RunSettings
+from ..heldout import evaluate, longest_window, record_reader
+from ..page import Evaluation
 from ..partial import run_mark
 from ..question_file import HeldOutRecord, evenly_spaced, rows_hash
-from .figures import EVERY, MIN_OF_CLASS, ONE_CLASS, Classified, class_rows, classified, subgroup_rows, task_rows
+from ..separation import Separation, check_copies, check_separation, copies_within, separation_once
+from .figures import (
+    EVERY,
+    MIN_OF_CLASS,
+    ONE_CLASS,
+    Classified,
+    class_results,
+    classified,
+    measured_choices,
+    subgroup_results,
+    task_results,
+)
 from .majority import TrainingClasses
 from .records import LabelledSet, folder_set, ptbxl_set, taken_by_codec
 from .seen import Seen, seen_of
@@ -54,7 +65,7 @@ class ClassifySettings(RunSettings):
 
 def evaluate_classification(
     model: Any, tokenizer: Any, name: str, settings: ClassifySettings, parts: Path
-) -> CheckpointEvaluation:
+) -> Evaluation:
     """Evaluate a checkpoint's classification by prompt.
 
     Args:
@@ -114,9 +125,9 @@ def evaluate_classification(
     )
     seen = settings.seen or seen_of(model)
     usual = None if training is None else TrainingClasses(training)
-    tables: dict[str, list[ControlledRow]] = {}
-    of_classes: list[ControlledRow] = []
-    of_groups: list[ControlledRow] = []
+    tables: dict[str, list[ControlledResult]] = {}
+    of_classes: list[ControlledResult] = []
+    of_groups: list[ControlledResult] = []
     sets: list[Classified] = []
     for task in tasks:
         for found in classified(answered, task, whole.unstated):
@@ -124,11 +135,11 @@ def evaluate_classification(
             words = seen.words(found.prompt_format)
             majority = None if usual is None else usual.choices(found, whole.persons)
             why = absent if usual is None else NO_TRAINING_CLASS
-            rows = task_rows(found, majority, why, words, settings.bootstrap)
-            tables.setdefault(task.name.capitalize(), []).extend(rows)
-            of_classes += class_rows(found, words, settings.bootstrap)
+            measured = measured_choices(found, majority, why, settings.bootstrap)
+            tables.setdefault(task.name.capitalize(), []).extend(task_results(found, measured, words))
+            of_classes += class_results(found, words, settings.bootstrap)
             if found.records == ONE_CLASS:
-                of_groups += subgroup_rows(found, whole.persons, majority, why, words, settings.bootstrap)
+                of_groups += subgroup_results(found, measured, whole.persons, words)
     tables |= {CLASS_TABLE: of_classes, SUBGROUPS: of_groups}
     prompts = _prompts(tasks)
     document = {
@@ -153,7 +164,7 @@ def evaluate_classification(
     }
     section = ["", "## Prompts", "", *(f"* {task}: {prompt}" for task, prompt in prompts.items())]
     headline = [row for title, rows in tables.items() if title != SUBGROUPS for row in rows]
-    return CheckpointEvaluation(f"Classification by {name}", tables, document, section, headline=headline)
+    return Evaluation(f"Classification by {name}", tables, document, section, headline=headline)
 
 
 def _labelled(settings: ClassifySettings, table: pd.DataFrame | None, tasks: Sequence[Task]) -> LabelledSet:

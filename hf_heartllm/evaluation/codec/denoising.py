@@ -15,10 +15,11 @@ import torch
 from ...ecg import STANDARD_LEADS, ECGError, ECGRecord
 from ...ecg.simulate.disturbances import disturbances
 from ...models.ecg_leads import INDEPENDENT_LEADS
-from ..intervals import paired_bootstrap
+from ..intervals import Bootstrap
+from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
-from .parts import Figure, Part
+from .parts import Part, figure
 from .records import LabelledRecord
 
 KINDS = {"muscle noise": "noise", "baseline wander": "wander", "50 Hz": "mains"}
@@ -83,18 +84,18 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
                 if plain is not None:
                     note(condition, f"{words}, not quantised", clean, twelve_leads(coder.to_record(plain, noisy)))
             note(condition, "plain filter", clean, twelve_leads(noisy.resample(COMMON_RATE)))
-    figures = []
+    figures, bootstrap = [], Bootstrap(patients)
     for condition, ways in found.items():
         for way, values in ways.items():
             # Without noise the filter's result is the reference itself.
             if condition != "no noise" or way != "plain filter":
-                figures.append(Figure(f"{condition}: SNR, {way}", float(np.mean(values)), "dB"))
+                figures.append(figure(f"{condition}: SNR, {way}", float(np.mean(values)), "dB"))
         if condition == "no noise":
             continue
         for count in counts:
             words = f"{count} stream{'s' if count > 1 else ''}"
             for other in (way for way in (f"{words}, not quantised", "plain filter") if way in ways):
-                gain = paired_bootstrap(ways[f"{words}, quantised"], ways[other], patients)
+                gain = bootstrap.mean(ways[f"{words}, quantised"]).minus(bootstrap.mean(ways[other]))
                 title = f"{condition}: SNR gained, {words}, quantised − {other.removeprefix(words + ', ')}"
-                figures.append(Figure(title, gain.value, "dB", (gain.low, gain.high)))
+                figures.append(Result.of(title, gain, unit="dB"))
     return Part(figures)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 BAND = (0.5, 40.0)
 """Hz."""
@@ -74,36 +73,3 @@ def distortion(original: np.ndarray, decoded: np.ndarray) -> Distortion:
         snr=-10 * np.log10(np.maximum(relative, 1e-12)),
         rmse=np.where(judged, np.sqrt(error), np.nan),
     )
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio of two means with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def ratio_of_means(a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, resamples: int = 2000, seed: int = 0) -> Ratio:
-    """Mean of `a` over mean of `b`, rows paired, patients resampled (cluster bootstrap, percentile interval).
-
-    Args:
-        a: (rows,).
-        b: (rows,), of the same rows.
-        groups: patient of each row.
-        resamples: number of bootstrap samples.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if the lengths differ.
-    """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
-    if not first.shape == second.shape == index.shape:
-        raise ValueError(f"not paired: {first.shape}, {second.shape} and {index.shape}")
-    count = int(index.max()) + 1
-    sums = [np.bincount(index, weights=values, minlength=count) for values in (first, second)]
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    low, high = np.quantile((draws @ sums[0]) / (draws @ sums[1]), [0.025, 0.975])
-    return Ratio(float(first.mean() / second.mean()), float(low), float(high))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...ecg import ECGError
+from ..results import Result
 from .coder import Coder
 from .denoising import denoising
 from .fidelity import fidelity, measurement_against_truth
-from .parts import Figure, Part, folder_name, kept_part
+from .parts import Part, folder_name, kept_part
 from .probe_parts import ProbeRun
 from .rate_distortion import compared, rate_distortion
 from .records import LabelledRecord, spread
@@ -33,7 +34,7 @@ class Evaluation:
         distortions: codec's name → its part on rate and distortion; empty where that was skipped.
     """
 
-    figures: list[Figure]
+    figures: list[Result]
     distortions: dict[str, Part]
 
 
@@ -55,13 +56,13 @@ def evaluate_codecs(coder: Coder, against: Coder | None, settings: Settings, fol
             "give other --training-folds, or --skip probes"
         )
     records = settings.records()
-    figures: list[Figure] = []
+    figures: list[Result] = []
     distortions: dict[str, Part] = {}
     for one in [coder] if against is None else [coder, against]:
         for part, name in _parts(one, settings, records, folder / folder_name(one.name)):
-            for figure in part.figures:  # what the codec should reach, the one beside it need not
-                bar = figure.bar if one is coder else None
-                figures.append(replace(figure, name=f"{one.name}: {name}: {figure.name}", bar=bar))
+            for found in part.figures:  # what the codec should reach, the one beside it need not
+                bar = found.target if one is coder else None
+                figures.append(replace(found, name=f"{one.name}: {name}: {found.name}", target=bar))
             if name == "rate-distortion":
                 distortions[one.name] = part
     if against is not None and distortions:
@@ -95,13 +96,13 @@ def _parts(coder: Coder, settings: Settings, records: list[LabelledRecord], fold
         yield kept("denoising", clean, lambda rows: denoising(coder, rows)), "denoising"
 
 
-def _comparison(coder: Coder, against: Coder, distortions: dict[str, Part]) -> list[Figure]:
+def _comparison(coder: Coder, against: Coder, distortions: dict[str, Part]) -> list[Result]:
     """Errors over the other codec's: with the first stream, and with all streams that its rate allows."""
     limit = against.config.bits_per_second
     allowed = [n for n in range(1, coder.num_codebooks + 1) if coder.config.bits_per_second_of(n) <= limit]
     figures = []
     for count in sorted({1, max(allowed, default=1)}):
-        for figure in compared(distortions[coder.name], distortions[against.name], count, against.num_codebooks):
-            bar = ERROR_BAR if count > 1 and figure.name.startswith("relative") else "< 1"
-            figures.append(replace(figure, name=f"{coder.name} against {against.name}: {figure.name}", bar=bar))
+        for one in compared(distortions[coder.name], distortions[against.name], count, against.num_codebooks):
+            bar = ERROR_BAR if count > 1 and one.name.startswith("relative") else "< 1"
+            figures.append(replace(one, name=f"{coder.name} against {against.name}: {one.name}", target=bar))
     return figures

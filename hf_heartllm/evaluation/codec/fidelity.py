@@ -13,7 +13,8 @@ import numpy as np
 from ...ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
 from ...ecg.beats import beat_times
 from ...models.ecg_leads import INDEPENDENT_LEADS
-from ..intervals import Interval, bootstrap_statistic
+from ..intervals import Bootstrap, Resampled
+from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .criteria import (
     cohen_kappa,
@@ -26,7 +27,8 @@ from .criteria import (
     st_verdicts,
 )
 from .distortion import in_band
-from .parts import Figure, Part
+from .parts import Part, estimate
+from .parts import figure as one_figure
 from .records import LabelledRecord
 
 INTERVALS = {"pr_ms": ("PR", 6.0, 15.0), "qrs_ms": ("QRS", 4.0, 12.0), "qt_ms": ("QT", 8.0, 20.0)}
@@ -86,12 +88,12 @@ class Changes:
         """Compare the beats found in two versions of a recording."""
         self._note("beats", one.patient_id, len(original), len(other), matched_beats(original, other))
 
-    def judged(self, column: str, statistic: Callable[[np.ndarray], float | None]) -> Interval | None:
+    def judged(self, column: str, statistic: Callable[[np.ndarray], float | None]) -> Resampled | None:
         """A statistic of a column's rows with its interval over patients; None where it has no value."""
         if column not in self.rows:
             return None
         rows = np.array(self.rows[column], dtype=np.float64)
-        found = bootstrap_statistic(rows, self.patients[column], statistic, resamples=RESAMPLES)
+        found = Bootstrap(self.patients[column], resamples=RESAMPLES).rows(rows, statistic)
         return None if np.isnan(found.value) else found
 
 
@@ -171,13 +173,13 @@ def fidelity(coder: Coder, records: Iterable[LabelledRecord], name: str) -> Part
     return Part(figures)
 
 
-def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bool) -> list[Figure]:
-    figures: list[Figure] = []
+def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bool) -> list[Result]:
+    figures: list[Result] = []
 
-    def figure(title: str, found: Interval | None, unit: str, bar: str | None = None, data: str = "") -> None:
+    def figure(title: str, found: Resampled | None, unit: str, bar: str | None = None, data: str = "") -> None:
         if found is not None:
-            interval, words = (found.low, found.high), data or f"{changed.records} recordings"
-            figures.append(Figure(label + title, found.value, unit, interval, bar if judged else None, words))
+            words = data or f"{changed.records} recordings"
+            figures.append(estimate(label + title, found, unit, bar if judged else None, words))
 
     figure("F1 of R peaks within 50 ms", changed.judged("beats", _f1), "fraction", ">= 0.995")
     figure("change of heart rate, median", changed.judged("heart_rate", _quantile(0.5)), "1/min", "<= 1")
@@ -221,5 +223,5 @@ def measurement_against_truth(seeds: int) -> Part:
         for words, share in (("median", 0.5), ("90th percentile", 0.9)):
             label = f"measurement of {title} against the simulator's truth, {words}"
             data = f"{len(values)} simulated recordings"
-            figures.append(Figure(label, float(np.quantile(values, share)), "ms", data=data))
+            figures.append(one_figure(label, float(np.quantile(values, share)), "ms", data=data))
     return Part(figures)

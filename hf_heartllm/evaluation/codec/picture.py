@@ -20,6 +20,7 @@ from ...ecg.plot.paper import INK, compose
 from ...ecg.simulate import EXAMPLES
 from ...models.feature_extraction_ecg import slow_baseline
 from ...models.notice import NOTICE
+from ...models.whole_files import write_whole
 from .coder import Coder
 from .parts import Part
 
@@ -93,10 +94,7 @@ def _write_figure(figure: Any, path: Path) -> Path:
     if kind == "svg":
         dated["Date"] = None
     figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    write_whole(path, buffer.getvalue())
     return path
 
 

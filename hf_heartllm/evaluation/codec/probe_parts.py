@@ -12,8 +12,9 @@ import torch
 
 from ...ecg import ECGError, ECGRecord
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
+from ..results import Result
 from .coder import Coder
-from .parts import Figure, Part, folder_name, kept_part
+from .parts import Part, folder_name, kept_part
 from .probes import (
     Probe,
     ProbeInput,
@@ -97,7 +98,7 @@ class ProbeRun:
                 kept.append(one)
         return kept
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[Result]:
         """AUROCs of every input, what is lost on decoded signals, and paired differences."""
         coder, settings = self.coder, self.settings
         coders = [one for one in (coder, self.against, self._random()) if one is not None]

@@ -21,10 +21,13 @@ from ...models.codec_config import CodecConfig
 from ...models.configuration_ecg_codec import ECGCodecConfig
 from ...models.ecg_codec import ECGCodec
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
-from .parts import Figure
+from ..intervals import Bootstrap
+from ..results import Result
+from .parts import estimate
 from .rates import code_levels
-from .targets import TARGETS, group_auroc, groups, patient_weights
+from .targets import TARGETS, groups, judged_columns
 
+RESAMPLES = 500
 HIDDEN = 96
 DILATIONS = (1, 2, 4, 8, 16, 32)
 
@@ -183,7 +186,7 @@ def auroc_figures(
     scores: np.ndarray,
     patients: np.ndarray,
     bars: Mapping[str, str] | None = None,
-) -> list[Figure]:
+) -> list[Result]:
     """Areas of one input's probes, mean over seeds, with intervals over patients.
 
     Args:
@@ -193,18 +196,14 @@ def auroc_figures(
         patients: (records,).
         bars: name of a row of `targets.groups` → what it should reach.
     """
-    weights = patient_weights(patients, 500)
+    bootstrap = Bootstrap(patients, resamples=RESAMPLES)
     figures = []
     for name, columns in groups().items():
-        areas, judged = group_auroc(labels, scores, columns, weights)
-        if not judged:
-            continue
-        low, high = _ends(areas[1:], patients)
-        positive = int(labels[:, columns].sum())
-        data = f"{len(scores)} seeds, {judged} statement{'s' if judged > 1 else ''}, {positive} positive"
-        bar = (bars or {}).get(name)
-        interval = (low, high)
-        figures.append(Figure(f"{title}: {name}", float(areas[0]), "AUROC", interval, bar=bar, data=data))
+        if judged := judged_columns(labels, columns):
+            area = bootstrap.auroc(labels[:, columns], scores[:, :, columns])
+            positive = int(labels[:, columns].sum())
+            data = f"{len(scores)} seeds, {judged} statement{'s' if judged > 1 else ''}, {positive} positive"
+            figures.append(estimate(f"{title}: {name}", area, "AUROC", (bars or {}).get(name), data))
     return figures
 
 
@@ -215,30 +214,16 @@ def margin_figures(
     b: np.ndarray,
     patients: np.ndarray,
     bars: Mapping[str, str] | None = None,
-) -> list[Figure]:
+) -> list[Result]:
     """Areas under `a` less those under `b`, both (seeds, records, targets), records paired; `bars` as above."""
-    weights = patient_weights(patients, 500)
+    bootstrap = Bootstrap(patients, resamples=RESAMPLES)
     figures = []
     for name, columns in groups().items():
-        first, judged = group_auroc(labels, a, columns, weights)
-        second, _ = group_auroc(labels, b, columns, weights)
-        if not judged:
-            continue
-        difference = first - second
-        low, high = _ends(difference[1:], patients)
-        interval = (low, high)
-        bar = (bars or {}).get(name)
-        figures.append(Figure(f"{title}: {name}", float(difference[0]), "AUROC", interval, bar=bar))
+        if judged_columns(labels, columns):
+            first, second = (bootstrap.auroc(labels[:, columns], one[:, :, columns]) for one in (a, b))
+            target = (bars or {}).get(name)
+            figures.append(Result.of(f"{title}: {name}", first.minus(second), target=target, unit="AUROC"))
     return figures
-
-
-def _ends(resampled: np.ndarray, patients: np.ndarray) -> tuple[float, float]:
-    """A 95 % interval; NaN with one patient, who says nothing of others."""
-    known = resampled[~np.isnan(resampled)]
-    if len(set(patients.tolist())) < 2 or not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
 
 
 __all__ = [

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from ...ecg import ECGError
-from ..intervals import bootstrap_mean
+from ..intervals import Bootstrap
+from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
-from .distortion import distortion, in_band, ratio_of_means
-from .parts import Figure, Part
+from .distortion import distortion, in_band
+from .parts import Part, estimate, figure
 from .rates import perplexity, stream_bits
 from .records import LabelledRecord
 
@@ -59,10 +60,10 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     arrays["ecg_id"] = np.array([one.ecg_id for one in kept])
     arrays["patient_id"] = np.array([one.patient_id for one in kept])
     arrays["codes"] = np.concatenate(codes, axis=-1)
-    figures = [Figure("recordings that could not be encoded", failed, "recordings")] if failed else []
-    lost = bootstrap_mean(arrays["relative_error features"], arrays["patient_id"])
+    figures = [figure("recordings that could not be encoded", failed, "recordings")] if failed else []
+    lost = Bootstrap(arrays["patient_id"]).mean(arrays["relative_error features"])
     title = "features themselves, as if coded without loss: relative squared error"
-    figures.append(Figure(title, lost.value, "of variance", (lost.low, lost.high)))
+    figures.append(estimate(title, lost, "of variance"))
     figures += _rates(coder, codes, seconds)
     for count in counts:
         figures += _distortions(coder, arrays, count)
@@ -74,16 +75,15 @@ def _label(coder: Coder, count: int) -> str:
     return f"{count} stream{'s' if count > 1 else ''} ({rate:.0f} bit/s)"
 
 
-def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Figure]:
-    label, patients = _label(coder, count), arrays["patient_id"]
+def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Result]:
+    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient_id"])
 
-    def mean(measure: str, title: str, unit: str) -> Figure:
-        found = bootstrap_mean(arrays[f"{measure} {count}"], patients)
-        return Figure(f"{label}: {title}", found.value, unit, (found.low, found.high))
+    def mean(measure: str, title: str, unit: str) -> Result:
+        return estimate(f"{label}: {title}", bootstrap.mean(arrays[f"{measure} {count}"]), unit)
 
     return [
         mean("relative_error", "relative squared error", "of variance"),
-        Figure(
+        figure(
             f"{label}: relative squared error, median recording",
             float(np.median(arrays[f"relative_error {count}"])),
             "of variance",
@@ -96,7 +96,7 @@ def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> lis
     ]
 
 
-def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Figure]:
+def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result]:
     """Fixed-length and entropy-coded rates of every prefix; use of every stream's codebook."""
     config = coder.config
     figures, sums = [], {0: 0.0, 1: 0.0}
@@ -105,11 +105,11 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Figure
         size = math.prod(levels)
         together = np.concatenate(stream)
         label = _label(coder, index + 1)
-        figures.append(Figure(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), "bit/s"))
+        figures.append(figure(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), "bit/s"))
         for order, words in ((0, "order 0"), (1, "order 1")):
             sums[order] += stream_bits(stream, levels, order)
             figures.append(
-                Figure(
+                figure(
                     f"{label}: rate, entropy-coded, {words}",
                     sums[order] / seconds,
                     "bit/s",
@@ -122,14 +122,14 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Figure
         bar = ">= 0.6" if index == 0 else None
         title = f"stream {index + 1} of {size} codes"
         figures += [
-            Figure(f"{title}: perplexity", diverse, "codes", data=where),
-            Figure(f"{title}: perplexity over size", diverse / size, "fraction", bar=bar, data=where),
-            Figure(f"{title}: share in use", len(np.unique(together)) / size, "fraction", data=where),
+            figure(f"{title}: perplexity", diverse, "codes", data=where),
+            figure(f"{title}: perplexity over size", diverse / size, "fraction", target=bar, data=where),
+            figure(f"{title}: share in use", len(np.unique(together)) / size, "fraction", data=where),
         ]
     return figures
 
 
-def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> list[Figure]:
+def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> list[Result]:
     """Two codecs on the same recordings: ratio of their squared errors, each at a number of streams.
 
     Raises:
@@ -138,14 +138,10 @@ def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> l
     common, first, second = np.intersect1d(ours.arrays["ecg_id"], other.arrays["ecg_id"], return_indices=True)
     if not len(common):
         raise ValueError("the two codecs were evaluated on different recordings")
-    patients = ours.arrays["patient_id"][first]
+    bootstrap = Bootstrap(ours.arrays["patient_id"][first])
     figures = []
     for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
-        found = ratio_of_means(
-            ours.arrays[f"{measure} {streams}"][first], other.arrays[f"{measure} {other_streams}"][second], patients
-        )
+        a, b = ours.arrays[f"{measure} {streams}"][first], other.arrays[f"{measure} {other_streams}"][second]
         words = f"{streams} stream{'s' if streams > 1 else ''}"
-        figures.append(
-            Figure(f"{title}, {words} over the other codec's", found.value, "ratio", (found.low, found.high))
-        )
+        figures.append(estimate(f"{title}, {words} over the other codec's", bootstrap.ratio(a, b), "ratio"))
     return figures

@@ -14,7 +14,7 @@ import torch
 from ...ecg import ECGError, ECGRecord, read_ecg, simulate_ecg
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import in_band
-from .parts import Figure, Part
+from .parts import Part, figure
 from .records import LabelledRecord
 
 GAINS = (0.25, 0.5, 2.0, 4.0)
@@ -116,20 +116,22 @@ def robustness(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     for gain, values in errors.items():
         for words, value in (("median", np.median(values)), ("largest", np.max(values))):
             bar = "<= 0.1" if words == "median" else None
-            figures.append(Figure(f"gain of {gain:g}: error over RMS, {words}", float(value), "fraction", bar=bar))
+            figures.append(figure(f"gain of {gain:g}: error over RMS, {words}", float(value), "fraction", target=bar))
     for stream, share in enumerate(np.mean(noise, axis=0), start=1):
-        figures.append(Figure(f"10 µV of white noise: codes of stream {stream} that change", float(share), "fraction"))
-    figures.append(Figure("same codes from µV, mV and V", float(np.mean(units)), "fraction", bar=">= 1"))
+        figures.append(figure(f"10 µV of white noise: codes of stream {stream} that change", float(share), "fraction"))
+    figures.append(figure("same codes from µV, mV and V", float(np.mean(units)), "fraction", target=">= 1"))
     changed = codes_in_batches(coder, torch.cat(features)[:BATCH])
     for words, share in zip((f"batch of {BATCH}", "two threads", "bfloat16 autocast"), changed, strict=True):
-        figures.append(Figure(f"{words}: codes that change", share, "fraction", bar="<= 0"))
+        figures.append(figure(f"{words}: codes that change", share, "fraction", target="<= 0"))
     for tokens in (1, 10, 37):
         agreed = shift_agreement(coder, tokens)
-        figures.append(Figure(f"moved by {tokens} tokens: codes that stay", agreed, "fraction", bar=">= 1"))
+        figures.append(figure(f"moved by {tokens} tokens: codes that stay", agreed, "fraction", target=">= 1"))
     if found_missing:
         share = float(np.mean(found_missing))
-        figures.append(Figure("a missing lead decodes as missing, all others as there", share, "fraction", bar=">= 1"))
         figures.append(
-            Figure("codes of a missing lead that differ from those of zeros", float(np.mean(unlike_zeros)), "fraction")
+            figure("a missing lead decodes as missing, all others as there", share, "fraction", target=">= 1")
+        )
+        figures.append(
+            figure("codes of a missing lead that differ from those of zeros", float(np.mean(unlike_zeros)), "fraction")
         )
     return Part(figures)

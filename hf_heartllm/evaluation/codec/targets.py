@@ -1,4 +1,4 @@
-"""The statements that probes predict, and macro-averaged areas under the ROC curve with intervals."""
+"""The statements that probes predict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...labels.scp import FORMS, RHYTHMS, SUPERCLASSES, superclasses
-from ..intervals import ranked_area
 from .records import LabelledRecord
 
 LISTED = {
@@ -41,39 +40,9 @@ def target_matrix(records: Sequence[LabelledRecord]) -> np.ndarray:
     return np.array(rows, dtype=np.float32)
 
 
-def patient_weights(patients: Sequence[int] | np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
-    """Bootstrap over patients: (1 + resamples, rows), the first row all ones."""
-    _, index = np.unique(np.asarray(patients), return_inverse=True)
-    count = int(index.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return np.concatenate([np.ones((1, len(index)), dtype=draws.dtype), draws[:, index]])
-
-
-def group_auroc(
-    labels: np.ndarray, scores: np.ndarray, columns: Sequence[int], weights: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """Mean AUROC over columns and seeds under many weightings.
-
-    Args:
-        labels: (rows, targets).
-        scores: (seeds, rows, targets).
-        columns: of the group; those without both classes are left out.
-        weights: (weightings, rows).
-
-    Returns:
-        (weightings,) and the number of columns that count.
-    """
-    judged = [column for column in columns if 0 < labels[:, column].sum() < len(labels)]
-    areas = [
-        ranked_area(labels[:, column] == 1, labels[:, column] == 0, seed[:, column])(weights)
-        for column in judged
-        for seed in scores
-    ]
-    if not areas:
-        return np.full(len(weights), np.nan), 0
-    there = ~np.isnan(areas)  # a resample may lack a rare statement
-    sums, counts = np.where(there, areas, 0).sum(axis=0), there.sum(axis=0)
-    return np.divide(sums, counts, out=np.full(len(weights), np.nan), where=counts > 0), len(judged)
+def judged_columns(labels: np.ndarray, columns: Sequence[int]) -> int:
+    """How many of these columns of (rows, targets) have an AUROC: rows with the statement, and without it."""
+    return sum(0 < labels[:, column].sum() < len(labels) for column in columns)
 
 
 def groups() -> dict[str, list[int]]:

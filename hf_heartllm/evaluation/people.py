@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...labels.ptbxl import AGE_OVER_89, SEX
-from ...models.prompts import background_text
+from ..labels.ptbxl import AGE_OVER_89, SEX
+from ..models.prompts import background_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNKNOWN = "unknown"
 AGE_BANDS = ("< 50", "50–64", "65–79", "≥ 80")
+MIN_SUPPORT = 5
+"""What is counted of an age band and sex falls back to all where there are fewer training rows of it."""
 _UPPER = (50, 65, 80)
 
 

@@ -1,12 +1,13 @@
-"""What the sampler reads: records of any labelled set, and the vocabulary of their labels."""
+"""The names of labels: types, those of PTB-XL in their order, and the vocabulary that a collection uses."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hf_heartllm.labels.scp import DIAGNOSES, FORMS, RHYTHMS, STATEMENTS, SUPERCLASSES, superclasses
-from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from ..labels.scp import DIAGNOSES, FORMS, RHYTHMS, STATEMENTS, SUPERCLASSES, superclasses
+from ..models.ecg_leads import STANDARD_LEADS
+from .record import Record
 
 STATEMENT_TYPES = ("rhythm", "form", "diagnosis", "superclass")
 NOTE_TYPES = ("heart_axis", "noise", "noise_in_lead", "extra_systole", "stage_of_infarction")
@@ -32,51 +33,8 @@ def in_lead(noise: str, lead: str) -> str:
     return f"{noise} in lead {lead}"
 
 
-@dataclass(frozen=True)
-class LabelledRecord:
-    """One recording with its labels. Any labelled set can fill it; ``sampler.label_file`` reads it from a CSV file.
-
-    Attributes:
-        record_id: Names the recording; unique in the set.
-        patient_id: Names the patient, or None where it is not known: then each record counts as a patient of its own.
-        split: The part of the set, such as ``"train"``. Questions never compare records of two parts.
-        attributes: For each type of ``ATTRIBUTE_TYPES`` what the record has: SCP codes or the set's own names. An
-            empty set means that it was looked for and nothing found; None or an absent type, that nobody looked.
-        uncertain: Those of ``attributes`` that the labels call possible (in PTB-XL a likelihood above 0 and below 100).
-        unknown: Attributes that the labels neither state nor deny, for example the leads of a noise noted without
-            them. They are not asked for.
-        measurements: Durations in ms by name (``sampler.numeric.FEATURES``); None or absent: doubtful or not measured.
-        sex: ``"male"``, ``"female"`` or None; some normal ranges depend on it.
-        time: When it was recorded, as text that sorts (ISO 8601), or None. Needed to tell a patient's recordings apart
-            as earlier and later.
-        path: The record's path without suffix, or None.
-        fold: Its fold, or None.
-    """
-
-    record_id: str
-    patient_id: str | None
-    split: str
-    attributes: Mapping[str, frozenset[str] | None]
-    uncertain: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    unknown: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    measurements: Mapping[str, float | None] = field(default_factory=dict)
-    sex: str | None = None
-    time: str | None = None
-    path: str | None = None
-    fold: int | None = None
-
-    def stated(self, kind: str) -> frozenset[str]:
-        """The attributes of a type, empty also where nobody looked."""
-        return self.attributes.get(kind) or frozenset()
-
-    @property
-    def codes(self) -> frozenset[str]:
-        """All stated rhythms, forms and diagnoses."""
-        return self.stated("rhythm") | self.stated("form") | self.stated("diagnosis")
-
-
-def statement_attributes(codes: Collection[str]) -> dict[str, frozenset[str] | None]:
-    """The attributes of the four statement types that SCP codes amount to.
+def statement_labels(codes: Collection[str]) -> dict[str, frozenset[str] | None]:
+    """The labels of the four statement types that SCP codes amount to.
 
     A record for which no rhythm was stated has no known rhythm, which is not the same as none.
 
@@ -138,7 +96,7 @@ PTBXL_VOCABULARY = Vocabulary(
 )
 
 
-def vocabulary_of(records: Iterable[LabelledRecord]) -> Vocabulary:
+def vocabulary_of(records: Iterable[Record]) -> Vocabulary:
     """The vocabulary that a set's own records use: known names in their usual order, then the others by alphabet."""
     found: dict[str, set[str]] = {kind: set() for kind in ATTRIBUTE_TYPES}
     for record in records:
@@ -149,25 +107,3 @@ def vocabulary_of(records: Iterable[LabelledRecord]) -> Vocabulary:
         known = [name for name in PTBXL_VOCABULARY.attributes[kind] if name in names]
         ordered[kind] = (*known, *sorted(names.difference(known)))
     return Vocabulary(ordered)
-
-
-def check_patients(records: Iterable[LabelledRecord]) -> None:
-    """See that no patient is in two parts of a set, and no record_id occurs twice.
-
-    Raises:
-        ValueError: Naming the patient or the record.
-    """
-    splits: dict[str, str] = {}
-    seen: set[str] = set()
-    for record in records:
-        if record.record_id in seen:
-            raise ValueError(f"record {record.record_id!r} occurs more than once")
-        seen.add(record.record_id)
-        if record.patient_id is None:
-            continue
-        other = splits.setdefault(record.patient_id, record.split)
-        if other != record.split:
-            raise ValueError(
-                f"patient {record.patient_id!r} has records in both {other!r} and {record.split!r}; "
-                "a patient must be in one part only"
-            )

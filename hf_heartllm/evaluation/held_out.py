@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...labels.ptbxl import of_devices, read_ptbxl_table
-from ..question_file import HeldOutRecord, evenly_spaced, read_questions
+from ..labels.ptbxl import of_devices, read_ptbxl_table
 from .people import Person, people
+from .question_file import HeldOutRecord, evenly_spaced, read_questions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""PTB-XL's records for the sampler: its statements with their likelihoods, and its notes in German and English.
+"""PTB-XL's records: its statements with their likelihoods, and its notes in German and English.
 
 The notes on noise, extra beats, infarction stage and heart axis are free text with a small vocabulary (Wagner et al.,
 Scientific Data 7, 154, 2020): ``" , I-V1,  "`` names the leads I to V1 in their usual order, ``"alles"`` all of them,
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hf_heartllm.labels.ptbxl import SEX
-from hf_heartllm.models.ecg_leads import STANDARD_LEADS
-
-from .records import ANY_NOISE, AXES, EXTRA_SYSTOLES, NOISES, STAGES, LabelledRecord, in_lead, statement_attributes
+from ..labels.english_reports import UNDETERMINED, report_language
+from ..labels.ptbxl import SEX
+from ..labels.record_ids import whole_number
+from ..models.ecg_leads import STANDARD_LEADS
+from .label_names import ANY_NOISE, AXES, EXTRA_SYSTOLES, NOISES, STAGES, in_lead, statement_labels
+from .record import Record, Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +99,7 @@ def _stages(row: Mapping[Any, Any]) -> tuple[frozenset[str] | None, frozenset[st
     """Stages of infarction, and those of them that are one of two; None where nothing is known."""
     notes = [note for note in (_text(row.get(f"infarction_stadium{i}")) for i in (1, 2)) if note is not None]
     if not notes:
-        infarction = "MI" in (statement_attributes(row["scp_codes"])["superclass"] or ())
+        infarction = "MI" in (statement_labels(row["scp_codes"])["superclass"] or ())
         return (None if infarction else frozenset()), frozenset()
     stages, uncertain = set(), set()
     for note in notes:
@@ -112,8 +115,8 @@ def _stages(row: Mapping[Any, Any]) -> tuple[frozenset[str] | None, frozenset[st
     return frozenset(stages), frozenset(uncertain)
 
 
-def record_of(row: Mapping[Any, Any], split: str, rate: int = 500) -> LabelledRecord:
-    """The labelled record of a row of ``read_ptbxl_table``.
+def record_of(row: Mapping[Any, Any], split: str, rate: int = 500, root: Path | None = None) -> Record:
+    """The record of a row of ``read_ptbxl_table``.
 
     A statement with a likelihood above 0 and below 100 is uncertain; 0.0 is PTB-XL's value for "unknown", and such a
     statement counts as stated, as in ECG-QA. The notes of rows that were put together without them
@@ -123,45 +126,63 @@ def record_of(row: Mapping[Any, Any], split: str, rate: int = 500) -> LabelledRe
         row: A row of the table.
         split: The part that the record belongs to.
         rate: 100 or 500, of the record's path.
+        root: PTB-XL's folder, from which the record is then read.
     """
     codes: Mapping[str, float] = row["scp_codes"]
-    attributes: dict[str, frozenset[str] | None] = {**statement_attributes(codes)}
+    labels: dict[str, frozenset[str] | None] = {**statement_labels(codes)}
     doubtful = frozenset(code for code, likelihood in codes.items() if 0 < likelihood < 100)
-    uncertain: dict[str, frozenset[str]] = {
-        kind: doubtful & (attributes[kind] or frozenset()) for kind in ("rhythm", "form", "diagnosis")
+    possible: dict[str, frozenset[str]] = {
+        kind: doubtful & (labels[kind] or frozenset()) for kind in ("rhythm", "form", "diagnosis")
     }
-    sure = statement_attributes([code for code in codes if code not in doubtful])["superclass"] or frozenset()
-    uncertain["superclass"] = (attributes["superclass"] or frozenset()) - sure
+    sure = statement_labels([code for code in codes if code not in doubtful])["superclass"] or frozenset()
+    possible["superclass"] = (labels["superclass"] or frozenset()) - sure
     unknown: dict[str, frozenset[str]] = {}
     if row.get("row") != "reconstructed":
         axis = _AXIS.get(_text(row.get("heart_axis")) or "")
-        attributes["heart_axis"] = None if axis is None else frozenset({axis})
-        attributes["noise"], attributes["noise_in_lead"], unknown["noise_in_lead"] = _noise(row)
-        attributes["extra_systole"], unknown["extra_systole"] = _extra_systoles(row)
-        attributes["stage_of_infarction"], uncertain["stage_of_infarction"] = _stages(row)
-    sex, patient, fold = row.get("sex"), row["patient_id"], row["strat_fold"]
-    return LabelledRecord(
+        labels["heart_axis"] = None if axis is None else frozenset({axis})
+        labels["noise"], labels["noise_in_lead"], unknown["noise_in_lead"] = _noise(row)
+        labels["extra_systole"], unknown["extra_systole"] = _extra_systoles(row)
+        labels["stage_of_infarction"], possible["stage_of_infarction"] = _stages(row)
+    sex, patient, fold = (whole_number(row.get(name)) for name in ("sex", "patient_id", "strat_fold"))
+    report, language = _text(row.get("report")), None
+    if report is not None and (found := report_language(report)) != UNDETERMINED:
+        language = found
+    return Record(
         record_id=str(int(row["ecg_id"])),
-        patient_id=str(int(patient)),
+        patient_id=None if patient is None else str(patient),
         split=split,
-        attributes=attributes,
-        uncertain=uncertain,
+        labels=labels,
+        possible=possible,
         unknown=unknown,
-        sex=SEX.get(int(sex)) if sex is not None and sex == sex else None,
-        time=_text(row.get("recording_date")),
+        reports=() if report is None else (Report(report.strip(), language),),
         path=_text(row["filename_lr" if rate == 100 else "filename_hr"]),
-        fold=int(fold),
+        root=root,
+        fold=fold,
+        age=_number(row.get("age")),
+        sex=None if sex is None else SEX.get(sex),
+        height=_number(row.get("height")),
+        weight=_number(row.get("weight")),
+        device=_text(row.get("device")),
+        time=_text(row.get("recording_date")),
     )
 
 
-def records_of(table: pd.DataFrame, splits: Mapping[int, str], rate: int = 500) -> Iterator[LabelledRecord]:
+def _number(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
+
+
+def records_of(
+    table: pd.DataFrame, splits: Mapping[int, str], rate: int = 500, root: Path | None = None
+) -> Iterator[Record]:
     """The labelled records of a table, in its order.
 
     Args:
         table: From ``read_ptbxl_table``.
-        splits: The part of each fold; records of other folds are left out.
+        splits: The part of each fold; records of other folds, or of none, are left out.
         rate: 100 or 500, of the records' paths.
+        root: PTB-XL's folder, from which the records are then read.
     """
     for row in table.to_dict("records"):
-        if int(row["strat_fold"]) in splits:
-            yield record_of(row, splits[int(row["strat_fold"])], rate)
+        fold = whole_number(row["strat_fold"])
+        if fold is not None and fold in splits:
+            yield record_of(row, splits[fold], rate, root)

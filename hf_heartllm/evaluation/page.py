@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..results import ResultRow
-from .rows import ControlledRow, cell_of, markdown_table
+from .controlled import ControlledResult, cell, controlled_table, markdown_table
+from .results import Result
 
 
 @dataclass(frozen=True)
-class CheckpointEvaluation:
+class Evaluation:
     """What was found.
 
     Attributes:
@@ -24,18 +24,18 @@ class CheckpointEvaluation:
     """
 
     title: str
-    tables: Mapping[str, Sequence[ControlledRow]]
+    tables: Mapping[str, Sequence[ControlledResult]]
     document: dict[str, Any]
     sections: Sequence[str] = ()
     every_margin: bool = False
-    headline: Sequence[ControlledRow] | None = None
+    headline: Sequence[ControlledResult] | None = None
 
-    def result_rows(self, **facts: str) -> list[ResultRow]:
-        """The headline as it stands in git; `facts` are those of `ControlledRow.result_rows`."""
+    def results(self, **facts: str) -> list[Result]:
+        """The headline as it stands in git; `facts` are those of `ControlledResult.results`."""
         rows = self.headline
         if rows is None:
             rows = [row for table in self.tables.values() for row in table]
-        return [one for row in rows for one in row.result_rows(**facts)]
+        return [one for row in rows for one in row.results(**facts)]
 
     def markdown(self) -> str:
         """The page: head, tables, sections, notes."""
@@ -52,12 +52,16 @@ class CheckpointEvaluation:
             lines[-1] += f" Only records of devices {doc['settings']['devices']}."
         for title, rows in self.tables.items():
             if rows:
-                lines += ["", f"## {title}", "", markdown_table(rows, every_margin=self.every_margin)]
+                lines += ["", f"## {title}", "", controlled_table(rows, every_margin=self.every_margin)]
         lines += self.sections
         return "\n".join([*lines, "", "## Notes", "", *(f"* {note}" for note in doc["notes"]), ""])
 
 
 def difference_section(title: str, of: str, found: Mapping[str, dict[str, Any] | None]) -> list[str]:
     """What each is of → its `interval_document`."""
-    rows = [f"| {name} | {cell_of(one)} |" for name, one in found.items()]
-    return ["", f"## {title}", "", f"| {of} | difference |", "| --- | ---: |", *rows]
+    return [
+        "",
+        f"## {title}",
+        "",
+        markdown_table([of, "difference"], [[name, cell(one)] for name, one in found.items()]),
+    ]

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..partial import PartialResults
-from ..question_file import HeldOutRecord
+from .partial import PartialResults
+from .question_file import HeldOutRecord
 
 _MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` file (MATLAB version 4)
 

@@ -1,0 +1,165 @@
+"""Command lines from dataclasses: an option a field, with its help from the class's docstring. Old names of options.
+
+Nothing heavy is imported, so that help and complaints about arguments come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import shlex
+import sys
+import types
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Settings = TypeVar("Settings")
+
+
+def attribute_docs(kind: type) -> dict[str, str]:
+    """What the section `Attributes:` of a class's docstring says of each, on one line without the full stop.
+
+    A subclass's section adds to those of its bases.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        _, _, section = inspect.cleandoc(one.__dict__.get("__doc__") or "").partition("Attributes:\n")
+        section = re.split(r"\n\S", section)[0]
+        for entry in re.split(r"\n(?= {4}\S)", "\n" + section):
+            name, colon, words = entry.strip().partition(":")
+            if colon and name.isidentifier():
+                found[name] = " ".join(words.split()).removesuffix(".")
+    return found
+
+
+def option_name(field: str) -> str:
+    """`max_records` → `--max-records`."""
+    return "--" + field.replace("_", "-")
+
+
+def add_options(
+    parser: argparse._ActionsContainer, kind: type, *, without: Collection[str] = (), **of_fields: dict[str, Any]
+) -> None:
+    """Add an option for each field of a dataclass; those without a default are required.
+
+    Fields may be bool (a flag; `--no-…` where it is on by default), int, float, str, Path, a Literal of texts, any of
+    these or None, and a list or tuple of them, of which the option takes one or more.
+
+    Args:
+        parser: a parser, or a group of one.
+        kind: the dataclass.
+        without: fields that get no option.
+        of_fields: by the field's name, arguments of `add_argument` that are not as they would be (`type`, `metavar`,
+            `help`, `default` as it stands on the command line).
+    """
+    docs, hints = attribute_docs(kind), get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in without:
+            continue
+        given = of_fields.get(field.name, {})
+        options: dict[str, Any] = {"help": docs.get(field.name, ""), "dest": field.name}
+        if field.default_factory is not dataclasses.MISSING:
+            options["default"] = field.default_factory()
+        elif field.default is not dataclasses.MISSING:
+            options["default"] = field.default
+        else:
+            options["required"] = True
+        options |= _of_type(_without_none(hints[field.name])) | given
+        default = options.get("default")
+        if default not in (None, False, True, (), []) and "help" not in given:
+            shown = ", ".join(map(str, default)) if isinstance(default, list | tuple) else default
+            options["help"] += f"; default: {shown}"
+        options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
+        parser.add_argument(option_name(field.name), **options)
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [one for one in get_args(hint) if one is not type(None)]
+        return rest[0] if len(rest) == 1 else str
+    return hint
+
+
+def _of_type(hint: Any) -> dict[str, Any]:
+    if hint is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint), "type": type(get_args(hint)[0])}
+    if get_origin(hint) in (list, tuple, Sequence):
+        return {**_of_type(get_args(hint)[0]), "nargs": "+"}
+    if hint is Path:
+        return {"type": Path, "metavar": "PATH"}
+    return {"type": hint, "metavar": "N" if hint in (int, float) else None}
+
+
+def settings_of(kind: type[Settings], args: argparse.Namespace, **others: Any) -> Settings:
+    """The dataclass that parsed options make.
+
+    Args:
+        kind: the dataclass.
+        args: of a parser that `add_options` gave these fields.
+        others: fields that were no options, or are not as they were given.
+    """
+    names = [field.name for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
+    return kind(**{name: getattr(args, name) for name in names if hasattr(args, name)} | others)
+
+
+def given_options(settings: Any, names: Collection[str] | None = None) -> str:
+    """The options that give settings, but for those that are as ever: a command as it was run, for others to repeat.
+
+    Args:
+        settings: a dataclass's instance.
+        names: the fields that count; all when None. What is read and written where is `PATH`.
+    """
+    words = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if (names is not None and field.name not in names) or value == default:
+            continue
+        option = option_name(field.name)
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+            continue
+        values = value if isinstance(value, list | tuple) else [value]
+        shown = ["PATH" if isinstance(one, Path) else shlex.quote(str(one)) for one in values]
+        words.append(" ".join([option, *shown]))
+    return " ".join(words)
+
+
+class _OldName(argparse.Action):
+    """An option under the name that it had before: does the same, and says what it is called now."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, now: argparse.Action, **options: Any) -> None:
+        super().__init__(option_strings, dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **options)
+        self.now = now
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        new = self.now.option_strings[0]
+        if sys.stderr is not None:
+            line = f"warning: {option_string} is called {new} now; the old name goes with the next version"
+            print(line, file=sys.stderr)
+        self.now.required = False
+        self.now(parser, namespace, values, new)
+
+
+def add_old_name(parser: argparse._ActionsContainer, old: str, now: argparse.Action) -> None:
+    """Let an option be given under an old name for one more version; help shows the new one alone.
+
+    Args:
+        parser: that has the option.
+        old: such as `--workers`.
+        now: the option, as `add_argument` returned it.
+    """
+    kept: dict[str, Any] = {"nargs": now.nargs, "type": now.type, "choices": now.choices}
+    kept = {name: value for name, value in kept.items() if value is not None}
+    parser.add_argument(old, action=_OldName, now=now, dest=now.dest, **kept)

@@ -1,0 +1,178 @@
+"""Stage 3: questions and reports.
+
+    python training/finetune.py --recipe training/recipes/finetune_tiny.yaml --model build/pretrained/model \\
+        --tokens build/tokens --output build/finetuned
+
+Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+from trl import SFTConfig, SFTTrainer
+
+from hf_heartllm.data.token_file import load_all_codes, load_rows
+from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
+from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.draws import EpochOfDraws
+from hf_heartllm.training.examples import (
+    PackedCollator,
+    QuestionDataset,
+    QuestionPrompts,
+    as_hub_dataset,
+    frequent_statements,
+    repeat_rows,
+)
+from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.row_choice import choose_rows
+from hf_heartllm.training.settings import FinetuneRecipe
+from hf_heartllm.training.stages import (
+    is_main_process,
+    load_checkpoint,
+    refuse,
+    save_checkpoint,
+    say_left_out,
+    training_arguments,
+)
+from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
+from hf_heartllm.training.trained_questions import write_trained_questions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(FinetuneRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", help="Parquet files of dataset_builders.training_rows; default: --tokens"
+    )
+    parser.add_argument("--tokens", required=True, type=Path, nargs="+", help="folders of dataset_builders.ecg_tokens")
+    parser.add_argument(
+        "--incomplete",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share",
+    )
+    parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
+    parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    try:
+        recipe = read_recipe(args.recipe, FinetuneRecipe, args.set)
+        data, settings = recipe.data, recipe.training
+        if data.devices is not None and args.ptbxl is None:
+            raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
+        if data.incomplete_share and not args.incomplete:
+            raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+    set_seed(settings["seed"])
+    try:
+        model, tokenizer = load_checkpoint(args.model)
+        codes = load_all_codes(args.tokens, tokenizer.codec.fingerprint())
+        incomplete = load_all_codes(args.incomplete, tokenizer.codec.fingerprint())
+        known = len(incomplete.keys() & codes.keys())
+        if incomplete and not known:
+            raise ValueError("--incomplete has none of the records of --tokens")
+        say_left_out({"not in --tokens": len(incomplete) - known}, len(incomplete), "records of --incomplete")
+        recorded = None
+        if data.devices is not None:
+            recorded = {str(int(i)) for i in of_devices(read_ptbxl_table(args.ptbxl), data.devices)["ecg_id"]}
+        every = [row for path in args.rows or args.tokens for row in load_rows(path)]
+        rows = choose_rows(
+            every,
+            set(folds(data.folds)),
+            of_devices=recorded,
+            max_records=data.max_records,
+            with_codes=codes.keys(),
+            seed=data.draw_seed,
+        )
+    except (OSError, ValueError) as error:
+        refuse(error)
+    with_ecg = data.ecg == "real"
+    probe = recipe.probe if with_ecg else None  # it reads the end of the ECG
+    statements = frequent_statements(rows, probe.at_least) if probe else []
+    say_left_out(
+        {"of other folds, splits or devices, or beyond data.max_records": len(every) - len(rows)}, len(every), "rows"
+    )
+    without_row = len(codes.keys() - {row["record_id"] for row in every})
+    say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
+    rows = repeat_rows(rows, data.repeat or {})
+    dataset = QuestionDataset(
+        rows,
+        codes,
+        QuestionPrompts(tokenizer, data.labelled_prompt_tokens),
+        max_questions=data.max_questions,
+        max_length=data.max_length,
+        report_share=data.report_share,
+        seed=settings["seed"],
+        statements=statements,
+        with_ecg=with_ecg,
+        incomplete=incomplete,
+        incomplete_share=data.incomplete_share,
+    )
+    say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
+    if not len(dataset):
+        refuse(f"none of the {len(rows)} rows has codes and something to ask: nothing to train on")
+    try:
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except ValueError as error:
+        refuse(error)
+    trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model
+    print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
+    if probe and not statements:
+        print(f"no statement holds in {probe.at_least} records (probe.at_least): no probe is trained", flush=True)
+    if not with_ecg:
+        print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
+
+    make_trainer: Any = SFTTrainer
+    if probe and statements:
+        make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe.weight)
+    trainer = make_trainer(
+        model=trained,
+        args=SFTConfig(
+            max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
+            dataset_kwargs={"skip_prepare_dataset": True},
+            # The probe is used outside the model's forward, where a search for unused weights would miss it.
+            ddp_find_unused_parameters=False if statements else None,
+            **training_arguments(settings, args.output),
+        ),
+        train_dataset=as_hub_dataset(dataset),
+        data_collator=PackedCollator(tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        callbacks=[EpochOfDraws(dataset)],
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    if dataset.num_cut:
+        cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
+        print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)
+    remove_probe(model)
+    if is_main_process():
+        final = trained.merge_and_unload() if recipe.lora else model
+        dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
+        final.config.seen_in_training = recipe.seen_in_training
+        longest = max(codes[row["record_id"]].size for row in rows if row["record_id"] in codes)
+        tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
+        if tokenizer.ecg_chat == AS_WRITTEN:
+            tokenizer.ecg_chat = ECGS_FIRST  # as in every example
+        save_checkpoint(final, tokenizer, args.output / "model", dtype)
+        write_trained_questions(args.output / "model", rows)
+        trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "finetune"))

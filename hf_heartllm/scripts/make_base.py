@@ -1,0 +1,80 @@
+"""Make the untrained start of a small model of one's own: text vocabulary, decoder, ECG tokens.
+
+    python training/make_base.py --recipe training/recipes/base_tiny.yaml --rows rows.parquet \\
+        --codec build/codec/codec --output build/base
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+
+from hf_heartllm.data.token_file import load_rows
+from hf_heartllm.models.ecg_chat import ONE_QUESTION
+from hf_heartllm.models.ecg_codec import ECGCodec
+from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from hf_heartllm.training.examples import REPORT_REQUESTS
+from hf_heartllm.training.recipes import read_recipe, recipe_help
+from hf_heartllm.training.settings import BaseRecipe
+from hf_heartllm.training.stages import refuse, save_checkpoint
+from hf_heartllm.training.vocabulary import train_text_tokenizer
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Everything that will be said: questions behind a blank, as they stand behind an ECG, answers, reports."""
+    yield from (f" {request}" for request in REPORT_REQUESTS)
+    for row in load_rows(path, ("questions", "report")):
+        for question in row.get("questions") or ():
+            yield " " + question.text
+            yield question.answer
+        if row.get("report"):
+            yield row["report"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(BaseRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", "--config", required=True, type=Path)
+    parser.add_argument(
+        "--rows", required=True, type=Path, help="file of dataset_builders.training_rows, or folder of ecg_tokens"
+    )
+    parser.add_argument("--codec", required=True, type=Path, help="folder of the trained codec")
+    parser.add_argument("--output", required=True, type=Path, help="checkpoint folder to write")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    try:
+        recipe = read_recipe(args.recipe, BaseRecipe, args.set)
+        said = list(texts(args.rows))
+        if len(said) == len(REPORT_REQUESTS):
+            raise ValueError(f"{args.rows}: holds no question and no report to learn a vocabulary from")
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+    set_seed(recipe.seed)
+    text_tokenizer = train_text_tokenizer(said, recipe.vocabulary.size)
+    codec = ECGCodec.from_pretrained(args.codec)
+    tokenizer = ECGTokenizer.from_base(text_tokenizer, codec, ecg_chat=ONE_QUESTION)  # what finetune.py trains on
+    config = AutoConfig.for_model(
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **recipe.decoder,
+    )
+    decoder = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = HeartLLMForCausalLM.from_base(decoder, tokenizer, seed=recipe.seed)
+    save_checkpoint(model, tokenizer, args.output)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{args.output}: {len(text_tokenizer)} text tokens, {len(tokenizer)} ids, {parameters:,} parameters")
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "make_base"))

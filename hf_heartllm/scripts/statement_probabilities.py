@@ -1,0 +1,137 @@
+"""Write how probable each statement is for each recording, for `train_codec.py --probabilities`.
+
+    python training/statement_probabilities.py --ptbxl DIR --output build/statement_probabilities.parquet
+
+The recordings are divided by folds; each part's probabilities come from networks that were trained on the raw
+signals of the others. Run again after an interruption, it goes on with the parts that are not there yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from hf_heartllm.evaluation.codec.parts import Part, kept_part
+from hf_heartllm.evaluation.codec.probes import ProbeTraining, raw_extractor
+from hf_heartllm.hashes import sha256_of
+from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.training.codec_training import probe_statements
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.stages import refuse, say_left_out, say_unread
+from hf_heartllm.training.statement_probabilities import cross_fitted, write_probabilities
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet file; whole parts are kept beside it")
+    parser.add_argument("--folds", default="1-8", help="of the recordings, two at least; default: 1-8")
+    parser.add_argument(
+        "--folds-per-part", type=int, default=2, help="folds that its networks have not seen; default: 2"
+    )
+    parser.add_argument(
+        "--at-least", type=int, default=15, help="recordings that a statement must occur in; default: 15"
+    )
+    parser.add_argument("--networks", type=int, default=2, help="of each part, averaged; default: 2")
+    parser.add_argument("--passes", type=int, default=8, help="over the recordings; default: 8")
+    parser.add_argument("--num-proc", type=int, default=1, help="parts trained at a time, one core each; default: 1")
+    args = parser.parse_args()
+    try:
+        chosen = folds(args.folds)
+    except ValueError as error:
+        refuse(f"--folds: {error}")
+    if args.folds_per_part < 1 or args.folds_per_part >= len(chosen):
+        refuse(f"--folds-per-part {args.folds_per_part}: of {len(chosen)} folds a network must see one at least")
+
+    try:
+        found = [long_enough(list_recordings(args.ptbxl, [fold]), raw_extractor()) for fold in chosen]
+    except (OSError, ValueError) as error:
+        refuse(error)
+    each = [part for part, _, _ in found]
+    recordings = [recording for part in each for recording in part]
+    for fold, (part, lost, unread) in zip(chosen, found, strict=True):
+        say_left_out(lost, len(part) + lost.total(), f"recordings of fold {fold}")
+        say_unread(unread)
+    if not recordings:
+        refuse(f"{args.ptbxl}: no recording is long enough")
+    fold_index = np.repeat(np.arange(len(chosen)), [len(part) for part in each])
+    parts = fold_index // args.folds_per_part
+    statements = probe_statements(recordings, args.at_least)
+    dataset = RecordingDataset(recordings, raw_extractor(), statements)
+    rows = [dataset[i] for i in tqdm(range(len(dataset)), desc="signals")]
+    lengths = [row["input_features"].shape[1] for row in rows]
+    shortest = min(lengths)
+    cut = {f"but for their first {shortest} samples": sum(one > shortest for one in lengths)}
+    say_left_out(cut, len(rows), "signals")
+    signals = np.stack([np.nan_to_num(row["input_features"][:, :shortest].numpy()).astype(np.float16) for row in rows])
+    labels = np.stack([row["statement_labels"].numpy() for row in rows])
+    ids = [recording.ecg_id for recording in recordings]
+    print(f"{len(ids)} recordings, {len(statements)} statements, {parts.max() + 1} parts", flush=True)
+
+    run = _PartRun(
+        args.output.with_suffix(".parts"), ids, statements, signals, labels, parts, args.networks, args.passes
+    )
+    # Threads of one network wait for each other more than they help; a process each does not.
+    with ProcessPoolExecutor(args.num_proc, multiprocessing.get_context("spawn")) as pool:
+        values_of = list(pool.map(run, range(parts.max() + 1)))
+    probabilities = np.empty_like(labels)
+    for number, values in enumerate(values_of):
+        probabilities[parts == number] = values
+    write_probabilities(args.output, ids, statements, probabilities)
+    print(args.output)
+
+
+@dataclass(frozen=True)
+class _PartRun:
+    """Part → probabilities of its recordings; each part is kept when it is whole."""
+
+    folder: Path
+    ids: list[int]
+    statements: list[str]
+    signals: np.ndarray
+    labels: np.ndarray
+    parts: np.ndarray
+    networks: int
+    passes: int
+
+    def __call__(self, part: int) -> np.ndarray:
+        torch.set_num_threads(1)
+        seeds = range(self.networks * part, self.networks * (part + 1))
+        steps = self.networks * self.passes * math.ceil(int((self.parts != part).sum()) / ProbeTraining.batch_size)
+
+        def make() -> Part:
+            with tqdm(total=steps, desc=f"part {part}", position=part) as bar:
+                values = cross_fitted(
+                    self.signals,
+                    self.labels,
+                    self.parts,
+                    part,
+                    seeds=seeds,
+                    passes=self.passes,
+                    progress=bar.update,
+                )
+            return Part(arrays={"probabilities": values})
+
+        key = {
+            "records": self.ids,
+            "parts": self.parts.tolist(),
+            "statements": self.statements,
+            "labels": sha256_of(self.labels.tobytes()),
+            "seeds": list(seeds),
+            "passes": self.passes,
+        }
+        return kept_part(self.folder, f"part-{part}", key, make).arrays["probabilities"]
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "statement_probabilities"))

@@ -1,0 +1,195 @@
+"""Train an ECG codec on a data set in PTB-XL's layout.
+
+    python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
+    python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
+        --ptbxl DIR --output build/codec_refinements
+    python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
+        --ptbxl DIR --output build/codec_decoder
+
+The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the
+first codebook's decoder further, with attention over the beats before and after. The codes of the first codebook stay
+as the first makes them. `codec_further.yaml` trains all of the first codebook further, with the file that
+`training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
+language model that reads them are to be trained again.
+
+Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
+(`OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 training/train_codec.py …`) is steadier than one process with threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.models.codec_classes import codec_model
+from hf_heartllm.models.ecg_codec import ECGCodec
+from hf_heartllm.models.ecg_record import ECGError
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
+from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.codec_training import (
+    DECODER,
+    FIRST_STREAM,
+    PRESETS,
+    CodecWithProbe,
+    DecoderTraining,
+    RefinementTraining,
+    extended,
+    probe_statements,
+)
+from hf_heartllm.training.draws import EpochOfDraws
+from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.refinement_start import start_from_principal_components
+from hf_heartllm.training.settings import CodecRecipe
+from hf_heartllm.training.stages import refuse, say_left_out, say_unread
+from hf_heartllm.training.statement_probabilities import read_probabilities
+
+
+class CodecTrainer(Trainer):
+    """Logs the parts of the loss and how many codes are in use."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+        outputs = model(**inputs)
+        parts = self.__dict__.setdefault("_parts", {})
+        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "presence_loss", "envelope_loss"):
+            if name in outputs:
+                parts.setdefault(name, []).append(float(outputs[name]))
+        parts.setdefault("codes", []).append(outputs["codes"].flatten())
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def log(self, logs, *args, **kwargs):
+        parts = self.__dict__.pop("_parts", {})
+        if codes := parts.pop("codes", None):
+            counts = torch.bincount(torch.cat(codes)).float()
+            p = counts[counts > 0] / counts.sum()
+            logs["code_perplexity"] = round(float(torch.exp(-(p * p.log()).sum())), 1)
+        logs |= {name: round(sum(values) / len(values), 4) for name, values in parts.items()}
+        super().log(logs, *args, **kwargs)
+
+
+class SaveCodec(TrainerCallback):
+    """Keeps a loadable codec beside every checkpoint, so that a long training can be tried before its end."""
+
+    def __init__(self, codec: ECGCodec, folder: Path) -> None:
+        self.codec, self.folder = codec, folder
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.codec.save_pretrained(self.folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(CodecRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
+    parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
+    parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
+    parser.add_argument(
+        "--probabilities", type=Path, help="of training/statement_probabilities.py, for probe.probability_share"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    try:
+        recipe = read_recipe(args.recipe, CodecRecipe, args.set)
+        if (recipe.preset is not None) == (args.codec is not None):
+            raise ValueError(f"--codec goes with a recipe without `preset`; see {args.recipe}")
+        data = recipe.data
+        if recipe.preset is not None:
+            config = PRESETS[recipe.preset](**recipe.codec)
+        else:
+            before = ECGCodec.from_pretrained(args.codec)
+            config = before.config
+        extractor = ECGFeatureExtractor.from_codec(config)
+        chosen = folds(data.folds)
+        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data.sampling_rate)]
+        usable, lost, unread = long_enough(every, extractor, data.crop_samples)
+        recordings = usable[: data.max_records]
+        lost["beyond data.max_records"] = len(usable) - len(recordings)
+        say_left_out(lost, len(every), "recordings")
+        say_unread(unread)
+        if not recordings:
+            raise ValueError(f"none of the {len(every)} recordings is long enough: nothing to train on")
+        statements: list[str] = []
+        probabilities, share = None, 0.0
+        if probe := recipe.probe:
+            statements = probe_statements(recordings, probe.at_least) if probe.weight else []
+            share = probe.probability_share if statements else 0.0
+        if share:
+            if args.probabilities is None:
+                raise ValueError(
+                    "probe.probability_share needs --probabilities; training/statement_probabilities.py writes it"
+                )
+            ids = [recording.ecg_id for recording in recordings]
+            probabilities = read_probabilities(args.probabilities, statements, ids)
+        set_seed(recipe.training["seed"])
+        begins_anew = last_whole_checkpoint(args.output) is None
+        if args.codec is None:
+            codec = codec_model(config)
+        else:
+            begins_anew &= before.config.num_codebooks == 1
+            if recipe.part != FIRST_STREAM and not isinstance(before, ECGCodecModel):
+                raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe.part} to train by itself")
+            codec = extended(before, **recipe.codec)
+        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+    model: torch.nn.Module
+    if probe is not None and recipe.part in (None, FIRST_STREAM):
+        model = CodecWithProbe(codec, len(statements), probe.weight, recipe.even_weight, recipe.presence_weight)
+    elif recipe.part == DECODER:
+        model = DecoderTraining(codec, recipe.presence_weight)
+    else:
+        model = RefinementTraining(codec)
+    dataset = RecordingDataset(
+        recordings,
+        extractor,
+        statements,
+        data.crop_samples,
+        recipe.training["seed"],
+        data.augmentation,
+        probabilities,
+        share,
+    )
+    if isinstance(model, RefinementTraining) and begins_anew:
+        shown = range(0, len(dataset), -(-len(dataset) // recipe.start_recordings))
+        try:
+            start_from_principal_components(codec, dataset.complete_features(shown))
+        except ValueError as error:
+            refuse(error)
+    parameters = sum(parameter.numel() for parameter in codec.parameters())
+    print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
+
+    trainer = CodecTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(args.output),
+            remove_unused_columns=False,
+            report_to=[],
+            use_cpu=not torch.cuda.is_available(),
+            **recipe.training,
+        ),
+        train_dataset=dataset,
+        callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],
+    )
+    try:
+        trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    except ECGError as error:  # a recording that is damaged, or lacks leads that the codec needs
+        refuse(error)
+    codec.save_pretrained(args.output / "codec")
+    log = json.dumps(trainer.state.log_history, indent=1)
+    (args.output / "log.json").write_text(log + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "train_codec"))

@@ -1,0 +1,251 @@
+"""What a recipe may say: one dataclass a section, with types and ranges; `recipes` reads YAML files into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from hf_heartllm.labels.ptbxl import folds
+
+
+def _fold_list(value: Any) -> str:
+    folds(str(value))
+    return str(value)
+
+
+Folds = Annotated[str, BeforeValidator(_fold_list)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """LoRA adapters; null: all weights are trained.
+
+    Attributes:
+        r: rank.
+        lora_alpha: scale times rank.
+        lora_dropout: in front of the adapters.
+        train_norms: whether every normalisation layer is trained and saved with the adapter.
+        train_rows: rows of the vocabulary that are trained: those of the ECG, all, or none.
+    """
+
+    r: Positive = 64
+    lora_alpha: Positive = 16
+    lora_dropout: Share = 0.05
+    train_norms: bool = True
+    train_rows: Literal["ecg", "all", "none"] = "ecg"
+
+
+@dataclass(frozen=True)
+class VocabularySettings:
+    """The text side of a base of one's own.
+
+    Attributes:
+        size: tokens of its byte-level BPE.
+    """
+
+    size: Annotated[int, Field(ge=257)]
+
+
+@dataclass(frozen=True)
+class BaseRecipe:
+    """An untrained language model (`make_base.py`).
+
+    Attributes:
+        seed: of its first weights.
+        vocabulary: of its text.
+        decoder: `model_type`, and sizes of that model of transformers by the names of its configuration.
+    """
+
+    seed: Count
+    vocabulary: VocabularySettings
+    decoder: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ForecastData:
+    """What stage 2 reads.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8.
+        whole_records: one row a record, every code labelled; else five windows, as published.
+        max_records: the first so many; null: all.
+    """
+
+    folds: Folds
+    whole_records: bool
+    max_records: Positive | None = None
+
+
+@dataclass(frozen=True)
+class PretrainRecipe:
+    """Stage 2, forecasting of ECG tokens (`pretrain.py`).
+
+    Attributes:
+        data: what is read.
+        training: arguments of transformers' `TrainingArguments`.
+        lora: adapters; null: all weights are trained.
+    """
+
+    data: ForecastData
+    training: dict[str, Any]
+    lora: LoraSettings | None = None
+
+
+@dataclass(frozen=True)
+class QuestionData:
+    """What stage 3 reads.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8.
+        max_questions: of a record's questions, drawn anew in each epoch.
+        report_share: of examples that are reports.
+        max_length: tokens of an example.
+        labelled_prompt_tokens: last tokens of the prompt that are trained too.
+        ecg: real, or none: the same rows without their ECGs, for a control that knows text alone.
+        incomplete_share: of examples whose ECG lacks some leads (needs --incomplete).
+        devices: prefix of PTB-XL's device, CS or AT: their records alone (needs --ptbxl); null: all.
+        max_records: that many, drawn from all that are left; null: all.
+        draw_seed: of that draw; not training.seed, so that a next run is on the same records.
+        repeat: SCP code: how often its records stand in an epoch; null: once.
+    """
+
+    folds: Folds
+    max_questions: Positive
+    report_share: Share
+    max_length: Positive
+    labelled_prompt_tokens: Count = 0
+    ecg: Literal["real", "none"] = "real"
+    incomplete_share: Share = 0.0
+    devices: str | None = None
+    max_records: Positive | None = None
+    draw_seed: int = 0
+    repeat: dict[str, Positive] | None = None
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """A probe of all statements at the end of the ECG, thrown away afterwards.
+
+    Attributes:
+        weight: of its loss.
+        at_least: records that a statement must hold in.
+    """
+
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    at_least: Positive
+
+
+@dataclass(frozen=True)
+class FinetuneRecipe:
+    """Stage 3, questions and reports (`finetune.py`).
+
+    Attributes:
+        data: what is read.
+        training: arguments of trl's `SFTConfig`.
+        probe: of statements; null: none.
+        lora: adapters; null: all weights are trained.
+        save_dtype: of the stored weights; null: as they were trained.
+        seen_in_training: what the rows show, for `heartllm evaluate classify`.
+    """
+
+    data: QuestionData
+    training: dict[str, Any]
+    seen_in_training: list[Literal["labels", "report text", "letter choice", "yes/no"]]
+    probe: ProbeSettings | None = None
+    lora: LoraSettings | None = None
+    save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.probe is not None and self.lora is not None:
+            raise ValueError("a recipe with `lora` trains no probe; set `probe: null`")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often a recording is changed before a codec in training reads it.
+
+    Attributes:
+        gain: share of records whose amplitude is multiplied by 0.3 to 3.3; the target too.
+        noise: share of records with white noise of 5 to 60 µV, which the target has not.
+        missing: share of records with one to six missing chest leads; six leave what a six-lead device records.
+    """
+
+    gain: Share = 0.0
+    noise: Share = 0.0
+    missing: Share = 0.0
+
+
+@dataclass(frozen=True)
+class CodecData:
+    """What a codec is trained on.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8.
+        sampling_rate: Hz, of the files that are read.
+        max_records: the first so many; null: all.
+        crop_samples: of a random stretch of each recording; null: whole windows.
+        augmentation: changes of what the codec reads; null: none.
+    """
+
+    folds: Folds
+    sampling_rate: Literal[100, 500] = 100
+    max_records: Positive | None = None
+    crop_samples: Positive | None = None
+    augmentation: Augmentation | None = None
+
+
+@dataclass(frozen=True)
+class CodecProbeSettings:
+    """A probe of all statements on a codec's values, thrown away afterwards.
+
+    Attributes:
+        weight: of its loss; 0: none.
+        at_least: recordings that a statement must occur in.
+        probability_share: of the probabilities that `statement_probabilities.py` writes; the rest is what was stated.
+    """
+
+    weight: Weight
+    at_least: Positive
+    probability_share: Share = 0.0
+
+
+@dataclass(frozen=True)
+class CodecRecipe:
+    """A codec, or a part of one that there is (`train_codec.py`).
+
+    Attributes:
+        data: what is read.
+        codec: fields of the codec's configuration, where they are not the preset's, or the codec's that is trained on.
+        training: arguments of transformers' `TrainingArguments`.
+        preset: default or heartllm-paper, for a new codec.
+        part: of the codec that --codec names: what is trained further.
+        probe: of statements, for a new codec or its first stream.
+        even_weight: of the even use of the first stream's levels.
+        presence_weight: of which leads are there.
+        start_recordings: whose principal components the refinements begin with.
+    """
+
+    data: CodecData
+    codec: dict[str, Any]
+    training: dict[str, Any]
+    preset: Literal["default", "heartllm-paper"] | None = None
+    part: Literal["first stream", "decoder", "refinements"] | None = None
+    probe: CodecProbeSettings | None = None
+    even_weight: Weight = 0.0
+    presence_weight: Weight = 0.0
+    start_recordings: Positive = 500
+
+    def __post_init__(self) -> None:
+        if (self.preset is None) == (self.part is None):
+            raise ValueError("name a `preset` for a new codec, or the `part` of one that is trained further")
+        if self.probe is None and self.part in (None, "first stream"):
+            raise ValueError("no setting `probe`: a new codec and a first stream have one; weight 0 is none")
+
+
+Recipe = BaseRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe
