@@ -1,6 +1,6 @@
 """Write the embedded checkpoint's card, and the tables of README.md and docs, from the measured figures.
 
-python training/write_card.py          # after benchmarks/heldout.py
+python training/write_card.py          # after `heartllm evaluate qa --results benchmarks/results/evaluation.json`
 python training/write_card.py --check  # writes nothing; exit code 1 and a line each for what is out of date
 """
 
