@@ -70,7 +70,7 @@ def add_options(
             options["required"] = True
         options |= _of_type(_without_none(hints[field.name])) | given
         default = options.get("default")
-        if default not in (None, False, True, (), []) and "help" not in given:
+        if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
             options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
         parser.add_argument(option_name(field.name), **options)

@@ -34,6 +34,7 @@ class Chosen(Base):
     Attributes:
         max_records: the first so many; all when None, 100 %
             of them.
+        seed: of the draw.
         folds: of the records.
         signals: names.
         quiet: no bars.
@@ -44,6 +45,7 @@ class Chosen(Base):
     """
 
     max_records: int | None = None
+    seed: int = 0
     folds: tuple[int, ...] = (1, 2, 3)
     signals: list[str] = field(default_factory=lambda: ["I"])
     quiet: bool = False
@@ -73,7 +75,7 @@ def test_fields_become_options_and_options_settings() -> None:
         "V 1",
     ]
     found = settings_of(Chosen, parser.parse_args([*words, "--quiet", "--no-checks"]))
-    assert found == Chosen(Path("x"), 500, 3, (1, 9), ["II", "V 1"], True, False)
+    assert found == Chosen(Path("x"), 500, 3, 0, (1, 9), ["II", "V 1"], True, False)
     command = given_options(found)
     assert command == (
         "--output PATH --sampling-rate 500 --max-records 3 --folds 1,9 --signals II 'V 1' --quiet --no-checks"
@@ -88,6 +90,7 @@ def test_help_is_the_docstrings() -> None:
     for words in (
         "--output FILE file to write",
         "Hz of the records; default: 100",
+        "of the draw; default: 0",
         "all unless given, 100 % of them",
         "default: 1-3",
     ):
