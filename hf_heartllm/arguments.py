@@ -46,7 +46,7 @@ def add_options(
     """Add an option for each field of a dataclass; those without a default are required.
 
     Fields may be bool (a flag; `--no-…` where it is on by default), int, float, str, Path, a Literal of texts, any of
-    these or None, and a list or tuple of them, of which the option takes one or more.
+    these or None, a list of them, which is one word or more, and a tuple of them, which is one word with commas.
 
     Args:
         parser: a parser, or a group of one.
@@ -60,7 +60,8 @@ def add_options(
         if field.name in without:
             continue
         given = of_fields.get(field.name, {})
-        options: dict[str, Any] = {"help": docs.get(field.name, ""), "dest": field.name}
+        words = docs.get(field.name, "").replace("when None", "unless given")
+        options: dict[str, Any] = {"help": words, "dest": field.name}
         if field.default_factory is not dataclasses.MISSING:
             options["default"] = field.default_factory()
         elif field.default is not dataclasses.MISSING:
@@ -69,9 +70,8 @@ def add_options(
             options["required"] = True
         options |= _of_type(_without_none(hints[field.name])) | given
         default = options.get("default")
-        if default not in (None, False, True, (), []) and "help" not in given:
-            shown = ", ".join(map(str, default)) if isinstance(default, list | tuple) else default
-            options["help"] += f"; default: {shown}"
+        if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
+            options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
         parser.add_argument(option_name(field.name), **options)
 
@@ -88,8 +88,11 @@ def _of_type(hint: Any) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint), "type": type(get_args(hint)[0])}
-    if get_origin(hint) in (list, tuple, Sequence):
+    if get_origin(hint) is list:
         return {**_of_type(get_args(hint)[0]), "nargs": "+"}
+    if get_origin(hint) is tuple:
+        one = get_args(hint)[0]
+        return {"type": lambda text: tuple(one(word) for word in text.split(",") if word), "metavar": "A,B"}
     if hint is Path:
         return {"type": Path, "metavar": "PATH"}
     return {"type": hint, "metavar": "N" if hint in (int, float) else None}
@@ -124,10 +127,19 @@ def given_options(settings: Any, names: Collection[str] | None = None) -> str:
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
             continue
-        values = value if isinstance(value, list | tuple) else [value]
-        shown = ["PATH" if isinstance(one, Path) else shlex.quote(str(one)) for one in values]
-        words.append(" ".join([option, *shown]))
+        words.append(" ".join([option, *map(shlex.quote, _words(value))]))
     return " ".join(words)
+
+
+def _words(value: Any) -> list[str]:
+    """A value as words of a command line: `1-8` for eight numbers in a row, `PATH` for a path."""
+    if isinstance(value, list):
+        return [word for one in value for word in _words(one)]
+    if isinstance(value, tuple):
+        numbers = len(value) > 2 and all(isinstance(one, int) for one in value)
+        row = numbers and list(value) == list(range(value[0], value[0] + len(value)))
+        return [f"{value[0]}-{value[-1]}" if row else ",".join(map(str, value))]
+    return ["PATH" if isinstance(value, Path) else str(value)]
 
 
 class _OldName(argparse.Action):

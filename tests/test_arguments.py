@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +34,9 @@ class Chosen(Base):
     Attributes:
         max_records: the first so many; all when None, 100 %
             of them.
+        seed: of the draw.
         folds: of the records.
+        signals: names.
         quiet: no bars.
         checks: what is checked.
 
@@ -42,7 +45,9 @@ class Chosen(Base):
     """
 
     max_records: int | None = None
-    folds: tuple[int, ...] = (9,)
+    seed: int = 0
+    folds: tuple[int, ...] = (1, 2, 3)
+    signals: list[str] = field(default_factory=lambda: ["I"])
     quiet: bool = False
     checks: bool = True
 
@@ -56,19 +61,39 @@ def parser_of_chosen() -> argparse.ArgumentParser:
 def test_fields_become_options_and_options_settings() -> None:
     parser = parser_of_chosen()
     assert settings_of(Chosen, parser.parse_args(["--output", "x y"])) == Chosen(Path("x y"))
-    words = ["--output", "x", "--sampling-rate", "500", "--max-records", "3", "--folds", "1", "2", "--quiet"]
-    found = settings_of(Chosen, parser.parse_args([*words, "--no-checks"]), folds=(1, 2))
-    assert found == Chosen(Path("x"), 500, 3, (1, 2), True, False)
-    assert given_options(found) == "--output PATH --sampling-rate 500 --max-records 3 --folds 1 2 --quiet --no-checks"
-    assert settings_of(Chosen, parser.parse_args(given_options(found).split()), folds=(1, 2)) == Chosen(
-        Path("PATH"), 500, 3, (1, 2), True, False
+    words = [
+        "--output",
+        "x",
+        "--sampling-rate",
+        "500",
+        "--max-records",
+        "3",
+        "--folds",
+        "1,9",
+        "--signals",
+        "II",
+        "V 1",
+    ]
+    found = settings_of(Chosen, parser.parse_args([*words, "--quiet", "--no-checks"]))
+    assert found == Chosen(Path("x"), 500, 3, 0, (1, 9), ["II", "V 1"], True, False)
+    command = given_options(found)
+    assert command == (
+        "--output PATH --sampling-rate 500 --max-records 3 --folds 1,9 --signals II 'V 1' --quiet --no-checks"
     )
+    again = settings_of(Chosen, parser.parse_args(shlex.split(command)), output=found.output)
+    assert again == found
     assert given_options(Chosen(Path("x")), ["max_records", "folds"]) == ""
 
 
 def test_help_is_the_docstrings() -> None:
     page = " ".join(parser_of_chosen().format_help().split())
-    for words in ("--output FILE file to write", "Hz of the records; default: 100", "all when None, 100 % of them"):
+    for words in (
+        "--output FILE file to write",
+        "Hz of the records; default: 100",
+        "of the draw; default: 0",
+        "all unless given, 100 % of them",
+        "default: 1-3",
+    ):
         assert words in page
     assert attribute_docs(Chosen)["output"] == "file to write"
     assert "Raises" not in page

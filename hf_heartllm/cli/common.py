@@ -89,6 +89,16 @@ def share(text: str) -> float:
     return value
 
 
+def fold_list(text: str) -> tuple[int, ...]:
+    """Folds of PTB-XL, such as 1-8."""
+    from ..labels.ptbxl import folds
+
+    try:
+        return folds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def add_commands(subparsers: Any, modules: Mapping[str, ModuleType]) -> None:
     """Add one sub-parser a module, with its help, its examples and the notice.
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from hf_heartllm.arguments import add_options, settings_of
 from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeTraining, raw_extractor
 from hf_heartllm.hashes import sha256_of
@@ -29,21 +30,35 @@ from hf_heartllm.training.stages import refuse, say_left_out, say_unread
 from hf_heartllm.training.statement_probabilities import cross_fitted, write_probabilities
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What the probabilities are made of; the options of this program are these fields.
+
+    Attributes:
+        ptbxl: folder in PTB-XL's layout.
+        output: Parquet file; whole parts are kept beside it.
+        folds: folds of the recordings, two at least.
+        folds_per_part: folds that the networks of a part have not seen.
+        at_least: recordings that a statement must occur in.
+        networks: networks of each part, averaged.
+        passes: passes of each network over the recordings.
+        num_proc: parts trained at a time, one core each.
+    """
+
+    ptbxl: Path
+    output: Path
+    folds: str = "1-8"
+    folds_per_part: int = 2
+    at_least: int = 15
+    networks: int = 2
+    passes: int = 8
+    num_proc: int = 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ptbxl", required=True, type=Path, help="folder in PTB-XL's layout")
-    parser.add_argument("--output", required=True, type=Path, help="Parquet file; whole parts are kept beside it")
-    parser.add_argument("--folds", default="1-8", help="of the recordings, two at least; default: 1-8")
-    parser.add_argument(
-        "--folds-per-part", type=int, default=2, help="folds that its networks have not seen; default: 2"
-    )
-    parser.add_argument(
-        "--at-least", type=int, default=15, help="recordings that a statement must occur in; default: 15"
-    )
-    parser.add_argument("--networks", type=int, default=2, help="of each part, averaged; default: 2")
-    parser.add_argument("--passes", type=int, default=8, help="over the recordings; default: 8")
-    parser.add_argument("--num-proc", type=int, default=1, help="parts trained at a time, one core each; default: 1")
-    args = parser.parse_args()
+    add_options(parser, Settings)
+    args = settings_of(Settings, parser.parse_args())
     try:
         chosen = folds(args.folds)
     except ValueError as error:

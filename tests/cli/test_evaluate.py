@@ -49,7 +49,7 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--skip", "speed"], "--skip speed: there are rate-distortion"),
+        (["--skip", "speed"], "--skip: speed: there are rate-distortion"),
         (["--against", "nowhere"], "nowhere: the folder holds no config.json"),
         (["--folds", "11"], "'11' is no list of folds"),
         (["--folds", "10"], "no record of folds [10] at 100 Hz"),

@@ -1,15 +1,15 @@
-"""What an evaluation of a codec is made of."""
+"""What an evaluation of a codec is made of; the options of `heartllm evaluate codec` are these fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...ecg import ECGError
-from .coder import Coder
-from .records import LabelledRecord, labelled_records, spread
+if TYPE_CHECKING:
+    from .coder import Coder
+    from .records import LabelledRecord
 
 Item = TypeVar("Item")
 
@@ -20,16 +20,16 @@ class Settings:
 
     Attributes:
         ptbxl: folder in PTB-XL's layout.
-        folds: that are evaluated.
-        training_folds: that probes are trained on.
-        max_records: of the evaluated folds; all when None.
-        measured_records: at 100 Hz whose intervals and amplitudes are measured; those at 500 Hz all are.
-        tried_records: for robustness and denoising.
-        probe_records: of the training folds, for probes; all when None.
-        probe_passes: of each probe over them.
+        folds: folds that are evaluated.
+        training_folds: folds that probes are trained on.
+        max_records: recordings of the evaluated folds, evenly spaced; all when None.
+        measured_records: recordings at 100 Hz whose intervals and amplitudes are measured; those at 500 Hz all are.
+        tried_records: recordings for robustness and denoising.
+        probe_records: recordings of the training folds, for probes; all when None.
+        probe_passes: passes of each probe over them.
         probe_seeds: probes of each input.
         device: where probes are trained.
-        skip: parts to leave out.
+        skip: parts to leave out, of rate-distortion,fidelity,robustness,denoising,probes.
         progress: whether to show bars.
     """
 
@@ -52,6 +52,9 @@ class Settings:
         Raises:
             ECGError: if there is none at 100 Hz.
         """
+        from ...ecg import ECGError
+        from .records import labelled_records, spread
+
         found = labelled_records(self.ptbxl, self.folds, sampling_rate)
         if not found and sampling_rate == 100:
             raise ECGError(f"{self.ptbxl}: no record of folds {list(self.folds)} at 100 Hz; unpack the data first")
@@ -63,6 +66,9 @@ class Settings:
         Raises:
             ECGError: if there is none.
         """
+        from ...ecg import ECGError
+        from .records import labelled_records, spread
+
         found = labelled_records(self.ptbxl, self.training_folds, 100)
         if not found:
             raise ECGError(f"{self.ptbxl}: no record of folds {list(self.training_folds)} at 100 Hz to train probes on")
