@@ -22,9 +22,6 @@ from typing import Any
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-EcgIds = Callable[[Any], list[int]]
-"""Token ids of a record's ECG."""
-
 SHARED, PROMPTS, ANSWERS = "shared ECG", "one prompt at a time", "one answer at a time"
 
 
@@ -33,7 +30,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="checkpoint folder (default: the embedded one)")
     parser.add_argument("--questions", required=True, type=Path, help="of dataset_builders.evaluation_questions")
-    parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL; not needed with --tokens")
+    parser.add_argument("--ptbxl", type=Path, required=True, help="folder of PTB-XL")
     parser.add_argument("--tokens", type=Path, help="codes made with the checkpoint's codec")
     parser.add_argument("--records", type=int, default=120, help="records of the shared way; default: 120")
     parser.add_argument("--repetitions", type=int, default=3, help="the ways take turns this often; default: 3")
@@ -41,53 +38,44 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/evaluation.json")
     parser.add_argument("--no-results", action="store_true", help="write no results")
     args = parser.parse_args(argv)
-    if not args.ptbxl and not args.tokens:
-        parser.error("give --ptbxl or --tokens")
     return args
 
 
-def one_prompt_at_a_time(
-    model: Any, tokenizer: Any, records: Sequence[Any], ecg_ids: Callable[[Any], Any]
-) -> list[Any]:
+def one_prompt_at_a_time(answerer: Any, asked: Sequence[Any], ecg_of: Callable[[Any], Any]) -> list[Any]:
     """Log-likelihoods of each question, float64 (answers,)."""
-    from hf_heartllm.evaluation.scoring import question_prompt, score_answers
+    from hf_heartllm.inference import Prompt
 
     return [
-        score_answers(model, tokenizer, question_prompt(tokenizer, ecg_ids(one), q.question), q.answers).log_likelihoods
-        for one in records
-        for q in one.questions
+        answerer.score([Prompt(ecg_of(one.record), question.text)], [question.answer_set])[0].log_likelihoods
+        for one in asked
+        for question in one.questions
     ]
 
 
-def one_answer_at_a_time(
-    model: Any, tokenizer: Any, records: Sequence[Any], ecg_ids: Callable[[Any], Any]
-) -> list[Any]:
+def one_answer_at_a_time(answerer: Any, asked: Sequence[Any], ecg_of: Callable[[Any], Any]) -> list[Any]:
     """The same, each answer behind its own copy of ECG and question."""
-    import torch
+    from hf_heartllm.inference import Prompt
 
-    from hf_heartllm.evaluation.scoring import question_prompt
-
-    found = []
-    for one in records:
-        for question in one.questions:
-            prompt = question_prompt(tokenizer, ecg_ids(one), question.question)
-            totals = []
-            for answer in question.answers:
-                said = [*tokenizer.encode(answer, add_special_tokens=False), tokenizer.eos_token_id]
-                with torch.inference_mode():
-                    logits = model(input_ids=torch.tensor([[*prompt, *said[:-1]]])).logits[0, len(prompt) - 1 :]
-                totals.append(float(logits.double().log_softmax(-1)[range(len(said)), said].sum()))
-            found.append(np.array(totals))
-    return found
+    return [
+        np.concatenate(
+            [
+                answerer.score([Prompt(ecg_of(one.record), question.text)], [(answer,)])[0].log_likelihoods
+                for answer in question.answer_set
+            ]
+        )
+        for one in asked
+        for question in one.questions
+    ]
 
 
-def shared(model: Any, tokenizer: Any, records: Sequence[Any], ecg_ids: EcgIds) -> list[Any]:
+def shared(answerer: Any, asked: Sequence[Any], ecg_of: Callable[[Any], Any]) -> list[Any]:
     """The same, as `heartllm evaluate qa` does it."""
-    from hf_heartllm.evaluation import heldout
+    from hf_heartllm.evaluation.answering import answer_questions
+    from hf_heartllm.evaluation.conditions import REAL
 
     with tempfile.TemporaryDirectory() as folder:
-        found = heldout.evaluate(model, tokenizer, records, ecg_ids, folder, conditions=(heldout.REAL,), progress=False)
-    return [np.array(scores) for one in records for scores in found[one.ecg_id, heldout.REAL]]
+        found = answer_questions(answerer, asked, ecg_of, folder, conditions=(REAL,), progress=False)
+    return [np.array(scores) for one in asked for scores in found[one.record_id, REAL]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,41 +83,40 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     import torch
 
-    from hf_heartllm.evaluation.facts import ecg_source, question_facts
+    from hf_heartllm.data.sources import open_records
+    from hf_heartllm.evaluation.answering import ecg_source
+    from hf_heartllm.evaluation.facts import question_facts
     from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
     from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
-    from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
-    from hf_heartllm.models.pipeline_ecg import default_checkpoint
-    from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+    from hf_heartllm.inference import load_answerer
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    source = args.model or default_checkpoint()
-    tokenizer = ECGTokenizer.from_pretrained(source)
-    model = HeartLLMForCausalLM.from_pretrained(source).eval()
-    whole = read_questions(args.questions)
-    records = evenly_spaced(whole, args.records)
+    answerer = load_answerer(args.model)
     try:
-        read, _ = ecg_source(tokenizer, args.ptbxl, args.tokens, 100)
-        ids = {one.ecg_id: read(one) for one in records}  # encoding is not what is timed
+        whole = read_questions(args.questions, open_records(args.ptbxl)).asked
+        records = evenly_spaced(whole, args.records)
+        ecg_of, _ = ecg_source(answerer, args.tokens, "")
+        for one in records:
+            ecg_of(one.record)  # encoding is not what is timed
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     ways = {SHARED: (shared, records), PROMPTS: (one_prompt_at_a_time, evenly_spaced(records, len(records) // 4))}
     ways[ANSWERS] = (one_answer_at_a_time, evenly_spaced(records, max(1, len(records) // 20)))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    scores: dict[str, dict[int, list[Any]]] = {}
+    scores: dict[str, dict[str, list[Any]]] = {}
     for turn in range(args.repetitions + 1):
         for name, (score, asked) in ways.items():
             used = asked if turn else asked[: max(1, len(asked) // 10)]  # the first turn warms up
             start = time.perf_counter()
-            found = score(model, tokenizer, used, lambda one: ids[one.ecg_id])
+            found = score(answerer, used, ecg_of)
             if turn:
                 seconds[name].append(time.perf_counter() - start)
                 scores[name] = _by_record(used, found)
     for name in (PROMPTS, ANSWERS):
-        for ecg_id, rows in scores[name].items():
-            for one, other in zip(rows, scores[SHARED][ecg_id], strict=True):
+        for record_id, rows in scores[name].items():
+            for one, other in zip(rows, scores[SHARED][record_id], strict=True):
                 np.testing.assert_allclose(one, other, atol=2e-3)
 
     counts = {name: sum(len(one.questions) for one in asked) for name, (_, asked) in ways.items()}
@@ -137,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     facts = question_facts(args.questions, whole, records)
     common: dict[str, Any] = {
         "data": f"questions {facts['hash']}, {facts['records']} records, {facts['asked']} questions, "
-        f"{len(next(iter(ids.values())))} ECG tokens a record, median of {args.repetitions} rounds",
+        f"median of {args.repetitions} rounds",
         "command": f"python benchmarks/evaluation.py {'--tokens PATH' if args.tokens else '--ptbxl DIR'} "
         f"--questions {args.questions.name} --records {args.records} --repetitions {args.repetitions}"
         + (f" --threads {args.threads}" if args.threads else ""),
@@ -159,9 +146,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _by_record(records: Sequence[Any], found: Sequence[Any]) -> dict[int, list[Any]]:
+def _by_record(records: Sequence[Any], found: Sequence[Any]) -> dict[str, list[Any]]:
     left = iter(found)
-    return {one.ecg_id: [next(left) for _ in one.questions] for one in records}
+    return {one.record_id: [next(left) for _ in one.questions] for one in records}
 
 
 if __name__ == "__main__":

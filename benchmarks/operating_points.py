@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hf_heartllm.data.sources import open_records
+from hf_heartllm.evaluation.answering import ecg_source
 from hf_heartllm.evaluation.checkpoint.operating_points import (
     StatementMargins,
     answers_at,
@@ -23,12 +25,13 @@ from hf_heartllm.evaluation.checkpoint.operating_points import (
 from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.confidence import expected_calibration_error
 from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.evaluation.people import patient_numbers
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
-from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
+from hf_heartllm.inference import load_answerer
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.answer_calibration import AnswerCalibration, read_calibration
 from hf_heartllm.models.operating_points import logit
 from hf_heartllm.models.pipeline_ecg import default_checkpoint
-from hf_heartllm.training.stages import load_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MIN_POSITIVES = 20  # recordings with a statement for a row of its own
@@ -62,10 +65,11 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
     of = {one.attribute: one for one in statements}
     p = probabilities(asked, of)
     likelier = p >= 0.5
+    patients = patient_numbers(asked.patients.tolist())
 
     def share(name: str, right: np.ndarray, rows: np.ndarray, bar: str = "") -> None:
-        interval = Bootstrap(asked.patients[rows], resamples=resamples).mean(right[rows]).interval()
-        words = f"{int(rows.sum())} recordings, {len(set(asked.patients[rows].tolist()))} patients"
+        interval = Bootstrap(patients[rows], resamples=resamples).mean(right[rows]).interval()
+        words = f"{int(rows.sum())} recordings, {len(set(patients[rows].tolist()))} patients"
         found.append((name, interval.value, (interval.low, interval.high), bar, words))
 
     for column, one in enumerate(statements):
@@ -76,7 +80,7 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
         share(f"{name}, sensitivity", yes[:, column], stated)
         share(f"{name}, specificity", ~yes[:, column], ~stated)
         share(f"{name}, sensitivity of the likelier answer at the prevalence", likelier[:, column], stated)
-        area = Bootstrap(asked.patients, resamples=resamples).auroc(stated, asked.margins[:, column]).interval()
+        area = Bootstrap(patients, resamples=resamples).auroc(stated, asked.margins[:, column]).interval()
         words = f"{len(stated)} recordings, {int(stated.sum())} with the finding"
         found.append((f"{name}, AUROC", area.value, (area.low, area.high), "", words))
         error = expected_calibration_error(p[:, column], stated.astype(float))
@@ -91,7 +95,7 @@ def figures(asked: StatementMargins, calibration: AnswerCalibration, resamples: 
     judged = [one.point is not None and asked.stated[:, c].sum() >= MIN_POSITIVES for c, one in enumerate(statements)]
     sure = (np.maximum(p, 1 - p) >= SURE) & np.array(judged)
     right = np.where(likelier, asked.stated, ~asked.stated).astype(float)
-    who = asked.patients[np.nonzero(sure)[0]]
+    who = patients[np.nonzero(sure)[0]]
     for words, values in (("said", np.maximum(p, 1 - p)), ("true", right)):
         interval = Bootstrap(who, resamples=resamples).mean(values[sure]).interval()
         name = f"operating points: answers with a probability of {SURE} or more, {words}"
@@ -114,13 +118,10 @@ def main(argv: list[str] | None = None) -> int:
     if calibration is None or not calibration.one_of:
         print(f"error: {source}: no calibration.json with operating points (training/calibrate.py)", file=sys.stderr)
         return 2
-    model, tokenizer = load_checkpoint(source)
-    model.eval()
-    table = read_ptbxl_table(args.ptbxl)
-    table = table[table["strat_fold"].isin(args.folds)].head(args.max_records or len(table))
-    asked = statement_margins(
-        model, tokenizer, table, calibration.statements, args.ptbxl, args.parts, tokens=args.tokens
-    )
+    answerer = load_answerer(source)
+    records = [record for record in open_records(args.ptbxl) if record.fold in args.folds][: args.max_records]
+    ecg_of, ecgs = ecg_source(answerer, args.tokens, "records at 100 Hz")
+    asked = statement_margins(answerer, records, calibration.statements, ecg_of, ecgs, args.parts)
     found = figures(asked, calibration, args.resamples)
     fold_words = ",".join(map(str, args.folds))
     rows = [

@@ -2,7 +2,7 @@
 
     python benchmarks/path.py --ptbxl DIR --golden DIR/heartllm_codec.safetensors
 
-Writes benchmarks/results/path.json beside the rows of benchmarks/heldout.py.
+Writes benchmarks/results/path.json.
 """
 
 from __future__ import annotations

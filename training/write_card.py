@@ -1,6 +1,6 @@
 """Write the embedded checkpoint's card, and the tables of README.md and docs, from the measured figures.
 
-python training/write_card.py          # after benchmarks/heldout.py
+python training/write_card.py          # after `heartllm evaluate qa --results benchmarks/results/evaluation.json`
 python training/write_card.py --check  # writes nothing; exit code 1 and a line each for what is out of date
 """
 
@@ -11,9 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from hf_heartllm.evaluation.results import read_results, write_whole
+from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.hub.cards import checkpoint_facts, render_card, render_tables
 from hf_heartllm.hub.pivots import render_pivots
+from hf_heartllm.models.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "heartllm-tiny"

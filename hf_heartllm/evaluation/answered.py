@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.question import Question
 from .answers import AnsweredQuestion, Answers
-from .question_file import HeldOutQuestion, HeldOutRecord
+from .people import patient_numbers
+from .question_file import AskedRecord
 
-Outcomes = dict[tuple[int, str], list[list[float]]]
-"""(ecg_id, condition) → for each question the log-likelihoods of its answers, in the order of its set."""
+Outcomes = dict[tuple[str, str], list[list[float]]]
+"""(record_id, condition) → for each question the log-likelihoods of its answers, in the order of its set."""
 
 
 @dataclass(frozen=True)
@@ -20,20 +22,20 @@ class Answered:
 
     Attributes:
         questions: the questions, record by record.
-        patients: int64 (questions,).
+        patients: int64 (questions,), a number for each patient, in the order of their names.
         right: condition → bool (questions,), whether the likeliest answer is the true one.
         yes: condition → float64 (questions,), p("yes"), NaN where the set has no "yes".
-        ecg_ids: int64 (questions,).
+        record_ids: of each question.
         chosen: condition → the likeliest answer of each question, the first of the set where two are equal.
         probabilities: condition → float64 (answers,) for each question, in the order of its set.
         scores: condition → log-likelihoods of the same.
     """
 
-    questions: list[HeldOutQuestion]
+    questions: list[Question]
     patients: np.ndarray
     right: Mapping[str, np.ndarray]
     yes: Mapping[str, np.ndarray]
-    ecg_ids: np.ndarray
+    record_ids: list[str]
     chosen: Mapping[str, list[str]]
     probabilities: Mapping[str, list[np.ndarray]]
     scores: Mapping[str, list[np.ndarray]]
@@ -52,7 +54,7 @@ class Answered:
         """Predictions beside the true answers, each one answer of its closed set; None where there is none."""
         return Answers(
             [
-                AnsweredQuestion((one.answer,), None if said is None else (said,), allowed=one.answers)
+                AnsweredQuestion((one.answer,), None if said is None else (said,), allowed=one.answer_set)
                 for one, said in zip(self.questions, predictions, strict=True)
             ]
         )
@@ -60,24 +62,24 @@ class Answered:
     def of_answer(self, condition: str, rows: Iterable[int], answer: str) -> np.ndarray:
         """The probability of one answer that the sets of all these questions hold, float64 (rows,)."""
         shares = self.probabilities[condition]
-        return np.array([shares[row][self.questions[row].answers.index(answer)] for row in rows])
+        return np.array([shares[row][self.questions[row].answer_set.index(answer)] for row in rows])
 
 
-def tabulate(records: Iterable[HeldOutRecord], outcomes: Outcomes, conditions: Sequence[str]) -> Answered:
+def tabulate(asked: Iterable[AskedRecord], outcomes: Outcomes, conditions: Sequence[str]) -> Answered:
     """Put outcomes into columns, for the tables of figures."""
-    records = list(records)
-    questions = [question for record in records for question in record.questions]
-    owners = [record for record in records for _ in record.questions]
+    asked = list(asked)
+    questions = [question for one in asked for question in one.questions]
+    owners = [one.record for one in asked for _ in one.questions]
     scores = {
-        condition: [np.asarray(one, dtype=np.float64) for r in records for one in outcomes[r.ecg_id, condition]]
+        condition: [np.asarray(one, dtype=np.float64) for r in asked for one in outcomes[r.record_id, condition]]
         for condition in conditions
     }
     for condition, rows in scores.items():
-        if [len(one) for one in rows] != [len(question.answers) for question in questions]:
+        if [len(one) for one in rows] != [len(question.answer_set) for question in questions]:
             raise ValueError(f"the outcomes under {condition!r} do not fit the questions")
     shares = {condition: [_softmax(one) for one in rows] for condition, rows in scores.items()}
     chosen = {
-        condition: [q.answers[int(one.argmax())] for q, one in zip(questions, rows, strict=True)]
+        condition: [q.answer_set[int(one.argmax())] for q, one in zip(questions, rows, strict=True)]
         for condition, rows in scores.items()
     }
     right = {
@@ -87,15 +89,15 @@ def tabulate(records: Iterable[HeldOutRecord], outcomes: Outcomes, conditions: S
     yes = {
         condition: np.array(
             [
-                one[q.answers.index("yes")] if "yes" in q.answers else np.nan
+                one[q.answer_set.index("yes")] if "yes" in q.answer_set else np.nan
                 for q, one in zip(questions, rows, strict=True)
             ]
         )
         for condition, rows in shares.items()
     }
-    patients = np.array([record.patient_id for record in owners], dtype=np.int64)
-    ecg_ids = np.array([record.ecg_id for record in owners], dtype=np.int64)
-    return Answered(questions, patients, right, yes, ecg_ids, chosen, shares, scores)
+    patients = patient_numbers([record.patient for record in owners])
+    record_ids = [record.record_id for record in owners]
+    return Answered(questions, patients, right, yes, record_ids, chosen, shares, scores)
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..models.ecg_prompts import PromptIds
-from .question_file import HeldOutRecord
+from ..data.record import Record, id_order
+from ..inference import Prompt
+from ..models.ecg_windows import MEAN
 
 REAL, CONTROL, BLIND, DEAF, BACKGROUND = "real", "control", "blind", "deaf", "background"
 CONDITIONS = (REAL, CONTROL, BLIND, DEAF, BACKGROUND)
 """The record's own ECG, another patient's, none, the own ECG without the question, only the patient's age and sex."""
 
+WITH_ECG = (REAL, CONTROL, DEAF)
 CONDITION_WORDS = {
     REAL: "real ECG",
     CONTROL: "another patient's ECG",
@@ -24,60 +26,40 @@ CONDITION_WORDS = {
 }
 
 
-def other_patients(records: Sequence[HeldOutRecord], seed: int = 0) -> dict[int, int]:
-    """For each record one of another patient: ecg_id → ecg_id.
+def other_patients(records: Iterable[Record], seed: int = 0) -> dict[str, str]:
+    """For each record one of another patient: record_id → record_id.
 
     The patients are put in a random circle and each is given the next one's records, so no patient keeps an own one.
 
     Raises:
         ValueError: if there are fewer than two patients.
     """
-    by_patient: dict[int, list[int]] = defaultdict(list)
-    for record in records:
-        by_patient[record.patient_id].append(record.ecg_id)
+    by_patient: dict[str, list[str]] = defaultdict(list)
+    owner = {record.record_id: record.patient for record in records}
+    for record_id, patient in owner.items():
+        by_patient[patient].append(record_id)
     if len(by_patient) < 2:
         there = "is one patient" if by_patient else "is no record"
         raise ValueError(f"a control needs records of at least two patients, to show another's ECG; here there {there}")
     rng = np.random.default_rng(seed)
-    circle = rng.permutation(sorted(by_patient)).tolist()
+    circle = [str(one) for one in rng.permutation(sorted(by_patient, key=id_order))]
     following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
-    return {record.ecg_id: int(rng.choice(by_patient[following[record.patient_id]])) for record in records}
+    return {one: str(rng.choice(by_patient[following[patient]])) for one, patient in owner.items()}
 
 
-def condition_words(condition: str, question: str, background: str = "") -> str:
-    """What stands beside the ECG under a condition: nothing under `DEAF`, the background first under `BACKGROUND`."""
-    if condition == DEAF:
-        return ""
-    return f"{background} {question}" if condition == BACKGROUND and background else question
-
-
-class ConditionPrompts:
-    """Token ids of prompts under the conditions; the answer follows.
+def condition_prompt(condition: str, ecg: Any, text: str, background: str = "", rule: str = MEAN) -> Prompt:
+    """The prompt under a condition.
 
     Args:
-        tokenizer: an `ECGTokenizer`.
+        condition: one of `CONDITIONS`.
+        ecg: what is shown, as `Prompt.record`: the own recording, or another patient's under `CONTROL`.
+        text: question or request; left out under `DEAF`.
+        background: what is told of the patient under `BACKGROUND` (`models.prompts.background_text`).
+        rule: how the answers of a long recording's windows are put together.
     """
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._ids = PromptIds(tokenizer)
-
-    def __call__(
-        self, condition: str, question: str, ecg_ids: Sequence[int] | None = None, background: str = ""
-    ) -> list[int]:
-        """The prompt.
-
-        Args:
-            condition: one of `CONDITIONS`.
-            question: in words; left out of the prompt under `DEAF`.
-            ecg_ids: of the ECG to show: the own one, or another patient's under `CONTROL`.
-            background: what is told of the patient under `BACKGROUND` (`models.prompts.background_text`).
-        """
-        shown = None if condition in (BLIND, BACKGROUND) else list(ecg_ids or ())
-        return self._ids(shown, condition_words(condition, question, background))
-
-
-def condition_prompt(
-    tokenizer: Any, condition: str, question: str, ecg_ids: Sequence[int] | None = None, background: str = ""
-) -> list[int]:
-    """One prompt under a condition, see `ConditionPrompts`."""
-    return ConditionPrompts(tokenizer)(condition, question, ecg_ids, background)
+    return Prompt(
+        ecg if condition in WITH_ECG else None,
+        "" if condition == DEAF else text,
+        background if condition == BACKGROUND else "",
+        MEAN if condition == DEAF else rule,
+    )

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from ..labels.ptbxl import of_devices, read_ptbxl_table
+from ..data.record import Record
+from ..data.sources import PTB_XL, RecordSource, open_records
+from ..inference import Answerer
+from .answering import Ecgs, ecg_source
+from .facts import file_facts, model_facts, versions
 from .people import Person, people
-from .question_file import HeldOutRecord, evenly_spaced, read_questions
+from .question_file import AskedRecord, evenly_spaced, read_questions
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that is asked.
+
+    Attributes:
+        answerer: the model.
+        name: of the checkpoint, for the page.
+    """
+
+    answerer: Answerer
+    name: str
+
+    def facts(self) -> dict[str, Any]:
+        """What names it."""
+        return model_facts(self.answerer, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +40,8 @@ class RunSettings:
 
     Attributes:
         max_records: that many of the test records, evenly spaced.
-        training_folds: what the checkpoint was trained on.
-        rate: 100 or 500 Hz, of PTB-XL's records.
+        training_folds: folds that the checkpoint was trained on; of a collection without folds its split "train".
+        rate: 100 or 500 Hz, of PTB-XL's recordings.
         seed: of the control's choice of patients and of the bootstrap.
         resamples: of the bootstrap.
         progress: show bars on stderr.
@@ -40,20 +59,40 @@ class RunSettings:
         """Arguments of the bootstrap."""
         return {"resamples": self.resamples, "seed": self.seed}
 
+    def plain(self) -> dict[str, Any]:
+        """For JSON, without the folders of this machine."""
+        shown = {
+            name: value.name if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+        return {name: value for name, value in shown.items() if name not in ("records", "data", "progress", "seen")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSettings(RunSettings):
     """What to evaluate on, and how. Further attributes are those of `RunSettings`.
 
     Attributes:
-        ptbxl: folder of PTB-XL.
+        records: the collection, as `data.sources.open_records` takes it.
         questions: file of the test questions.
-        devices: prefix of PTB-XL's device ("CS", "AT"): only the records of such devices; None: all, known or not.
+        tokens: a token set of the records, instead of reading them.
+        devices: prefix of a device ("CS", "AT"): only the records of such devices; None: all, known or not.
     """
 
-    ptbxl: Path
+    records: Path
     questions: Path
+    tokens: Path | None = None
     devices: str | None = None
+
+
+def trained_on(record: Record, folds: Sequence[int]) -> bool:
+    """Whether a record is of these folds or, without a fold, of the split "train"."""
+    return record.split == "train" if record.fold is None else record.fold in folds
+
+
+def part_of(record: Record) -> int | str:
+    """Its fold, or its split where it has none."""
+    return record.split if record.fold is None else record.fold
 
 
 @dataclass(frozen=True)
@@ -61,82 +100,117 @@ class HeldOutSet:
     """The records to evaluate on.
 
     Attributes:
-        table: PTB-XL's, all of it.
-        training: its rows of the training folds.
-        whole: all records of the question file, of the wanted devices.
-        records: those that are evaluated.
+        source: the whole collection.
+        training: its records that the checkpoint was trained on.
+        whole: all records that the question file asks about, of the wanted devices.
+        asked: those that are evaluated.
+        left_out: what of the question file is not asked, each a sentence.
+        settings: of the evaluation.
     """
 
-    table: pd.DataFrame
-    training: pd.DataFrame
-    whole: list[HeldOutRecord]
-    records: list[HeldOutRecord]
+    source: RecordSource
+    training: list[Record]
+    whole: list[AskedRecord]
+    asked: list[AskedRecord]
+    left_out: tuple[str, ...]
+    settings: CheckpointSettings
 
     @property
-    def training_patients(self) -> set[int]:
-        """Patients of the training folds."""
-        return {int(patient) for patient in self.training["patient_id"].dropna()}
+    def training_patients(self) -> set[str]:
+        """Patients of the training records."""
+        return {record.patient_id for record in self.training if record.patient_id is not None}
+
+    @property
+    def parts(self) -> str:
+        """What was trained on, in words."""
+        return parts_words(self.training, self.settings.training_folds)
+
+    def persons(self) -> dict[str, Person]:
+        """Who the evaluated records are of, by `record_id`."""
+        return people(one.record for one in self.asked)
+
+    def ecgs(self, answerer: Answerer, tokens: Path | None = None) -> tuple[Ecgs, str]:
+        """`answering.ecg_source` of this collection."""
+        return ecg_source(answerer, tokens, reading_words(self.source, self.settings.rate))
+
+    def document(self, subject: str, names: dict[str, Any], **found: Any) -> dict[str, Any]:
+        """What every evaluation writes, and what this one found."""
+        return {
+            "format": f"heartllm evaluate {subject}",
+            "format_version": 2,
+            "settings": self.settings.plain(),
+            "versions": versions(),
+            "model": names,
+            "data": data_words(self.source, self.settings.records),
+            "tables_read": [file_facts(path) for path in self.source.files],
+            **found,
+        }
 
     def notes(self, of_questions: bool = True) -> list[str]:
         """What could not be looked up, and (`of_questions`) what is counted more than once."""
-        found = []
-        if unknown := int(self.training["patient_id"].isna().sum()):
+        found = [*self.left_out, *(self.source.notes if self.source.layout != PTB_XL else ())]
+        if unknown := sum(record.patient_id is None for record in self.training):
             found.append(
                 f"{unknown} training records name no patient, so patients of the test were not compared with theirs."
             )
-        repeated = sum(len(record.questions) - len(set(record.questions)) for record in self.records)
+        if unknown := sum(one.record.patient_id is None for one in self.asked):
+            found.append(
+                f"{unknown} test records name no patient: each counts as a patient of its own, so intervals are too "
+                "narrow where a patient has several, and they were not compared with the training's."
+            )
+        repeated = sum(len(one.questions) - len(set(one.questions)) for one in self.asked)
         if of_questions and repeated:
             found.append(f"{repeated} questions are asked twice of the same record, and count twice.")
+        devices, count = self.settings.devices, self.settings.max_records
+        if devices is not None:
+            found.append(f"Only records whose device begins with {devices}; those of unknown devices are left out too.")
+        if count is not None:
+            found.append(f"Only {count} records, evenly spaced over the file: not the whole question set.")
         return found
 
 
 def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
-    """Read the question file and PTB-XL's table.
+    """Open the collection and join the question file to it.
 
     Raises:
-        ValueError: if no question is about a record of the wanted devices, or the file's patients are not the table's.
+        ValueError: if no question is about a record of the wanted devices, or the file's patients are not the records'.
     """
-    table = read_ptbxl_table(settings.ptbxl)
-    whole = read_questions(settings.questions)
+    source = open_records(settings.records, sampling_rate=settings.rate)
+    found = read_questions(settings.questions, source)
+    whole = found.asked
     if settings.devices is not None:
-        recorded = {int(ecg_id) for ecg_id in of_devices(table, settings.devices)["ecg_id"]}
-        whole = [record for record in whole if record.ecg_id in recorded]
+        wanted = settings.devices.strip().upper()
+        whole = [one for one in whole if wanted and (one.record.device or "").strip().upper().startswith(wanted)]
         if not whole:
-            raise ValueError(f"{settings.questions}: no question about a record of devices {settings.devices!r}")
-    _check_patients(whole, table, settings.questions)
-    training = table[table["strat_fold"].isin(settings.training_folds)]
-    return HeldOutSet(table, training, whole, evenly_spaced(whole, settings.max_records))
+            raise ValueError(
+                f"{settings.questions}: devices {settings.devices!r}: no record of a device whose name begins so"
+            )
+    training = [record for record in source if trained_on(record, settings.training_folds)]
+    asked = evenly_spaced(whole, settings.max_records)
+    return HeldOutSet(source, training, whole, asked, found.notes, settings)
 
 
-def _check_patients(records: Sequence[HeldOutRecord], table: pd.DataFrame, path: Path) -> None:
-    """Patients of other numbers than the table's would all be found apart from those of training."""
-    named = table[table["patient_id"].notna()]
-    known = dict(zip(named["ecg_id"].astype(int), named["patient_id"].astype(int), strict=True))
-    other = [record for record in records if known.get(record.ecg_id, record.patient_id) != record.patient_id]
-    if other:
-        raise ValueError(
-            f"{path}: ecg_id {other[0].ecg_id} is of patient {other[0].patient_id}, in PTB-XL's table of "
-            f"{known[other[0].ecg_id]} ({len(other)} such records): give the patient_id of the table"
-        )
-
-
-def check_some_balanced(records: Sequence[HeldOutRecord], path: Path) -> None:
+def check_some_balanced(asked: Sequence[AskedRecord], path: Path) -> None:
     """Refuse records without any question that exact match is over.
 
     Raises:
         ValueError: if every question is one that every record is asked, or there is none.
     """
-    if all(question.every_record for record in records for question in record.questions):
+    if all(question.every_record for one in asked for question in one.questions):
         raise ValueError(f"{path}: no question but those asked of every record (set every-record): nothing to score")
 
 
-def persons_of(table: pd.DataFrame, records: Sequence[HeldOutRecord]) -> dict[int, Person]:
-    """Who the records are of, by `ecg_id`.
+def parts_words(records: Iterable[Record], folds: Sequence[int]) -> str:
+    """Of what the training records are: folds, or a split."""
+    without = Counter(record.split for record in records if record.fold is None)
+    return f"split {', '.join(sorted(without))}" if without else f"folds {', '.join(map(str, folds))}"
 
-    Raises:
-        ValueError: if the table has not all of them.
-    """
-    found = people(table[table["ecg_id"].isin([record.ecg_id for record in records])])
-    if absent := [record.ecg_id for record in records if record.ecg_id not in found]:
-        raise ValueError(f"PTB-XL's table has no ecg_id {absent[0]}, which a question is about")
-    return found
+
+def reading_words(source: RecordSource, rate: int) -> str:
+    """How recordings are read, in words."""
+    return f"records at {rate} Hz" if source.layout == PTB_XL else "records of a folder at their own rates"
+
+
+def data_words(source: RecordSource, path: Path) -> str:
+    """The collection, in words."""
+    return "PTB-XL 1.0.3" if source.layout == PTB_XL else f"{source.layout} {path.resolve().name}"

@@ -40,13 +40,13 @@ class Evaluation:
     def markdown(self) -> str:
         """The page: head, tables, sections, notes."""
         doc = self.document
-        asked = doc["questions"]
+        asked, reads = doc["questions"], doc["ecgs"].partition(",")[0]
         lines = [
             f"# {self.title}",
             "",
             f"{asked['asked']:,} questions about {asked['records']:,} records of {asked['patients']:,} patients "
             f"({asked.get('file') or doc['data']}, {asked['hash']}); weights {doc['model']['weights']}, "
-            f"codec {doc['model']['codec']}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
+            f"{reads}, seed {doc['settings']['seed']}. Intervals: 95 %, bootstrap over patients.",
         ]
         if doc["settings"].get("devices") is not None:
             lines[-1] += f" Only records of devices {doc['settings']['devices']}."

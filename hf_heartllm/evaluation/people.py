@@ -1,18 +1,16 @@
-"""What PTB-XL's table says of a record's patient and device, for subgroups and for the control without an ECG."""
+"""Who records are of and what they were recorded with: for subgroups, and for the control without an ECG."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..labels.ptbxl import AGE_OVER_89, SEX
+from ..data.record import Record, id_order
+from ..labels.ptbxl import AGE_OVER_89
 from ..models.prompts import background_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 UNKNOWN = "unknown"
 AGE_BANDS = ("< 50", "50–64", "65–79", "≥ 80")
@@ -48,23 +46,15 @@ def age_band(age: float) -> str:
     return UNKNOWN if np.isnan(age) else AGE_BANDS[int(np.searchsorted(_UPPER, age, side="right"))]
 
 
-def people(table: pd.DataFrame) -> dict[int, Person]:
-    """By ecg_id, from `labels.ptbxl.read_ptbxl_table`. The device is null where the row was reconstructed."""
+def people(records: Iterable[Record]) -> dict[str, Person]:
+    """By record_id."""
     found = {}
-    devices = table["device"] if "device" in table.columns else [None] * len(table)
-    for ecg_id, age, sex, device in zip(table["ecg_id"], table["age"], table["sex"], devices, strict=True):
-        years = float(age) if age == age else float("nan")
-        word = SEX.get(int(sex)) if _is_known(sex) else None
-        told = background_text(age=None if np.isnan(years) else min(years, AGE_OVER_89), sex=word)
-        family = device.strip()[:2].upper() if isinstance(device, str) and device.strip() else UNKNOWN
-        found[int(ecg_id)] = Person(word or UNKNOWN, age_band(years), family, told)
+    for record in records:
+        told = background_text(age=None if record.age is None else min(record.age, AGE_OVER_89), sex=record.sex)
+        band = UNKNOWN if record.age is None else age_band(record.age)
+        device = (record.device or "").strip()
+        found[record.record_id] = Person(record.sex or UNKNOWN, band, device[:2].upper() or UNKNOWN, told)
     return found
-
-
-def _is_known(value: object) -> bool:
-    import pandas as pd
-
-    return not bool(pd.isna(value))  # type: ignore[call-overload]
 
 
 def subgroups(persons: Iterable[Person]) -> dict[str, list[int]]:
@@ -75,3 +65,14 @@ def subgroups(persons: Iterable[Person]) -> dict[str, list[int]]:
             rows.setdefault(f"{words} {value}", []).append(index)
     order = ["sex male", "sex female", *(f"age {band}" for band in AGE_BANDS)]
     return {name: rows[name] for name in sorted(rows, key=lambda n: (order.index(n) if n in order else 99, n))}
+
+
+def patient_numbers(names: Sequence[str]) -> np.ndarray:
+    """A number for each name, int64 (names,), in their order: names of digits by their value, then others."""
+    places = {name: place for place, name in enumerate(sorted(set(names), key=id_order))}
+    return np.array([places[name] for name in names], dtype=np.int64)
+
+
+def id_number(name: str) -> int:
+    """A whole number that stands for an id in a seeded draw: its value, or a hash where it is no number."""
+    return int(name) if name.isascii() and name.isdigit() else zlib.crc32(name.encode())

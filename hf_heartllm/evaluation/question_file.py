@@ -1,115 +1,114 @@
-"""The fixed questions of an evaluation: the Parquet file of `python -m dataset_builders.evaluation_questions`."""
+"""The fixed questions of an evaluation, joined to the records that they are about."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..labels.record_ids import whole_number
+from ..data.question import Question
+from ..data.question_rows import read_question
+from ..data.record import Record, id_order
+from ..hashes import sha256_of
+from ..labels.record_ids import record_text
 
-EVERY_RECORD = "every-record"  # the rows that every record is asked, for an AUROC
-AS_WRITTEN = "ecg-qa"  # the rows of a published set, which nobody balanced
-_COLUMNS = (
-    *("ecg_id", "patient_id", "filename_lr", "filename_hr", "question", "answer", "answers"),
-    *("question_type", "attribute_type", "attribute", "set"),
-)
-YES_NO = frozenset({"yes", "no"})
+_NEEDED = ("question", "answers", "question_type", "attribute_type", "attribute")
+_IDS = ("record_ids", "record_id", "ecg_id")
+"""Columns that say which record a question is about; the last is that of older files, which ask about PTB-XL."""
 
 
 @dataclass(frozen=True)
-class HeldOutQuestion:
-    """One question with a closed answer set.
+class AskedRecord:
+    """A record with the questions about it, each with one right answer and a closed set that holds it."""
 
-    Attributes:
-        question: in words.
-        answer: the true one.
-        answers: the closed set, `answer` among them.
-        question_type: `"verify"`, `"choose"` or `"query"`.
-        attribute_type: `"rhythm"`, `"form"`, `"diagnosis"` or `"superclass"`.
-        attribute: the code asked for.
-        every_record: True for a question that every record is asked.
-        balanced: False for questions as others wrote them, whose words alone may say which answer is likely.
-    """
-
-    question: str
-    answer: str
-    answers: tuple[str, ...]
-    question_type: str
-    attribute_type: str
-    attribute: str
-    every_record: bool = False
-    balanced: bool = True
+    record: Record
+    questions: tuple[Question, ...]
 
     @property
-    def is_yes_no(self) -> bool:
-        """Whether the closed set is yes and no."""
-        return frozenset(self.answers) == YES_NO
+    def record_id(self) -> str:
+        """Names the record."""
+        return self.record.record_id
 
 
 @dataclass(frozen=True)
-class HeldOutRecord:
-    """A record with its questions; `filename_lr` and `filename_hr` are relative to PTB-XL's folder."""
+class QuestionSet:
+    """What a question file asks of a collection.
 
-    ecg_id: int
-    patient_id: int
-    filename_lr: str
-    filename_hr: str
-    questions: tuple[HeldOutQuestion, ...]
+    Attributes:
+        asked: by `record_id`, numbers first; those of at least one question.
+        notes: what was left out, each a sentence with its number.
+    """
+
+    asked: list[AskedRecord]
+    notes: tuple[str, ...] = field(default=())
 
 
-def read_questions(path: str | os.PathLike[str]) -> list[HeldOutRecord]:
-    """Read a question file, ordered by `ecg_id`.
+def read_questions(path: str | os.PathLike[str], records: Iterable[Record]) -> QuestionSet:
+    """Read a question file and join it to the records.
+
+    Args:
+        path: Parquet, a row a question, with the columns of `data.question.question_features` or those of
+            `dataset_builders.evaluation_questions`.
+        records: of the collection that the questions are about.
 
     Raises:
-        ValueError: if the file has no rows or lacks a column, a row has no ecg_id or patient_id, a question has no
-            closed answer set, or its answer is not in the set.
+        ValueError: if it is no such file, no question is about a record, an answer is not in its closed set, or the
+            file names another patient than the record.
     """
     rows = _rows(path)
     if not rows:
         raise ValueError(f"{path}: no questions")
-    if absent := [name for name in _COLUMNS if name not in rows[0]]:
+    if absent := [name for name in _NEEDED if name not in rows[0]]:
         raise ValueError(f"{path}: no column {', '.join(absent)}; give rows of dataset_builders.evaluation_questions")
+    name = next((name for name in _IDS if name in rows[0]), None)
+    if name is None:
+        raise ValueError(f"{path}: no column record_ids, which says which record a question is about")
+    known = {record.record_id: record for record in records}
+    found: dict[str, list[Question]] = defaultdict(list)
+    lost: Counter[str] = Counter()
     for row in rows:
-        row["ecg_id"], row["patient_id"] = whole_number(row["ecg_id"]), whole_number(row["patient_id"])
-    for name, use in (
-        ("ecg_id", "names its record"),
-        ("patient_id", "keeps patients apart from the training's, and makes intervals"),
-    ):
-        if count := sum(row[name] is None for row in rows):
-            raise ValueError(f"{path}: {count} of {len(rows)} rows have no {name}, a whole number, which {use}")
-    questions: dict[int, list[HeldOutQuestion]] = defaultdict(list)
-    heads: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        if row["answer"] not in row["answers"]:
-            raise ValueError(f"{path}: ecg_id {row['ecg_id']}: {row['answer']!r} is not in the closed answer set")
-        heads.setdefault(row["ecg_id"], row)
-        questions[row["ecg_id"]].append(
-            HeldOutQuestion(
-                question=row["question"],
-                answer=row["answer"],
-                answers=tuple(row["answers"]),
-                question_type=row["question_type"],
-                attribute_type=row["attribute_type"],
-                attribute=row["attribute"],
-                every_record=row["set"] == EVERY_RECORD,
-                balanced=row["set"] != AS_WRITTEN,
-            )
+        ids = [one for value in (row[name] if name == "record_ids" else [row[name]]) if (one := record_text(value))]
+        question = read_question(row, ids)
+        why = _unasked(question, ids, known)
+        if why is not None:
+            lost[why] += 1
+            continue
+        (record_id,) = ids
+        if question.answer not in question.answer_set:
+            raise ValueError(f"{path}: record {record_id}: {question.answer!r} is not in the closed answer set")
+        _check_patient(path, row, known[record_id])
+        found[record_id].append(question)
+    said = [f"{count} of {len(rows)} questions of {os.path.basename(path)} {why}" for why, count in lost.items()]
+    if not found:
+        raise ValueError(f"{path}: no question can be asked: {'; '.join(said)}")
+    asked = [AskedRecord(known[one], tuple(found[one])) for one in sorted(found, key=id_order)]
+    return QuestionSet(asked, tuple(f"{one}: left out." for one in said))
+
+
+def _unasked(question: Question, ids: Sequence[str], known: Mapping[str, Record]) -> str | None:
+    """Why a question is left out."""
+    if not ids:
+        return "name no record"
+    if len(ids) > 1:
+        return "compare two records"
+    if ids[0] not in known:
+        return "are about records that are not among those given"
+    if not question.answer_set:
+        return "have no closed answer set"
+    return "have several right answers" if len(question.answers) != 1 else None
+
+
+def _check_patient(path: str | os.PathLike[str], row: Mapping[str, Any], record: Record) -> None:
+    """A file of other patients than the records' would be found apart from those of training."""
+    patient = record_text(row.get("patient_id"))
+    if patient is not None and record.patient_id is not None and patient != record.patient_id:
+        raise ValueError(
+            f"{path}: record {record.record_id} is of patient {patient}, among the records of {record.patient_id}: "
+            "give the patients of the records, or leave the column patient_id out"
         )
-    return [
-        HeldOutRecord(
-            ecg_id=ecg_id,
-            patient_id=heads[ecg_id]["patient_id"],
-            filename_lr=heads[ecg_id]["filename_lr"],
-            filename_hr=heads[ecg_id]["filename_hr"],
-            questions=tuple(questions[ecg_id]),
-        )
-        for ecg_id in sorted(heads)
-    ]
 
 
 def question_set_hash(path: str | os.PathLike[str]) -> str:
@@ -124,18 +123,22 @@ def question_set_hash(path: str | os.PathLike[str]) -> str:
 def rows_hash(rows: Sequence[Mapping[str, Any]]) -> str:
     """The same over rows at hand."""
     texts = sorted(json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return sha256_of("\n".join(texts))[:16]
 
 
-def evenly_spaced(records: Sequence[HeldOutRecord], count: int | None) -> list[HeldOutRecord]:
+def evenly_spaced(asked: Sequence[AskedRecord], count: int | None) -> list[AskedRecord]:
     """`count` records spread over all of them; all where there are not more."""
-    if count is None or count >= len(records):
-        return list(records)
-    return [records[index * len(records) // count] for index in range(count)]
+    if count is None or count >= len(asked):
+        return list(asked)
+    return [asked[index * len(asked) // count] for index in range(count)]
 
 
 def _rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid:
+        raise ValueError(f"{path}: no Parquet file of questions") from None
     return rows

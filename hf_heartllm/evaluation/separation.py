@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..data.record import Record, id_order
 from .partial import PartialResults
-from .question_file import HeldOutRecord
 
 _MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` file (MATLAB version 4)
 
@@ -23,14 +23,14 @@ class Separation:
         test_patients: number of patients of the test records.
         training_waveforms: number of training records whose samples were at hand.
         test_waveforms: likewise of the test.
-        copies: (test ecg_id, training ecg_id) of records with the same samples; the test ones are left out.
+        copies: `record_id` of a test and a training record with the same samples; the test ones are left out.
     """
 
     training_patients: int
     test_patients: int
     training_waveforms: int
     test_waveforms: int
-    copies: tuple[tuple[int, int], ...]
+    copies: tuple[tuple[str, str], ...]
 
     @property
     def by_patient(self) -> bool:
@@ -50,12 +50,11 @@ class Separation:
                 plain |= dict.fromkeys((f"training_{names}", f"test_{names}"))
         return plain
 
-    def patient_words(self, folds: Iterable[int]) -> str:
-        """Whether patients of these training folds are among the test's, or that this could not be looked up."""
-        words = ", ".join(map(str, folds))
+    def patient_words(self, parts: str) -> str:
+        """Whether patients of these training parts ("folds 1, 2") are among the test's, or that this is not known."""
         if not self.by_patient:
-            return f"Not checked: whether patients are the training's, since the table names none of folds {words}"
-        return f"No patient of folds {words} ({self.training_patients} patients) is in the test set"
+            return f"Not checked: whether patients are the training's, since none is named of {parts}"
+        return f"No patient of {parts} ({self.training_patients} patients) is in the test set"
 
     def waveform_words(self) -> str:
         """How many waveforms were compared, or that none was."""
@@ -65,36 +64,39 @@ class Separation:
         return f"{self.test_waveforms} test and {self.training_waveforms} training waveforms were compared"
 
 
-def waveform_hashes(folder: Path, names: Mapping[int, str], progress: bool = True) -> dict[int, bytes]:
-    """Hash of each record's samples as they lie on disk, by ecg_id, without those that are not there.
+def waveform_hashes(records: Iterable[Record], progress: bool = True) -> list[tuple[str, bytes]]:
+    """`record_id` and hash of each record's samples as they lie on disk, without those that are not there.
 
     The samples of a `.dat` file, or of a `.mat` file as the PhysioNet/CinC Challenges have them, which are the same for
-    the same recording. A copy that was resampled or rescaled has others.
+    the same recording; of another format the whole file. A copy that was resampled or rescaled has others.
     """
     from tqdm.auto import tqdm
 
-    found = {}
-    for ecg_id, name in tqdm(names.items(), desc="waveforms", unit="record", disable=not progress):
-        data = _stored_samples(folder, name)
+    found = []
+    for record in tqdm(list(records), desc="waveforms", unit="record", disable=not progress):
+        data = _stored_samples(record)
         if data is not None:
-            found[ecg_id] = hashlib.sha256(data).digest()
+            found.append((record.record_id, hashlib.sha256(data).digest()))
     return found
 
 
-def _stored_samples(folder: Path, name: str) -> bytes | None:
-    for suffix, start in ((".dat", 0), (".mat", _MATLAB_HEADER)):
+def _stored_samples(record: Record) -> bytes | None:
+    if record.path is None:
+        return None
+    path = str(Path(record.root or "") / record.path)
+    for suffix, start in ((".dat", 0), (".mat", _MATLAB_HEADER), ("", 0)):
         try:
-            return (folder / f"{name}{suffix}").read_bytes()[start:]
+            return Path(f"{path.removesuffix('.hea')}{suffix}").read_bytes()[start:]
         except OSError:
             continue
     return None
 
 
 def check_separation(
-    test: Iterable[HeldOutRecord],
-    training_patients: Iterable[int],
-    training_names: Mapping[int, str],
-    folder: Path | None,
+    test: Iterable[Record],
+    training_patients: Iterable[str],
+    training_ids: Iterable[str],
+    training: Iterable[Record] | None = None,
     progress: bool = True,
 ) -> Separation:
     """Compare the test records with those of training.
@@ -102,64 +104,43 @@ def check_separation(
     Args:
         test: the records to evaluate on.
         training_patients: patients whose records a model was trained on.
-        training_names: ecg_id → file of each training record.
-        folder: where the files lie; None: only patients and numbers are compared.
+        training_ids: names of the training records.
+        training: training records whose waveforms are compared; None: only patients and names are.
         progress: show a bar on stderr.
 
     Raises:
         ValueError: if a record or a patient is in both.
     """
     test = list(test)
-    trained, tested = set(training_patients), {record.patient_id for record in test}
-    if both := trained & tested:
-        raise ValueError(
-            f"{len(both)} patients of the test set are in the training records too (such as {min(both)}): "
-            "give questions about other folds, or name the folds of training with --training-folds"
-        )
-    if shared := {record.ecg_id for record in test} & set(training_names):
-        raise ValueError(
-            f"{len(shared)} records of the test set are training records too (such as ecg_id {min(shared)}): "
-            "give questions about other folds, or name the folds of training with --training-folds"
-        )
-    if folder is None:
+    trained, tested = set(training_patients), {one.patient_id for one in test if one.patient_id is not None}
+    advice = "give questions about other folds, or name the folds of training with --training-folds"
+    for what, both in (("patients", trained & tested), ("records", {one.record_id for one in test} & {*training_ids})):
+        if both:
+            raise ValueError(
+                f"{len(both)} {what} of the test set are in the training records too (such as "
+                f"{min(both, key=id_order)}): {advice}"
+            )
+    if training is None:
         return Separation(len(trained), len(tested), 0, 0, ())
-    ours = waveform_hashes(folder, {record.ecg_id: record.filename_lr for record in test}, progress)
-    theirs = waveform_hashes(folder, training_names, progress)
-    known = {digest: ecg_id for ecg_id, digest in theirs.items()}
-    copies = tuple((ecg_id, known[digest]) for ecg_id, digest in ours.items() if digest in known)
-    return Separation(len(trained), len(tested), len(theirs), len(ours), copies)
+    return replace(check_copies(test, training, progress), training_patients=len(trained), test_patients=len(tested))
 
 
-def check_copies(
-    folder: Path, names: Mapping[int, str], ptbxl: Path, training: Mapping[int, Iterable[str]], progress: bool = True
-) -> Separation:
-    """Compare the waveforms of another folder's records with those of training; its patients are not PTB-XL's.
-
-    Args:
-        folder: of the test records.
-        names: number → file of each test record.
-        ptbxl: folder of PTB-XL.
-        training: ecg_id → files of each training record, at each rate.
-        progress: show a bar on stderr.
-    """
-    ours = waveform_hashes(folder, names, progress)
-    files = {
-        number: (ecg_id, name) for number, (ecg_id, name) in enumerate((i, n) for i in training for n in training[i])
-    }
-    theirs = waveform_hashes(ptbxl, {number: name for number, (_, name) in files.items()}, progress)
-    known = {digest: files[number][0] for number, digest in theirs.items()}
-    copies = tuple((number, known[digest]) for number, digest in ours.items() if digest in known)
-    return Separation(0, len(names), len(theirs), len(ours), copies)
+def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Separation:
+    """Compare the waveforms of records with those of training, where patients of both cannot be compared."""
+    ours, theirs = waveform_hashes(test, progress), waveform_hashes(training, progress)
+    known = {digest: record_id for record_id, digest in theirs}
+    copies = tuple((record_id, known[digest]) for record_id, digest in ours if digest in known)
+    return Separation(0, len(ours), len(theirs), len(ours), copies)
 
 
-def copies_within(folder: Path, names: Mapping[int, str], progress: bool = True) -> dict[int, int]:
-    """Records of a folder that have the samples of one before them: number → that one's number.
+def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str, str]:
+    """Records that have the samples of one before them: record_id → that one's.
 
     Counted as patients of their own they would make intervals too narrow.
     """
-    first: dict[bytes, int] = {}
-    found = waveform_hashes(folder, names, progress)
-    return {number: first[digest] for number, digest in found.items() if first.setdefault(digest, number) != number}
+    first: dict[bytes, str] = {}
+    found = waveform_hashes(records, progress)
+    return {one: first[digest] for one, digest in found if first.setdefault(digest, one) != one}
 
 
 def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Separation:

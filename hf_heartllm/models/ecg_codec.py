@@ -56,7 +56,7 @@ class ECGCodec(PreTrainedModel):
     `training/train_codec.py`, a `forward` that returns an `ECGCodecOutput`. What `encode` promises holds as long as
     `codes_of` gives a record the same codes in every group of up to `records_at_once`.
 
-    Example:
+    Examples:
         >>> class SignConfig(CodecConfig):
         ...     "Whether lead II is above a level: two codes, 100 tokens a second."
         ...     model_type = "sign_codec"

@@ -17,7 +17,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from hf_heartllm.data.sources import open_records
 from hf_heartllm.evaluation.answered import tabulate
+from hf_heartllm.evaluation.answering import answer_questions, ecg_source
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences
 from hf_heartllm.evaluation.checkpoint.calibration_file import (
     answer_calibration,
@@ -28,11 +30,10 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
 from hf_heartllm.evaluation.checkpoint.operating_points import fit_points, measured
 from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.conditions import REAL
-from hf_heartllm.evaluation.facts import ecg_source, model_facts, question_facts
-from hf_heartllm.evaluation.heldout import evaluate
+from hf_heartllm.evaluation.facts import model_facts, question_facts
 from hf_heartllm.evaluation.question_file import read_questions
-from hf_heartllm.labels.ptbxl import folds, read_ptbxl_table
-from hf_heartllm.training.stages import load_checkpoint
+from hf_heartllm.inference import checkpoint_name, load_answerer
+from hf_heartllm.labels.ptbxl import folds
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -58,47 +59,40 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     try:
         check_checkpoint_folder(args.checkpoint)
-        model, tokenizer = load_checkpoint(args.model)
-        model.eval()
-        table = read_ptbxl_table(args.ptbxl)
-        training = table[table["strat_fold"].isin(args.training_folds)]
-        records = read_questions(args.questions)[: args.max_records]
-        chosen = table[table["ecg_id"].isin([record.ecg_id for record in records])]
-        fitted_folds = sorted({int(fold) for fold in chosen["strat_fold"]})
-        if seen := {record.patient_id for record in records} & {int(i) for i in training["patient_id"].dropna()}:
+        source = open_records(args.ptbxl)
+        training = [record for record in source if record.fold in args.training_folds]
+        asked = read_questions(args.questions, source).asked[: args.max_records]
+        chosen = [one.record for one in asked]
+        fitted_folds = sorted({record.fold for record in chosen if record.fold is not None})
+        trained = {record.patient_id for record in training} - {None}
+        if seen := {record.patient for record in chosen} & trained:
             raise ValueError(f"{len(seen)} patients of the questions are in the training folds (such as {min(seen)})")
-        ecg_ids, ecgs = ecg_source(tokenizer, args.ptbxl, args.tokens, 100)
-        outcomes = evaluate(model, tokenizer, records, ecg_ids, args.output / "balanced", conditions=(REAL,), ecgs=ecgs)
-        answered = tabulate(records, outcomes, (REAL,))
-        asked = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
-        found = fit_calibration(answered, prevalences(chosen, asked))
+        answerer, carrier = load_answerer(args.model, dtype="float32"), load_answerer(args.checkpoint, dtype="float32")
+        ecg_of, ecgs = ecg_source(answerer, args.tokens, "records at 100 Hz")
+        outcomes = answer_questions(answerer, asked, ecg_of, args.output / "balanced", conditions=(REAL,), ecgs=ecgs)
+        answered = tabulate(asked, outcomes, (REAL,))
+        statements_asked = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
+        found = fit_calibration(answered, prevalences(chosen, statements_asked))
         if found.natural_temperature is None or found.yes_share is None:
             raise ValueError(f"{args.questions}: no yes/no questions on statements")
         statements = asked_statements(training)
-        margins = statement_margins(
-            model, tokenizer, chosen, statements, args.ptbxl, args.output / "statements", tokens=args.tokens
-        )
-        carrier, its_tokenizer = load_checkpoint(args.checkpoint)
-        carrier.eval()
-        other = table[table["strat_fold"] == args.measure_fold].head(args.max_records or len(table))
-        if not len(other) or args.measure_fold in {*args.training_folds, *fitted_folds}:
+        margins = statement_margins(answerer, chosen, statements, ecg_of, ecgs, args.output / "statements")
+        other = [record for record in source if record.fold == args.measure_fold][: args.max_records]
+        if not other or args.measure_fold in {*args.training_folds, *fitted_folds}:
             raise ValueError(f"--measure-fold {args.measure_fold}: give a fold of the data that nothing was fitted on")
-        asked_again = statement_margins(
-            carrier, its_tokenizer, other, statements, args.ptbxl, args.output / "measured", tokens=args.tokens
-        )
+        its_ecgs, words = ecg_source(carrier, args.tokens, "records at 100 Hz")
+        asked_again = statement_margins(carrier, other, statements, its_ecgs, words, args.output / "measured")
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     fitted = measured(fit_points(margins, found.natural_temperature, found.yes_share), asked_again)
     facts = {
-        "questions_file": question_facts(args.questions, records, records),
+        "questions_file": question_facts(args.questions, asked, asked),
         "folds": fitted_folds,
         "folds_in_training": [fold for fold in fitted_folds if fold in args.training_folds],
         "measured_folds": [args.measure_fold],
         "prevalence_folds": list(args.training_folds),
-        "model": model_facts(
-            model, tokenizer, args.model.parent.name if args.model.name == "model" else args.model.name
-        ),
+        "model": model_facts(answerer, checkpoint_name(args.model)),
     }
     carried = replace(answer_calibration(found, fitted.statements, facts), one_of=fitted.one_of)
     print(write_calibration(args.checkpoint, carried))

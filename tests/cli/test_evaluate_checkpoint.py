@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hf_heartllm import cli
-from hf_heartllm.cli.evaluate.checkpoint import checkpoint_name
+from hf_heartllm.data.question import Question
+from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
@@ -204,10 +205,46 @@ def test_questions_as_others_wrote_them_are_not_called_balanced(common, question
     assert not any("balanced" in name for name in names)
 
 
-def test_a_checkpoint_is_called_after_its_folder():
-    assert checkpoint_name("runs/trained-on-AT/model") == "trained-on-AT"
-    assert checkpoint_name("heartllm-tiny") == "heartllm-tiny"
-    assert checkpoint_name("model") == "model"
+@pytest.fixture
+def hospital(tmp_path):
+    """Six recordings of three patients named in words, labelled in a file; two are of the training split."""
+    lines, rows = ["path,patient,split,labels,age,sex"], []
+    for number in range(6):
+        name, af = f"ward {number // 2}/ecg-{number}", number % 2 == 0
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_ecg(simulate_ecg(sampling_rate=100, seed=number)[0], tmp_path / name)
+        told = ",67,male" if number < 4 else ",,"
+        split, label = "train" if number < 2 else "test", "AFIB" if af else "SR"
+        lines.append(f"{name},Patient {number // 2},{split},{label}{told}")
+        about = ("no", "yes"), "verify", "rhythm", "AFIB", (name,)
+        rows.append(Question("Does this ECG show atrial fibrillation?", ("yes" if af else "no",), *about).row())
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    pq.write_table(pa.Table.from_pylist(rows[2:]), tmp_path / "own.parquet")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "all.parquet")
+    return tmp_path
+
+
+def test_questions_of_a_hospital_are_evaluated_with_controls_and_subgroups(capsys, checkpoint, hospital, tmp_path):
+    arguments = ["evaluate", "qa", "--model", checkpoint, "--records", str(hospital / "labels.csv"), "--quiet"]
+    arguments += ["--output", str(tmp_path / "out.json"), "--resamples", "20", "--questions"]
+    assert cli.main([*arguments, str(hospital / "own.parquet"), "--results", str(tmp_path / "rows.json")]) == 0
+    page = capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    row = document["tables"]["Answers from the closed set"][0]
+    assert (row["group"], row["rows"], row["patients"]) == ("all balanced questions", 4, 2)
+    assert all(row["values"][column] is not None for column in ("real", "control", "blind", "deaf", "background"))
+    groups = {one["group"]: one["rows"] for one in document["tables"]["Subgroups"]}
+    assert (groups["sex male"], groups["sex unknown"], groups["age 65–79"], groups["age unknown"]) == (2, 2, 2, 2)
+    assert "No patient of split train (1 patients) is in the test set" in page
+    assert document["data"] == "label file labels.csv"
+    assert read_results(tmp_path / "rows.json")[0].data.startswith("label file labels.csv, questions ")
+    first = (tmp_path / "out.json.parts/outcomes.jsonl").read_text()
+    assert '"record_id": "ward 1/ecg-2"' in first
+    assert str(tmp_path) not in (tmp_path / "out.json").read_text()
+    assert cli.main([*arguments, str(hospital / "all.parquet"), "--parts", str(tmp_path / "all")]) == 2
+    assert "1 patients of the test set are in the training records too" in capsys.readouterr().err
+    assert cli.main([*arguments, str(hospital / "labels.csv"), "--parts", str(tmp_path / "all")]) == 2
+    assert "labels.csv: no Parquet file of questions" in capsys.readouterr().err
 
 
 def test_two_checkpoints_are_compared_question_by_question(capsys, common, tmp_path, tmp_path_factory):
@@ -240,7 +277,7 @@ def test_a_copied_waveform_is_left_out(capsys, common, ptbxl, tmp_path):
     finally:
         path.write_bytes(kept)
     document = json.loads((tmp_path / "out.json").read_text())
-    assert document["separation"]["copies"] == [[int(ours["ecg_id"]), int(theirs["ecg_id"])]]
+    assert document["separation"]["copies"] == [[str(ours["ecg_id"]), str(theirs["ecg_id"])]]
     assert document["questions"]["asked"] == 21
     assert "no training rows were given" in capsys.readouterr().out
 
@@ -301,7 +338,7 @@ def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_
     # this codec asks for all chest leads
     assert "missing leads, V1 to V6: the codec does not take such recordings" in page
     assert "missing leads, V1 to V6" not in groups
-    assert document["command"].startswith("heartllm evaluate robustness --ptbxl DIR")
+    assert document["command"].startswith("heartllm evaluate robustness --records SOURCE")
     assert "'gain,missing leads'" in document["command"]
     assert cli.main(["evaluate", "robustness", *common, "--kinds", "hiss"]) == 2
     assert "--kinds: no disturbance 'hiss'" in capsys.readouterr().err
@@ -331,7 +368,7 @@ def test_without_training_records_or_rows_there_is_no_majority_and_no_check(caps
     assert cli.main(arguments) == 0
     page = capsys.readouterr().out
     assert "majority: n/a where the training rows have no question of the same kind." in page
-    assert "Not checked: whether patients are the training's, since the table names none of folds 5" in page
+    assert "Not checked: whether patients are the training's, since none is named of folds 5" in page
     assert "(0 patients)" not in page
     document = json.loads((tmp_path / "out.json").read_text())
     assert document["separation"]["training_patients"] is None
@@ -343,7 +380,7 @@ def test_without_training_records_or_rows_there_is_no_majority_and_no_check(caps
     for subject in ("qa", "report"):
         options = ["--train-rows", str(seen), "--parts", str(tmp_path / subject)]
         assert cli.main(["evaluate", subject, *common, *options]) == 2
-        assert "1 records of the test set are training records too (such as ecg_id 1)" in capsys.readouterr().err
+        assert "1 records of the test set are in the training records too (such as 1)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("subject", ["qa", "robustness"])

@@ -90,7 +90,7 @@ def test_a_folder_of_two_layouts_with_what_cannot_be_read(capsys, common, ptbxl,
     assert document["labels"]["unknown_labels"] == {"123": 1}
     assert list(document["refused"]) == ["short"]
     assert document["questions"]["records"] == 3
-    assert [test for test, _ in document["separation"]["copies"]] == [4]
+    assert [test for test, _ in document["separation"]["copies"]] == ["copy"]
     assert "1 copies were left out: copy." in page
     assert "what was seen in training is unknown" in page
     assert "zero-shot" not in page
@@ -153,7 +153,7 @@ def test_a_recording_that_is_in_the_folder_twice_is_named(capsys, common, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --ptbxl DIR, or --data FOLDER"),
+        ([], "give --records DIR (PTB-XL), or --data FOLDER"),
         (["--data", "nowhere"], "nowhere: no such folder"),
         (["--data", "nowhere", "--tasks", "mood"], "--tasks: no task 'mood'"),
         (["--data", "nowhere", "--seen", "all"], "--seen: 'all' is none of labels"),

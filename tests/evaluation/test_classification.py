@@ -93,9 +93,9 @@ def test_the_likeliest_class_is_the_first_of_equal_ones():
 def test_a_letter_is_asked_only_where_there_is_one_class():
     one = task_questions(RHYTHM, lambda name: name == "AFIB")
     assert [question.answer for question in one] == ["D", "no", "no", "no", "yes", "no"]
-    assert one[0].answers == ("A", "B", "C", "D", "E")
-    assert "A. Sinus Rhythm B. Sinus Tachycardia C. Sinus Bradycardia D. Atrial Fibrillation" in one[0].question
-    assert one[4].question == "Does this ECG show atrial fibrillation?"
+    assert one[0].answer_set == ("A", "B", "C", "D", "E")
+    assert "A. Sinus Rhythm B. Sinus Tachycardia C. Sinus Bradycardia D. Atrial Fibrillation" in one[0].text
+    assert one[4].text == "Does this ECG show atrial fibrillation?"
     both = task_questions(RHYTHM, lambda name: name in ("SR", "AFIB"))
     assert {question.question_type for question in both} == {"verify"}
     unclear = {"SR": None, "AFIB": True}

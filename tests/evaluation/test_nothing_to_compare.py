@@ -6,11 +6,12 @@ import math
 import warnings
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.data.label_names import statement_labels
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.evaluation.checkpoint.calibration import prevalences
 from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT
@@ -34,7 +35,7 @@ from hf_heartllm.evaluation.people import Person
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
 from hf_heartllm.evaluation.prediction_files import read_predictions
 from hf_heartllm.evaluation.priors import score_priors, shared_patients
-from hf_heartllm.evaluation.question_file import HeldOutRecord, read_questions
+from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.evaluation.separation import Separation, check_separation, copies_within
 from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.ecg_record import ECGError
@@ -83,16 +84,15 @@ def test_a_majority_that_no_training_question_gives_is_absent():
 
 def classified_rhythms(records: str) -> Classified:
     truth = np.eye(5)[:2]
-    return Classified(TASKS["rhythm"], LETTERS, records, np.array([1, 2]), np.array([1, 2]), truth, {}, {})
+    return Classified(TASKS["rhythm"], LETTERS, records, ["1", "2"], np.array([1, 2]), truth, {}, {})
 
 
 @pytest.mark.parametrize("records", [ONE_CLASS, EVERY])
 def test_the_majority_of_no_training_record_is_none(records):
-    columns = {"ecg_id": [], "age": [], "sex": [], "scp_codes": []}
-    persons = {number: Person("male", "< 50", "CS", "") for number in (1, 2)}
-    assert TrainingClasses(pd.DataFrame(columns)).choices(classified_rhythms(records), persons) is None
-    columns = {"ecg_id": [9], "age": [60.0], "sex": [1], "scp_codes": [{"IMI": 100.0}]}
-    found = TrainingClasses(pd.DataFrame(columns)).choices(classified_rhythms(records), persons)
+    persons = {number: Person("male", "< 50", "CS", "") for number in ("1", "2")}
+    assert TrainingClasses([]).choices(classified_rhythms(records), persons) is None
+    training = [Record("9", age=60.0, sex="female", labels=statement_labels({"IMI"}))]
+    found = TrainingClasses(training).choices(classified_rhythms(records), persons)
     assert (found is None) == (records == ONE_CLASS)  # it has no rhythm, so no commonest one
     assert found is None or not found[MAJORITY].any()
 
@@ -101,21 +101,21 @@ def test_what_was_not_compared_is_not_counted_as_compared():
     nothing = Separation(0, 5, 0, 5, ())
     assert nothing.document()["training_patients"] is None
     assert nothing.document()["test_waveforms"] is None
-    assert nothing.patient_words((1, 2)).startswith("Not checked: whether patients are the training's")
+    assert nothing.patient_words("folds 1, 2").startswith("Not checked: whether patients are the training's")
     assert nothing.waveform_words().startswith("no waveform was compared")
-    whole = Separation(40, 5, 60, 6, ((1, 2),))
+    whole = Separation(40, 5, 60, 6, (("1", "2"),))
     assert whole.document()["training_patients"] == 40
-    assert whole.patient_words((1, 2)) == "No patient of folds 1, 2 (40 patients) is in the test set"
+    assert whole.patient_words("folds 1, 2") == "No patient of folds 1, 2 (40 patients) is in the test set"
     assert whole.waveform_words() == "6 test and 60 training waveforms were compared"
 
 
 def test_a_record_of_training_is_refused_though_its_patient_is_not_known():
-    record = HeldOutRecord(3, 30, "3_lr", "3_hr", ())
-    with pytest.raises(ValueError, match=r"1 records of the test set are training records too \(such as ecg_id 3\)"):
-        check_separation([record], (), {3: "3_lr"}, None)
+    record = Record("3", "30")
+    with pytest.raises(ValueError, match=r"1 records of the test set are in the training records too \(such as 3\)"):
+        check_separation([record], (), {"3"})
     with pytest.raises(ValueError, match="1 patients of the test set are in the training records too"):
-        check_separation([record], (30,), {3: "3_lr"}, None)
-    assert not check_separation([record], (), {4: "4_lr"}, None).by_patient
+        check_separation([record], ("30",), {"3"})
+    assert not check_separation([record], (), {"4"}).by_patient
 
 
 def question_rows(**changes) -> list[dict]:
@@ -125,28 +125,29 @@ def question_rows(**changes) -> list[dict]:
     return [row, {**row, "ecg_id": 3, "patient_id": 30, **changes}]
 
 
+def test_questions_of_nobody_are_left_out_and_counted(tmp_path):
+    path, records = tmp_path / "questions.parquet", [Record("2"), Record("3")]
+    pq.write_table(pa.Table.from_pylist(question_rows(ecg_id=None, patient_id=None)), path)
+    found = read_questions(path, records)
+    assert [one.record_id for one in found.asked] == ["2"]
+    assert found.notes == ("1 of 2 questions of questions.parquet name no record: left out.",)
+    pq.write_table(pa.Table.from_pylist(question_rows(answers=["yes"])), path)
+    with pytest.raises(ValueError, match="record 3: 'no' is not in the closed answer set"):
+        read_questions(path, records)
+
+
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"patient_id": None}, "1 of 2 rows have no patient_id, a whole number, which keeps patients apart"),
-        ({"ecg_id": None}, "1 of 2 rows have no ecg_id, a whole number, which names its record"),
-        ({"answers": ["yes"]}, "ecg_id 3: 'no' is not in the closed answer set"),
-    ],
+    ("column", "message"), [("answers", "no column answers; give"), ("ecg_id", "no column record_ids")]
 )
-def test_questions_of_nobody_are_refused_in_one_line(tmp_path, changes, message):
+def test_questions_without_a_column_are_refused(tmp_path, column, message):
     path = tmp_path / "questions.parquet"
-    pq.write_table(pa.Table.from_pylist(question_rows(**changes)), path)
-    with pytest.raises(ValueError, match=message) as refused:
-        read_questions(path)
-    assert "\n" not in str(refused.value)
-
-
-def test_questions_without_a_column_are_refused(tmp_path):
-    path = tmp_path / "questions.parquet"
-    rows = [{name: value for name, value in row.items() if name != "patient_id"} for row in question_rows()]
+    rows = [{name: value for name, value in row.items() if name != column} for row in question_rows()]
     pq.write_table(pa.Table.from_pylist(rows), path)
-    with pytest.raises(ValueError, match=r"no column patient_id; give rows of dataset_builders\.evaluation_questions"):
-        read_questions(path)
+    with pytest.raises(ValueError, match=message):
+        read_questions(path, [Record("2")])
+    path.write_text("no table")
+    with pytest.raises(ValueError, match="no Parquet file of questions"):
+        read_questions(path, [Record("2")])
 
 
 def test_an_id_is_a_whole_number_however_it_is_written():
@@ -162,35 +163,25 @@ def ptbxl(tmp_path_factory):
 def test_patients_of_other_numbers_than_the_tables_are_refused(ptbxl, tmp_path):
     path = tmp_path / "questions.parquet"
     pq.write_table(pa.Table.from_pylist(question_rows()), path)
-    with pytest.raises(ValueError, match=r"ecg_id 2 is of patient 20, in PTB-XL's table of 100 \(2 such records\)"):
-        read_held_out(CheckpointSettings(ptbxl=ptbxl, questions=path))
+    with pytest.raises(ValueError, match="record 2 is of patient 20, among the records of 100"):
+        read_held_out(CheckpointSettings(records=ptbxl, questions=path))
     rows = [{**row, "patient_id": 100 + (row["ecg_id"] - 1) // 2} for row in question_rows()]
     pq.write_table(pa.Table.from_pylist([*rows, rows[0]]), path)
-    held_out = read_held_out(CheckpointSettings(ptbxl=ptbxl, questions=path, training_folds=(5,)))
+    held_out = read_held_out(CheckpointSettings(records=ptbxl, questions=path, training_folds=(5,)))
     assert held_out.notes() == ["1 questions are asked twice of the same record, and count twice."]
     assert held_out.training_patients == set()
 
 
 def test_records_whose_patient_is_not_known_are_left_out_and_counted():
-    table = pd.DataFrame(
-        {
-            "ecg_id": [1, 2],
-            "patient_id": pd.array([None, 7], dtype="Int64"),
-            "strat_fold": [9, 9],
-            "age": [50.0, 60.0],
-            "sex": [0, 1],
-            "scp_codes": [{"SR": 0.0}, {"AFIB": 0.0}],
-            "filename_lr": ["a", "b"],
-            "filename_hr": ["a", "b"],
-        }
-    )
-    found = ptbxl_set(table, (9,), [TASKS["rhythm"]])
-    assert list(found.names) == [2]
+    known = {"fold": 9, "labels": statement_labels({"SR"})}
+    records = [Record("1", **known), Record("2", "7", **known)]
+    found = ptbxl_set(records, (9,), [TASKS["rhythm"]])
+    assert [one.record_id for one in found.asked] == ["2"]
     assert found.facts["records_without_patient"] == 1
     with pytest.raises(ValueError, match="names no patient of its 1 records of fold 9"):
-        ptbxl_set(table[:1], (9,), [TASKS["rhythm"]])
+        ptbxl_set(records[:1], (9,), [TASKS["rhythm"]])
     with pytest.raises(ValueError, match="no record of fold 10"):
-        ptbxl_set(table, (10,), [TASKS["rhythm"]])
+        ptbxl_set(records, (10,), [TASKS["rhythm"]])
 
 
 def test_a_folder_whose_labels_are_in_no_table_is_refused_by_their_names(tmp_path):
@@ -205,13 +196,15 @@ def test_the_same_recording_under_two_names_counts_once(tmp_path):
     write_ecg(record, tmp_path / "a")
     write_ecg(record, tmp_path / "b")
     write_ecg(simulate_ecg(sampling_rate=100, seed=2)[0], tmp_path / "c")
-    assert copies_within(tmp_path, {1: "a", 2: "b", 3: "c", 4: "absent"}, progress=False) == {2: 1}
+    assert copies_within([Record(name, path=name, root=tmp_path) for name in ("a", "b", "c", "absent")], False) == {
+        "b": "a"
+    }
 
 
 def test_no_records_have_no_prevalence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert prevalences(pd.DataFrame({"scp_codes": []}), {("rhythm", "AFIB")}) == {}
+        assert prevalences([], {("rhythm", "AFIB")}) == {}
 
 
 def prior_row(kind: str, ecg_id: int) -> QuestionRow:

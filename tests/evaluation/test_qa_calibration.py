@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from hf_heartllm.data.label_names import statement_labels
+from hf_heartllm.data.question import EVERY_RECORD, SAMPLED, Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences, yes_no_rows
 from hf_heartllm.evaluation.checkpoint.confidence_figures import (
@@ -18,7 +20,7 @@ from hf_heartllm.evaluation.checkpoint.confidence_figures import (
 from hf_heartllm.evaluation.conditions import CONDITIONS
 from hf_heartllm.evaluation.confidence import calibration_error, expected_calibration_error
 from hf_heartllm.evaluation.intervals import Bootstrap
-from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord
+from hf_heartllm.evaluation.question_file import AskedRecord
 
 SETTINGS = {"resamples": 30, "seed": 0}
 AFIB = ("rhythm", "AFIB")
@@ -32,12 +34,11 @@ def answered_by(overconfident: float, records: int = 3000, share: float = 0.5, e
     for index in range(records):
         positive = rng.random() < share
         ratio = 2 * rng.normal(1 if positive else -1)  # log N(x; 1, 1) − log N(x; −1, 1) = 2 x
-        question = HeldOutQuestion(
-            "Does it?", "yes" if positive else "no", ("no", "yes"), "verify", "rhythm", "AFIB", every
-        )
-        made.append(HeldOutRecord(index, index, "", "", (question,)))
+        asked = "Does it?", ("yes" if positive else "no",), ("no", "yes"), "verify", "rhythm", "AFIB"
+        question = Question(*asked, question_set=EVERY_RECORD if every else SAMPLED)
+        made.append(AskedRecord(Record(str(index), str(index)), (question,)))
         for condition in CONDITIONS:
-            outcomes[index, condition] = [[0.0, ratio * overconfident if condition == "real" else 0.0]]
+            outcomes[str(index), condition] = [[0.0, ratio * overconfident if condition == "real" else 0.0]]
     return tabulate(made, outcomes, CONDITIONS)
 
 
@@ -94,9 +95,10 @@ def test_a_predictive_value_by_hand_and_where_nothing_is_called():
 
 
 def test_prevalences_are_shares_of_records():
-    table = pd.DataFrame({"scp_codes": [{"AFIB": 0.0}, {"IMI": 100.0, "SR": 0.0}, {"NORM": 80.0}, {"SR": 0.0}]})
+    codes = ({"AFIB"}, {"IMI", "SR"}, {"NORM"}, {"SR"})
+    records = [Record(str(number), labels=statement_labels(one)) for number, one in enumerate(codes)]
     wanted = {AFIB, ("superclass", "MI"), ("rhythm", "PACE"), ("noise", "V1")}
-    assert prevalences(table, wanted) == {AFIB: 0.25, ("superclass", "MI"): 0.25}
+    assert prevalences(records, wanted) == {AFIB: 0.25, ("superclass", "MI"): 0.25}
 
 
 def test_statements_curves_and_pictures(tmp_path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hf_heartllm.data.question import EVERY_RECORD, SAMPLED, Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.figures import (
     answer_results,
@@ -27,20 +28,19 @@ from hf_heartllm.evaluation.controlled import (
 )
 from hf_heartllm.evaluation.intervals import Interval
 from hf_heartllm.evaluation.people import age_band, people
-from hf_heartllm.evaluation.question_file import HeldOutQuestion, HeldOutRecord, evenly_spaced, rows_hash
+from hf_heartllm.evaluation.question_file import AskedRecord, evenly_spaced, rows_hash
 
 SETTINGS = {"resamples": 50, "seed": 0}
 RHYTHMS = ("atrial fibrillation", "sinus rhythm")
 
 
-def verify(answer: str, every_record: bool = False) -> HeldOutQuestion:
-    return HeldOutQuestion(
-        "Does this ECG show atrial fibrillation?", answer, ("no", "yes"), "verify", "rhythm", "AFIB", every_record
-    )
+def verify(answer: str, every_record: bool = False) -> Question:
+    asked = "Does this ECG show atrial fibrillation?", (answer,), ("no", "yes"), "verify", "rhythm", "AFIB"
+    return Question(*asked, question_set=EVERY_RECORD if every_record else SAMPLED)
 
 
-def query(answer: str) -> HeldOutQuestion:
-    return HeldOutQuestion("What rhythm does this ECG show?", answer, RHYTHMS, "query", "rhythm", "rhythm")
+def query(answer: str) -> Question:
+    return Question("What rhythm does this ECG show?", (answer,), RHYTHMS, "query", "rhythm", "rhythm")
 
 
 def answered_by(records: int = 120) -> Answered:
@@ -54,10 +54,10 @@ def answered_by(records: int = 120) -> Answered:
             verify("yes" if truth else "no"),
             query(RHYTHMS[not truth]),
         )
-        made.append(HeldOutRecord(index, index // 2, f"{index}_lr", f"{index}_hr", questions))
+        made.append(AskedRecord(Record(str(index), str(index // 2)), questions))
         for condition in CONDITIONS:
             yes = (0.8 if truth else -0.7) if condition == "real" else -1 - float(rng.random())
-            outcomes[index, condition] = [[0.0, yes], [0.0, yes], [yes, 0.0]]
+            outcomes[str(index), condition] = [[0.0, yes], [0.0, yes], [yes, 0.0]]
     return tabulate(made, outcomes, CONDITIONS)
 
 
@@ -107,18 +107,14 @@ def test_without_training_rows_the_table_says_so():
 
 
 def test_subgroups_have_their_n_and_unknown_stays_unknown():
-    table = pd.DataFrame(
-        {
-            "ecg_id": range(120),
-            "age": [30.0, 64.0, 300.0, np.nan] * 30,
-            "sex": pd.array([0, 1, None] * 40, dtype="Int64"),
-            "device": ["CS-12   E", "AT-6 C 5.5", None] * 40,
-        }
-    )
-    persons = people(table)
-    assert persons[2].background == "Patient: over 89 years."
-    assert persons[3].background == "Patient: male."
-    assert (persons[2].sex, persons[2].age_band, persons[2].device) == ("unknown", "≥ 80", "unknown")
+    ages, sexes, devices = [30.0, 64.0, 300.0, None], ["male", "female", None], ["CS-12   E", "AT-6 C 5.5", None]
+    records = [
+        Record(str(index), age=ages[index % 4], sex=sexes[index % 3], device=devices[index % 3]) for index in range(120)
+    ]
+    persons = people(records)
+    assert persons["2"].background == "Patient: over 89 years."
+    assert persons["3"].background == "Patient: male."
+    assert (persons["2"].sex, persons["2"].age_band, persons["2"].device) == ("unknown", "≥ 80", "unknown")
     answered = answered_by()
     found = subgroup_results(answered, measured_answers(answered, None, SETTINGS), persons)
     rows = {row.group: row for row in found}
@@ -136,18 +132,17 @@ def test_age_bands_are_those_of_the_issue(age):
 
 
 def test_the_majority_answer_falls_back_from_age_and_sex_to_the_template_to_its_kind():
-    train = {"question_type": "verify", "attribute_type": "rhythm", "attribute": "AFIB"}
     majority = MajorityAnswers()
     for answer, times, group in (("no", 6, "old"), ("yes", 5, "young"), ("yes", 4, "middle")):
         for _ in range(times):
-            majority.add({**train, "answer": answer}, group)
+            majority.add(verify(answer), group)
     assert majority.answer(verify("yes")) == "yes"
     assert majority.answer(verify("yes"), "old") == "no"
     assert majority.answer(verify("yes"), "middle") == "yes"  # too few of them: the template's
     assert majority.answer(query("sinus rhythm")) is None  # nothing like it in training: there is no majority
-    choice = {"question_type": "choose", "attribute_type": "form", "answer": "both"}
-    majority.add({**choice, "attribute": "PVC|PAC"})
-    asked = HeldOutQuestion("?", "none", ("a", "b", "both", "none"), "choose", "form", "PAC|PVC")
+    answers = ("a", "b", "both", "none")
+    majority.add(Question("?", ("both",), answers, "choose", "form", "PVC|PAC"))
+    asked = Question("?", ("none",), answers, "choose", "form", "PAC|PVC")
     assert majority.answer(asked) == "both"
 
 
@@ -160,8 +155,8 @@ def test_the_hash_of_a_question_set_knows_its_rows_and_nothing_else():
 
 @given(st.integers(1, 50), st.integers(1, 60))
 def test_some_records_are_spread_over_all(count, wanted):
-    records = [HeldOutRecord(index, index, "", "", ()) for index in range(count)]
-    chosen = [record.ecg_id for record in evenly_spaced(records, wanted)]
+    records = [AskedRecord(Record(str(index)), ()) for index in range(count)]
+    chosen = [int(one.record_id) for one in evenly_spaced(records, wanted)]
     assert len(chosen) == min(count, wanted) == len(set(chosen))
     assert chosen == sorted(chosen)
     assert chosen[0] == 0

@@ -13,8 +13,10 @@ from transformers import (
 )
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.scoring import question_prompt, score_answers, score_prompts, score_questions
+from hf_heartllm.inference import Prompt
 from hf_heartllm.models import answer_scores
+from hf_heartllm.models.answer_scores import score_answers, score_prompts
+from hf_heartllm.models.ecg_prompts import PromptIds
 from tests.tiny import tiny_model_and_tokenizer
 
 SIZES = {
@@ -90,27 +92,21 @@ def tiny():
 
 def test_questions_about_one_ecg_are_scored_as_one_by_one(tiny):
     model, tokenizer = tiny
-    ecg = tokenizer.encode_ecg(hl.read_ecg("example:af"))
-    questions = [
-        ("Does this ECG show atrial fibrillation?", ("yes", "no")),
-        ("What rhythm does this ECG show?", ("sinus rhythm", "atrial fibrillation", "none")),
-    ]
-    for shown in (ecg, None):
-        for (question, answers), quick in zip(
-            questions, score_questions(model, tokenizer, shown, questions), strict=True
-        ):
-            slow = score_answers(model, tokenizer, question_prompt(tokenizer, shown, question), answers)
+    answerer, ids = tokenizer.answerer(model), PromptIds(tokenizer)
+    record = hl.read_ecg("example:af")
+    ecg, reading = tokenizer.encode_ecg(record), answerer.read(record)
+    questions = {
+        "Does this ECG show atrial fibrillation?": ("yes", "no"),
+        "What rhythm does this ECG show?": ("sinus rhythm", "atrial fibrillation", "none"),
+    }
+    firsts = []
+    for shown, tokens in ((reading, ecg), (None, None)):
+        together = answerer.score([Prompt(shown, question) for question in questions], list(questions.values()))
+        firsts.append(together[0].log_likelihoods)
+        for (question, answers), quick in zip(questions.items(), together, strict=True):
+            slow = score_answers(model, tokenizer, ids(tokens, question), answers)
             np.testing.assert_allclose(quick.log_likelihoods, slow.log_likelihoods, atol=1e-4)
-    real, blind = (score_questions(model, tokenizer, shown, questions)[0] for shown in (ecg, None))
-    assert abs(real.log_likelihoods - blind.log_likelihoods).max() > 1e-3  # the ECG is in the prompt
-
-
-def test_the_prompt_is_that_of_the_record(tiny):
-    _, tokenizer = tiny
-    record = hl.read_ecg("example:normal")
-    content = [{"type": "ecg", "ecg": record}, {"type": "text", "text": "Is it normal?"}]
-    whole = tokenizer.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-    assert question_prompt(tokenizer, tokenizer.encode_ecg(record), "Is it normal?") == whole["input_ids"]
+    assert abs(firsts[0] - firsts[1]).max() > 1e-3  # the ECG is in the prompt
 
 
 def test_a_set_that_makes_no_sense_is_refused(tiny):

@@ -8,7 +8,6 @@ import torch
 
 from hf_heartllm.data.question import Question
 from hf_heartllm.data.token_file import load_all_codes, load_codes
-from hf_heartllm.evaluation.scoring import question_prompt
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.examples import (
@@ -69,7 +68,7 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
     first = [token for token, segment in zip(example["input_ids"], example["segment_ids"]) if segment < 2]
     prompts = {
         (
-            *question_prompt(tokenizer, None, one.text),
+            *PromptIds(tokenizer)(None, one.text),
             *tokenizer.encode(one.answer),
             tokenizer.eos_token_id,
         )

@@ -13,6 +13,7 @@ from ...arguments import add_old_name
 from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
+    from ...evaluation.held_out import Checkpoint
     from ...evaluation.page import Evaluation
 
 USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
@@ -25,13 +26,18 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     Args:
         parser: to add to.
         tokens: codes may stand for the recordings.
-        questions: PTB-XL and a question file are what is evaluated on; without it PTB-XL may be left out.
+        questions: records and a question file are what is evaluated on; without it the records may be left out.
     """
     add_model_argument(parser)
-    parser.add_argument("--ptbxl", type=Path, required=questions, metavar="DIR", help="folder of PTB-XL 1.0.x")
+    what = "PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records" if questions else "PTB-XL"
+    parser.add_argument("--records", "--ptbxl", type=Path, required=questions, metavar="SOURCE", help=what)
     if questions:
         parser.add_argument(
-            "--questions", type=Path, required=True, metavar="FILE", help="of dataset_builders.evaluation_questions"
+            "--questions",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="Parquet, such as of dataset_builders.evaluation_questions",
         )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
     parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
@@ -62,7 +68,7 @@ def add_comparison_arguments(parser: argparse.ArgumentParser, what: str) -> None
     )
 
 
-READ = ("questions", "tokens", "train_rows", "calibration_questions")
+READ = ("records", "ptbxl", "questions", "tokens", "train_rows", "calibration_questions")
 """Options that name what is read."""
 
 
@@ -72,9 +78,6 @@ def check_paths(args: argparse.Namespace) -> None:
     Raises:
         UsageError: if a file, a folder or a checkpoint is not.
     """
-    table = "ptbxl_database.csv"
-    if args.ptbxl is not None and not (args.ptbxl / table).is_file():
-        raise UsageError(f"{args.ptbxl / table}: no such file; give the folder of PTB-XL that holds {table}")
     data = getattr(args, "data", None)
     if data is not None and not data.is_dir():
         raise UsageError(f"{data}: no such folder")
@@ -86,25 +89,16 @@ def check_paths(args: argparse.Namespace) -> None:
         model_source(getattr(args, option, None), f"--{option.replace('_', '-')}")
 
 
-def load_checkpoint(
-    args: argparse.Namespace, model: str | None = None, option: str = "--model"
-) -> tuple[Any, Any, str]:
-    """Model, tokenizer and the checkpoint's name, of --model or of another one that an option names."""
+def load_checkpoint(args: argparse.Namespace, model: str | None = None, option: str = "--model") -> Checkpoint:
+    """The checkpoint of --model, or another one that an option names."""
     source = model_source(args.model if model is None else model, option)
     quiet_transformers()
-    from ...models.modeling_heartllm import HeartLLMForCausalLM
-    from ...models.pipeline_ecg import default_checkpoint
-    from ...models.tokenization_heartllm import ECGTokenizer
+    from ...checkpoints import checkpoint
+    from ...evaluation.held_out import Checkpoint
+    from ...inference import checkpoint_name, load_answerer
 
-    folder = default_checkpoint() if source is None else source
-    loaded = HeartLLMForCausalLM.from_pretrained(folder).to(args.device).eval()
-    return loaded, ECGTokenizer.from_pretrained(folder), checkpoint_name(folder)
-
-
-def checkpoint_name(folder: str | Path) -> str:
-    """The folder's name; `RUN/model`, as training writes it, is called RUN."""
-    path = Path(folder)
-    return path.parent.name if path.name == "model" and path.parent.name else path.name
+    folder = checkpoint() if source is None else source
+    return Checkpoint(load_answerer(folder, device=args.device), checkpoint_name(folder))
 
 
 def parts_folder(args: argparse.Namespace) -> Path:
@@ -115,7 +109,7 @@ def parts_folder(args: argparse.Namespace) -> Path:
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `evaluation.held_out.CheckpointSettings`."""
-    return {**run_settings(args), "ptbxl": args.ptbxl, "questions": args.questions}
+    return {**run_settings(args), "records": args.records, "questions": args.questions}
 
 
 def run_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -148,7 +142,8 @@ def evaluate_and_write(
         usual: the subject's own options that change figures, with their defaults.
     """
     from ...evaluation.libraries import MissingLibraryError
-    from ...evaluation.results import current_commit, machine_words, write_results, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_results
+    from ...models.whole_files import write_whole
 
     try:
         evaluation = evaluate()
@@ -165,8 +160,7 @@ def evaluate_and_write(
     if args.results is not None:
         questions = document["questions"]
         facts: dict[str, Any] = {
-            "data": f"{document.get('data', 'PTB-XL 1.0.3')}, questions {questions['hash']}, "
-            f"{questions['records']} records",
+            "data": f"{document['data']}, questions {questions['hash']}, {questions['records']} records",
             "command": command,
             "commit": document["commit"],
             "machine": document["machine"],
@@ -188,7 +182,7 @@ def without_nan(value: Any) -> Any:
 def command_words(subject: str, args: argparse.Namespace, usual: Mapping[str, Any]) -> str:
     """The command as others would type it: the folders of this machine say nothing to them."""
     words = f"heartllm evaluate {subject}"
-    words += " --ptbxl DIR" if args.ptbxl is not None else ""
+    words += " --records SOURCE" if args.records is not None else ""
     words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
     words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
     words += " --model FOLDER" if args.model else ""

@@ -1,4 +1,4 @@
-"""`heartllm evaluate classify --ptbxl DIR --output FILE.json`, or `--data FOLDER`."""
+"""`heartllm evaluate classify --records DIR --output FILE.json`, or `--data FOLDER`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .checkpoint import (
 
 HELP = "Evaluate classification by prompt: superclass, rhythm and form, by letter and by yes or no, with every control."
 EXAMPLES = (
-    "heartllm evaluate classify --ptbxl ptb-xl --output classify.json",
-    "heartllm evaluate classify --data georgia --ptbxl ptb-xl --output georgia.json",
-    'heartllm evaluate classify --ptbxl ptb-xl --model my-model --seen "report text" --output classify.json',
+    "heartllm evaluate classify --records ptb-xl --output classify.json",
+    "heartllm evaluate classify --data georgia --records ptb-xl --output georgia.json",
+    'heartllm evaluate classify --records ptb-xl --model my-model --seen "report text" --output classify.json',
 )
 USUAL = {"folds": "9", "tasks": "superclass,rhythm,form", "seen": None}
 """Options of this subject that change figures, and their defaults."""
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="WFDB records whose headers hold labels (PhysioNet/CinC Challenges, LUDB), instead of PTB-XL's folds; "
-        "with --ptbxl beside it, its training folds give the majority and copies of them are left out",
+        "with --records beside it, its training folds give the majority and copies of them are left out",
     )
     parser.add_argument("--folds", default=USUAL["folds"], metavar="FOLDS", help="PTB-XL's test folds; default: 9")
     parser.add_argument("--tasks", default=USUAL["tasks"], metavar="NAMES", help="default: superclass,rhythm,form")
@@ -52,13 +52,15 @@ def run(args: argparse.Namespace) -> None:
     check_paths(args)
     from ...evaluation.classification.run import ClassifySettings, evaluate_classification
 
-    settings = ClassifySettings(**run_settings(args), ptbxl=args.ptbxl, data=args.data, tokens=args.tokens, **choices)
-    model, tokenizer, name = load_checkpoint(args)
+    settings = ClassifySettings(
+        **run_settings(args), records=args.records, data=args.data, tokens=args.tokens, **choices
+    )
+    checkpoint = load_checkpoint(args)
     evaluate_and_write(
         args,
         "classify",
-        f"classify, {name}",
-        lambda: evaluate_classification(model, tokenizer, name, settings, parts_folder(args)),
+        f"classify, {checkpoint.name}",
+        lambda: evaluate_classification(checkpoint, settings, parts_folder(args)),
         USUAL,
     )
 
@@ -68,8 +70,8 @@ def _choices(args: argparse.Namespace) -> dict[str, Any]:
     from ...evaluation.classification.tasks import TASKS
     from ...labels.ptbxl import folds
 
-    if args.ptbxl is None and args.data is None:
-        raise UsageError("give --ptbxl DIR, or --data FOLDER")
+    if args.records is None and args.data is None:
+        raise UsageError("give --records DIR (PTB-XL), or --data FOLDER")
     if args.data is not None and args.tokens is not None:
         raise UsageError("--tokens: codes of PTB-XL's records; not with --data")
     tasks = tuple(dict.fromkeys(task.strip() for task in args.tasks.split(",")))

@@ -1,4 +1,4 @@
-"""`heartllm evaluate qa --ptbxl DIR --questions FILE --output FILE.json`."""
+"""`heartllm evaluate qa --records DIR --questions FILE --output FILE.json`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .checkpoint import (
 
 HELP = "Evaluate a checkpoint's answers to a fixed set of questions, with every control beside them."
 EXAMPLES = (
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --train-rows rows.parquet --output qa.json",
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --calibration-questions fold8.parquet "
+    "heartllm evaluate qa --records ptb-xl --questions fold9.parquet --train-rows rows.parquet --output qa.json",
+    "heartllm evaluate qa --records ptb-xl --questions fold9.parquet --calibration-questions fold8.parquet "
     "--output qa.json",
-    "heartllm evaluate qa --ptbxl ptb-xl --questions fold9.parquet --max-records 40 --generate 50 --output try.json",
+    "heartllm evaluate qa --records ptb-xl --questions fold9.parquet --max-records 40 --generate 50 --output try.json",
 )
 
 
@@ -54,7 +54,6 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
     check_paths(args)
     from ...evaluation.checkpoint.questions import QASettings, evaluate_qa
-    from ...evaluation.checkpoint.text_control import ControlModel
 
     settings = QASettings(
         **given_settings(args),
@@ -66,17 +65,17 @@ def run(args: argparse.Namespace) -> None:
         generate=args.generate,
         devices=args.devices,
     )
-    model, tokenizer, name = load_checkpoint(args)
+    checkpoint = load_checkpoint(args)
     control = None
     if args.control_model is not None:
-        control = ControlModel(*load_checkpoint(args, args.control_model, "--control-model"))
+        control = load_checkpoint(args, args.control_model, "--control-model")
     # Figures of some devices or other questions do not take the place of the usual ones.
-    title = f"qa, {name}" if args.devices is None else f"qa, {name}, devices {args.devices}"
+    title = f"qa, {checkpoint.name}" + ("" if args.devices is None else f", devices {args.devices}")
     title += f", {args.questions_name}" if args.questions_name else ""
     evaluate_and_write(
         args,
         "qa",
         title,
-        lambda: evaluate_qa(model, tokenizer, name, settings, parts_folder(args), control),
+        lambda: evaluate_qa(checkpoint, settings, parts_folder(args), control),
         {"devices": None, "generate": 0, "questions_name": None},
     )

@@ -1,4 +1,4 @@
-"""`heartllm evaluate report --ptbxl DIR --questions FILE --output FILE.json`."""
+"""`heartllm evaluate report --records DIR --questions FILE --output FILE.json`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .checkpoint import (
 
 HELP = "Evaluate the reports that a checkpoint writes, by words and by findings, with every control beside them."
 EXAMPLES = (
-    "heartllm evaluate report --ptbxl ptb-xl --questions fold9.parquet --train-rows rows.parquet --output report.json",
-    "heartllm evaluate report --ptbxl ptb-xl --questions fold9.parquet --max-records 40 --output try.json",
+    "heartllm evaluate report --records ptb-xl --questions fold9.parquet --train-rows rows.parquet --output try.json",
+    "heartllm evaluate report --records ptb-xl --questions fold9.parquet --max-records 40 --output try.json",
 )
 
 
@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> None:
         reference=args.reference,
         against=args.against,
     )
-    model, tokenizer, name = load_checkpoint(args)
+    checkpoint = load_checkpoint(args)
     evaluate_and_write(
         args,
         "report",
-        f"report, {name}",
-        lambda: evaluate_reports(model, tokenizer, name, settings, parts_folder(args), find_wordnet(args.wordnet)),
+        f"report, {checkpoint.name}",
+        lambda: evaluate_reports(checkpoint, settings, parts_folder(args), find_wordnet(args.wordnet)),
         {"reference": "statements"},
     )

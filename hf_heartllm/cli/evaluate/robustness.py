@@ -1,4 +1,4 @@
-"""`heartllm evaluate robustness --ptbxl DIR --questions FILE --output FILE.json`."""
+"""`heartllm evaluate robustness --records DIR --questions FILE --output FILE.json`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .checkpoint import (
 
 HELP = "Evaluate a checkpoint's answers about disturbed recordings: noise, wander, lost leads, rates, gain, swaps."
 EXAMPLES = (
-    "heartllm evaluate robustness --ptbxl ptb-xl --questions fold9.parquet --max-records 300 --output robustness.json",
-    'heartllm evaluate robustness --ptbxl ptb-xl --questions fold9.parquet --kinds "gain,swapped" --output gain.json',
+    "heartllm evaluate robustness --records ptb-xl --questions fold9.parquet --max-records 300 --output try.json",
+    'heartllm evaluate robustness --records ptb-xl --questions fold9.parquet --kinds "gain,swapped" --output gain.json',
 )
 
 
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(f"--kinds: {error}") from None
     settings = RobustnessSettings(**given_settings(args), kinds=kinds)
-    model, tokenizer, name = load_checkpoint(args)
+    checkpoint = load_checkpoint(args)
     evaluate_and_write(
         args,
         "robustness",
-        f"robustness, {name}",
-        lambda: evaluate_robustness(model, tokenizer, name, settings, parts_folder(args)),
+        f"robustness, {checkpoint.name}",
+        lambda: evaluate_robustness(checkpoint, settings, parts_folder(args)),
         {"kinds": None},
     )

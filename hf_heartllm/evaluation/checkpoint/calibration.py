@@ -13,17 +13,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...labels.scp import superclasses
+from ...data.record import Record
 from ..answered import Answered
 from ..conditions import REAL
 from ..confidence import TEMPERATURES, at_prevalence, fit_temperature, padded_scores, prevalence_weights
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Statement = tuple[str, str]
 """Attribute type and attribute, as ("rhythm", "AFIB")."""
@@ -57,24 +54,27 @@ class Calibration:
         return asdict(self)
 
 
-def prevalences(table: pd.DataFrame, statements: set[Statement]) -> dict[Statement, float]:
-    """Share of a table's records that state each of these; without those that nobody states, or everybody.
+def states(record: Record, kind: str, name: str) -> bool:
+    """Whether a record's labels state a statement of PTB-XL's, of whichever type, or a superclass."""
+    return name in (record.stated(kind) if kind == "superclass" else record.codes)
 
-    Statements and superclasses only: other attributes are not known for every record.
+
+def prevalences(records: Sequence[Record], statements: set[Statement]) -> dict[Statement, float]:
+    """Share of the records that state each of these; without those that nobody states, or everybody.
+
+    Statements and superclasses only: other attributes are not known for every record. Records whose labels say nothing
+    of this type do not count.
 
     Args:
-        table: from `labels.ptbxl.read_ptbxl_table`, restricted to the wanted folds.
+        records: of the wanted part of a collection.
         statements: those wanted.
     """
-    codes = [frozenset(held) for held in table["scp_codes"]]
-    if not codes:
-        return {}
-    classes = [frozenset(superclasses(held)) for held in codes]
     found = {}
     for kind, name in statements:
         if kind not in ("rhythm", "form", "diagnosis", "superclass"):
             continue
-        share = float(np.mean([name in held for held in (classes if kind == "superclass" else codes)]))
+        held = [states(record, kind, name) for record in records if kind in record.labels]
+        share = float(np.mean(held)) if held else 0.0
         if 0 < share < 1:
             found[kind, name] = share
     return found
@@ -159,7 +159,7 @@ def yes_no_rows(answered: Answered, *, every_record: bool, known: Mapping[Statem
     def margins(scores: Sequence[np.ndarray]) -> np.ndarray:
         return np.array(
             [
-                scores[row][question.answers.index("yes")] - scores[row][question.answers.index("no")]
+                scores[row][question.answer_set.index("yes")] - scores[row][question.answer_set.index("no")]
                 for row, question in zip(rows, questions, strict=True)
             ]
         )
@@ -182,11 +182,11 @@ def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -
     Raises:
         ValueError: if there are no balanced questions.
     """
-    balanced = [index for index, question in enumerate(answered.questions) if not question.every_record]
-    if not balanced:
+    balanced = answered.balanced
+    if not len(balanced):
         raise ValueError("the calibration file has no balanced questions")
     scores = padded_scores([answered.scores[REAL][row].tolist() for row in balanced])
-    truth = [answered.questions[row].answers.index(answered.questions[row].answer) for row in balanced]
+    truth = [answered.questions[row].answer_set.index(answered.questions[row].answer) for row in balanced]
     found = {"balanced": fit_temperature(scores, truth)}
     yes_no = yes_no_rows(answered, every_record=False, known=prevalence)
     yes_share = None

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...data.record import Record
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
-from ..results import write_whole
+from ...models.whole_files import write_whole
 from .calibration import Calibration, prevalences
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # "Is this ECG normal?" does not hold the phrase "normal ecg".
 _OTHER_PHRASES = {"NORM": ("normal",)}
 
 
-def asked_statements(table: pd.DataFrame) -> tuple[AskedStatement, ...]:
-    """Every statement and superclass that some record of a table states, and some does not, with its prevalence.
+def asked_statements(records: Sequence[Record]) -> tuple[AskedStatement, ...]:
+    """Every statement and superclass that some of the records state, and some do not, with its prevalence.
 
     A statement that is both a diagnosis and a finding of form is asked for by the same words, so it stands once.
 
     Args:
-        table: from `labels.ptbxl.read_ptbxl_table`, restricted to the wanted folds.
+        records: of the wanted part of a collection.
     """
     named = {("superclass", name): words for name, words in SUPERCLASSES.items() if name not in STATEMENTS}
     for code, one in STATEMENTS.items():
         kind = one.categories[0]
         named["diagnosis" if kind == "diagnostic" else kind, code] = one.phrase
-    shares = prevalences(table, set(named))
+    shares = prevalences(records, set(named))
     return tuple(
         AskedStatement(kind, name, (named[kind, name], *_OTHER_PHRASES.get(name, ())), round(shares[kind, name], 6))
         for kind, name in sorted(shares)

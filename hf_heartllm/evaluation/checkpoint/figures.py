@@ -79,10 +79,10 @@ def answer_results(answered: Answered, measured: Measured[Answers]) -> list[Cont
 
 
 def subgroup_results(
-    answered: Answered, measured: Measured[Answers], persons: Mapping[int, Person]
+    answered: Answered, measured: Measured[Answers], persons: Mapping[str, Person]
 ) -> list[ControlledResult]:
     """Exact match over the balanced questions by sex, age band and device family."""
-    groups = subgroups(persons[int(answered.ecg_ids[row])] for row in answered.balanced)
+    groups = subgroups(persons[answered.record_ids[row]] for row in answered.balanced)
     of_all = measured.without(TEXT_ALONE)
     return [one for title, rows in groups.items() for one in of_all.results((EXACT,), title, answered.balanced[rows])]
 
@@ -101,8 +101,8 @@ def auroc_groups(answered: Answered) -> Iterator[tuple[str, str, np.ndarray, str
         elif question.is_yes_no:
             rows[1, answered.set_name, question.attribute_type, question.attribute, "yes"].append(index)
         elif question.question_type == "query":
-            for answer in question.answers:
-                rows[2, answered.set_name, question.attribute_type, "query", answer, question.answers].append(index)
+            for answer in question.answer_set:
+                rows[2, answered.set_name, question.attribute_type, "query", answer, question.answer_set].append(index)
     for key in sorted(rows, key=str):
         _, what, attribute_type, attribute, answer, *_ = key
         positives = sum(answered.questions[row].answer == answer for row in rows[key])

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ...inference import Answerer
 from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
 from ..answered import Answered
+from ..answering import Ecgs, Key, Request, write_texts
 from ..answers import EXACT, MACRO_F1, OUTSIDE, Answers
-from ..conditions import CONDITIONS, CONTROL, REAL, condition_prompt, other_patients
+from ..conditions import CONDITIONS, CONTROL, WITH_ECG, other_patients
 from ..controlled import MAJORITIES, TEXT_ALONE, ControlledResult
-from ..generation import generate_texts
-from ..heldout import one_window
 from ..metrics import Measured
-from ..partial import PartialResults, run_mark
-from ..question_file import HeldOutRecord
-
-BATCH = 32
+from ..partial import run_mark
+from ..question_file import AskedRecord
 
 
 def chosen_rows(answered: Answered, count: int) -> list[int]:
@@ -32,69 +28,50 @@ def chosen_rows(answered: Answered, count: int) -> list[int]:
 
 
 def generate_answers(
-    model: Any,
-    tokenizer: Any,
+    answerer: Answerer,
     answered: Answered,
     rows: Sequence[int],
-    records: Sequence[HeldOutRecord],
-    ecg_ids: Callable[[HeldOutRecord], Sequence[int]],
-    folder: str | os.PathLike[str],
+    asked: Sequence[AskedRecord],
+    ecg_of: Ecgs,
+    folder: Path,
     *,
     mark: str,
-    backgrounds: Mapping[int, str],
+    backgrounds: Mapping[str, str],
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, list[str]]:
     """Let the model write its answers to some questions under every condition; greedy.
 
     Args:
-        model: the language model.
-        tokenizer: its `ECGTokenizer`.
+        answerer: the model.
         answered: all questions.
         rows: places of those to ask.
-        records: all records, for the control's choice.
-        ecg_ids: token ids of a record's ECG.
+        asked: all records, for the control's choice.
+        ecg_of: reads a record's recording.
         folder: for partial results.
         mark: names model, questions and ECGs.
-        backgrounds: by ecg_id, what is told under `"background"`.
+        backgrounds: by record_id, what is told under `"background"`.
         seed: of the control's choice; that of the closed-set scoring, so that both see the same ECGs.
         progress: show a bar on stderr.
 
     Returns:
         condition → texts, in the order of `rows`.
     """
-    from tqdm.auto import tqdm
-
-    by_id = {record.ecg_id: record for record in records}
-    other = other_patients(records, seed)
-    with PartialResults(Path(folder) / "generated.jsonl", run_mark(mark, list(rows), seed)) as partial:
-        texts = {(line["row"], line["condition"]): line["text"] for line in partial.lines}
-        todo = [(row, condition) for condition in CONDITIONS for row in rows if (row, condition) not in texts]
-        with tqdm(total=len(todo), desc="generated", unit="answer", disable=not progress) as bar:
-            for first in range(0, len(todo), BATCH):
-                batch = todo[first : first + BATCH]
-                prompts = []
-                for row, condition in batch:
-                    ecg_id = int(answered.ecg_ids[row])
-                    shown = by_id[other[ecg_id] if condition == CONTROL else ecg_id]
-                    needed = None
-                    if "ecg" in _shows(condition):
-                        needed = one_window(tokenizer, ecg_ids(shown), shown.ecg_id)
-                    question = answered.questions[row].question
-                    prompts.append(
-                        condition_prompt(tokenizer, condition, question, needed, backgrounds.get(ecg_id, ""))
-                    )
-                for index, text in generate_texts(
-                    model, tokenizer, prompts, max_new_tokens=MAX_ANSWER_TOKENS, batch_size=BATCH
-                ):
-                    texts[batch[index]] = text
-                    partial.append({"row": batch[index][0], "condition": batch[index][1], "text": text})
-                bar.update(len(batch))
-    return {condition: [texts[row, condition] for row in rows] for condition in CONDITIONS}
-
-
-def _shows(condition: str) -> str:
-    return "ecg" if condition in (REAL, CONTROL, "deaf") else ""
+    records = {one.record_id: one.record for one in asked}
+    other = other_patients(records.values(), seed)
+    requests: dict[Key, Request] = {}
+    for condition in CONDITIONS:
+        for row in rows:
+            own = answered.record_ids[row]
+            shown = records[other[own] if condition == CONTROL else own] if condition in WITH_ECG else None
+            requests[condition, row] = condition, shown, answered.questions[row].text, backgrounds.get(own, "")
+    texts = write_texts(
+        *(answerer, requests, ecg_of, folder / "generated.jsonl", run_mark(mark, list(rows), seed)),
+        max_new_tokens=MAX_ANSWER_TOKENS,
+        title="generated",
+        progress=progress,
+    )
+    return {condition: [texts[condition, row] for row in rows] for condition in CONDITIONS}
 
 
 def generated_results(

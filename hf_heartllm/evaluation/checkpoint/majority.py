@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from ...labels.record_ids import whole_number
+from ...data.question import Question
+from ...data.token_file import load_rows
+from ...labels.record_ids import record_text
 from ..people import MIN_SUPPORT
-from ..question_file import HeldOutQuestion
 
 
 class MajorityAnswers:
@@ -23,68 +24,63 @@ class MajorityAnswers:
     def __init__(self) -> None:
         self._counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
 
-    def add(self, question: Mapping[str, Any], group: Hashable = None) -> None:
-        """Count one training question: its types, attribute and answer; `group` is the patient's age band and sex."""
-        kind = question["question_type"].removeprefix("single-"), question["attribute_type"]
-        template = (*kind, _attribute(question["attribute"]))
+    def add(self, question: Question, group: Hashable = None) -> None:
+        """Count one training question; `group` is the patient's age band and sex."""
+        kind, template = _template(question)
         for key in (kind, template, (*template, group)):
-            self._counts[key][question["answer"]] += 1
+            self._counts[key][question.answer] += 1
 
-    def answer(self, question: HeldOutQuestion, group: Hashable = None) -> str | None:
+    def answer(self, question: Question, group: Hashable = None) -> str | None:
         """The most frequent answer among the question's closed set; the first of the set where two are equal.
 
         None where no training question of its kind has one of these answers.
         """
-        kind = question.question_type.removeprefix("single-"), question.attribute_type
-        template = (*kind, _attribute(question.attribute))
+        kind, template = _template(question)
         keys: list[tuple[Hashable, int]] = [(template, 1), (kind, 1)]
         if group is not None:
             keys.insert(0, ((*template, group), MIN_SUPPORT))
         for key, least in keys:
             seen = self._counts.get(key, Counter())
-            counts = [seen[answer] for answer in question.answers]
+            counts = [seen[answer] for answer in question.answer_set]
             if sum(counts) >= least:
-                return question.answers[counts.index(max(counts))]
+                return question.answer_set[counts.index(max(counts))]
         return None
 
 
-def _attribute(name: str) -> tuple[str, ...]:
-    return tuple(sorted(name.split("|")))
+def _template(question: Question) -> tuple[tuple[Hashable, ...], tuple[Hashable, ...]]:
+    """Its question and attribute type, and these with the attribute."""
+    kind = question.question_type.removeprefix("single-"), question.attribute_type
+    return kind, (*kind, tuple(sorted(question.attribute.split("|"))))
 
 
 def read_training_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Rows of `dataset_builders.training_rows`: ecg_id, patient_id, fold and questions.
+    """Rows of training with `record_id`, `patient_id`, `questions` and `report` (`data.token_file.load_rows`).
 
     Raises:
         ValueError: if a column is absent.
     """
-    import pyarrow.parquet as pq
-
-    wanted = ["ecg_id", "patient_id", "strat_fold", "questions", "report"]
-    absent = set(wanted) - set(pq.read_schema(path).names)
-    if absent:
+    rows = load_rows(path, ("record_id", "patient_id", "questions", "report"))
+    if rows and (absent := {"patient_id", "questions", "report"} - rows[0].keys()):
         raise ValueError(f"{path}: no column {', '.join(sorted(absent))}; give rows of dataset_builders.training_rows")
-    rows: list[dict[str, Any]] = pq.read_table(path, columns=wanted).to_pylist()
     return rows
 
 
-def rows_used(rows: Iterable[Mapping[str, Any]]) -> tuple[set[int], dict[int, str]]:
+def rows_used(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     """Patients and records of training rows, as `separation.check_separation` takes them."""
     rows = list(rows)
-    patients = {number for row in rows if (number := whole_number(row["patient_id"])) is not None}
-    records = {number: "" for row in rows if (number := whole_number(row["ecg_id"])) is not None}
-    return patients, records
+    patients = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
+    return patients, {row["record_id"] for row in rows}
 
 
-def majority_answers(rows: Iterable[Mapping[str, Any]], groups: Mapping[int, Hashable]) -> MajorityAnswers:
+def majority_answers(rows: Iterable[Mapping[str, Any]], groups: Mapping[str, Hashable]) -> MajorityAnswers:
     """Count the questions of training rows.
 
     Args:
         rows: from `read_training_rows`.
-        groups: ecg_id → age band and sex.
+        groups: record_id → age band and sex.
     """
     found = MajorityAnswers()
     for row in rows:
         for question in row["questions"]:
-            found.add(question, groups.get(row["ecg_id"]))
+            found.add(question, groups.get(row["record_id"]))
     return found

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...models.answer_calibration import AskedStatement
 from ...models.operating_points import OperatingPoint, logit
+from ..people import id_number
 
 MIN_POSITIVES = 20  # recordings with a statement for a point of its own
 MIN_OF_ONE = 15  # for a place among the rhythms that every recording is sorted into on equal terms
@@ -34,7 +35,7 @@ class StatementMargins:
         statements: the columns.
         margins: float64 (records, statements).
         stated: bool (records, statements), whether the record's labels state it.
-        patients: int64 (records,).
+        patients: names, (records,).
     """
 
     statements: tuple[AskedStatement, ...]
@@ -104,7 +105,7 @@ def answers_at(asked: StatementMargins, points: np.ndarray, rhythms: Sequence[in
 
 def patient_parts(patients: np.ndarray) -> np.ndarray:
     """A fifth of the patients each, the same whatever else is there; int (records,)."""
-    return np.array([(int(patient) * 2654435761 % 2**32) * PARTS >> 32 for patient in patients])
+    return np.array([(id_number(str(patient)) * 2654435761 % 2**32) * PARTS >> 32 for patient in patients])
 
 
 def _rhythms(asked: StatementMargins) -> list[int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...models.whole_files import write_whole
 from ..answered import Answered, tabulate
+from ..answering import OUTCOMES, outcomes_of
 from ..conditions import REAL
 from ..intervals import Bootstrap, Interval, Settings
-from ..question_file import HeldOutRecord
-from ..results import write_whole
+from ..question_file import AskedRecord
 from .figures import question_groups
 
 NAME = "evaluated.json"
@@ -47,13 +48,13 @@ def read_other_run(
 
 
 def compare(
-    answered: Answered, records: list[HeldOutRecord], questions: dict[str, Any], other: Path, settings: Settings
+    answered: Answered, asked: Sequence[AskedRecord], questions: dict[str, Any], other: Path, settings: Settings
 ) -> tuple[dict[str, Any], dict[str, Interval]]:
     """This checkpoint less another on the real ECGs, by group of questions.
 
     Args:
         answered: this checkpoint's answers.
-        records: what was asked.
+        asked: what was asked.
         questions: what names the questions (`facts.question_facts`).
         other: folder of partial results of the other checkpoint's run.
         settings: of the bootstrap.
@@ -64,11 +65,11 @@ def compare(
     Raises:
         ValueError: if the other run was on other questions, or is not whole.
     """
-    model, lines = read_other_run(other, "outcomes.jsonl", questions, "qa")
-    found = {(line["ecg_id"], line["condition"]): line["log_likelihoods"] for line in lines}
-    if absent := [record.ecg_id for record in records if (record.ecg_id, REAL) not in found]:
-        raise ValueError(f"{other}: no answers about ecg_id {absent[0]} ({len(absent)} are missing)")
-    theirs = tabulate(records, found, (REAL,)).right[REAL]
+    model, lines = read_other_run(other, OUTCOMES, questions, "qa")
+    found = outcomes_of(lines)
+    if absent := [one.record_id for one in asked if (one.record_id, REAL) not in found]:
+        raise ValueError(f"{other}: no answers about record {absent[0]} ({len(absent)} are missing)")
+    theirs = tabulate(asked, found, (REAL,)).right[REAL]
     ours, differences = answered.right[REAL], {}
     for title, rows in question_groups(answered).items():
         bootstrap = Bootstrap(answered.patients[rows], **settings)

@@ -12,7 +12,7 @@ from ..controlled import ControlledResult
 from ..findings import FIGURES, LEVELS, finding_metrics
 from ..intervals import Bootstrap, Interval
 from ..metrics import Metric, controlled
-from ..question_file import HeldOutRecord
+from ..question_file import AskedRecord
 from ..report_metrics import Reports, report_metrics
 from .paired import read_other_run
 
@@ -49,23 +49,23 @@ def _metrics(reports: Reports) -> dict[str, list[tuple[str, Metric[Reports]]]]:
 
 
 def other_reports(
-    other: Path, questions: Mapping[str, Any], records: Sequence[HeldOutRecord]
+    other: Path, questions: Mapping[str, Any], asked: Sequence[AskedRecord]
 ) -> tuple[dict[str, Any], list[str]]:
     """What names another checkpoint, and its report of each record by the real ECG.
 
     Args:
         other: folder of partial results of its run.
         questions: what names the question file (`facts.question_facts`).
-        records: those wanted.
+        asked: the records wanted.
 
     Raises:
         ValueError: if the other run was on another file, or has not written about all records.
     """
     model, lines = read_other_run(other, REPORTS, questions, "report")
-    texts = {line["of"]: line["text"] for line in lines if line["condition"] == REAL}
-    if missing := [record.ecg_id for record in records if record.ecg_id not in texts]:
-        raise ValueError(f"{other}: no report of ecg_id {missing[0]} ({len(missing)} are missing)")
-    return model, [texts[record.ecg_id] for record in records]
+    texts = {str(line["of"]): line["text"] for line in lines if line["condition"] == REAL}
+    if missing := [one.record_id for one in asked if one.record_id not in texts]:
+        raise ValueError(f"{other}: no report of record {missing[0]} ({len(missing)} are missing)")
+    return model, [texts[one.record_id] for one in asked]
 
 
 def report_differences(ours: Reports, theirs: Reports, bootstrap: Bootstrap) -> dict[str, Interval]:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...data.record import Record
+from ...inference import Answerer
 from ...labels.english_reports import report_from_statements, translate_report
-from ...labels.ptbxl import row_source
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
-from ..conditions import CONDITIONS, CONTROL, DEAF, REAL, condition_prompt, other_patients
+from ..answering import Ecgs, Key, Request, weights_fingerprint, write_texts
+from ..conditions import BACKGROUND, CONDITIONS, CONTROL, REAL, WITH_ECG, other_patients
 from ..controlled import COLUMNS, MAJORITIES, MAJORITY, MAJORITY_AGE_SEX, interval_document
-from ..facts import ecg_source, file_facts, model_facts, question_facts, versions
-from ..generation import generate_texts
-from ..held_out import CheckpointSettings, persons_of, read_held_out
-from ..heldout import one_window, weights_fingerprint
+from ..facts import file_facts, question_facts
+from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, read_held_out
 from ..intervals import Bootstrap
 from ..page import Evaluation, difference_section
-from ..partial import PartialResults, run_mark
+from ..partial import run_mark
 from ..people import MIN_SUPPORT, people
-from ..question_file import HeldOutRecord, evenly_spaced
+from ..question_file import AskedRecord, evenly_spaced
 from ..report_metrics import Reports
 from ..separation import Separation, check_separation
 from ..wordnet import NO_SYNONYMS, Synonyms
@@ -32,9 +32,7 @@ from .report_rows import REPORTS, other_reports, report_differences, report_resu
 
 STATEMENTS, TRANSLATED = "statements", "translated"
 REFERENCES = (STATEMENTS, TRANSLATED)
-"""The report made of a record's SCP statements, or PTB-XL's own report in English (official rows only)."""
-
-BATCH = 32
+"""The report made of a record's SCP statements, or the collection's own report in English."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,78 +40,61 @@ class ReportSettings(CheckpointSettings):
     """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
 
     Attributes:
-        tokens: codes made with the checkpoint's codec, instead of reading records; a file or folder.
         train_rows: rows of training, for the majority report.
         reference: one of `REFERENCES`, the true report.
         against: partial results of another checkpoint's run on the same records, for paired differences.
     """
 
-    tokens: Path | None = None
     train_rows: Path | None = None
     reference: str = STATEMENTS
     against: Path | None = None
 
 
 def evaluate_reports(
-    model: Any,
-    tokenizer: Any,
-    name: str,
-    settings: ReportSettings,
-    parts: Path,
-    synonyms: Synonyms = NO_SYNONYMS,
+    checkpoint: Checkpoint, settings: ReportSettings, parts: Path, synonyms: Synonyms = NO_SYNONYMS
 ) -> Evaluation:
     """Let a checkpoint write the reports of the records that a question file names, and score them.
 
     Args:
-        model: the language model.
-        tokenizer: its `ECGTokenizer`.
-        name: of the checkpoint, for the page.
+        checkpoint: what is evaluated.
         settings: see `ReportSettings`.
         parts: folder for partial results.
         synonyms: from `evaluation.wordnet.find_wordnet`, for METEOR.
 
     Raises:
-        ValueError: if a patient of the training folds is among the records, fewer than two records have a reference,
-            or the folder holds partial results of another run.
+        ValueError: if a patient of training is among the records, fewer than two records have a reference, or the
+            folder holds partial results of another run.
         MissingLibraryError: without the libraries of the extra `eval`.
     """
     held_out = read_held_out(settings)
-    table, training, whole = held_out.table, held_out.training, held_out.whole
-    references = _references(table, settings.reference)
-    records = evenly_spaced([record for record in whole if references.get(record.ecg_id)], settings.max_records)
-    if not records:
+    references = {one.record_id: _reference(one.record, settings.reference) for one in held_out.whole}
+    asked = evenly_spaced([one for one in held_out.whole if references[one.record_id]], settings.max_records)
+    if not asked:
         raise ValueError(f"{settings.questions}: no record of it has a true report ({settings.reference})")
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
     patients, given = rows_used(train_rows or ())
     patients |= held_out.training_patients
-    of_folds = dict.fromkeys(held_out.training["ecg_id"], "")
-    apart = check_separation(records, patients, {**given, **of_folds}, None)
-    persons = persons_of(table, records)
-    backgrounds = {record.ecg_id: persons[record.ecg_id].background for record in records}
-    ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
+    trained = {record.record_id for record in held_out.training}
+    apart = check_separation([one.record for one in asked], patients, {*given, *trained})
+    persons = people(one.record for one in asked)
+    ecg_of, ecgs = held_out.ecgs(checkpoint.answerer, settings.tokens)
     texts = write_reports(
-        model,
-        tokenizer,
-        records,
-        ecg_ids,
-        parts,
-        mark=run_mark(weights_fingerprint(model), ecgs, REPORT_REQUEST),
-        backgrounds=backgrounds,
+        *(checkpoint.answerer, asked, ecg_of, parts),
+        mark=run_mark(weights_fingerprint(checkpoint.answerer.model), ecgs, REPORT_REQUEST),
+        backgrounds={record_id: person.background for record_id, person in persons.items()},
         seed=settings.seed,
         progress=settings.progress,
     )
     absent: dict[str, str] = dict.fromkeys(MAJORITIES, NO_TRAINING_ROWS)
     if train_rows is not None:
-        groups = {ecg_id: person.group for ecg_id, person in people(training).items()}
-        wanted = [persons[record.ecg_id].group for record in records]
-        texts |= _majority_reports(train_rows, groups, wanted)
+        groups = {record_id: person.group for record_id, person in people(held_out.training).items()}
+        texts |= _majority_reports(train_rows, groups, [persons[one.record_id].group for one in asked])
         absent = {}
-    asked, names = question_facts(settings.questions, whole, records), model_facts(model, tokenizer, name)
-    write_identity(parts, names, asked)
-    other = None if settings.against is None else other_reports(settings.against, asked, records)
-    codes = dict(zip(table["ecg_id"].astype(int), table["scp_codes"], strict=True))
-    bootstrap = Bootstrap([str(record.patient_id) for record in records], **settings.bootstrap)
-    truth = [references[record.ecg_id] for record in records], [codes[record.ecg_id] for record in records]
+    facts, names = question_facts(settings.questions, held_out.whole, asked), checkpoint.facts()
+    write_identity(parts, names, facts)
+    other = None if settings.against is None else other_reports(settings.against, facts, asked)
+    bootstrap = Bootstrap([one.record.patient for one in asked], **settings.bootstrap)
+    truth = [references[one.record_id] for one in asked], [one.record.codes for one in asked]
     columns = {column: Reports(texts[column], *truth, synonyms) for column in COLUMNS if column in texts}
     tables = report_results(columns, bootstrap, absent)
     against, sections = None, []
@@ -122,93 +103,74 @@ def evaluate_reports(
         found = {title: interval_document(one) for title, one in differences.items()}
         against = {"model": other[0], "ours_minus_theirs": found}
         sections = difference_section(f"Less the reports of {other[0]['name']}, paired by record", "figure", found)
-    plain = {k: v.name if isinstance(v, Path) else v for k, v in asdict(settings).items()}
-    document = {
-        "format": "heartllm evaluate report",
-        "format_version": 1,
-        "settings": {key: value for key, value in plain.items() if key not in ("ptbxl", "progress")},
-        "versions": versions(),
-        "model": names,
-        "ecgs": ecgs,
-        "questions": asked,
-        "against": against,
-        "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
-        "ptbxl_table": file_facts(settings.ptbxl / "ptbxl_database.csv"),
-        "request": REPORT_REQUEST,
-        "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
-        "notes": [*_notes(settings, apart, synonyms), *held_out.notes(of_questions=False)],
-    }
-    return Evaluation(f"Reports written by {name}", tables, document, sections, every_margin=True)
+    document = held_out.document(
+        "report",
+        names,
+        ecgs=ecgs,
+        questions=facts,
+        against=against,
+        training_rows=None if settings.train_rows is None else file_facts(settings.train_rows),
+        request=REPORT_REQUEST,
+        tables={title: [row.document() for row in rows] for title, rows in tables.items()},
+        notes=[*_notes(held_out, settings, apart, synonyms), *held_out.notes(of_questions=False)],
+    )
+    return Evaluation(f"Reports written by {checkpoint.name}", tables, document, sections, every_margin=True)
 
 
 def write_reports(
-    model: Any,
-    tokenizer: Any,
-    records: Sequence[HeldOutRecord],
-    ecg_ids: Callable[[HeldOutRecord], Sequence[int]],
+    answerer: Answerer,
+    asked: Sequence[AskedRecord],
+    ecg_of: Ecgs,
     folder: Path,
     *,
     mark: str,
-    backgrounds: Mapping[int, str],
+    backgrounds: Mapping[str, str],
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, list[str]]:
-    """Condition → the report of each record, greedy, in batches; a broken-off run goes on from `folder`.
+    """Condition → the report of each record, greedy; a broken-off run goes on from `folder`.
 
-    What needs no ECG is written once for each background.
+    What needs no ECG is written once for each background, and another patient's report is the one of that record, so
+    that nothing is written twice.
     """
-    from tqdm.auto import tqdm
-
-    by_id, other = {record.ecg_id: record for record in records}, other_patients(records, seed)
-    mark = run_mark(mark, [record.ecg_id for record in records], sorted(backgrounds.items()), seed)
-    todo: dict[tuple[str, Hashable], tuple[HeldOutRecord, str]] = {}
-    keys: dict[str, list[tuple[str, Hashable]]] = {condition: [] for condition in CONDITIONS}
+    records = {one.record_id: one.record for one in asked}
+    other = other_patients(records.values(), seed)
+    requests: dict[Key, Request] = {}
+    keys: dict[str, list[Key]] = {condition: [] for condition in CONDITIONS}
     for condition in CONDITIONS:
-        for record in records:
-            told = backgrounds.get(record.ecg_id, "")
-            shown = other[record.ecg_id] if condition == CONTROL else record.ecg_id
-            # Another patient's report is the one of that record, so nothing is written twice.
-            key: tuple[str, Hashable] = (REAL if condition == CONTROL else condition, shown)
-            if condition not in (REAL, CONTROL, DEAF):
-                key = (condition, told if condition == "background" else "")
+        for own in records:
+            told = backgrounds[own] if condition == BACKGROUND else ""
+            shown = other[own] if condition == CONTROL else own
+            with_ecg, asked_as = condition in WITH_ECG, REAL if condition == CONTROL else condition
+            key = (asked_as, shown if with_ecg else told)
             keys[condition].append(key)
-            todo.setdefault(key, (by_id[shown], told))
-    with PartialResults(folder / REPORTS, mark) as partial:
-        texts = {(line["condition"], line["of"]): line["text"] for line in partial.lines}
-        left = [key for key in todo if key not in texts]
-        with tqdm(total=len(left), desc="reports", unit="report", disable=not progress) as bar:
-            for first in range(0, len(left), BATCH):
-                batch = left[first : first + BATCH]
-                prompts = []
-                for condition, of in batch:
-                    record, told = todo[condition, of]
-                    needed = None
-                    if condition in (REAL, DEAF):
-                        needed = one_window(tokenizer, ecg_ids(record), record.ecg_id)
-                    prompts.append(condition_prompt(tokenizer, condition, REPORT_REQUEST, needed, told))
-                for index, text in generate_texts(
-                    model, tokenizer, prompts, max_new_tokens=MAX_REPORT_TOKENS, batch_size=BATCH
-                ):
-                    texts[batch[index]] = text
-                    partial.append({"condition": batch[index][0], "of": batch[index][1], "text": text})
-                bar.update(len(batch))
+            requests.setdefault(key, (asked_as, records[shown] if with_ecg else None, REPORT_REQUEST, told))
+    texts = write_texts(
+        *(
+            answerer,
+            requests,
+            ecg_of,
+            folder / REPORTS,
+            run_mark(mark, list(records), sorted(backgrounds.items()), seed),
+        ),
+        max_new_tokens=MAX_REPORT_TOKENS,
+        title="reports",
+        progress=progress,
+    )
     return {condition: [texts[key] for key in keys[condition]] for condition in CONDITIONS}
 
 
-def _references(table: Any, which: str) -> dict[int, str]:
+def _reference(record: Record, which: str) -> str:
+    """The true report of a record; empty where there is none."""
     if which == STATEMENTS:
-        return {int(i): report_from_statements(codes) for i, codes in zip(table["ecg_id"], table["scp_codes"])}
+        return report_from_statements(record.codes)
     if which != TRANSLATED:
         raise ValueError(f"no reference {which!r}; there are {', '.join(REFERENCES)}")
-    found = {}
-    for _, row in table.iterrows():
-        if isinstance(row["report"], str) and row_source(row) != "reconstructed":
-            found[int(row["ecg_id"])] = translate_report(row["report"]).text
-    return found
+    return translate_report(record.reports[0].text).text if record.reports else ""
 
 
 def _majority_reports(
-    rows: Sequence[Mapping[str, Any]], groups: Mapping[int, Hashable], wanted: Sequence[Hashable]
+    rows: Sequence[Mapping[str, Any]], groups: Mapping[str, Hashable], wanted: Sequence[Hashable]
 ) -> dict[str, list[str]]:
     """The most frequent training report, and that of the same age band and sex where it occurs often enough."""
     overall: Counter[str] = Counter()
@@ -216,7 +178,7 @@ def _majority_reports(
     for row in rows:
         if row["report"]:
             overall[row["report"]] += 1
-            by_group[groups.get(row["ecg_id"])][row["report"]] += 1
+            by_group[groups.get(row["record_id"])][row["report"]] += 1
     if not overall:
         raise ValueError("the training rows hold no reports")
     usual = overall.most_common(1)[0][0]
@@ -224,16 +186,13 @@ def _majority_reports(
     return {MAJORITY: [usual] * len(wanted), MAJORITY_AGE_SEX: [of_group.get(group, usual) for group in wanted]}
 
 
-def _notes(settings: ReportSettings, apart: Separation, synonyms: Synonyms) -> list[str]:
-    notes = [
+def _notes(held_out: HeldOutSet, settings: ReportSettings, apart: Separation, synonyms: Synonyms) -> list[str]:
+    return [
         "The true report is the one made of the record's SCP statements."
         if settings.reference == STATEMENTS
-        else "The true report is PTB-XL's own, in English by the glossary; official rows only.",
+        else "The true report is the collection's own, in English by the glossary.",
         "Findings are compared with the record's SCP statements whatever the true report is.",
         f"METEOR matches synonyms by {synonyms.name}." if synonyms.name else "METEOR had no WordNet: no synonyms.",
-        f"{apart.patient_words(settings.training_folds)} (by patient number).",
+        f"{apart.patient_words(held_out.parts)} (by patient).",
         "Written greedily; the majority columns hold the most frequent training report.",
     ]
-    if settings.max_records is not None:
-        notes.append(f"Only {settings.max_records} records, evenly spaced over the file.")
-    return notes

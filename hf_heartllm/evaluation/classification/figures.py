@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...data.record import id_order
 from ..answered import Answered
 from ..conditions import CONDITIONS
 from ..controlled import MAJORITIES, RANKS_NOTHING, ControlledResult
@@ -36,7 +37,7 @@ class Classified:
         task: the task.
         prompt_format: `LETTERS` or `YES_NO`.
         records: `ONE_CLASS` or `EVERY`.
-        ecg_ids: int64 (records,).
+        record_ids: of each record.
         patients: int64 (records,).
         truth: float64 (records, classes), 1, 0, or NaN where it is not known.
         scores: condition → float64 (records, classes), higher is likelier; NaN where it was not asked.
@@ -46,7 +47,7 @@ class Classified:
     task: Task
     prompt_format: str
     records: str
-    ecg_ids: np.ndarray
+    record_ids: list[str]
     patients: np.ndarray
     truth: np.ndarray
     scores: Mapping[str, np.ndarray]
@@ -71,53 +72,51 @@ def classified(answered: Answered, task: Task, unstated: frozenset[str] = frozen
         task: the task.
         unstated: classes of which "no" is not known on every record, but only where a record has one other class.
     """
-    letters: dict[int, int] = {}
-    yes_no: dict[int, dict[str, int]] = {}
-    patient_of: dict[int, int] = {}
+    letters: dict[str, int] = {}
+    yes_no: dict[str, dict[str, int]] = {}
+    patient_of: dict[str, int] = {}
     for row, question in enumerate(answered.questions):
         if question.attribute_type != task.name:
             continue
-        ecg_id = int(answered.ecg_ids[row])
-        patient_of[ecg_id] = int(answered.patients[row])
+        record_id = answered.record_ids[row]
+        patient_of[record_id] = int(answered.patients[row])
         if question.attribute == task.name:
-            letters[ecg_id] = row
+            letters[record_id] = row
         else:
-            yes_no.setdefault(ecg_id, {})[question.attribute] = row
+            yes_no.setdefault(record_id, {})[question.attribute] = row
 
-    def margins(condition: str, ids: Sequence[int]) -> np.ndarray:
+    def margins(condition: str, ids: Sequence[str]) -> np.ndarray:
         """Log-likelihood of "yes" less that of "no"."""
         found = np.full((len(ids), len(task.classes)), np.nan)
-        for place, ecg_id in enumerate(ids):
-            for name, row in yes_no.get(ecg_id, {}).items():
+        for place, record_id in enumerate(ids):
+            for name, row in yes_no.get(record_id, {}).items():
                 no, yes = answered.scores[condition][row]  # in the order of the answers
                 found[place, task.classes.index(name)] = yes - no
         return found
 
-    def patients(ids: Sequence[int]) -> np.ndarray:
-        return np.array([patient_of[ecg_id] for ecg_id in ids], dtype=np.int64)
+    def patients(ids: Sequence[str]) -> np.ndarray:
+        return np.array([patient_of[one] for one in ids], dtype=np.int64)
 
     result = []
-    one = sorted(letters)
+    one = sorted(letters, key=id_order)
     if one:
-        places = [task.letters.index(answered.questions[letters[ecg_id]].answer) for ecg_id in one]
+        places = [task.letters.index(answered.questions[letters[record_id]].answer) for record_id in one]
         truth = np.eye(len(task.classes))[places]
         shares = {c: np.array([answered.probabilities[c][letters[i]] for i in one]) for c in CONDITIONS}
         asked = {condition: margins(condition, one) for condition in CONDITIONS}
         for prompt_format, scores in ((LETTERS, shares), (YES_NO, asked)):
             chosen = {condition: likeliest(found) for condition, found in scores.items()}
-            result.append(
-                Classified(task, prompt_format, ONE_CLASS, np.array(one), patients(one), truth, scores, chosen)
-            )
-    every = sorted(ecg_id for ecg_id, asked_of in yes_no.items() if set(asked_of) - unstated)
+            result.append(Classified(task, prompt_format, ONE_CLASS, one, patients(one), truth, scores, chosen))
+    every = sorted((record_id for record_id, asked_of in yes_no.items() if set(asked_of) - unstated), key=id_order)
     if every:
         truth = np.full((len(every), len(task.classes)), np.nan)
-        for place, ecg_id in enumerate(every):
-            for name, row in yes_no[ecg_id].items():
+        for place, record_id in enumerate(every):
+            for name, row in yes_no[record_id].items():
                 if name not in unstated:
                     truth[place, task.classes.index(name)] = answered.questions[row].answer == "yes"
         scores = {condition: margins(condition, every) for condition in CONDITIONS}
         chosen = {condition: np.nan_to_num(found, nan=-1.0) > 0 for condition, found in scores.items()}
-        result.append(Classified(task, YES_NO, EVERY, np.array(every), patients(every), truth, scores, chosen))
+        result.append(Classified(task, YES_NO, EVERY, every, patients(every), truth, scores, chosen))
     return result
 
 
@@ -216,15 +215,15 @@ def task_results(found: Classified, measured: Measured[Choices], seen: str) -> l
 
 
 def subgroup_results(
-    found: Classified, measured: Measured[Choices], persons: Mapping[int, Person], seen: str
+    found: Classified, measured: Measured[Choices], persons: Mapping[str, Person], seen: str
 ) -> list[ControlledResult]:
     """Accuracy by sex, age band and device family."""
-    groups = subgroups(persons[int(ecg_id)] for ecg_id in found.ecg_ids)
+    groups = subgroups(persons[record_id] for record_id in found.record_ids)
     return [
         one
         for title, members in groups.items()
         # Where nothing is known of anyone the results of all records say the same.
-        if len(members) < len(found.ecg_ids) or not title.endswith(UNKNOWN)
+        if len(members) < len(found.record_ids) or not title.endswith(UNKNOWN)
         for one in measured.results((ACCURACY,), f"{title}, {found.words}; {seen}", np.array(members))
     ]
 

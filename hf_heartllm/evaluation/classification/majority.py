@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from ...data.record import Record
 from ..controlled import MAJORITY, MAJORITY_AGE_SEX
 from ..people import MIN_SUPPORT, Person, people
 from .figures import EVERY, Classified
 from .records import label_truth
 from .tasks import Task, only_class
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 class TrainingClasses:
     """The classes of the training records.
 
     Args:
-        training: rows of `labels.ptbxl.read_ptbxl_table`.
+        training: the records.
     """
 
-    def __init__(self, training: pd.DataFrame) -> None:
+    def __init__(self, training: Sequence[Record]) -> None:
         persons = people(training)
-        self._records = [
-            (persons[int(ecg_id)].group, label_truth(codes))
-            for ecg_id, codes in zip(training["ecg_id"], training["scp_codes"], strict=True)
-        ]
+        self._records = [(persons[record.record_id].group, label_truth(record)) for record in training]
 
-    def choices(self, found: Classified, persons: Mapping[int, Person]) -> dict[str, np.ndarray] | None:
+    def choices(self, found: Classified, persons: Mapping[str, Person]) -> dict[str, np.ndarray] | None:
         """What the majority chooses for each record, by column, bool (records, classes).
 
         None where there is no training record, or none with one class of the task, to take it from.
@@ -45,7 +39,7 @@ class TrainingClasses:
         usual, of_group = chosen(found.task)
         if usual is None:
             return None
-        groups = [persons[int(ecg_id)].group for ecg_id in found.ecg_ids]
+        groups = [persons[record_id].group for record_id in found.record_ids]
         return {
             MAJORITY: np.array([usual for _ in groups]),
             MAJORITY_AGE_SEX: np.array([of_group.get(group, usual) for group in groups]),

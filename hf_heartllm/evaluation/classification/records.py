@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...labels.scp import superclasses
+from ...data.record import Record
+from ...inference import Answerer, Prompt
 from ...labels.wfdb_headers import read_labelled_folder
 from ...models.ecg_record import ECGError
-from ...models.prompts import background_text
-from ..people import UNKNOWN, Person, age_band, people
-from ..question_file import HeldOutRecord
+from ..answering import Ecgs
+from ..question_file import AskedRecord
 from .tasks import Task, Truth, task_questions
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-ROOM_FOR_WORDS = 256
-"""Tokens of a prompt and its answer beside the ECG, at most."""
 
 
 @dataclass(frozen=True)
@@ -28,58 +22,51 @@ class LabelledSet:
 
     Attributes:
         title: what they are, such as `"PTB-XL, folds 9"`.
-        records: of which each has at least one question.
-        names: each record's name, by `ecg_id`.
-        persons: whose they are, by `ecg_id`.
+        asked: records, each with at least one question.
         unstated: classes that no record of a collection states, whose labels may have no word for them: absent there
             says nothing.
         facts: for the document and the notes.
     """
 
     title: str
-    records: list[HeldOutRecord]
-    names: dict[int, str]
-    persons: dict[int, Person]
+    asked: list[AskedRecord]
     unstated: frozenset[str] = frozenset()
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def label_truth(codes: Mapping[str, float]) -> Truth:
+def label_truth(record: Record) -> Truth:
     """What PTB-XL's statements say of a class: all are known."""
-    held = set(codes) | set(superclasses(codes))
+    held = record.codes | record.stated("superclass")
     return lambda name: name in held
 
 
-def ptbxl_set(table: pd.DataFrame, folds: Sequence[int], tasks: Sequence[Task]) -> LabelledSet:
+def ptbxl_set(records: Sequence[Record], folds: Sequence[int], tasks: Sequence[Task]) -> LabelledSet:
     """The records of some folds.
 
     Args:
-        table: from `labels.ptbxl.read_ptbxl_table`.
-        folds: of the records.
+        records: of PTB-XL.
+        folds: of those wanted.
         tasks: to ask.
 
     Raises:
-        ValueError: if the table has no record of these folds whose patient it names.
+        ValueError: if there is no record of these folds whose patient is named.
     """
-    of_folds = table[table["strat_fold"].isin(folds)]
-    chosen = of_folds[of_folds["patient_id"].notna()]
+    of_folds = [record for record in records if record.fold in folds]
+    chosen = [record for record in of_folds if record.patient_id is not None]
     words = ", ".join(map(str, folds))
-    if not len(of_folds):
+    if not of_folds:
         raise ValueError(f"PTB-XL's table has no record of fold {words}")
-    if not len(chosen):
+    if not chosen:
         raise ValueError(
             f"PTB-XL's table names no patient of its {len(of_folds)} records of fold {words}: patients cannot be kept "
             "apart from the training's; fill in patient_id"
         )
-    records = []
-    for row in chosen.to_dict("records"):
-        truth = label_truth(row["scp_codes"])
-        questions = tuple(question for task in tasks for question in task_questions(task, truth))
-        files = (str(row["filename_lr"]), str(row["filename_hr"]))
-        records.append(HeldOutRecord(int(row["ecg_id"]), int(row["patient_id"]), *files, questions))
-    names = {record.ecg_id: str(record.ecg_id) for record in records}
+    asked = []
+    for record in chosen:
+        truth = label_truth(record)
+        asked.append(AskedRecord(record, tuple(one for task in tasks for one in task_questions(task, truth))))
     facts = {"folds": list(folds), "records_without_patient": len(of_folds) - len(chosen)}
-    return LabelledSet(f"PTB-XL, fold {words}", records, names, people(chosen), facts=facts)
+    return LabelledSet(f"PTB-XL, fold {words}", asked, facts=facts)
 
 
 def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:
@@ -90,18 +77,15 @@ def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:
     """
     found = read_labelled_folder(folder)
     stated = frozenset[str]().union(*(one.codes | one.classes for one in found.labels.values()))
-    records, names, persons, unasked = [], {}, {}, []
-    for number, (name, labels) in enumerate(found.labels.items(), 1):
-        asked = [question for task in tasks for question in task_questions(task, labels.has)]
-        if not asked:
+    asked, unasked = [], []
+    for name, labels in found.labels.items():
+        questions = [question for task in tasks for question in task_questions(task, labels.has)]
+        if questions:
+            record = Record(name, path=name, root=folder, age=labels.age, sex=labels.sex)
+            asked.append(AskedRecord(record, tuple(questions)))
+        else:
             unasked.append(name)
-            continue
-        records.append(HeldOutRecord(number, number, name, name, tuple(asked)))
-        names[number] = name
-        told = background_text(age=labels.age, sex=labels.sex)
-        years = float("nan") if labels.age is None else labels.age
-        persons[number] = Person(labels.sex or UNKNOWN, age_band(years), UNKNOWN, told)
-    if not records:
+    if not asked:
         unknown = f"; in no table: {', '.join(list(found.unknown)[:5])[:80]}" if found.unknown else ""
         raise ECGError(
             f"{folder}: none of its {len(found.labels)} labelled records has a known class of "
@@ -115,34 +99,33 @@ def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:
         "records_without_question": unasked,
         "classes_not_stated": sorted(unstated),
     }
-    return LabelledSet(f"folder {folder.resolve().name}", records, names, persons, unstated, facts)
+    return LabelledSet(f"folder {folder.resolve().name}", asked, unstated, facts)
 
 
-def taken_by_codec(
-    records: Sequence[HeldOutRecord],
-    ecg_ids: Callable[[HeldOutRecord], Sequence[int]],
-    context: int | None,
-    progress: bool = True,
-) -> tuple[list[HeldOutRecord], dict[int, str]]:
-    """The records that become tokens, and why the others do not, by `ecg_id`.
+def readable(
+    answerer: Answerer, asked: Sequence[AskedRecord], ecg_of: Ecgs, progress: bool = True
+) -> tuple[list[AskedRecord], dict[str, str]]:
+    """The records that the model can read, and why it cannot read the others, by `record_id`.
 
     Args:
-        records: to try.
-        ecg_ids: token ids of a record's ECG.
-        context: tokens that the model reads at most.
+        answerer: the model. Where it does not say how long recordings may be, its longest question is tried.
+        asked: records to try.
+        ecg_of: reads a record's recording.
         progress: show a bar on stderr.
     """
     from tqdm.auto import tqdm
 
     taken, refused = [], {}
-    for record in tqdm(records, desc="recordings", unit="record", disable=not progress):
+    for one in tqdm(asked, desc="recordings", unit="record", disable=not progress):
         try:
-            count = len(ecg_ids(record))
+            ecg = ecg_of(one.record)
+            if answerer.max_duration is None:
+                longest = max(one.questions, key=lambda question: len(question.text))
+                answerer.score([Prompt(ecg, longest.text)], [longest.answer_set])
         except ECGError as error:
-            refused[record.ecg_id] = str(error).rpartition(": ")[2]  # without the record's place on this machine
-            continue
-        if context is not None and count + ROOM_FOR_WORDS > context:
-            refused[record.ecg_id] = f"its {count} tokens do not fit into the model's {context}"
-            continue
-        taken.append(record)
+            refused[one.record_id] = str(error).rpartition(": ")[2]  # without the record's place on this machine
+        except ValueError as error:
+            refused[one.record_id] = f"it is too long ({error})"
+        else:
+            taken.append(one)
     return taken, refused

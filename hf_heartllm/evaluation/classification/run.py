@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...labels.ptbxl import read_ptbxl_table
+from ...data.record import Record
+from ...data.sources import PTB_XL, RecordSource, open_records
 from ..answered import tabulate
+from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
 from ..controlled import ControlledResult
-from ..facts import ecg_source, file_facts, model_facts, versions
-from ..held_out import RunSettings
-from ..heldout import evaluate, longest_window, record_reader
+from ..facts import asked_facts, file_facts, versions
+from ..held_out import Checkpoint, RunSettings, parts_words, trained_on
 from ..page import Evaluation
 from ..partial import run_mark
-from ..question_file import HeldOutRecord, evenly_spaced, rows_hash
+from ..people import people
+from ..question_file import evenly_spaced, rows_hash
 from ..separation import Separation, check_copies, check_separation, copies_within, separation_once
 from .figures import (
     EVERY,
@@ -30,12 +32,9 @@ from .figures import (
     task_results,
 )
 from .majority import TrainingClasses
-from .records import LabelledSet, folder_set, ptbxl_set, taken_by_codec
+from .records import LabelledSet, folder_set, ptbxl_set, readable
 from .seen import Seen, seen_of
 from .tasks import FORMATS, TASKS, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NO_TRAINING_FOLDS = "PTB-XL's folder was not given, so the training records are not at hand"
 NO_TRAINING_CLASS = "n/a where no training record has exactly one class of the task"
@@ -47,15 +46,15 @@ class ClassifySettings(RunSettings):
     """What to evaluate on, and how. Further attributes are those of `RunSettings`.
 
     Attributes:
-        ptbxl: folder of PTB-XL: the test records, or beside `data` what the checkpoint was trained on.
+        records: PTB-XL's folder: the test records, or beside `data` what the checkpoint was trained on.
         data: another WFDB folder whose headers hold labels.
         folds: of PTB-XL's test records.
         tasks: some of `TASKS`.
-        tokens: codes made with the checkpoint's codec, instead of reading PTB-XL's records; a file or folder.
+        tokens: a token set of PTB-XL's records, instead of reading them.
         seen: what the checkpoint saw in training; None: what its configuration says.
     """
 
-    ptbxl: Path | None = None
+    records: Path | None = None
     data: Path | None = None
     folds: tuple[int, ...] = (9,)
     tasks: tuple[str, ...] = tuple(TASKS)
@@ -63,15 +62,11 @@ class ClassifySettings(RunSettings):
     seen: Seen | None = None
 
 
-def evaluate_classification(
-    model: Any, tokenizer: Any, name: str, settings: ClassifySettings, parts: Path
-) -> Evaluation:
+def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, parts: Path) -> Evaluation:
     """Evaluate a checkpoint's classification by prompt.
 
     Args:
-        model: the language model.
-        tokenizer: its `ECGTokenizer`.
-        name: of the checkpoint, for the page.
+        checkpoint: what is evaluated.
         settings: see `ClassifySettings`.
         parts: folder for partial results; a broken-off run goes on from there.
 
@@ -80,51 +75,38 @@ def evaluate_classification(
             or the folder holds partial results of another run.
         ECGError: if the folder holds no labels.
     """
-    tasks = [TASKS[task] for task in settings.tasks]
-    table = None if settings.ptbxl is None else read_ptbxl_table(settings.ptbxl)
-    training = None if table is None else table[table["strat_fold"].isin(settings.training_folds)]
-    whole = _labelled(settings, table, tasks)
-    chosen = evenly_spaced(whole.records, settings.max_records)
-    if training is not None and training.empty:
-        training = None
-    absent = NO_TRAINING_FOLDS if table is None else f"PTB-XL's table has no record of folds {_folds(settings)}"
-    unnamed = 0 if training is None or settings.data is not None else int(training["patient_id"].isna().sum())
-    apart = _separation(settings, chosen, training, parts)
-    names = {} if settings.data is None else {record.ecg_id: record.filename_lr for record in chosen}
-    twice = {} if settings.data is None else copies_within(settings.data, names, settings.progress)
+    tasks, answerer = [TASKS[task] for task in settings.tasks], checkpoint.answerer
+    source = None if settings.records is None else _ptbxl(settings.records, settings.rate)
+    whole = _labelled(settings, source, tasks)
+    chosen = evenly_spaced(whole.asked, settings.max_records)
+    records = [one.record for one in chosen]
+    training = [record for record in source or () if trained_on(record, settings.training_folds)]
+    absent = NO_TRAINING_FOLDS
+    if source is not None:
+        absent = f"PTB-XL's table has no record of {parts_words((), settings.training_folds)}"
+    unnamed = 0 if settings.data is not None else sum(record.patient_id is None for record in training)
+    apart = _separation(settings, records, training, parts) if training else None
+    twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
-    if settings.data is None:
-        assert settings.ptbxl is not None
-        ecg_ids, ecgs = ecg_source(tokenizer, settings.ptbxl, settings.tokens, settings.rate)
-    else:
-        ecg_ids = record_reader(tokenizer, settings.data)
-        ecgs = f"codec {tokenizer.codec.fingerprint()}, records of a folder at their own rates"
-    context = None  # longer records are read in windows, where the checkpoint says of which length
-    if longest_window(tokenizer) is None:
-        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    kept = [record for record in chosen if record.ecg_id not in copied]
-    records, refused = taken_by_codec(kept, ecg_ids, context, settings.progress)
-    if not records:
+    how = f"records at {settings.rate} Hz" if settings.data is None else "records of a folder at their own rates"
+    ecg_of, ecgs = ecg_source(answerer, settings.tokens, how)
+    kept = [one for one in chosen if one.record_id not in copied]
+    asked, refused = readable(answerer, kept, ecg_of, settings.progress)
+    if not asked:
         why = next(iter(refused.values()), "all are copies of training records")
         raise ValueError(f"none of the {len(chosen)} records is left to classify, such as for this: {why[:150]}")
-    answered = tabulate(
-        records,
-        evaluate(
-            model,
-            tokenizer,
-            records,
-            ecg_ids,
-            parts,
-            conditions=CONDITIONS,
-            backgrounds={record.ecg_id: whole.persons[record.ecg_id].background for record in records},
-            seed=settings.seed,
-            progress=settings.progress,
-            ecgs=ecgs,
-        ),
-        CONDITIONS,
+    persons = people(one.record for one in asked)
+    outcomes = answer_questions(
+        *(answerer, asked, ecg_of, parts),
+        conditions=CONDITIONS,
+        backgrounds={record_id: person.background for record_id, person in persons.items()},
+        seed=settings.seed,
+        progress=settings.progress,
+        ecgs=ecgs,
     )
-    seen = settings.seen or seen_of(model)
-    usual = None if training is None else TrainingClasses(training)
+    answered = tabulate(asked, outcomes, CONDITIONS)
+    seen = settings.seen or seen_of(answerer.model)
+    usual = TrainingClasses(training) if training else None
     tables: dict[str, list[ControlledResult]] = {}
     of_classes: list[ControlledResult] = []
     of_groups: list[ControlledResult] = []
@@ -133,92 +115,83 @@ def evaluate_classification(
         for found in classified(answered, task, whole.unstated):
             sets.append(found)
             words = seen.words(found.prompt_format)
-            majority = None if usual is None else usual.choices(found, whole.persons)
-            why = absent if usual is None else NO_TRAINING_CLASS
-            measured = measured_choices(found, majority, why, settings.bootstrap)
+            majority = None if usual is None else usual.choices(found, persons)
+            measured = measured_choices(
+                found, majority, absent if usual is None else NO_TRAINING_CLASS, settings.bootstrap
+            )
             tables.setdefault(task.name.capitalize(), []).extend(task_results(found, measured, words))
             of_classes += class_results(found, words, settings.bootstrap)
             if found.records == ONE_CLASS:
-                of_groups += subgroup_results(found, measured, whole.persons, words)
+                of_groups += subgroup_results(found, measured, persons, words)
     tables |= {CLASS_TABLE: of_classes, SUBGROUPS: of_groups}
     prompts = _prompts(tasks)
     document = {
         "format": "heartllm evaluate classify",
-        "format_version": 1,
-        "settings": _plain(settings),
+        "format_version": 2,
+        "settings": settings.plain(),
         "versions": versions(),
-        "model": model_facts(model, tokenizer, name),
+        "model": checkpoint.facts(),
         "seen_in_training": None if seen.what is None else sorted(seen.what),
         "zero_shot": {one: seen.zero_shot(one) for one in FORMATS},
         "ecgs": ecgs,
         "data": whole.title,
-        "questions": _question_facts(whole, records),
+        "questions": asked_facts(rows_hash(_rows(whole)), whole.asked, asked),
         "prompts": prompts,
         "labels": whole.facts,
-        "refused": {whole.names[ecg_id]: reason for ecg_id, reason in refused.items()},
-        "ptbxl_table": None if settings.ptbxl is None else file_facts(settings.ptbxl / "ptbxl_database.csv"),
+        "refused": refused,
+        "tables_read": [file_facts(path) for path in (source.files if source else ())],
         "separation": None if apart is None else apart.document(),
-        "copies_within": {whole.names[one]: whole.names[other] for one, other in twice.items()},
+        "copies_within": twice,
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "notes": _notes(settings, whole, tasks, sets, apart, absent, unnamed, twice, refused),
     }
     section = ["", "## Prompts", "", *(f"* {task}: {prompt}" for task, prompt in prompts.items())]
     headline = [row for title, rows in tables.items() if title != SUBGROUPS for row in rows]
-    return Evaluation(f"Classification by {name}", tables, document, section, headline=headline)
+    return Evaluation(f"Classification by {checkpoint.name}", tables, document, section, headline=headline)
 
 
-def _labelled(settings: ClassifySettings, table: pd.DataFrame | None, tasks: Sequence[Task]) -> LabelledSet:
+def _ptbxl(folder: Path, rate: int) -> RecordSource:
+    source = open_records(folder, sampling_rate=rate)
+    if source.layout != PTB_XL:
+        raise ValueError(f"{folder}: not PTB-XL's folder; give a folder of labelled WFDB records with --data")
+    return source
+
+
+def _labelled(settings: ClassifySettings, source: RecordSource | None, tasks: Sequence[Task]) -> LabelledSet:
     if settings.data is not None:
         return folder_set(settings.data, tasks)
-    if table is None:
+    if source is None:
         raise ValueError("give PTB-XL's folder, or a WFDB folder with labels")
-    return ptbxl_set(table, settings.folds, tasks)
+    return ptbxl_set(source, settings.folds, tasks)
 
 
 def _separation(
-    settings: ClassifySettings, records: Sequence[HeldOutRecord], training: pd.DataFrame | None, parts: Path
-) -> Separation | None:
-    """Patients and waveforms against the training folds; None without PTB-XL's folder."""
-    if training is None or settings.ptbxl is None:
-        return None
-    ptbxl, data, path = settings.ptbxl, settings.data, parts / "separation.jsonl"
-    at_100 = {int(i): str(name) for i, name in zip(training["ecg_id"], training["filename_lr"], strict=True)}
-    if data is not None:
-        names = {record.ecg_id: record.filename_lr for record in records}
-        at_500 = dict(zip(at_100, training["filename_hr"].astype(str), strict=True))
-        both = {ecg_id: (name, at_500[ecg_id]) for ecg_id, name in at_100.items()}
-        mark = run_mark(sorted(names.items()), sorted(both.items()))
-        return separation_once(path, mark, lambda: check_copies(data, names, ptbxl, both, settings.progress))
-    patients = {int(patient) for patient in training["patient_id"].dropna()}
-    check_separation(records, patients, at_100, None)  # by patient and number, each time
-    folder = ptbxl if settings.rate == 100 else None
-    mark = run_mark([record.ecg_id for record in records], sorted(at_100.items()), settings.rate)
-    return separation_once(path, mark, lambda: check_separation(records, patients, at_100, folder, settings.progress))
+    settings: ClassifySettings, records: Sequence[Record], training: Sequence[Record], parts: Path
+) -> Separation:
+    """Patients and waveforms against the training folds."""
+    path, ids = parts / "separation.jsonl", [record.record_id for record in records]
+    trained = sorted(record.record_id for record in training)
+    if settings.data is not None:
+        assert settings.records is not None
+        other = _ptbxl(settings.records, 600 - settings.rate)  # the same recordings at the other rate
+        names = set(trained)
+        both = [*training, *(record for record in other if record.record_id in names)]
+        return separation_once(path, run_mark(ids, trained), lambda: check_copies(records, both, settings.progress))
+    patients = {record.patient_id for record in training if record.patient_id is not None}
+    check_separation(records, patients, trained)  # by patient and name, each time
+    compared = training if settings.rate == 100 else None
+    mark = run_mark(ids, trained, settings.rate)
+    return separation_once(
+        path, mark, lambda: check_separation(records, patients, trained, compared, settings.progress)
+    )
 
 
-def _plain(settings: ClassifySettings) -> dict[str, Any]:
-    """Without the folders of this machine."""
-    plain = {key: one.name if isinstance(one, Path) else one for key, one in asdict(settings).items()}
-    return {key: one for key, one in plain.items() if key not in ("ptbxl", "data", "progress", "seen")}
-
-
-def _folds(settings: ClassifySettings) -> str:
-    return ", ".join(map(str, settings.training_folds))
-
-
-def _question_facts(whole: LabelledSet, records: Sequence[HeldOutRecord]) -> dict[str, Any]:
-    rows = [
-        {"record": whole.names[record.ecg_id], "question": one.question, "answer": one.answer, "answers": one.answers}
-        for record in whole.records
-        for one in record.questions
+def _rows(whole: LabelledSet) -> list[dict[str, Any]]:
+    return [
+        {"record": one.record_id, "question": asked.text, "answer": asked.answer, "answers": asked.answer_set}
+        for one in whole.asked
+        for asked in one.questions
     ]
-    return {
-        "hash": rows_hash(rows),
-        "all": len(rows),
-        "asked": sum(len(record.questions) for record in records),
-        "records": len(records),
-        "patients": len({record.patient_id for record in records}),
-    }
 
 
 def _prompts(tasks: Sequence[Task]) -> dict[str, str]:
@@ -237,8 +210,8 @@ def _notes(
     apart: Separation | None,
     no_training: str,
     unnamed: int,
-    twice: Mapping[int, int],
-    refused: Mapping[int, str],
+    twice: Mapping[str, str],
+    refused: Mapping[str, str],
 ) -> list[str]:
     notes = [
         "Records with one class: exactly one of the task's classes, none left open; chosen is the likeliest letter, or "
@@ -250,6 +223,7 @@ def _notes(
         f"A class with fewer than {MIN_OF_CLASS} records with it, or without it, counts in macro-AUROC alone.",
         "Without the question only the possible answers are known, so that every class has the same yes.",
     ]
+    trained = parts_words((), settings.training_folds)
     for task in tasks:
         for words in (ONE_CLASS, EVERY):
             found = next((one for one in sets if one.task is task and one.records == words), None)
@@ -259,29 +233,29 @@ def _notes(
     if settings.data is not None:
         notes += _folder_notes(whole)
     if apart is None:
-        given = " (--ptbxl)" if settings.ptbxl is None else ""
+        given = " (--records)" if settings.records is None else ""
         notes.append(f"Not checked: whether a record is one of the training's, since {no_training}{given}.")
     else:
         opening = (
-            apart.patient_words(settings.training_folds)
+            apart.patient_words(trained)
             if settings.data is None
-            else f"Patients cannot be compared with those of folds {_folds(settings)}"
+            else f"Patients cannot be compared with those of {trained}"
         )
         looked = apart.waveform_words()
         if apart.by_waveform:
-            copies = ", ".join(whole.names[test] for test, _ in apart.copies)
+            copies = ", ".join(test for test, _ in apart.copies)
             looked += "" if settings.data is None else ", by their samples as stored"
             looked += f"; {len(apart.copies)} copies were left out{': ' if copies else ''}{copies}"
         notes.append(f"{opening}; {looked}.")
         if unnamed:
             notes.append(f"{unnamed} training records name no patient, so patients were not compared with theirs.")
     if twice:
-        named = ", ".join(f"{whole.names[one]} (of {whole.names[other]})" for one, other in twice.items())
+        named = ", ".join(f"{one} (of {other})" for one, other in twice.items())
         notes.append(f"{len(twice)} records have the samples of another of the folder and were left out: {named}.")
     if unknown := whole.facts.get("records_without_patient"):
         notes.append(f"{unknown} records of these folds name no patient and were left out: theirs cannot be compared.")
     if refused:
-        named = "; ".join(f"{whole.names[ecg_id]} ({reason})" for ecg_id, reason in refused.items())
+        named = "; ".join(f"{record_id} ({reason})" for record_id, reason in refused.items())
         notes.append(f"{len(refused)} records cannot be read by this codec and model and were left out: {named}.")
     if settings.max_records is not None:
         notes.append(f"Only {settings.max_records} records, evenly spaced: not the whole set.")

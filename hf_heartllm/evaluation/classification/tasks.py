@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...data.question import EVERY_RECORD, Question
 from ...labels.scp import SUPERCLASSES, phrase
-from ..question_file import HeldOutQuestion
 
 LETTERS, YES_NO = "letter choice", "yes/no"
 FORMATS = (LETTERS, YES_NO)
@@ -92,7 +92,7 @@ def only_class(task: Task, truth: Truth) -> str | None:
     return task.classes[found.index(True)] if found.count(True) == 1 and None not in found else None
 
 
-def task_questions(task: Task, truth: Truth) -> list[HeldOutQuestion]:
+def task_questions(task: Task, truth: Truth) -> list[Question]:
     """The letter choice, where the record has exactly one class, and yes or no for each class that is not left open.
 
     The letter choice has question type `"choose"` and the task's name as attribute, the others `"verify"` and the
@@ -102,11 +102,11 @@ def task_questions(task: Task, truth: Truth) -> list[HeldOutQuestion]:
     single = only_class(task, truth)
     if single is not None:
         answer = task.letters[task.classes.index(single)]
-        questions.append(HeldOutQuestion(task.letter_question(), answer, task.letters, "choose", task.name, task.name))
+        questions.append(Question(task.letter_question(), (answer,), task.letters, "choose", task.name, task.name))
     for name in task.classes:
         present = truth(name)
         if present is not None:
             words = ("no", "yes")
-            question = task.class_question(name)
-            questions.append(HeldOutQuestion(question, words[present], words, "verify", task.name, name, True))
+            asked = task.class_question(name), (words[present],), words, "verify", task.name, name
+            questions.append(Question(*asked, question_set=EVERY_RECORD))
     return questions
