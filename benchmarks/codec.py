@@ -31,8 +31,8 @@ from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig  # noq
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel  # noqa: E402
 
 WAYS = ("reference", "paper preset batched", "ours")
-DECODER, REFINEMENTS = "ours, decoder", "ours, refinement streams"
-"""Trained after the first stream, on top of it."""
+DECODER, REFINEMENTS = "ours, decoder", "ours, residual codebooks"
+"""Trained after the first codebook, on top of it."""
 OURS = ("ours", DECODER, REFINEMENTS)
 STATEMENTS = 50
 """Of the probe that is trained along with ours; a training on PTB-XL has about so many."""
@@ -71,7 +71,7 @@ def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], 
         from hf_heartllm.training.codec_training import CodecWithProbe, DecoderTraining, RefinementTraining
 
         model: torch.nn.Module
-        if way == "ours":  # as in its recipe, the first stream with a decoder that has no attention yet
+        if way == "ours":  # as in its recipe, the first codebook with a decoder that has no attention yet
             first = ECGCodecModel(ECGCodecConfig(num_refinements=0, context_layers=0))
             model = CodecWithProbe(first, STATEMENTS, 3.0, 1.0)
         elif way == DECODER:

@@ -196,7 +196,7 @@ class ECGTokens(RowBuilder):
         for one in self.source.recorded(shard):
             with self.reading(f"record {one.record_id}"):
                 record = one.read()
-                unread = [*one.unread_leads, *(lead for lead in record.leads if lead not in STANDARD_LEADS)]
+                unread = [*one.unread_leads, *self.encoder.extractor.unread_leads(record.leads)]
                 missing = draw_missing_leads(record.leads, one.record_id) if self.config.missing_leads else []
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", message=".* not read: the codec reads ")  # counted below

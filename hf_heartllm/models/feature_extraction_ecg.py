@@ -177,20 +177,26 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
     def lead_remarks(self, record: ECGRecord) -> list[str]:
         """A line on the leads that the codec can do without and the recording does not hold, and one on those that it
         holds and the codec does not read (such as V7); none where the two agree.
-
-        What follows from the codec's leads counts as read: III, aVR, aVL and aVF where it reads I and II.
         """
         read = [standard_lead_name(name) for name in self.leads]
         there = {*record.leads, *derive_limb_leads(record.signal[:, :1], record.leads)}
         absent = [name for name in read if name not in there]
         absent = [name for name in absent if name not in set(map(standard_lead_name, self.required_leads))]
-        known = {*read, *derive_limb_leads(np.zeros((len(read), 1)), read)}
-        unread = [name for name in record.leads if name not in known]
+        unread = self.unread_leads(record.leads)
         remarks = [f"lead {', '.join(absent)} is missing and is encoded as missing"] if absent else []
         if unread:
             are = "leads {} are" if len(unread) > 1 else "lead {} is"
             remarks.append(f"{are.format(', '.join(unread))} not read: the codec reads {', '.join(read)}")
         return remarks
+
+    def unread_leads(self, leads: Sequence[str]) -> list[str]:
+        """Those of a recording's leads (standard names) that the codec does not read, such as V7.
+
+        What follows from the codec's leads counts as read: III, aVR, aVL and aVF where it reads I and II.
+        """
+        read = [standard_lead_name(name) for name in self.leads]
+        known = {*read, *derive_limb_leads(np.zeros((len(read), 1)), read)}
+        return [name for name in leads if name not in known]
 
     def require_leads(self, record: ECGRecord, dead: Collection[str] = ()) -> None:
         """That the leads which the codec needs are there, or can be derived.

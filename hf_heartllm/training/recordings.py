@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.labels.scp import superclasses
-from hf_heartllm.models.ecg_leads import STANDARD_LEADS, standard_lead_name
+from hf_heartllm.models.ecg_leads import standard_lead_name
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.draws import draws
 from hf_heartllm.training.settings import Augmentation
@@ -112,7 +112,7 @@ def long_enough(
 
     Returns:
         Those that are as long as a window (or `min_duration`) and a stretch; why → number of the others; and lead that
-        no codec reads, such as V7 or vx → number of recordings that have it.
+        the codec does not read, such as V7 or vx → number of recordings that have it.
     """
     window = extractor.window_samples
     needed = extractor.min_duration if window is None else window / extractor.sampling_rate
@@ -127,7 +127,7 @@ def long_enough(
         if facts is not None:
             if window is not None and facts.seconds is not None and facts.seconds > needed:
                 lost[f"but for their first {needed:g} s"] += 1
-            unread.update(lead for lead in facts.leads if lead not in STANDARD_LEADS)
+            unread.update(extractor.unread_leads(facts.leads))
     return kept, lost, unread
 
 

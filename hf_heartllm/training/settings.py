@@ -225,8 +225,8 @@ class CodecRecipe:
         training: arguments of transformers' `TrainingArguments`.
         preset: default or heartllm-paper, for a new codec.
         part: of the codec that --codec names: what is trained further.
-        probe: of statements, for a new codec or its first stream.
-        even_weight: of the even use of the first stream's levels.
+        probe: of statements, for a new codec or its first codebook.
+        even_weight: of the even use of the first codebook's levels.
         presence_weight: of which leads are there.
         start_recordings: whose principal components the refinements begin with.
     """

@@ -33,7 +33,7 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
     assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
     rows = {row.name: row for row in read_results(output)}
-    perplexity = rows["tried: rate-distortion: stream 1 of 1200 codes: perplexity over size"]
+    perplexity = rows["tried: rate-distortion: codebook 1 of 1200 codes: perplexity over size"]
     assert 0 < perplexity.value < 1
     assert perplexity.target == ">= 0.6"
     assert "2 records" in perplexity.data
@@ -41,7 +41,7 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
     assert str(tmp_path) not in output.read_text()
     assert "relative squared error" in printed
     _, missed = printed.split("Figures that do not meet their bar: 1\n")  # an untrained codec uses few of its codes
-    assert missed.startswith("tried: rate-distortion: stream 1 of 1200 codes: perplexity over size")
+    assert missed.startswith("tried: rate-distortion: codebook 1 of 1200 codes: perplexity over size")
     assert NOTICE in printed
     assert (tmp_path / "codec.json.parts" / "tried" / "rate-distortion.npz").is_file()
 

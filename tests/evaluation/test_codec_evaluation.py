@@ -33,7 +33,7 @@ from hf_heartllm.evaluation.codec.fidelity import Changes
 from hf_heartllm.evaluation.codec.parts import Part, figure, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
-from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, perplexity, stream_bits
+from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, codebook_bits, perplexity
 from hf_heartllm.evaluation.codec.records import LabelledRecord, labelled_records, spread
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
@@ -86,10 +86,10 @@ def test_adaptive_bits_are_the_sum_over_symbols():
         assert adaptive_bits(np.array(symbols), 3, None if given is None else np.array(given)) == pytest.approx(bits)
 
 
-def test_a_predictable_stream_costs_less_with_its_past():
+def test_a_predictable_sequence_costs_less_with_its_past():
     codes = np.tile([0, 5, 10, 15], 200)
-    assert stream_bits([codes], (4, 4), 0) == pytest.approx(2 * 2 * 800, rel=0.02)
-    assert stream_bits([codes], (4, 4), 1) < 110  # what learning eight certain successors costs
+    assert codebook_bits([codes], (4, 4), 0) == pytest.approx(2 * 2 * 800, rel=0.02)
+    assert codebook_bits([codes], (4, 4), 1) < 110  # what learning eight certain successors costs
 
 
 def test_levels_are_those_of_the_quantiser():
@@ -260,10 +260,10 @@ def test_rate_distortion_adds_up(coder, tmp_path):
     part = rate_distortion(coder, records)
     found = {figure.name: figure.value for figure in part.figures}
     assert part.arrays["codes"].shape == (2, 2 * 125)
-    assert found["1 stream (128 bit/s): rate, fixed length"] == pytest.approx(127.9, abs=0.05)
+    assert found["1 codebook (128 bit/s): rate, fixed length"] == pytest.approx(127.9, abs=0.05)
     errors = part.arrays["relative_error 2"]
-    assert found["2 streams (323 bit/s): relative squared error"] == pytest.approx(errors.mean())
-    assert found["stream 1 of 1200 codes: share in use"] == len(np.unique(part.arrays["codes"][0])) / 1200
+    assert found["2 codebooks (323 bit/s): relative squared error"] == pytest.approx(errors.mean())
+    assert found["codebook 1 of 1200 codes: share in use"] == len(np.unique(part.arrays["codes"][0])) / 1200
 
 
 @pytest.mark.slow
@@ -281,7 +281,7 @@ def test_the_whole_evaluation_on_simulated_records(coder, tmp_path):
     assert len(set(names)) == len(names)
     assert all(math.isfinite(figure.value) for figure in figures)
     values = {figure.name: figure.value for figure in figures}
-    assert values["ours against other: relative squared error, 2 streams over the other codec's"] == pytest.approx(1)
+    assert values["ours against other: relative squared error, 2 codebooks over the other codec's"] == pytest.approx(1)
     assert values["ours: robustness: moved by 10 tokens: codes that stay"] == 1
     assert values["ours: robustness: two threads: codes that change"] == 0
     kept = sorted((tmp_path / "parts").rglob("*.json"))

@@ -163,6 +163,8 @@ def test_leads_that_the_codec_does_not_read_are_named(record: hl.ECGRecord) -> N
     assert np.array_equal(features, extractor.extract(record))
     one = hl.ECGRecord(wider.signal[:13], 100, wider.leads[:13])
     assert extractor.lead_remarks(one)[0].startswith("lead V7 is not read")
+    assert extractor.unread_leads(wider.leads) == ["V7", "V4R"]
+    assert hl.ECGFeatureExtractor(leads=wider.leads).unread_leads(wider.leads) == []
     paper = hl.ECGFeatureExtractor.from_codec(hl.PaperCodecConfig())
     assert paper.lead_remarks(record) == []
     answer = hl.pipeline("ecg-question-answering")(wider, "Does this ECG show atrial fibrillation?")

@@ -1,4 +1,4 @@
-"""Our codec: local, any length, missing leads marked, every prefix of its streams a codec."""
+"""Our codec: local, any length, missing leads marked, every prefix of its codebooks a codec."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def test_encoding_takes_fewer_operations_to_the_same_latents(sizes, tokens, miss
         torch.testing.assert_close(InferenceEncoder(codec.encoder)(features), codec.encoder(features))
 
 
-@pytest.mark.parametrize("streams", [1, 3])
-def test_a_code_depends_on_no_more_than_the_stated_stretch(codec, features, streams):
+@pytest.mark.parametrize("codebooks", [1, 3])
+def test_a_code_depends_on_no_more_than_the_stated_stretch(codec, features, codebooks):
     config = codec.config
-    reach = int(np.ceil((config.latency_of(streams) - BASELINE_SECONDS / 2) * config.frame_rate)) + 1
-    codes = codec.encode(features, streams)
-    moved = codec.encode(features[..., 40 * config.hop_length :], streams)
+    reach = int(np.ceil((config.latency_of(codebooks) - BASELINE_SECONDS / 2) * config.frame_rate)) + 1
+    codes = codec.encode(features, codebooks)
+    moved = codec.encode(features[..., 40 * config.hop_length :], codebooks)
     assert torch.equal(moved[..., reach:-reach], codes[..., 40 + reach : -reach])
     changed = features.clone()
     middle = 150 * config.hop_length
     changed[..., middle : middle + 8] += 3.0
-    differs = (codec.encode(changed, streams) != codes).any(dim=1).any(dim=0).nonzero()[:, 0]
+    differs = (codec.encode(changed, codebooks) != codes).any(dim=1).any(dim=0).nonzero()[:, 0]
     assert differs.min() >= 150 - reach
     assert differs.max() <= 150 + reach
 
@@ -179,7 +179,7 @@ def test_a_codec_loaded_in_inference_mode_encodes(codec, features):
     assert torch.equal(codec.encode(features, 3), codes)
 
 
-def test_a_prefix_of_the_streams_decodes_as_in_training(codec, features):
+def test_a_prefix_of_the_codebooks_decodes_as_in_training(codec, features):
     codes = codec.encode(features, 3)
     for codebooks in (1, 2, 3):
         trained = codec(features, num_codebooks=codebooks).reconstruction

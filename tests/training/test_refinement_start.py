@@ -1,4 +1,4 @@
-"""Refinement streams that begin with principal components refine before they are trained."""
+"""Residual codebooks that begin with principal components refine before they are trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hf_heartllm.training.refinement_start import start_from_principal_component
 from tests.tiny import tiny_codec
 
 
-def test_every_stream_takes_some_of_the_error_away():
+def test_every_codebook_takes_some_of_the_error_away():
     codec = tiny_codec(num_refinements=3, context_layers=0)  # in training they add nothing at first
     extract = ECGFeatureExtractor.from_codec(codec.config).extract
     records = [simulate_ecg(sampling_rate=100, noise=0.02, seed=seed)[0] for seed in range(12)]

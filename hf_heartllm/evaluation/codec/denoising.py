@@ -76,7 +76,7 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
             features = coder.features(noisy)
             codes = coder.codec.encode(features, coder.num_codebooks)
             for count in counts:
-                words = f"{count} stream{'s' if count > 1 else ''}"
+                words = f"{count} codebook{'s' if count > 1 else ''}"
                 decoded = coder.decode(codes[:, :count], noisy)
                 note(condition, f"{words}, quantised", clean, twelve_leads(decoded))
                 with torch.no_grad():
@@ -93,7 +93,7 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
         if condition == "no noise":
             continue
         for count in counts:
-            words = f"{count} stream{'s' if count > 1 else ''}"
+            words = f"{count} codebook{'s' if count > 1 else ''}"
             for other in (way for way in (f"{words}, not quantised", "plain filter") if way in ways):
                 gain = bootstrap.mean(ways[f"{words}, quantised"]).minus(bootstrap.mean(ways[other]))
                 title = f"{condition}: SNR gained, {words}, quantised − {other.removeprefix(words + ', ')}"

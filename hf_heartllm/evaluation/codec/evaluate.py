@@ -97,7 +97,7 @@ def _parts(coder: Coder, settings: Settings, records: list[LabelledRecord], fold
 
 
 def _comparison(coder: Coder, against: Coder, distortions: dict[str, Part]) -> list[Result]:
-    """Errors over the other codec's: with the first stream, and with all streams that its rate allows."""
+    """Errors over the other codec's: with the first codebook, and with all codebooks that its rate allows."""
     limit = against.config.bits_per_second
     allowed = [n for n in range(1, coder.num_codebooks + 1) if coder.config.bits_per_second_of(n) <= limit]
     figures = []

@@ -135,7 +135,7 @@ class ProbeRun:
         return Coder(random_codec(self.coder.config, features), RANDOM)
 
     def _codes(self, coder: Coder) -> tuple[ProbeInput, ProbeInput]:
-        """First-stream codes of training and evaluated records."""
+        """First-codebook codes of training and evaluated records."""
         folder = self.folder / folder_name(coder.name)
         levels = tuple(coder.config.levels)
         found = []
@@ -205,7 +205,7 @@ class ProbeRun:
         def make() -> Part:
             extractor = raw_extractor()
             rows = []
-            for one in self.settings.shown(self.test, f"{coder.name}: decoded, {count} streams"):
+            for one in self.settings.shown(self.test, f"{coder.name}: decoded, {count} codebooks"):
                 record = one.read()
                 decoded = coder.decode(coder.encode(record, count), record)
                 rows.append(np.nan_to_num(raw_features(extractor, decoded)))

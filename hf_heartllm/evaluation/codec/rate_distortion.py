@@ -1,4 +1,4 @@
-"""Rate and distortion of a codec over recordings: every prefix of its streams is a codec of its own."""
+"""Rate and distortion of a codec over recordings: every prefix of its codebooks is a codec of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
 from .parts import Part, estimate, figure
-from .rates import perplexity, stream_bits
+from .rates import codebook_bits, perplexity
 from .records import LabelledRecord
 
 MEASURES = ("relative_error", "prdn", "correlation", "snr", "rmse")
@@ -23,8 +23,8 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     """Encode and decode every recording.
 
     Returns:
-        Figures of every number of streams, and arrays: `ecg_id`, `patient_id`, the mean over leads of every measure as
-        `relative_error 1` … (recordings,), and `codes` int32 (streams, all tokens).
+        Figures of every number of codebooks, and arrays: `ecg_id`, `patient_id`, the mean over leads of every measure
+        as `relative_error 1` … (recordings,), and `codes` int32 (codebooks, all tokens).
     """
     config = coder.config
     counts = list(range(1, coder.num_codebooks + 1))
@@ -72,7 +72,7 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
 
 def _label(coder: Coder, count: int) -> str:
     rate = coder.config.bits_per_second_of(count)
-    return f"{count} stream{'s' if count > 1 else ''} ({rate:.0f} bit/s)"
+    return f"{count} codebook{'s' if count > 1 else ''} ({rate:.0f} bit/s)"
 
 
 def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Result]:
@@ -97,17 +97,17 @@ def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> lis
 
 
 def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result]:
-    """Fixed-length and entropy-coded rates of every prefix; use of every stream's codebook."""
+    """Fixed-length and entropy-coded rates of every prefix; use of every codebook."""
     config = coder.config
     figures, sums = [], {0: 0.0, 1: 0.0}
     for index, levels in enumerate(config.codebook_levels):
-        stream = [one[index] for one in codes]
+        rows = [one[index] for one in codes]
         size = math.prod(levels)
-        together = np.concatenate(stream)
+        together = np.concatenate(rows)
         label = _label(coder, index + 1)
         figures.append(figure(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), "bit/s"))
         for order, words in ((0, "order 0"), (1, "order 1")):
-            sums[order] += stream_bits(stream, levels, order)
+            sums[order] += codebook_bits(rows, levels, order)
             figures.append(
                 figure(
                     f"{label}: rate, entropy-coded, {words}",
@@ -120,7 +120,7 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result
         diverse = perplexity(together)
         where = f"over {len(together)} codes"
         bar = ">= 0.6" if index == 0 else None
-        title = f"stream {index + 1} of {size} codes"
+        title = f"codebook {index + 1} of {size} codes"
         figures += [
             figure(f"{title}: perplexity", diverse, "codes", data=where),
             figure(f"{title}: perplexity over size", diverse / size, "fraction", target=bar, data=where),
@@ -129,8 +129,8 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result
     return figures
 
 
-def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> list[Result]:
-    """Two codecs on the same recordings: ratio of their squared errors, each at a number of streams.
+def compared(ours: Part, other: Part, codebooks: int, other_codebooks: int = 1) -> list[Result]:
+    """Two codecs on the same recordings: ratio of their squared errors, each at a number of codebooks.
 
     Raises:
         ValueError: if the parts hold no common recording.
@@ -141,7 +141,7 @@ def compared(ours: Part, other: Part, streams: int, other_streams: int = 1) -> l
     bootstrap = Bootstrap(ours.arrays["patient_id"][first])
     figures = []
     for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
-        a, b = ours.arrays[f"{measure} {streams}"][first], other.arrays[f"{measure} {other_streams}"][second]
-        words = f"{streams} stream{'s' if streams > 1 else ''}"
+        a, b = ours.arrays[f"{measure} {codebooks}"][first], other.arrays[f"{measure} {other_codebooks}"][second]
+        words = f"{codebooks} codebook{'s' if codebooks > 1 else ''}"
         figures.append(estimate(f"{title}, {words} over the other codec's", bootstrap.ratio(a, b), "ratio"))
     return figures

@@ -44,12 +44,12 @@ def adaptive_bits(symbols: np.ndarray, size: int, contexts: np.ndarray | None = 
     return float(nats.sum() / math.log(2))
 
 
-def stream_bits(codes: Sequence[np.ndarray], levels: Sequence[int], order: int) -> float:
-    """Bits of one stream of many recordings, each level dimension coded by itself.
+def codebook_bits(codes: Sequence[np.ndarray], levels: Sequence[int], order: int) -> float:
+    """Bits of one codebook of many recordings, each level dimension coded by itself.
 
     Args:
         codes: of each recording int (tokens,).
-        levels: of the stream's dimensions.
+        levels: of the codebook's dimensions.
         order: 0, or 1 for counts that depend on the same dimension's level one token before (the first token of a
             recording has a context of its own).
     """

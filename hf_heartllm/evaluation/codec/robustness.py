@@ -24,7 +24,7 @@ LONG_SECONDS = 40.0
 
 
 def share_changed(a: torch.Tensor, b: torch.Tensor) -> list[float]:
-    """Share of codes that differ, stream by stream; both int64 (windows, streams, tokens)."""
+    """Share of codes that differ, codebook by codebook; both int64 (windows, codebooks, tokens)."""
     return (a != b).double().mean(dim=(0, 2)).tolist()
 
 
@@ -52,22 +52,22 @@ def codes_in_other_units(coder: Coder, record: ECGRecord) -> bool:
 def codes_in_batches(coder: Coder, features: torch.Tensor) -> tuple[float, float, float]:
     """Share of codes that differ when the records (records, leads, samples) are encoded all at once instead of one by
     one, on two threads instead of one, and under bfloat16 autocast."""
-    streams, threads = coder.num_codebooks, torch.get_num_threads()
-    alone = torch.cat([coder.codec.encode(row[None], streams) for row in features])
+    codebooks, threads = coder.num_codebooks, torch.get_num_threads()
+    alone = torch.cat([coder.codec.encode(row[None], codebooks) for row in features])
     try:
         torch.set_num_threads(2)
-        two = coder.codec.encode(features, streams)
+        two = coder.codec.encode(features, codebooks)
         torch.set_num_threads(1)
-        one = coder.codec.encode(features, streams)
+        one = coder.codec.encode(features, codebooks)
     finally:
         torch.set_num_threads(threads)
     with torch.autocast(features.device.type, torch.bfloat16):
-        half = coder.codec.encode(features, streams)
+        half = coder.codec.encode(features, codebooks)
     return tuple(float((codes != alone).double().mean()) for codes in (one, two, half))  # type: ignore[return-value]
 
 
 def shift_agreement(coder: Coder, tokens: int, seed: int = 0) -> float:
-    """Share of the first stream's codes that stay the same when the recording begins some tokens later.
+    """Share of the first codebook's codes that stay the same when the recording begins some tokens later.
 
     On simulated recordings of 40 s. Judged are the codes further from both ends than the codec's stated latency; those
     of the first whole window where the codec reads whole windows.
@@ -117,8 +117,10 @@ def robustness(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
         for words, value in (("median", np.median(values)), ("largest", np.max(values))):
             bar = "<= 0.1" if words == "median" else None
             figures.append(figure(f"gain of {gain:g}: error over RMS, {words}", float(value), "fraction", target=bar))
-    for stream, share in enumerate(np.mean(noise, axis=0), start=1):
-        figures.append(figure(f"10 µV of white noise: codes of stream {stream} that change", float(share), "fraction"))
+    for codebook, share in enumerate(np.mean(noise, axis=0), start=1):
+        figures.append(
+            figure(f"10 µV of white noise: codes of codebook {codebook} that change", float(share), "fraction")
+        )
     figures.append(figure("same codes from µV, mV and V", float(np.mean(units)), "fraction", target=">= 1"))
     changed = codes_in_batches(coder, torch.cat(features)[:BATCH])
     for words, share in zip((f"batch of {BATCH}", "two threads", "bfloat16 autocast"), changed, strict=True):
