@@ -104,8 +104,12 @@ class CollectionRecords:
     def notes(self) -> list[str]:
         """What the collection says of itself, what is absent, and which reports are not read."""
         lines = list(self.source.notes)
-        if absent := len(self.source) - len(self.ids()):
-            lines.append(f"{absent:,} of {len(self.source):,} records of the table are not in the folder: left out.")
+        present = set(self.ids())
+        if absent := [record.record_id for record in self.source if record.record_id not in present]:
+            lines.append(
+                f"{len(absent):,} of {len(self.source):,} records of the table are not in the folder, such as "
+                f"{absent[0]}: left out."
+            )
         return lines + _on_reports(self.source)
 
 

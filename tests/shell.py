@@ -27,7 +27,7 @@ from pathlib import Path
 from unittest import mock
 
 from hf_heartllm import cli
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import find_recipe, read_recipe
 from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, PretrainRecipe
 
 from .documents import COMMANDS
@@ -209,7 +209,7 @@ def _parse(start: object, arguments: list[str]) -> int:
     if "--recipe" in arguments or "--config" in arguments:
         option = "--recipe" if "--recipe" in arguments else "--config"
         changes = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"]
-        path = ROOT / arguments[arguments.index(option) + 1]
+        path = find_recipe(arguments[arguments.index(option) + 1])
         read_recipe(path, RECIPES[path.stem.partition("_")[0]], changes)
     parse_args = argparse.ArgumentParser.parse_args
 

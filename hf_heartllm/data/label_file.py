@@ -32,6 +32,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..ecg.readers.formats import FORMATS
 from ..labels.english_reports import UNDETERMINED, report_language
 from ..labels.record_ids import record_text
 from .label_names import ATTRIBUTE_TYPES, STATEMENT_TYPES, statement_labels
@@ -49,7 +50,9 @@ _PLAIN = ("record_id", "patient_id", "split", "path", "statements", "report", "r
 COLUMNS = (*_PLAIN, *_PEOPLE, *_READING, *ATTRIBUTE_TYPES, *DURATIONS)
 _SEXES = {**dict.fromkeys(("male", "m"), "male"), **dict.fromkeys(("female", "f"), "female")}
 _NO_SEX = ("unknown", "other", "u", "x", "nan", "n/a", "na")
-_NEED_READING = (".csv", ".npy")
+_NEED_READING = tuple(suffix for one in FORMATS for suffix in one.suffixes if "sampling_rate" in one.arguments)
+"""Suffixes of recordings whose format does not say all: their rate and units may stand in the table."""
+
 _MOST_YEARS = 130
 _OVER_89 = 300  # PTB-XL's value
 

@@ -45,7 +45,7 @@ def choose_rows(
         )
     if by_split:
         warnings.warn(
-            f"{len(by_split)} of {len(rows)} rows have no strat_fold: they go by their split, and those of "
+            f"{len(by_split)} of {len(rows)} rows have no fold of PTB-XL's and go by their split: those of "
             f"{', '.join(sorted(splits))} are read",
             stacklevel=2,
         )

@@ -148,7 +148,7 @@ def test_rows_without_a_fold_go_by_their_split_and_say_so():
     rows = [{"record_id": one, "strat_fold": None, "split": part} for one, part in parts.items()]
     chosen, said = told(choose_rows, [*rows, {"record_id": "d", "strat_fold": 9, "split": "train"}], {1})
     assert [one["record_id"] for one in chosen] == ["a 1", "c"]
-    assert said == ["3 of 4 rows have no strat_fold: they go by their split, and those of train are read"]
+    assert said == ["3 of 4 rows have no fold of PTB-XL's and go by their split: those of train are read"]
 
 
 @pytest.mark.parametrize("max_records", [0, -1])

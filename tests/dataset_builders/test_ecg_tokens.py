@@ -236,5 +236,5 @@ def test_a_records_own_split_decides_and_another_collections_fold_is_not_ptb_xls
     built = load_rows(tmp_path / "built")
     assert {row["record_id"]: row["split"] for row in built} == {**splits, "B 1": "train"}
     assert {row["strat_fold"] for row in built} == {None}
-    with pytest.warns(UserWarning, match="4 of 4 rows have no strat_fold: they go by their split"):
+    with pytest.warns(UserWarning, match="4 of 4 rows have no fold of PTB-XL's and go by their split"):
         assert [row["record_id"] for row in choose_rows(built, {1})] == ["A 1", "B 1"]
