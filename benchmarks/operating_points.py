@@ -16,13 +16,6 @@ import numpy as np
 
 from hf_heartllm.data.sources import open_records
 from hf_heartllm.evaluation.answering import ecg_source
-from hf_heartllm.evaluation.checkpoint.operating_points import (
-    StatementMargins,
-    answers_at,
-    points_of,
-    probabilities,
-)
-from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.confidence import expected_calibration_error
 from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.people import patient_numbers
@@ -32,6 +25,13 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.answer_calibration import AnswerCalibration, read_calibration
 from hf_heartllm.models.operating_points import logit
 from hf_heartllm.models.pipeline_ecg import default_checkpoint
+from hf_heartllm.training.operating_points import (
+    StatementMargins,
+    answers_at,
+    points_of,
+    probabilities,
+)
+from hf_heartllm.training.statement_margins import statement_margins
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MIN_POSITIVES = 20  # recordings with a statement for a row of its own

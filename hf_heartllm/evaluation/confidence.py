@@ -7,12 +7,13 @@ All functions are numpy only; `confidence_plots` draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .intervals import Bootstrap, Resampled, ratio
+from .metrics import Metric
 
 BINS = 15
 
@@ -282,3 +283,39 @@ class YesNo:
         # At prevalence 0 or 1 the rate of the absent class does not count, known or not.
         right, wrong = (0.0 if prevalence == 0 else right), (0.0 if prevalence == 1 else wrong)
         return right / (right + wrong) if right + wrong else float("nan")
+
+
+@dataclass(frozen=True)
+class Believed:
+    """Answers with the probability that stands for them.
+
+    Attributes:
+        confidence: of the chosen answer, (rows,).
+        right: bool (rows,), whether it is true.
+        called: bool (rows,), whether "yes" was chosen; empty where answers are not yes and no.
+        positive: bool (rows,), whether "yes" is true; likewise.
+        weights: of the rows; None weighs all alike.
+    """
+
+    confidence: np.ndarray
+    right: np.ndarray
+    called: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    positive: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    weights: np.ndarray | None = None
+
+
+def predictive_value(rows: Believed, bootstrap: Bootstrap) -> Resampled:
+    """Share of the rows called positive that are; NaN where none is called."""
+    share = 1.0 if rows.weights is None else rows.weights
+    return bootstrap.mean(rows.positive, rows.called * share)
+
+
+CALIBRATION_ERROR = Metric[Believed](
+    "expected calibration error",
+    lambda rows, bootstrap: calibration_error(bootstrap, rows.confidence, rows.right, rows.weights),
+)
+PREDICTIVE_VALUE = Metric('positive predictive value of "yes"', predictive_value)
+RISK_COVERAGE = Metric[Believed](
+    "area under risk–coverage",
+    lambda rows, bootstrap: bootstrap.without_samples(risk_coverage(rows.confidence, rows.right).area),
+)

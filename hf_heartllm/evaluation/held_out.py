@@ -40,7 +40,8 @@ class RunSettings:
 
     Attributes:
         max_records: that many of the test records, evenly spaced.
-        training_folds: folds that the checkpoint was trained on; of a collection without folds its split "train".
+        training_folds: folds that the checkpoint was trained on; of a collection without folds its split
+            "train"; none: nothing of it.
         rate: 100 or 500 Hz, of PTB-XL's recordings.
         seed: of the control's choice of patients and of the bootstrap.
         resamples: of the bootstrap.
@@ -86,8 +87,8 @@ class CheckpointSettings(RunSettings):
 
 
 def trained_on(record: Record, folds: Sequence[int]) -> bool:
-    """Whether a record is of these folds or, without a fold, of the split "train"."""
-    return record.split == "train" if record.fold is None else record.fold in folds
+    """Whether a record is of these folds or, without a fold, of the split "train"; none is for no folds."""
+    return bool(folds) and (record.split == "train" if record.fold is None else record.fold in folds)
 
 
 def part_of(record: Record) -> int | str:
@@ -201,7 +202,9 @@ def check_some_balanced(asked: Sequence[AskedRecord], path: Path) -> None:
 
 
 def parts_words(records: Iterable[Record], folds: Sequence[int]) -> str:
-    """Of what the training records are: folds, or a split."""
+    """Of what the training records are: folds, or a split; empty for nothing of the collection."""
+    if not folds:
+        return ""
     without = Counter(record.split for record in records if record.fold is None)
     return f"split {', '.join(sorted(without))}" if without else f"folds {', '.join(map(str, folds))}"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..labels.stated_findings import stated_findings
 from .answers import EXACT, MACRO_F1, OF_ANSWERED, PUBLIC_CODE, Answers, answer_set, grouped
-from .confidence import BINS, calibration_error, risk_coverage
+from .confidence import BINS, CALIBRATION_ERROR, RISK_COVERAGE, Believed
 from .controlled import ControlledResult
 from .findings import LEVELS, finding_metrics
 from .intervals import Bootstrap, Settings
@@ -104,37 +104,11 @@ def _score_questions(file: PredictionFile, settings: Settings) -> tuple[list[Con
     return results, counts
 
 
-@dataclass(frozen=True)
-class _Likeliest:
-    """Probabilities over closed sets, rows as they were asked."""
-
-    shares: list[dict[str, float]]
-    truth: list[frozenset[str]]
-
-    @property
-    def chosen(self) -> list[str]:
-        return [max(row, key=lambda answer: row[answer]) for row in self.shares]
-
-    @property
-    def confidence(self) -> np.ndarray:
-        return np.clip([row[answer] for row, answer in zip(self.shares, self.chosen, strict=True)], 0, 1)
-
-    @property
-    def right(self) -> np.ndarray:
-        return np.array([answers == {answer} for answers, answer in zip(self.truth, self.chosen, strict=True)])
-
-
 _CONFIDENCE = (
-    Metric[_Likeliest]("exact match of the likeliest answer", lambda rows, bootstrap: bootstrap.mean(rows.right)),
-    Metric[_Likeliest]("mean confidence", lambda rows, bootstrap: bootstrap.mean(rows.confidence)),
-    Metric[_Likeliest](
-        f"expected calibration error, {BINS} bins",
-        lambda rows, bootstrap: calibration_error(bootstrap, rows.confidence, rows.right),
-    ),
-    Metric[_Likeliest](
-        "area under risk–coverage",
-        lambda rows, bootstrap: bootstrap.without_samples(risk_coverage(rows.confidence, rows.right).area),
-    ),
+    Metric[Believed]("exact match of the likeliest answer", lambda rows, bootstrap: bootstrap.mean(rows.right)),
+    Metric[Believed]("mean confidence", lambda rows, bootstrap: bootstrap.mean(rows.confidence)),
+    replace(CALIBRATION_ERROR, name=f"{CALIBRATION_ERROR.name}, {BINS} bins"),
+    RISK_COVERAGE,
 )
 
 
@@ -146,8 +120,11 @@ def _confidence(file: PredictionFile, settings: Settings) -> list[ControlledResu
     shares = [{_key(name): share for name, share in (file.probabilities[row] or {}).items()} for row in rows]
     truth = [file.questions[row].true_set for row in rows]
     patients = np.array([file.patients[row] for row in rows])
-    asked, bootstrap = {MODEL: _Likeliest(shares, truth)}, Bootstrap(patients, **settings)
-    found = [controlled(metric, "all", asked, bootstrap, model=MODEL) for metric in _CONFIDENCE]
+    chosen = [max(row, key=lambda answer: row[answer]) for row in shares]
+    confidence = np.clip([row[answer] for row, answer in zip(shares, chosen, strict=True)], 0, 1)
+    right = np.array([answers == {answer} for answers, answer in zip(truth, chosen, strict=True)])
+    believed, bootstrap = {MODEL: Believed(confidence, right)}, Bootstrap(patients, **settings)
+    found = [controlled(metric, "all", believed, bootstrap, model=MODEL) for metric in _CONFIDENCE]
     for answer in sorted({name for row in shares for name in row}):
         members = [index for index, row in enumerate(shares) if answer in row]
         labels = [answer in truth[index] for index in members]

@@ -52,6 +52,8 @@ class Separation:
 
     def patient_words(self, parts: str) -> str:
         """Whether patients of these training parts ("folds 1, 2") are among the test's, or that this is not known."""
+        if not parts:
+            return "Not checked: the checkpoint is said to have been trained on nothing of this collection"
         if not self.by_patient:
             return f"Not checked: whether patients are the training's, since none is named of {parts}"
         return f"No patient of {parts} ({self.training_patients} patients) is in the test set"
@@ -113,7 +115,10 @@ def check_separation(
     """
     test = list(test)
     trained, tested = set(training_patients), {one.patient_id for one in test if one.patient_id is not None}
-    advice = "give questions about other folds, or name the folds of training with --training-folds"
+    advice = (
+        "give questions about other records, or name the folds of training with --training-folds (none: the checkpoint "
+        "was trained on nothing of this collection)"
+    )
     for what, both in (("patients", trained & tested), ("records", {one.record_id for one in test} & {*training_ids})):
         if both:
             raise ValueError(

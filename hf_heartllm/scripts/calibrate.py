@@ -27,13 +27,13 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
     check_checkpoint_folder,
     write_calibration,
 )
-from hf_heartllm.evaluation.checkpoint.operating_points import fit_points, measured
-from hf_heartllm.evaluation.checkpoint.statement_margins import statement_margins
 from hf_heartllm.evaluation.conditions import REAL
 from hf_heartllm.evaluation.facts import model_facts, question_facts
 from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.inference import checkpoint_name, load_answerer
 from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.training.operating_points import fit_points, measured
+from hf_heartllm.training.statement_margins import statement_margins
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

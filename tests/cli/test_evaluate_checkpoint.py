@@ -243,6 +243,9 @@ def test_questions_of_a_hospital_are_evaluated_with_controls_and_subgroups(capsy
     assert str(tmp_path) not in (tmp_path / "out.json").read_text()
     assert cli.main([*arguments, str(hospital / "all.parquet"), "--parts", str(tmp_path / "all")]) == 2
     assert "1 patients of the test set are in the training records too" in capsys.readouterr().err
+    none = ["--parts", str(tmp_path / "none"), "--training-folds", "none"]  # a checkpoint from elsewhere
+    assert cli.main([*arguments, str(hospital / "all.parquet"), *none]) == 0
+    assert "the checkpoint is said to have been trained on nothing of this collection" in capsys.readouterr().out
     assert cli.main([*arguments, str(hospital / "labels.csv"), "--parts", str(tmp_path / "all")]) == 2
     assert "labels.csv: no Parquet file of questions" in capsys.readouterr().err
 

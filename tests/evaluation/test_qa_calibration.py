@@ -11,14 +11,17 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences, yes_no_rows
 from hf_heartllm.evaluation.checkpoint.confidence_figures import (
-    Believed,
     confidence_results,
     draw,
-    predictive_value,
     statement_figures,
 )
 from hf_heartllm.evaluation.conditions import CONDITIONS
-from hf_heartllm.evaluation.confidence import calibration_error, expected_calibration_error
+from hf_heartllm.evaluation.confidence import (
+    Believed,
+    calibration_error,
+    expected_calibration_error,
+    predictive_value,
+)
 from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.question_file import AskedRecord
 

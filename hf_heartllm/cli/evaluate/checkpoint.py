@@ -54,7 +54,12 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--resamples", type=positive, default=2000, metavar="N", help="bootstrap; default: 2000")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--training-folds", default="1-8", metavar="FOLDS", help="of the checkpoint; default: 1-8")
+    parser.add_argument(
+        "--training-folds",
+        default="1-8",
+        metavar="FOLDS",
+        help="of the checkpoint, or none of these records; without folds the split train counts; default: 1-8",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
@@ -117,7 +122,7 @@ def run_settings(args: argparse.Namespace) -> dict[str, Any]:
     from ...labels.ptbxl import folds
 
     try:
-        training = folds(args.training_folds)
+        training = () if args.training_folds == "none" else folds(args.training_folds)
     except ValueError as error:
         raise UsageError(str(error)) from None
     names = ("max_records", "seed", "resamples")

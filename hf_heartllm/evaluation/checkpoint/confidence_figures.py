@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,20 @@ import numpy as np
 
 from ..answered import Answered
 from ..conditions import CONDITION_WORDS, CONDITIONS, REAL
-from ..confidence import YesNo, calibration_error, padded_scores, reliability, risk_coverage, tempered
+from ..confidence import (
+    CALIBRATION_ERROR,
+    PREDICTIVE_VALUE,
+    RISK_COVERAGE,
+    Believed,
+    YesNo,
+    padded_scores,
+    reliability,
+    risk_coverage,
+    tempered,
+)
 from ..confidence_plots import plot_reliability, plot_risk_coverage
 from ..controlled import RANKS_NOTHING, ControlledResult
-from ..intervals import Bootstrap, Resampled, Settings
+from ..intervals import Bootstrap, Settings
 from ..metrics import Metric, controlled
 from .calibration import Calibration, Statement, YesNoRows, yes_no_rows
 from .figures import MIN_POSITIVES
@@ -22,42 +31,6 @@ from .figures import MIN_POSITIVES
 AS_SCORED, CALIBRATED = "as scored", "calibrated"
 NATURAL = "yes/no questions weighted to natural prevalence"
 EVERY = "questions that every record is asked (natural prevalence)"
-
-
-@dataclass(frozen=True)
-class Believed:
-    """Answers with the probability that stands for them.
-
-    Attributes:
-        confidence: of the chosen answer, (rows,).
-        right: bool (rows,), whether it is true.
-        called: bool (rows,), whether "yes" was chosen; empty where answers are not yes and no.
-        positive: bool (rows,), whether "yes" is true; likewise.
-        weights: of the rows; None weighs all alike.
-    """
-
-    confidence: np.ndarray
-    right: np.ndarray
-    called: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    positive: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    weights: np.ndarray | None = None
-
-
-def predictive_value(rows: Believed, bootstrap: Bootstrap) -> Resampled:
-    """Share of the rows called positive that are; NaN where none is called."""
-    share = 1.0 if rows.weights is None else rows.weights
-    return bootstrap.mean(rows.positive, rows.called * share)
-
-
-CALIBRATION_ERROR = Metric[Believed](
-    "expected calibration error",
-    lambda rows, bootstrap: calibration_error(bootstrap, rows.confidence, rows.right, rows.weights),
-)
-PREDICTIVE_VALUE = Metric('positive predictive value of "yes"', predictive_value)
-RISK_COVERAGE = Metric[Believed](
-    "area under risk–coverage",
-    lambda rows, bootstrap: bootstrap.without_samples(risk_coverage(rows.confidence, rows.right).area),
-)
 
 
 def confidence_results(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...models.answer_calibration import AskedStatement
-from ...models.operating_points import OperatingPoint, logit
-from ..people import id_number
+from ..evaluation.people import id_number
+from ..models.answer_calibration import AskedStatement
+from ..models.operating_points import OperatingPoint, logit
 
 MIN_POSITIVES = 20  # recordings with a statement for a point of its own
 MIN_OF_ONE = 15  # for a place among the rhythms that every recording is sorted into on equal terms

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.question import EVERY_RECORD, Question
-from ...data.record import Record
-from ...inference import Answerer
-from ...models.answer_calibration import AskedStatement
-from ..answering import Ecgs, answer_questions
-from ..conditions import REAL
-from ..question_file import AskedRecord
-from .calibration import states
+from ..data.question import EVERY_RECORD, Question
+from ..data.record import Record
+from ..evaluation.answering import Ecgs, answer_questions
+from ..evaluation.checkpoint.calibration import states
+from ..evaluation.conditions import REAL
+from ..evaluation.question_file import AskedRecord
+from ..inference import Answerer
+from ..models.answer_calibration import AskedStatement
 from .operating_points import StatementMargins
 
 YES_NO = ("yes", "no")

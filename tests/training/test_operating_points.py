@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hf_heartllm.evaluation.checkpoint.operating_points import (
+from hf_heartllm.models.answer_calibration import AnswerCalibration, AskedStatement
+from hf_heartllm.models.operating_points import OperatingPoint, decide, decide_one_of
+from hf_heartllm.training.operating_points import (
     MIN_SPECIFICITY,
     StatementMargins,
     answers_at,
@@ -14,8 +16,6 @@ from hf_heartllm.evaluation.checkpoint.operating_points import (
     points_of,
     probabilities,
 )
-from hf_heartllm.models.answer_calibration import AnswerCalibration, AskedStatement
-from hf_heartllm.models.operating_points import OperatingPoint, decide, decide_one_of
 
 SHARES = {"SR": 0.78, "AFIB": 0.11, "STACH": 0.1, "AFLT": 0.01}
 
