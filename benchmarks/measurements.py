@@ -8,7 +8,6 @@ python benchmarks/measurements.py --ptbxl DIR --time-only                  secon
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -24,6 +23,7 @@ import numpy as np
 from hf_heartllm.ecg import EXAMPLES, ECGError, ECGRecord, read_ecg, simulate_ecg
 from hf_heartllm.ecg.measurements import measure
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
+from hf_heartllm.hashes import sha256_of
 from hf_heartllm.labels.ptbxl import folds as read_folds
 from hf_heartllm.labels.ptbxl import read_ptbxl_table, record_path
 
@@ -93,7 +93,7 @@ class Store:
         rooms = [REPOSITORY / "hf_heartllm/ecg" / name for name in ("measurements", "simulate")]
         files = [path for room in rooms for path in sorted(room.glob("*.py"))]
         files += [REPOSITORY / "hf_heartllm" / name for name in MEASURING]
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+        digest = sha256_of(b"".join(path.read_bytes() for path in files))[:12]
         self.path = folder / f"{digest}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         self.known: dict[str, Found] = {}

@@ -9,7 +9,6 @@ A picture names a hash of the figures that it shows, so whether it is up to date
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -18,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_heartllm.evaluation.results import write_whole
+from hf_heartllm.hashes import sha256_of
 from hf_heartllm.hub.pivots import Figure, pivot_cells, pivot_settings
+from hf_heartllm.models.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("#b2182b", "#4d4d4d", "#2166ac", "#e08214")
@@ -79,7 +79,7 @@ def figures_of(plot: Plot) -> dict[tuple[str, str], Figure]:
 def fingerprint(plot: Plot, figures: Mapping[tuple[str, str], Figure]) -> str:
     """Sixteen hexadecimal digits over what a plot shows."""
     shown: list[Any] = [[*key, figure["value"], figure["interval"]] for key, figure in figures.items()]
-    return hashlib.sha256(json.dumps([repr(plot), shown]).encode()).hexdigest()[:16]
+    return sha256_of(json.dumps([repr(plot), shown]))[:16]
 
 
 def draw(plot: Plot, figures: Mapping[tuple[str, str], Figure], path: Path) -> None:

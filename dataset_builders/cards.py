@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from hf_heartllm.evaluation.results import write_whole
+from hf_heartllm.models.whole_files import write_whole
 
 from .build_report import BuildReport, counts_table
 

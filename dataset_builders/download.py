@@ -14,7 +14,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from .shards import content_hash
+from hf_heartllm.hashes import file_sha256
+from hf_heartllm.models.whole_files import written_whole
 
 ARCHIVE_URL = (
     "https://physionet.org/static/published-projects/ptb-xl/"
@@ -187,15 +188,11 @@ def _unpack(archive: Path, wanted: dict[str, str], folder: Path, progress: bool)
         for name, digest in tqdm(wanted.items(), unit="file", desc="unpacking", disable=not progress):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-            try:
+            with written_whole(target) as temporary:
                 with packed.open(members[name]) as source, temporary.open("wb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
                 if not _is_whole(temporary, digest):
                     raise ValueError(f"{name}: its SHA-256 is not that of {SUMS_NAME}; delete {archive} and run again")
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
 
 
 def _members(packed: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
@@ -207,4 +204,4 @@ def _members(packed: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
 
 
 def _is_whole(path: Path, digest: str) -> bool:
-    return path.is_file() and content_hash(path) == digest
+    return path.is_file() and file_sha256(path) == digest

@@ -4,7 +4,7 @@
     python -m dataset_builders.measurements --labels labels.csv --output measurements.csv
     python -m dataset_builders.measurements --ptbxl DIR --ptbxl-plus DIR --output measurements.csv
 
-Columns: `ecg_id` (of a file of labels: `record_id`), `path`, all of `hf_heartllm.ecg.measurements.COLUMNS` (empty where
+Columns: `ecg_id` (with --labels `record_id`), `path`, all of `hf_heartllm.ecg.measurements.COLUMNS` (empty where
 doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptbxl-plus the same columns come from its
 table of 12SL features. The sampler takes the CSV table as --measurements. Rows that the table already has are kept.
 """
@@ -15,7 +15,7 @@ import argparse
 import csv
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from typing import Any
 import datasets
 
 from hf_heartllm.arguments import add_old_name
-from hf_heartllm.data.record import Record
+from hf_heartllm.data.record import Record, id_order
 from hf_heartllm.data.sources import open_records
-from hf_heartllm.ecg import ECGError, ECGRecord, measure, read_ecg
+from hf_heartllm.ecg import ECGError, measure
 from hf_heartllm.ecg.measurements import COLUMNS
 from hf_heartllm.ecg.measurements.result import GLOBAL_NAMES
-from hf_heartllm.labels.ptbxl import TABLE_NAME, folds, read_ptbxl_table, record_path
+from hf_heartllm.labels.ptbxl import TABLE_NAME, folds
 from hf_heartllm.labels.ptbxl_plus import TABLE_NAME as TABLE_12SL
 from hf_heartllm.labels.ptbxl_plus import read_12sl_features
 
@@ -45,7 +45,7 @@ class MeasurementsConfig(datasets.BuilderConfig):
 
     Attributes:
         source: folder of PTB-XL 1.0.x.
-        labels: CSV file of labels with the recordings' paths, which begin beside it.
+        labels: any collection that `hf_heartllm.data.open_records` reads, such as a CSV file of labels.
         ptb_xl_plus: PTB-XL+'s folder, whose 12SL features are taken instead of measuring.
         folds: of PTB-XL.
         ids: text file of the `ecg_id` to measure; None for all of the folds.
@@ -85,7 +85,8 @@ class Measurements(RowBuilder):
     def index_files(self) -> list[Path]:
         """The tables that name the recordings, and that of 12SL features."""
         config = self.config
-        paths = [config.labels, config.ids, config.source and config.source / TABLE_NAME, config.ptb_xl_plus]
+        paths = [config.ids, config.source and config.source / TABLE_NAME, config.ptb_xl_plus]
+        paths += open_records(config.labels).files if config.labels is not None else ()
         if config.ptb_xl_plus is not None:
             paths += [config.ptb_xl_plus / folder / TABLE_12SL for folder in ("", "features")]
         return [path for path in paths if path is not None and path.is_file()]
@@ -93,44 +94,38 @@ class Measurements(RowBuilder):
     def shard_files(self, shard: Shard) -> Iterator[Path]:
         """The recordings, where they are measured."""
         if self.config.ptb_xl_plus is None:
-            for key in shard.keys:
-                file = self._root / self._paths[key]
-                yield from (path for path in (file, Path(f"{file}.hea"), Path(f"{file}.dat")) if path.is_file())
-
-    @property
-    def _root(self) -> Path:
-        return self.config.labels.parent if self.config.labels else self.config.source or Path()
+            for record in (self._records[key] for key in shard.keys):
+                file = str((record.root or Path()) / str(record.path))
+                yield from (path for path in (Path(file), Path(f"{file}.hea"), Path(f"{file}.dat")) if path.is_file())
 
     @functools.cached_property
-    def _labelled(self) -> dict[str, Record]:
-        """The recordings of a file of labels, by id."""
-        records = open_records(self.config.labels) if self.config.labels is not None else ()
-        return {record.record_id: record for record in records if record.path}
-
-    @functools.cached_property
-    def _paths(self) -> dict[int | str, str]:
-        """Path of each recording below `_root`, by its id."""
+    def _records(self) -> dict[str, Record]:
+        """The recordings, by id."""
         config = self.config
         if config.labels is not None:
-            found: dict[int | str, str] = {name: str(record.path) for name, record in self._labelled.items()}
+            source = open_records(config.labels, sampling_rate=config.sampling_rate)
+            found = {record.record_id: record for record in source if record.path is not None}
             if not found:
                 raise ValueError(f"{config.labels}: no row has a path")
             return found
         if config.source is None:
-            raise ValueError("give the folder of PTB-XL as `source`, or a file of `labels`")
-        table = read_ptbxl_table(config.source)
-        table = table[table["strat_fold"].isin(folds(config.folds))]
+            raise ValueError("give the folder of PTB-XL as `source`, or a collection as `labels`")
+        if not (config.source / TABLE_NAME).is_file():
+            raise FileNotFoundError(f"{config.source}: no {TABLE_NAME} in it; give PTB-XL's folder")
+        splits = dict.fromkeys(folds(config.folds), "train")
+        found = {
+            one.record_id: one for one in open_records(config.source, sampling_rate=config.sampling_rate, splits=splits)
+        }
         if config.ids is not None:
-            wanted = {int(word) for word in config.ids.read_text(encoding="utf-8").split()}
-            if absent := sorted(wanted - set(table["ecg_id"])):
-                raise ValueError(f"{config.ids}: ecg_id {absent[0]} is not in folds {config.folds} of {config.source}")
-            table = table[table["ecg_id"].isin(wanted)]
-        column = "filename_lr" if config.sampling_rate == 100 else "filename_hr"
-        if absent := int(table[column].isna().sum()):
-            other = {100: 500, 500: 100}[config.sampling_rate]
-            what = f"{absent} of {len(table)} records have no file at {config.sampling_rate} Hz ({column} is empty)"
+            wanted = config.ids.read_text(encoding="utf-8").split()
+            if unknown := [one for one in wanted if one not in found]:
+                raise ValueError(f"{config.ids}: ecg_id {unknown[0]} is not in folds {config.folds} of {config.source}")
+            found = {one: found[one] for one in sorted(set(wanted), key=id_order)}
+        if absent := [record for record in found.values() if record.path is None]:
+            rate, other = config.sampling_rate, {100: 500, 500: 100}[config.sampling_rate]
+            what = f"{len(absent)} of {len(found)} records have no file at {rate} Hz"
             raise ValueError(f"{config.source}: {what}; try --sampling-rate {other}")
-        return {int(ecg_id): record_path(table.loc[ecg_id], config.sampling_rate) for ecg_id in sorted(table.index)}
+        return found
 
     @functools.cached_property
     def _of_12sl(self) -> dict[int, list[float]]:
@@ -151,22 +146,21 @@ class Measurements(RowBuilder):
             return {row[self._key]: row for row in reader if not row[REASONS].startswith(_FAILED)}
 
     def plan(self) -> list[Shard]:
-        """The recordings by `ecg_id`, or in the order of the file of labels."""
-        return split_shards("train", list(self._paths), RECORDS_PER_SHARD)
+        """The recordings by `ecg_id`, or in the order of the collection."""
+        return split_shards("train", list(self._records), RECORDS_PER_SHARD)
 
     def rows(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """The rows of a shard; where damaged records are skipped, the row of one says why it has no values."""
         for key in shard.keys:
-            path = self._paths[key]
-            there = self._earlier.get(str(key))
+            record, there = self._records[key], self._earlier.get(key)
             if self.config.ptb_xl_plus is not None:
                 found = self._from_12sl(int(key))
-            elif there is not None and there["path"] == path:
+            elif there is not None and there["path"] == record.path:
                 found = {name: float(there[name]) if there[name] else None for name in COLUMNS}
                 found[REASONS] = there[REASONS]
             else:
-                found = self._measured(self._labelled[str(key)].read if self.config.labels else self._root / path)
-            yield {self._key: key, "path": path, **dict.fromkeys((*COLUMNS, REASONS)), **found}
+                found = self._measured(record)
+            yield {self._key: key, "path": record.path, **dict.fromkeys((*COLUMNS, REASONS)), **found}
 
     def _from_12sl(self, ecg_id: int) -> dict[str, Any]:
         values = self._of_12sl.get(ecg_id)
@@ -174,9 +168,9 @@ class Measurements(RowBuilder):
             return {REASONS: f"{_FAILED}not in the table of 12SL features"}
         return {name: None if value != value else value for name, value in zip(COLUMNS, values, strict=True)}
 
-    def _measured(self, source: Path | Callable[[], ECGRecord]) -> dict[str, Any]:
+    def _measured(self, record: Record) -> dict[str, Any]:
         try:
-            found = measure(read_ecg(source) if isinstance(source, Path) else source())
+            found = measure(record.read())
         except (ECGError, OSError) as error:
             if self.on_error == "raise":
                 raise ECGError(f"{error}; --on-error skip writes a row that says so") from None
@@ -194,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     ptbxl = group.add_argument("--ptbxl", dest="source", type=Path, help="folder of PTB-XL 1.0.x")
     for old in ("--source", "--ptb-xl"):
         add_old_name(group, old, ptbxl)
-    group.add_argument("--labels", type=Path, help="CSV file of labels with the recordings' paths, beside it")
+    group.add_argument("--labels", type=Path, help="a collection: a CSV file of labels, a folder with one")
     plus = parser.add_argument(
         "--ptbxl-plus", dest="ptb_xl_plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring"
     )

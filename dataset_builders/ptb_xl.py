@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import hmac
 import os
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 
 from hf_heartllm.arguments import add_old_name
 from hf_heartllm.ecg import read_ecg
+from hf_heartllm.hashes import sha256_of
 from hf_heartllm.labels.english_reports import GLOSSARY_PATH, report_from_statements, translate_report
 from hf_heartllm.labels.ptbxl import (
     ROW_SOURCE_NAME,
@@ -122,7 +122,7 @@ class PTBXLConfig(datasets.BuilderConfig):
     def create_config_id(self, config_kwargs: dict[str, Any], *args: Any, **kwargs: Any) -> str:
         """The name of the cache folder, which must not show the salt."""
         if self.salt:
-            config_kwargs = {**config_kwargs, "salt": hashlib.sha256(self.salt.encode()).hexdigest()}
+            config_kwargs = {**config_kwargs, "salt": sha256_of(self.salt)}
         return super().create_config_id(config_kwargs, *args, **kwargs)
 
 

@@ -144,7 +144,7 @@ def text_or_none(value: Any) -> str | None:
 
 def add_question_arguments(parser: argparse.ArgumentParser, default_folds: str, per_record: float) -> None:
     """What these builders take from the command line."""
-    parser.add_argument("--ptbxl", "--source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
+    parser.add_argument("--ptbxl", required=True, type=Path, help="folder of PTB-XL 1.0.x")
     parser.add_argument("--folds", type=folds, default=folds(default_folds), help=f"default: {default_folds}")
     parser.add_argument(
         "--per-record", type=float, default=per_record, help=f"mean questions from labels; default: {per_record:g}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import sys
@@ -17,9 +16,10 @@ from typing import Any
 import datasets
 
 from hf_heartllm import __version__
+from hf_heartllm.hashes import file_sha256, sha256_of
 from hf_heartllm.models.ecg_record import ECGError
 
-from .shards import Shard, content_hash
+from .shards import Shard
 
 _INDEX_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".json", ".json.gz", ".jsonl", ".parquet", ".txt")
 
@@ -106,9 +106,9 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
             "config": settings,
             "features": self.info.features.to_dict(),
             "libraries": {name: version(name) for name in ("datasets", "pyarrow")},
-            "index": [content_hash(path) for path in self.index_files()],
+            "index": [file_sha256(path) for path in self.index_files()],
         }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+        return sha256_of(json.dumps(parts, sort_keys=True, default=str))
 
     @contextmanager
     def reading(self, name: str | Path) -> Iterator[None]:
@@ -137,7 +137,7 @@ class RowBuilder(datasets.GeneratorBasedBuilder):
         config, config_id = super()._create_builder_config(*args, **kwargs)
         self.config = config
         seen = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.index_files()]
-        state = hashlib.sha256(json.dumps([__version__, seen]).encode()).hexdigest()[:16]
+        state = sha256_of(json.dumps([__version__, seen]))[:16]
         return config, f"{config_id}-{state}"
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -10,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from hf_heartllm.hashes import sha256_of
 
 FOOTER_KEY = b"dataset_builders"
 
@@ -61,16 +62,10 @@ def split_shards(split: str, keys: Sequence[Any], size: int) -> list[Shard]:
     ]
 
 
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def plan_hash(fingerprint: str, shard: Shard) -> str:
     """What a shard's rows depend on, as a hash: the builder's fingerprint and the shard's keys."""
     text = json.dumps([fingerprint, shard.split, shard.index, shard.keys], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def read_shard(path: Path) -> ShardFile | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from hf_heartllm.models.whole_files import written_whole
 
 SUFFIXES = (".parquet", ".csv")
 """What a name ends in that asks for one file."""
@@ -41,16 +42,12 @@ def join_shards(shards: Sequence[Path], output: Path, line_end: str = "\n") -> N
         output: `*.parquet` or `*.csv`.
         line_end: of a CSV table.
     """
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
+    with written_whole(output) as temporary:
         if output.suffix.lower() == ".csv":
             with temporary.open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator=line_end).writerows(_lines(shards))
         else:
             _join_parquet(shards, temporary)
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _join_parquet(shards: Sequence[Path], output: Path) -> None:

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hf_heartllm.hashes import file_sha256
 from hf_heartllm.models.ecg_record import ECGError
 
 from .row_builder import RowBuilder
-from .shards import FOOTER_KEY, Shard, content_hash
+from .shards import FOOTER_KEY, Shard
 
 Job = tuple[Shard, int, str]
 """A shard, the number of shards in its split, and the hash of its plan."""
@@ -161,7 +162,7 @@ def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, pla
             writer.close()
         # The time of reading, not of writing: a source file that changed in between is newer than the shard.
         os.utime(temporary, (started, started))
-        os.replace(temporary, folder / f"{stem}-{content_hash(temporary)[:16]}.parquet")
+        os.replace(temporary, folder / f"{stem}-{file_sha256(temporary)[:16]}.parquet")
     finally:
         temporary.unlink(missing_ok=True)
 

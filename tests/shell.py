@@ -27,7 +27,7 @@ from pathlib import Path
 from unittest import mock
 
 from hf_heartllm import cli
-from hf_heartllm.training.recipes import read_recipe
+from hf_heartllm.training.recipes import find_recipe, read_recipe
 from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, PretrainRecipe
 
 from .documents import COMMANDS
@@ -204,17 +204,12 @@ def _script(path: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _recipe(name: str) -> Path:
-    """A recipe's file in the clone, or the name of one of the package."""
-    return ROOT / name if (ROOT / name).is_file() else Path(name)
-
-
 def _parse(start: object, arguments: list[str]) -> int:
     """Have a program read its arguments; recipes and what `--set` changes in them are read too."""
     if "--recipe" in arguments or "--config" in arguments:
         option = "--recipe" if "--recipe" in arguments else "--config"
         changes = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"]
-        path = _recipe(arguments[arguments.index(option) + 1])
+        path = find_recipe(arguments[arguments.index(option) + 1])
         read_recipe(path, RECIPES[path.stem.partition("_")[0]], changes)
     parse_args = argparse.ArgumentParser.parse_args
 

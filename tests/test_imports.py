@@ -27,7 +27,6 @@ EXTRAS_OF_ROOM = {
     "training": ["train", "eval"],
     "scripts": ["train", "eval"],
     "evaluation": ["eval"],
-    "app": ["app"],
 }
 
 

@@ -209,7 +209,7 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
     builders, scripts = "dataset_builders.", "hf_heartllm.scripts."
     run("-m", f"{builders}simulated", "--records", "22", "--output", "data")
     run("-m", f"{builders}training_rows", "--ptbxl", "data", "--output", "rows.parquet")
-    run("-m", f"{builders}measurements", "--source", "data", "--sampling-rate", "100", "--output", "measured.csv")
+    run("-m", f"{builders}measurements", "--ptbxl", "data", "--sampling-rate", "100", "--output", "measured.csv")
     run("-m", f"{builders}evaluation_questions", "--ptbxl", "data", "--folds", "1", "--output", "questions.parquet")
     codec = ("--set", "codec.hidden_sizes=[8, 16]", "--set", "probe.at_least=2")
     run("-m", f"{scripts}train_codec", "--recipe", "codec", "--ptbxl", "data", "--output", "codec", *codec, *once)

@@ -11,9 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from hf_heartllm.evaluation.results import read_results, write_whole
+from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.hub.cards import checkpoint_facts, render_card, render_tables
 from hf_heartllm.hub.pivots import render_pivots
+from hf_heartllm.models.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "heartllm-tiny"

@@ -7,8 +7,6 @@ answer agrees with our measurement (`hf_heartllm.ecg.beats`), not with a cardiol
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -69,16 +67,3 @@ def questions_on_beats(times: np.ndarray, seed: str) -> list[Question]:
             text = rng.choice(wording.BEATS[attribute])
             made.append(Question(text, (answer,), answers, "query", "beats", attribute, source=MEASURED))
     return made
-
-
-def beat_questions(ptbxl: Path, names: Sequence[str | None], ids: Sequence[int], seed: int) -> Iterator[list[Question]]:
-    """The questions of each record, in order; none for a record that is not on disk."""
-    from tqdm import tqdm
-
-    from hf_heartllm.ecg import read_ecg
-    from hf_heartllm.ecg.beats import beat_times
-
-    for ecg_id, name in zip(tqdm(ids, unit="record", desc="beats"), names, strict=True):
-        there = name is not None and (ptbxl / f"{name}.hea").is_file()
-        times = beat_times(read_ecg(ptbxl / str(name))) if there else np.empty(0)
-        yield questions_on_beats(times, f"{seed}-{ecg_id}")

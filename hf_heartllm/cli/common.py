@@ -282,7 +282,10 @@ def make_tokenizer(args: argparse.Namespace) -> Any:
     quiet_transformers()
     from ..models.tokenization_heartllm import ECGTokenizer
 
-    return ECGTokenizer.from_pretrained(default_checkpoint() if source is None else source)
+    try:
+        return ECGTokenizer.from_pretrained(default_checkpoint() if source is None else source)
+    except ValueError as error:  # such as a codec of a type that is not known here
+        raise UsageError(one_line(error)) from None
 
 
 def quiet_transformers() -> None:

@@ -16,6 +16,7 @@ from .common import (
     add_quiet_argument,
     describe,
     model_source,
+    one_line,
     print_json,
     print_json_line,
     print_notice,
@@ -198,8 +199,11 @@ def checkpoint_facts(source: str) -> dict[str, Any]:
     from ..models.tokenization_heartllm import ECGTokenizer
 
     model = HeartLLMForCausalLM.from_pretrained(source)
-    tokenizer = ECGTokenizer.from_pretrained(source)
-    codec = tokenizer.codec
+    try:
+        tokenizer = ECGTokenizer.from_pretrained(source)
+    except ValueError as error:  # such as a codec of a type that is not known here
+        raise UsageError(one_line(error)) from None
+    codec: Any = tokenizer.codec
     config = codec.config
     return {
         "checkpoint": {
@@ -213,7 +217,7 @@ def checkpoint_facts(source: str) -> dict[str, Any]:
         "codec": {
             "identity": codec.fingerprint(),
             "parameters": sum(parameter.numel() for parameter in codec.parameters()),
-            "parameters_of_its_encoder": sum(parameter.numel() for parameter in codec.encoder.parameters()),
+            "parameters_of_its_encoder": sum(one.numel() for one in getattr(codec, "encoder", codec).parameters()),
             # with the running means and variances of its normalisations, which are no parameters
             "numbers_in_its_file": sum(value.numel() for value in codec.state_dict().values()),
             "sampling_rate": config.sampling_rate,

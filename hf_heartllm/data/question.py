@@ -36,7 +36,7 @@ class Question:
         source: where the answer comes from: `FROM_LABELS`, `MEASURED`, or a data set's name.
         question_set: one of `SAMPLED`, `EVERY_RECORD` and `AS_WRITTEN`.
 
-    Example:
+    Examples:
         >>> question = Question("Is this ECG normal?", ("no",), ("yes", "no"), "verify", "superclass", "NORM", ("17",))
         >>> question.answer, question.is_yes_no
         ('no', True)

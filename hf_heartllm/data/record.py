@@ -51,7 +51,7 @@ class Record:
         device: what it was recorded with, or None.
         time: when, as text that sorts (ISO 8601), or None.
 
-    Example:
+    Examples:
         >>> record = Record("A 17", patient_id="Z-9", labels={"rhythm": frozenset({"AFIB"})}, path="a/17.csv")
         >>> record
         Record 'A 17' of patient 'Z-9', train: AFIB

@@ -5,7 +5,6 @@ The form is described in docs/evaluation.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from ..hashes import sha256_of
 from ..labels.scp import STATEMENTS
 from .answers import AnsweredQuestion
 
@@ -97,7 +97,7 @@ def _parsed(content: bytes, path: str) -> PredictionFile:
     units, grouped_by = _units(rows)
     shared: dict[str, Any] = {
         "path": path,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": sha256_of(content),
         "kind": kind,
         "grouped_by": grouped_by,
         "controls": _controls(rows),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter, defaultdict
@@ -13,6 +12,7 @@ from typing import Any
 from ..data.question import Question
 from ..data.question_rows import read_question
 from ..data.record import Record, id_order
+from ..hashes import sha256_of
 from ..labels.record_ids import record_text
 
 _NEEDED = ("question", "answers", "question_type", "attribute_type", "attribute")
@@ -123,7 +123,7 @@ def question_set_hash(path: str | os.PathLike[str]) -> str:
 def rows_hash(rows: Sequence[Mapping[str, Any]]) -> str:
     """The same over rows at hand."""
     texts = sorted(json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return sha256_of("\n".join(texts))[:16]
 
 
 def evenly_spaced(asked: Sequence[AskedRecord], count: int | None) -> list[AskedRecord]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..models.whole_files import write_whole as write_whole  # also for those who write a page beside the rows
+from ..models.whole_files import write_whole
 from .intervals import Interval
 
 _TARGET = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")

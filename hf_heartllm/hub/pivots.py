@@ -219,7 +219,7 @@ def _target(figure: Figure) -> str:
 
 def _grouped(text: str) -> str:
     """Counts with their thousands apart: 10,649 rows."""
-    return re.sub(r"(?<![\w.,])\d{4,}(?= [a-z])", lambda match: f"{int(match[0]):,}", text)
+    return re.sub(r"(?<![\w.,])\d{4,}(?= [A-Za-z])", lambda match: f"{int(match[0]):,}", text)
 
 
 def _common(parts: Iterable[Sequence[str]]) -> list[str]:

@@ -28,7 +28,7 @@ def load_answerer(source: str | os.PathLike[str] | None = None, device: str = "c
         OSError: if there is no checkpoint.
         ValueError: if it is of a system that reads no ECGs.
 
-    Example:
+    Examples:
         >>> from hf_heartllm.inference import Prompt
         >>> answerer = load_answerer()
         >>> scores = answerer.score([Prompt(None, "Does this ECG show atrial fibrillation?")], [("yes", "no")])

@@ -51,7 +51,7 @@ class ECGCodecConfig(CodecConfig):
     Raises:
         ValueError: if sizes contradict each other; the message names the fields.
 
-    Example:
+    Examples:
         >>> config = ECGCodecConfig()
         >>> config.tokens_per_second, config.codebook_size, config.num_codebooks
         (12.5, 1200, 7)

@@ -30,7 +30,7 @@ class PaperCodecConfig(CodecConfig):
     Raises:
         ValueError: if sizes contradict each other; the message names the fields.
 
-    Example:
+    Examples:
         >>> config = PaperCodecConfig()
         >>> config.num_tokens(5000), config.codebook_size, round(config.bits_per_second, 1)
         (313, 1296, 323.6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class ECGCodec(PreTrainedModel):
     `training/train_codec.py`, a `forward` that returns an `ECGCodecOutput`. What `encode` promises holds as long as
     `codes_of` gives a record the same codes in every group of up to `records_at_once`.
 
-    Example:
+    Examples:
         >>> class SignConfig(CodecConfig):
         ...     "Whether lead II is above a level: two codes, 100 tokens a second."
         ...     model_type = "sign_codec"
@@ -97,8 +98,8 @@ class ECGCodec(PreTrainedModel):
             if cls is not ECGCodec:
                 return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
             folder = Path(pretrained_model_name_or_path, kwargs.get("subfolder", ""))
-            if folder.is_dir() and not (folder / "config.json").is_file():
-                raise OSError(f"{folder}: the folder holds no config.json, so it is no codec")
+            if folder.is_dir():
+                _check_folder(folder)
             from transformers import AutoModel
 
             codec = AutoModel.from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
@@ -292,6 +293,24 @@ class ECGCodec(PreTrainedModel):
                 nn.init.zeros_(module.bias)
             if isinstance(module, nn.BatchNorm1d):
                 module.reset_running_stats()
+
+
+def _check_folder(folder: Path) -> None:
+    """That a folder's `config.json` is there and of a registered type: transformers says either in many lines."""
+    from transformers import CONFIG_MAPPING
+
+    file = folder / "config.json"
+    if not file.is_file():
+        raise OSError(f"{folder}: the folder holds no config.json, so it is no codec")
+    try:
+        name = json.loads(file.read_text(encoding="utf-8")).get("model_type")
+    except (ValueError, AttributeError):
+        raise ValueError(f"{file}: this is no JSON object, so no codec's configuration") from None
+    if name not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{file}: no codec of type {name!r} is known here; import the module that registers it with AutoConfig and "
+            "AutoModel"
+        )
 
 
 def squared_error(reconstruction: torch.Tensor, input_features: torch.Tensor) -> torch.Tensor:

@@ -21,7 +21,7 @@ class Prompt:
         background: what is told of the patient before the text (`models.prompts.background_text`).
         rule: how the answers of a long recording's windows are put together (`ecg_windows.rule`).
 
-    Example:
+    Examples:
         >>> Prompt(None, "Is this ECG normal?", background="Age 56 years.").words
         'Age 56 years. Is this ECG normal?'
     """

@@ -40,7 +40,7 @@ class ECGRecord:
     Raises:
         ECGError: if shape, names, rate or units do not fit together.
 
-    Example:
+    Examples:
         >>> record = ECGRecord(np.zeros((2, 5000)), 500, ["lead i", "II"], age=63, source="a.csv")
         >>> record
         ECGRecord: leads I, II; 10 s at 500 Hz, mV; a.csv

@@ -127,7 +127,7 @@ def encode_stream(
         int64 (num_codebooks, tokens) whenever a piece settles codes, and the rest at the end. Joined along the last
         axis they are the codes of the whole recording.
 
-    Example:
+    Examples:
         >>> from hf_heartllm import ECGCodecConfig, ECGCodecModel
         >>> codec = ECGCodecModel(ECGCodecConfig())
         >>> seconds = [np.zeros((8, 100)) for _ in range(10)]  # of a monitor: I, II and V1 to V6 in mV

@@ -66,7 +66,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         min_duration: seconds of the shortest recording, where there are no windows.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
 
-    Example:
+    Examples:
         >>> import hf_heartllm as hl
         >>> extractor = ECGFeatureExtractor.from_codec(hl.ECGCodecConfig())
         >>> extractor.extract(hl.read_ecg("example:lbbb")).shape  # (windows, leads, samples)

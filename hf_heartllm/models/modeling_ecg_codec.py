@@ -23,7 +23,7 @@ class ECGCodecModel(ECGCodec):
 
     `encode` and `decode` are the two calls most users need; `forward` is for training.
 
-    Example:
+    Examples:
         >>> codec = ECGCodecModel(ECGCodecConfig()).eval()
         >>> features = torch.zeros(1, 8, 1000)  # 10 s at 100 Hz of I, II and V1 to V6, in mV
         >>> codec.encode(features).shape  # (batch, codebooks, tokens)

@@ -113,7 +113,7 @@ class PublishedDecoder(nn.Module):
 class PaperCodecModel(ECGCodec):
     """The codec of the HeartLLM paper, on windows whose leads are standardised one by one.
 
-    Example:
+    Examples:
         >>> codec = PaperCodecModel(PaperCodecConfig(encoder_hidden_size=8, decoder_hidden_size=8)).eval()
         >>> codes = codec.encode(torch.randn(1, 12, 5000))  # one window of 10 s at 500 Hz
         >>> codes.shape, codec.decode(codes).shape  # (batch, codebooks, tokens), (batch, leads, samples)

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hf_heartllm.evaluation.results import write_whole
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.question_understanding import QUESTIONS_FILE, TrainedQuestions
 from hf_heartllm.models.trained_wordings import FIRST, SECOND, TERM, TrainedGroup
+from hf_heartllm.models.whole_files import write_whole
 from hf_heartllm.training.examples import REPORT_REQUESTS
 
 AT_LEAST = 2  # records that a wording must have been asked about

@@ -66,6 +66,24 @@ def test_what_is_wrong_is_one_line(capsys, codec, ptbxl, tmp_path, change, messa
     assert "\n" not in complaint
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"model_type": "somebody_elses"}', "no codec of type 'somebody_elses' is known here"),
+        ('{"model_type": "llama"', "this is no JSON object"),
+        ("[]", "this is no JSON object"),
+    ],
+)
+def test_a_folder_of_no_known_codec_is_one_line(capsys, codec, ptbxl, tmp_path, content, message):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text(content)
+    arguments = ["evaluate", "codec", codec, "--against", str(tmp_path / "other"), "--ptbxl", ptbxl]
+    assert cli.main([*arguments, "--output", str(tmp_path / "x.json"), "--quiet"]) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert message in complaint
+    assert "\n" not in complaint
+
+
 def test_two_codecs_need_two_names(capsys, codec, ptbxl, tmp_path):
     arguments = ["evaluate", "codec", codec, "--against", codec, "--ptbxl", ptbxl, "--output", str(tmp_path / "x.json")]
     assert cli.main(arguments) == 2

@@ -61,7 +61,7 @@ def test_killed_and_run_again_it_ends_in_the_same_file(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    words = [*options, *(("--source", str(request.getfixturevalue(source))) if source else ())]
+    words = [*options, *(("--ptbxl", str(request.getfixturevalue(source))) if source else ())]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     program = f"""
 from dataset_builders import {module}

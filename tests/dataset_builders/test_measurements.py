@@ -52,20 +52,22 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_measures_nothing(
 ) -> None:
     read: list[str] = []
 
-    def read_or_stop(path: Path) -> ECGRecord:
-        if path.name == "00003_lr" and not read[2:]:
+    whole_read = Record.read
+
+    def read_or_stop(record: Record) -> ECGRecord:
+        if record.record_id == "3" and not read[2:]:
             read.append("interrupted")
             raise KeyboardInterrupt
-        read.append(path.name[:5])
-        return read_ecg(path)
+        read.append(record.record_id)
+        return whole_read(record)
 
-    monkeypatch.setattr(measurements, "read_ecg", read_or_stop)
+    monkeypatch.setattr(Record, "read", read_or_stop)
     monkeypatch.setattr(measurements, "RECORDS_PER_SHARD", 1)
     output = tmp_path / "measurements.csv"
     assert main(arguments(ptbxl, output)) == 130
     assert not output.exists()
     assert main(arguments(ptbxl, output)) == 0
-    assert read == ["00001", "00002", "interrupted", "00003"]
+    assert read == ["1", "2", "interrupted", "3"]
     whole = output.read_bytes()
     assert main(arguments(ptbxl, output)) == 0
     assert len(read) == 4

@@ -142,7 +142,8 @@ def evaluate_and_write(
         usual: the subject's own options that change figures, with their defaults.
     """
     from ...evaluation.libraries import MissingLibraryError
-    from ...evaluation.results import current_commit, machine_words, write_results, write_whole
+    from ...evaluation.results import current_commit, machine_words, write_results
+    from ...models.whole_files import write_whole
 
     try:
         evaluation = evaluate()

@@ -83,8 +83,11 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.codec.settings import Settings
     from ...evaluation.results import current_commit, machine_words, meets_target, write_results
 
-    coder = Coder.from_folder(args.folder, args.name)
-    against = None if args.against is None else Coder.from_folder(args.against, args.against_name)
+    try:
+        coder = Coder.from_folder(args.folder, args.name)
+        against = None if args.against is None else Coder.from_folder(args.against, args.against_name)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
     if against is not None and against.name == coder.name:
         raise UsageError(f"both codecs are called {coder.name}; give --name and --against-name")
     settings = Settings(

@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.prediction_figures import score_predictions
     from ...evaluation.prediction_files import PredictionFileError, read_predictions
     from ...evaluation.prediction_tables import scores_json, scores_markdown
-    from ...evaluation.results import write_whole
     from ...evaluation.wordnet import NO_SYNONYMS, find_wordnet
+    from ...models.whole_files import write_whole
 
     try:
         file = read_predictions(args.file)

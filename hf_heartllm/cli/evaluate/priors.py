@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from ...evaluation.ecg_qa_rows import completeness, read_closed_sets, read_patients_and_folds, read_question_rows
     from ...evaluation.prediction_tables import library_versions
     from ...evaluation.priors import score_priors, split_by_fold
-    from ...evaluation.results import write_whole
+    from ...models.whole_files import write_whole
 
     if args.split == "folds" and args.ptbxl is None:
         raise UsageError("--split folds: needs --ptbxl, which says each record's fold")

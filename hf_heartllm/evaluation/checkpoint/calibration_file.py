@@ -10,7 +10,7 @@ from typing import Any
 from ...data.record import Record
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
-from ..results import write_whole
+from ...models.whole_files import write_whole
 from .calibration import Calibration, prevalences
 
 # "Is this ECG normal?" does not hold the phrase "normal ecg".

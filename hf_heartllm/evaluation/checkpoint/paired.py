@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...models.whole_files import write_whole
 from ..answered import Answered, tabulate
 from ..answering import OUTCOMES, outcomes_of
 from ..conditions import REAL
 from ..intervals import Bootstrap, Interval, Settings
 from ..question_file import AskedRecord
-from ..results import write_whole
 from .figures import question_groups
 
 NAME = "evaluated.json"

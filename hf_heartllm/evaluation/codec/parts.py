@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ...models.whole_files import write_whole
 from ..intervals import Resampled
-from ..results import Result, write_whole
+from ..results import Result
 
 
 def figure(
