@@ -213,7 +213,7 @@ class ECGReport(PTBXL):
             columns["report_sample_split"] = sample.report_split
             columns["questions"] = [
                 {
-                    "question": one.question,
+                    "question": one.text,
                     "question_type": one.question_type,
                     "attribute_type": one.attribute_type,
                     "sample_split": split,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hf_heartllm.data.question import Question
 from hf_heartllm.labels.english_reports import report_from_statements as report_from_codes
 
 __all__ = [
     "Background",
-    "SampleQuestion",
     "SampleRecord",
     "background_text",
     "parse_background",
@@ -43,23 +43,6 @@ class Background:
     weight: float | None = None
 
 
-@dataclass(frozen=True)
-class SampleQuestion:
-    """A question of the authors' `ecgqa` rows.
-
-    Attributes:
-        question: its wording.
-        answers: all right answers.
-        question_type: ECG-QA's, such as `"single-verify"`.
-        attribute_type: ECG-QA's, such as `"scp_code"`.
-    """
-
-    question: str
-    answers: tuple[str, ...]
-    question_type: str
-    attribute_type: str
-
-
 @dataclass
 class SampleRecord:
     """All sample rows of one record.
@@ -78,7 +61,7 @@ class SampleRecord:
     background: Background
     report: str | None = None
     report_split: str | None = None
-    questions: list[tuple[str, SampleQuestion]] = field(default_factory=list)
+    questions: list[tuple[str, Question]] = field(default_factory=list)
 
 
 def parse_background(text: str) -> Background:
@@ -146,7 +129,9 @@ def read_sample_records(folder: str | Path) -> dict[int, SampleRecord]:
             (ecg_id,) = row["ecg_id"]
             record = _record(records, int(ecg_id), row["ecg_path"], row["background"])
             answers = tuple(str(answer) for answer in row["answer"])
-            question = SampleQuestion(row["question"], answers, row["question_type"], row["attribute_type"])
+            question = Question(
+                row["question"], answers, (), row["question_type"], row["attribute_type"], "", (str(ecg_id),)
+            )
             record.questions.append((split, question))
     except KeyError as error:
         raise ValueError(f"{path}: a row has no field {error}") from None

@@ -120,6 +120,20 @@ def test_questions_of_every_form_of_rows_are_the_same(tmp_path):
         assert only["questions"] == [new]
 
 
+def test_a_token_set_of_before_is_read(tmp_path):
+    """Its records are named `ecg_id` alone, its questions have `answer` and the closed set in `answers`."""
+    asked = {**QUESTION, "answers": ["no", "yes"], "question_type": "verify", "attribute_type": "rhythm"}
+    old = {"ecg_id": 7, "strat_fold": 3, "codes": [1, 2, 3], "codec": "abc", "report": "sinus rhythm."}
+    old |= {"questions": [asked | {"attribute": "STACH", "source": "labels", "record_ids": ["7"]}]}
+    (tmp_path / "old").mkdir()
+    pq.write_table(pa.Table.from_pylist([old]), tmp_path / "old" / "train-00000.parquet")
+    assert load_codes(tmp_path / "old", "abc")["7"].tolist() == [1, 2, 3]
+    (row,) = load_rows(tmp_path / "old")
+    assert (row["record_id"], row["strat_fold"], row["split"]) == ("7", 3, "train")
+    assert row["questions"] == [Question("Is it fast?", ("no",), ("no", "yes"), "verify", "rhythm", "STACH", ("7",))]
+    assert choose_rows([row], {3}) == [row]  # its fold decides, as before
+
+
 def test_questions_that_compare_two_records_are_counted(tmp_path):
     asked = [{**QUESTION, "record_ids": ["1"]}, {**QUESTION, "record_ids": ["1", "2"]}]
     rows, said = told(load_rows, rows_file(tmp_path, [row(1, questions=asked), row(2, questions=[])]))

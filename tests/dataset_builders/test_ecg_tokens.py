@@ -17,8 +17,9 @@ from dataset_builders.built_rows import first_ids
 from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
 from dataset_builders.engine import build
 from dataset_builders.ptb_xl import PTBXL
+from dataset_builders.sampler.__main__ import main as sampler
 from hf_heartllm.data.token_file import load_codes, load_rows
-from hf_heartllm.ecg import read_ecg
+from hf_heartllm.ecg import read_ecg, write_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
@@ -238,3 +239,37 @@ def test_a_records_own_split_decides_and_another_collections_fold_is_not_ptb_xls
     assert {row["strat_fold"] for row in built} == {None}
     with pytest.warns(UserWarning, match="4 of 4 rows have no fold of PTB-XL's and go by their split"):
         assert [row["record_id"] for row in choose_rows(built, {1})] == ["A 1", "B 1"]
+
+
+def test_a_hospitals_own_table_becomes_tokens_in_its_own_splits(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """CSV and WFDB mixed, ids and patients with blanks; what is not there or not in English is counted."""
+    record = read_ecg(folder / "ptb-xl/records100/00000/00002_lr")
+    write_ecg(record, tmp_path / "ward 3" / "a1")
+    write_ecg(record, tmp_path / "ward 3" / "b 2.csv")
+    rows = [
+        "path;patient;labels;split;report;report_language",
+        "ward 3/a1;K 7 b;AFIB;train;Atrial fibrillation.;en",
+        "ward 3/b 2;K 8;sinus rhythm;test;rythme sinusal;fr",
+        "ward 3/gone;K 9;AFIB;train;;",
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    labels, tokenizer = ("--labels", str(tmp_path / "labels.csv")), ("--tokenizer", str(folder / "tokenizer-0"))
+    assert sampler(["--pairs", "0", *labels, "--output", str(tmp_path / "questions"), "--quiet"]) == 0
+    build_tokens = [*labels, *tokenizer, "--rows", str(tmp_path / "questions"), "--output", str(tmp_path / "tokens")]
+    assert ecg_tokens.main([*build_tokens, "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 3 records of the table are not in the folder, such as ward 3/gone: left out" in said
+    assert "1 of 2 reports are neither English nor translated whole by the glossary (language: 1 fr): left out" in said
+    first, second = load_rows(tmp_path / "tokens")
+    assert (first["record_id"], first["split"], first["report"]) == ("ward 3/a1", "train", "atrial fibrillation.")
+    assert (second["record_id"], second["split"], second["report"]) == ("ward 3/b 2", "test", "sinus rhythm.")
+    assert (first["report_original_english"], second["report_original_english"]) == ("atrial fibrillation.", None)
+    codes = load_codes(tmp_path / "tokens")
+    assert codes["ward 3/a1"].tolist() == codes["ward 3/b 2"].tolist()  # one signal in two formats
+    for row in (first, second):
+        assert {one.record_ids for one in row["questions"]} == {(row["record_id"],)}
+        assert {one.question_type for one in row["questions"]} <= {"verify", "choose", "query"}
+    with pytest.warns(UserWarning, match="2 of 2 rows have no fold of PTB-XL's"):
+        assert choose_rows([first, second], {1}) == [first]
