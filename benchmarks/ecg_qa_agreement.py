@@ -1,4 +1,4 @@
-"""Do the sampler's answers agree with ECG-QA's, on the same record and attribute? And what is in the copy at hand.
+"""Do generated answers agree with ECG-QA's, on the same record and attribute? And what is in the copy at hand.
 
 python benchmarks/ecg_qa_agreement.py --ecg-qa DIR --ptbxl DIR
 
@@ -23,8 +23,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from dataset_builders.ecg_qa_files import ECGQARow, completeness, read_ecg_qa  # noqa: E402
-from dataset_builders.sampler.attributes import EASY, HARD, STATED, UNSURE, stratum  # noqa: E402
-from dataset_builders.sampler.numeric import FEATURES, places  # noqa: E402
+from dataset_builders.question_generator.attributes import EASY, HARD, STATED, UNSURE, stratum  # noqa: E402
+from dataset_builders.question_generator.numeric import FEATURES, places  # noqa: E402
 from hf_heartllm.data.label_names import (  # noqa: E402
     ANY_NOISE,
     AXES,
@@ -186,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--heartllm-samples", type=Path, help="sample rows of the HeartLLM authors, compared as well")
     parser.add_argument("--measurements", type=Path, help="CSV table: ecg_id, rr_ms, pr_ms, …")
     parser.add_argument("--measure-rr", action="store_true", help="measure RR intervals instead (2 minutes)")
-    parser.add_argument("--sampled", type=Path, help="folder of dataset_builders.sampler, whose rows are counted")
+    parser.add_argument("--sampled", type=Path, help="of dataset_builders.question_generator: its rows are counted")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks/results/datasets.json")
     parser.add_argument("--no-results", action="store_true", help="write nothing")
     args = parser.parse_args(argv)
@@ -275,7 +275,7 @@ def _durations(rows: list[ECGQARow], records: dict[int, Record], note: Any) -> N
 
 
 def _count_sampled(folder: Path, note: Any) -> None:
-    """Rows per split and question type, and the share of yes among yes and no, of what the sampler built."""
+    """Rows per split and question type, and the share of yes among yes and no, of what the question generator built."""
     import pyarrow.parquet as pq
 
     rows: Counter[tuple[str, str]] = Counter()

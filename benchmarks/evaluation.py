@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from hf_heartllm.data.sources import open_records
     from hf_heartllm.evaluation.answering import ecg_source
-    from hf_heartllm.evaluation.facts import question_facts
+    from hf_heartllm.evaluation.provenance import question_facts
     from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
     from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
     from hf_heartllm.inference import load_answerer

@@ -4,10 +4,11 @@
     python -m dataset_builders.ecg_tokens --labels labels.csv --rows DIR --tokenizer CHECKPOINT --output DIR
 
 `--records` is PTB-XL's folder, a folder of WFDB records with labels in their headers, or one that a builder wrote with
-signals or paths; `--labels` is a CSV file of labels (`python -m dataset_builders.sampler --help-labels`), whose paths
-begin in `--records` (its own folder without it). Each `--rows` is a folder or Parquet file of questions or reports on
-the records. Each record is encoded once, however many questions it has, and is in the split that its source says. The
-codec's identity stands in every row and in the card, so that tokens of another codec cannot be mixed in unnoticed.
+signals or paths; `--labels` is a CSV file of labels (`python -m
+dataset_builders.question_generator --help-labels`), whose paths begin in `--records` (its own folder without it). Each
+`--rows` is a folder or Parquet file of questions or reports on the records. Each record is encoded once, however many
+questions it has, and is in the split that its source says. The codec's identity stands in every row and in the card, so
+that tokens of another codec cannot be mixed in unnoticed.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m dataset_builders.evaluation_questions --ptbxl DIR --folds 9 --output fold9.parquet
 
 Each record is asked "Does this ECG show atrial fibrillation?" (set ``"every-record"``, for figures such as an AUROC
-that need all records) and some questions of the sampler, balanced over these folds (set ``"sampled"``). With
+that need all records) and some questions of the question generator, balanced over these folds (set ``"sampled"``). With
 ``--ecg-qa DIR`` the questions are ECG-QA's own about one recording of these folds instead (set ``"ecg-qa"``). One row
 a question.
 """
@@ -29,8 +29,8 @@ from .ptbxl_questions import (
     add_question_arguments,
     question_settings,
 )
-from .sampler.single import verify_question
-from .sampler.table import plain_row
+from .question_generator.single import verify_question
+from .question_generator.table import plain_row
 
 KEYS_PER_SHARD = 5_000
 _TEXTS = ("set", "question", "answer", "question_type", "attribute_type", "attribute")

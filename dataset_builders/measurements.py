@@ -6,7 +6,8 @@
 
 Columns: `ecg_id` (with --labels `record_id`), `path`, all of `hf_heartllm.ecg.measurements.COLUMNS` (empty where
 doubtful; yes and no as 1 and 0), and `not_measured`, the reasons. With --ptbxl-plus the same columns come from its
-table of 12SL features. The sampler takes the CSV table as --measurements. Rows that the table already has are kept.
+table of 12SL features. The question generator takes the CSV table as --measurements. Rows that
+the table already has are kept.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from hf_heartllm.labels.record_ids import whole_number
 from .ecg_qa_files import ANSWER_SETS_NAME, question_files, question_folder, read_answer_sets, read_ecg_qa
 from .ecg_qa_files import single_ecg_questions as on_single_ecgs
 from .engine import RowBuilder
-from .sampler.balance import count_prevalence
-from .sampler.prevalence import Prevalence
-from .sampler.single import questions_for
-from .sampler.table import TYPE_SETS
+from .question_generator.balance import count_prevalence
+from .question_generator.prevalence import Prevalence
+from .question_generator.single import questions_for
+from .question_generator.table import TYPE_SETS
 
 RECORD_COLUMNS = {
     **dict.fromkeys(("ecg_id", "patient_id", "strat_fold"), datasets.Value("int64")),

@@ -33,10 +33,10 @@ from .ptbxl_questions import (
     add_question_arguments,
     question_settings,
 )
+from .question_generator.beats import questions_on_beats
+from .question_generator.numeric import RangePrevalence, count_ranges, questions_on_ranges
+from .question_generator.table import plain_row
 from .reports import read_english_reports, report_from_codes
-from .sampler.beats import questions_on_beats
-from .sampler.numeric import RangePrevalence, count_ranges, questions_on_ranges
-from .sampler.table import plain_row
 
 LABELS = "ptb-xl labels"
 RECORDS_PER_SHARD = 1_000

@@ -19,7 +19,7 @@ from ..inference import Answerer, read_stored_ecgs
 from ..models.ecg_reading import Reading
 from ..models.ecg_windows import rule
 from .answered import Outcomes
-from .conditions import BACKGROUND, CONTROL, DEAF, WITH_ECG, condition_prompt, other_patients
+from .conditions import BACKGROUND, NO_QUESTION, OLD_NAMES, SHUFFLED_ECG, WITH_ECG, condition_prompt, other_patients
 from .partial import PartialResults, run_mark
 from .question_file import AskedRecord
 
@@ -79,7 +79,13 @@ def weights_fingerprint(model: Any) -> str:
 
 def outcomes_of(lines: Iterable[Mapping[str, Any]]) -> Outcomes:
     """The outcomes that lines of `OUTCOMES` hold; older ones name a record by `ecg_id`."""
-    return {(_id(line), line["condition"]): line["log_likelihoods"] for line in lines}
+    return {(_id(line), condition_of(line)): line["log_likelihoods"] for line in lines}
+
+
+def condition_of(line: Mapping[str, Any]) -> str:
+    """The condition of a line of partial results."""
+    name: str = line["condition"]
+    return OLD_NAMES.get(name, name)
 
 
 def _id(line: Mapping[str, Any]) -> str:
@@ -120,7 +126,7 @@ def answer_questions(
     told = backgrounds or {}
     mark = run_mark(weights_fingerprint(answerer.model), seed, list(asked), sorted(told.items()), ecgs)
     records = {one.record_id: one.record for one in asked}
-    other = other_patients(records.values(), seed) if CONTROL in conditions else {}
+    other = other_patients(records.values(), seed) if SHUFFLED_ECG in conditions else {}
     without_ecg: dict[tuple[str, Hashable], list[float]] = {}  # one answer, whoever is asked
 
     def score(jobs: Sequence[tuple[AskedRecord, str]]) -> list[list[list[float]]]:
@@ -128,7 +134,7 @@ def answer_questions(
         known: list[dict[Hashable, list[float]]] = []
         prompts, sets, places = [], [], []
         for one, condition in jobs:
-            shown = records[other[one.record_id]] if condition == CONTROL else one.record
+            shown = records[other[one.record_id]] if condition == SHUFFLED_ECG else one.record
             ecg = ecg_of(shown) if condition in WITH_ECG else None
             background = told.get(one.record_id, "")
             found: dict[Hashable, list[float]] = {}
@@ -171,7 +177,7 @@ def answer_questions(
 
 def _key(condition: str, question: Question, background: str) -> Hashable:
     """Questions with equal keys on one ECG have one outcome."""
-    if condition == DEAF:
+    if condition == NO_QUESTION:
         return question.answer_set
     return question.text, question.answer_set, background if condition == BACKGROUND else ""
 
@@ -208,7 +214,7 @@ def write_texts(
     from tqdm.auto import tqdm
 
     with PartialResults(path, mark) as partial:
-        texts: dict[Key, str] = {(line["condition"], line["of"]): line["text"] for line in partial.lines}
+        texts: dict[Key, str] = {(condition_of(line), line["of"]): line["text"] for line in partial.lines}
         left = [key for key in requests if key not in texts]
         with tqdm(total=len(left), desc=title, unit="text", disable=not progress) as bar:
             for first in range(0, len(left), TEXTS):

@@ -12,16 +12,19 @@ from ..data.record import Record, id_order
 from ..inference import Prompt
 from ..models.ecg_windows import MEAN
 
-REAL, CONTROL, BLIND, DEAF, BACKGROUND = "real", "control", "blind", "deaf", "background"
-CONDITIONS = (REAL, CONTROL, BLIND, DEAF, BACKGROUND)
+REAL, SHUFFLED_ECG, NO_ECG, NO_QUESTION, BACKGROUND = "real", "shuffled_ecg", "no_ecg", "no_question", "background"
+CONDITIONS = (REAL, SHUFFLED_ECG, NO_ECG, NO_QUESTION, BACKGROUND)
 """The record's own ECG, another patient's, none, the own ECG without the question, only the patient's age and sex."""
 
-WITH_ECG = (REAL, CONTROL, DEAF)
+OLD_NAMES = {"control": SHUFFLED_ECG, "blind": NO_ECG, "deaf": NO_QUESTION}
+"""Names of conditions in partial results of before, which are still read."""
+
+WITH_ECG = (REAL, SHUFFLED_ECG, NO_QUESTION)
 CONDITION_WORDS = {
     REAL: "real ECG",
-    CONTROL: "another patient's ECG",
-    BLIND: "no ECG",
-    DEAF: "ECG without the question",
+    SHUFFLED_ECG: "another patient's ECG",
+    NO_ECG: "no ECG",
+    NO_QUESTION: "ECG without the question",
     BACKGROUND: "age and sex only",
 }
 
@@ -52,14 +55,14 @@ def condition_prompt(condition: str, ecg: Any, text: str, background: str = "", 
 
     Args:
         condition: one of `CONDITIONS`.
-        ecg: what is shown, as `Prompt.record`: the own recording, or another patient's under `CONTROL`.
-        text: question or request; left out under `DEAF`.
+        ecg: what is shown, as `Prompt.record`: the own recording, or another patient's under `SHUFFLED_ECG`.
+        text: question or request; left out under `NO_QUESTION`.
         background: what is told of the patient under `BACKGROUND` (`models.prompts.background_text`).
         rule: how the answers of a long recording's windows are put together.
     """
     return Prompt(
         ecg if condition in WITH_ECG else None,
-        "" if condition == DEAF else text,
+        "" if condition == NO_QUESTION else text,
         background if condition == BACKGROUND else "",
-        MEAN if condition == DEAF else rule,
+        MEAN if condition == NO_QUESTION else rule,
     )

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .conditions import BACKGROUND, BLIND, CONDITION_WORDS, CONDITIONS, CONTROL, DEAF, REAL
+from .conditions import BACKGROUND, CONDITION_WORDS, CONDITIONS, NO_ECG, NO_QUESTION, REAL, SHUFFLED_ECG
 from .intervals import Interval
 from .results import Result
 
 MAJORITY, MAJORITY_AGE_SEX = "majority", "majority by age and sex"
 MAJORITIES = (MAJORITY, MAJORITY_AGE_SEX)
 COLUMNS = (*CONDITIONS, *MAJORITIES)
-TEXT_ALONE = "trained on text alone"
-ALL_COLUMNS = (*COLUMNS, TEXT_ALONE)
+TEXT_ONLY = "trained on text alone"
+ALL_COLUMNS = (*COLUMNS, TEXT_ONLY)
 """The controls that every result has, or says why not; and another model, which is there where one was given."""
 
 COLUMN_WORDS = {
     **CONDITION_WORDS,
     MAJORITY: "majority answer of the template",
     MAJORITY_AGE_SEX: "majority answer of the template, age band and sex",
-    TEXT_ALONE: "a model trained on text alone, shown the real ECG",
+    TEXT_ONLY: "a model trained on text alone, shown the real ECG",
 }
 RANKS_NOTHING = dict.fromkeys(MAJORITIES, "it gives answers without probabilities, so it ranks nothing")
 """Why the majority has no AUROC."""
@@ -31,13 +31,13 @@ MARGIN = "interval > 0"
 
 _SHORT = {
     REAL: "real ECG",
-    CONTROL: "other patient's",
-    BLIND: "no ECG",
-    DEAF: "no question",
+    SHUFFLED_ECG: "other patient's",
+    NO_ECG: "no ECG",
+    NO_QUESTION: "no question",
     BACKGROUND: "age, sex",
     MAJORITY: "majority",
     MAJORITY_AGE_SEX: "majority by age, sex",
-    TEXT_ALONE: "trained on text alone",
+    TEXT_ONLY: "trained on text alone",
 }
 
 
@@ -48,7 +48,7 @@ class ControlledResult:
     Attributes:
         figure: such as `"exact match"`.
         group: such as `"question type verify"`.
-        values: of every column in `COLUMNS`, and of `TEXT_ALONE` where there is such a model; None where a control has
+        values: of every column in `COLUMNS`, and of `TEXT_ONLY` where there is such a model; None where a control has
             no such figure, with the reason in `absent`.
         margins: control → real ECG − control, paired by row, where it is known.
         absent: column → why it has no value.
@@ -115,8 +115,8 @@ class ControlledResult:
             (COLUMN_WORDS[column], self.values.get(column), self.target if column == REAL and not of_margin else None)
             for column in ALL_COLUMNS
         ]
-        for column in (CONTROL, TEXT_ALONE):
-            target = self.target if of_margin and column == CONTROL else None
+        for column in (SHUFFLED_ECG, TEXT_ONLY):
+            target = self.target if of_margin and column == SHUFFLED_ECG else None
             named.append((f"real ECG − {COLUMN_WORDS[column]}", self.margins.get(column), target))
         return [
             Result.of(
@@ -158,7 +158,7 @@ def controlled_table(found: Iterable[ControlledResult], every_margin: bool = Fal
     margins = [
         column
         for column in shown
-        if (every_margin or column in (CONTROL, TEXT_ALONE)) and any(column in row.margins for row in rows)
+        if (every_margin or column in (SHUFFLED_ECG, TEXT_ONLY)) and any(column in row.margins for row in rows)
     ]
     head = ["figure", "group", "n (patients)", *(words[column] for column in shown)]
     head += [f"{'real' if own else model} − {words[column]}" for column in margins]

@@ -12,8 +12,8 @@ from ..data.record import Record
 from ..data.sources import PTB_XL, RecordSource, open_records
 from ..inference import Answerer
 from .answering import Ecgs, ecg_source
-from .facts import file_facts, model_facts, versions
 from .people import Person, people
+from .provenance import file_facts, model_facts, versions
 from .question_file import AskedRecord, evenly_spaced, read_questions
 
 

@@ -28,7 +28,7 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
     write_calibration,
 )
 from hf_heartllm.evaluation.conditions import REAL
-from hf_heartllm.evaluation.facts import model_facts, question_facts
+from hf_heartllm.evaluation.provenance import model_facts, question_facts
 from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.inference import checkpoint_name, load_answerer
 from hf_heartllm.labels.ptbxl import folds

@@ -9,7 +9,7 @@
 The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the
 first codebook's decoder further, with attention over the beats before and after. The codes of the first codebook stay
 as the first makes them. `codec_further.yaml` trains all of the first codebook further, with the file that
-`training/statement_probabilities.py` writes (`--probabilities`): its codes become others, so the refinements and every
+`training/soft_labels.py` writes (`--soft-labels`): its codes become others, so the refinements and every
 language model that reads them are to be trained again.
 
 Run again after an interruption, it goes on from the last whole checkpoint. On several CPU cores one process a core
@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
+from hf_heartllm.arguments import add_old_name
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.codec_classes import codec_model
 from hf_heartllm.models.ecg_codec import ECGCodec
@@ -35,7 +36,7 @@ from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.codec_training import (
     DECODER,
-    FIRST_STREAM,
+    FIRST_CODEBOOK,
     PRESETS,
     CodecWithProbe,
     DecoderTraining,
@@ -48,8 +49,8 @@ from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
 from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
 from hf_heartllm.training.refinement_start import start_from_principal_components
 from hf_heartllm.training.settings import CodecRecipe
+from hf_heartllm.training.soft_labels import read_soft_labels
 from hf_heartllm.training.stages import refuse, say_left_out, say_unread
-from hf_heartllm.training.statement_probabilities import read_probabilities
 
 
 class CodecTrainer(Trainer):
@@ -58,7 +59,7 @@ class CodecTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
-        for name in ("reconstruction_loss", "second_stream_loss", "probe_loss", "presence_loss", "envelope_loss"):
+        for name in ("reconstruction_loss", "second_codebook_loss", "probe_loss", "presence_loss", "envelope_loss"):
             if name in outputs:
                 parts.setdefault(name, []).append(float(outputs[name]))
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
@@ -92,9 +93,10 @@ def main() -> None:
     parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
     parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
     parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
-    parser.add_argument(
-        "--probabilities", type=Path, help="of training/statement_probabilities.py, for probe.probability_share"
+    labels = parser.add_argument(
+        "--soft-labels", type=Path, help="of training/soft_labels.py, for probe.soft_label_share"
     )
+    add_old_name(parser, "--probabilities", labels)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     args = parser.parse_args()
     try:
@@ -121,21 +123,19 @@ def main() -> None:
         probabilities, share = None, 0.0
         if probe := recipe.probe:
             statements = probe_statements(recordings, probe.at_least) if probe.weight else []
-            share = probe.probability_share if statements else 0.0
+            share = probe.soft_label_share if statements else 0.0
         if share:
-            if args.probabilities is None:
-                raise ValueError(
-                    "probe.probability_share needs --probabilities; training/statement_probabilities.py writes it"
-                )
+            if args.soft_labels is None:
+                raise ValueError("probe.soft_label_share needs --soft-labels; training/soft_labels.py writes it")
             ids = [recording.ecg_id for recording in recordings]
-            probabilities = read_probabilities(args.probabilities, statements, ids)
+            probabilities = read_soft_labels(args.soft_labels, statements, ids)
         set_seed(recipe.training["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
         if args.codec is None:
             codec = codec_model(config)
         else:
             begins_anew &= before.config.num_codebooks == 1
-            if recipe.part != FIRST_STREAM and not isinstance(before, ECGCodecModel):
+            if recipe.part != FIRST_CODEBOOK and not isinstance(before, ECGCodecModel):
                 raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe.part} to train by itself")
             codec = extended(before, **recipe.codec)
         begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
@@ -143,7 +143,7 @@ def main() -> None:
         refuse(error)
 
     model: torch.nn.Module
-    if probe is not None and recipe.part in (None, FIRST_STREAM):
+    if probe is not None and recipe.part in (None, FIRST_CODEBOOK):
         model = CodecWithProbe(codec, len(statements), probe.weight, recipe.even_weight, recipe.presence_weight)
     elif recipe.part == DECODER:
         model = DecoderTraining(codec, recipe.presence_weight)

@@ -312,14 +312,14 @@ class RefinementTraining(PartTraining):
         target = input_features if target_features is None else target_features
         error = relative_error(output.reconstruction, target, SHARED_VARIANCE_REFINED, self.codec.config.leads)
         result: dict[str, Any] = {"loss": (error + 1e-4).sqrt().mean(), "codes": output.codes[:, 1]}
-        for name, count in (("second_stream_loss", 2), ("reconstruction_loss", codebooks)):
+        for name, count in (("second_codebook_loss", 2), ("reconstruction_loss", codebooks)):
             rows = counts == count
             if bool(rows.any()):
                 result[name] = error.detach()[rows].mean()
         return result
 
 
-PARTS = FIRST_STREAM, DECODER, REFINEMENTS = "first stream", "decoder", "refinements"
+PARTS = FIRST_CODEBOOK, DECODER, REFINEMENTS = "first codebook", "decoder", "refinements"
 """What a recipe names as the `part` to train further: with `CodecWithProbe`, after which the codes are others, with
 `DecoderTraining` or with `RefinementTraining`."""
 

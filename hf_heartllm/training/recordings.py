@@ -141,8 +141,8 @@ class RecordingDataset(Dataset):
         crop_samples: length of a random stretch to return of each recording; None for the whole window.
         seed: of the stretches and changes; another one in each `epoch`, which `EpochOfDraws` sets.
         augmentation: changes of what the codec reads.
-        probabilities: of the statements, by `ecg_id`, each (statements,); see `statement_probabilities`.
-        probability_share: of the probabilities in the vector, the rest is what was stated.
+        probabilities: of the statements, by `ecg_id`, each (statements,); see `soft_labels`.
+        soft_label_share: of the probabilities in the vector, the rest is what was stated.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class RecordingDataset(Dataset):
         seed: int = 42,
         augmentation: Augmentation | None = None,
         probabilities: Mapping[int, np.ndarray] | None = None,
-        probability_share: float = 0.0,
+        soft_label_share: float = 0.0,
     ) -> None:
         self.recordings = list(recordings)
         self.extractor = extractor
@@ -163,7 +163,7 @@ class RecordingDataset(Dataset):
         self.seed = seed
         self.augmentation = augmentation
         self.probabilities = probabilities
-        self.probability_share = probability_share
+        self.soft_label_share = soft_label_share
         self.epoch = 0
         self._kept: dict[int, np.ndarray] = {}
 
@@ -203,7 +203,7 @@ class RecordingDataset(Dataset):
         held = {*recording.statements, *(f"superclass {group}" for group in superclasses(recording.statements))}
         stated = np.array([code in held for code in self.statements], dtype=np.float32)
         if self.probabilities is not None:
-            stated += np.float32(self.probability_share) * (self.probabilities[recording.ecg_id] - stated)
+            stated += np.float32(self.soft_label_share) * (self.probabilities[recording.ecg_id] - stated)
         row = {"input_features": torch.from_numpy(features.copy()), "statement_labels": torch.from_numpy(stated)}
         if self.augmentation is None:
             return row

@@ -207,12 +207,12 @@ class CodecProbeSettings:
     Attributes:
         weight: of its loss; 0: none.
         at_least: recordings that a statement must occur in.
-        probability_share: of the probabilities that `statement_probabilities.py` writes; the rest is what was stated.
+        soft_label_share: of the probabilities that `soft_labels.py` writes; the rest is what was stated.
     """
 
     weight: Weight
     at_least: Positive
-    probability_share: Share = 0.0
+    soft_label_share: Share = 0.0
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class CodecRecipe:
     codec: dict[str, Any]
     training: dict[str, Any]
     preset: Literal["default", "heartllm-paper"] | None = None
-    part: Literal["first stream", "decoder", "refinements"] | None = None
+    part: Literal["first codebook", "decoder", "refinements"] | None = None
     probe: CodecProbeSettings | None = None
     even_weight: Weight = 0.0
     presence_weight: Weight = 0.0
@@ -244,8 +244,8 @@ class CodecRecipe:
     def __post_init__(self) -> None:
         if (self.preset is None) == (self.part is None):
             raise ValueError("name a `preset` for a new codec, or the `part` of one that is trained further")
-        if self.probe is None and self.part in (None, "first stream"):
-            raise ValueError("no setting `probe`: a new codec and a first stream have one; weight 0 is none")
+        if self.probe is None and self.part in (None, "first codebook"):
+            raise ValueError("no setting `probe`: a new codec and a first codebook have one; weight 0 is none")
 
 
 Recipe = BaseRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe

@@ -109,8 +109,8 @@ def test_qa_writes_everything_and_goes_on_where_it_stopped(capsys, common, train
     assert document["questions"]["asked"] == 24
     assert document["questions"]["hash"] in page
     assert document["model"]["weights"] in page
-    assert document["separation"]["training_waveforms"] == 8
-    assert document["separation"]["copies"] == []
+    assert document["leakage"]["training_waveforms"] == 8
+    assert document["leakage"]["copies"] == []
     assert document["calibration"]["folds_in_training"] == [1]
     row = document["tables"]["Answers from the closed set"][0]
     assert row["rows"] == 16
@@ -159,8 +159,8 @@ def test_a_calibration_is_written_beside_the_checkpoint_and_used(capsys, common,
 
 
 def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, common, tmp_path, tmp_path_factory):
-    control = str(tiny_checkpoint(tmp_path_factory.mktemp("control"), seed=1))
-    arguments = ["evaluate", "qa", *common, "--results", str(tmp_path / "rows.json"), "--control-model"]
+    control = str(tiny_checkpoint(tmp_path_factory.mktemp("shuffled_ecg"), seed=1))
+    arguments = ["evaluate", "qa", *common, "--results", str(tmp_path / "rows.json"), "--text-only-baseline"]
     assert cli.main([*arguments, control]) == 0
     page = capsys.readouterr().out
     assert "| real − trained on text alone |" in page
@@ -168,8 +168,8 @@ def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, comm
     row = document["tables"]["Answers from the closed set"][0]
     text, margin = row["values"]["trained on text alone"], row["real_minus"]["trained on text alone"]
     assert margin["value"] == pytest.approx(row["values"]["real"]["value"] - text["value"])
-    assert document["control_model"]["weights"] in page
-    assert document["control_model"]["weights"] != document["model"]["weights"]
+    assert document["text_only_baseline"]["weights"] in page
+    assert document["text_only_baseline"]["weights"] != document["model"]["weights"]
     assert "trained on text alone" not in document["tables"]["Subgroups"][0]["values"]
     names = [one.name for one in read_results(tmp_path / "rows.json")]
     whole = [name for name in names if "exact match, all balanced questions" in name]
@@ -177,7 +177,7 @@ def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, comm
     assert cli.main([*arguments, common[1], "--parts", str(tmp_path / "same")]) == 2
     assert "it has the weights of the evaluated model" in capsys.readouterr().err
     assert cli.main([*arguments, str(tmp_path)]) == 2
-    assert f"--control-model {tmp_path}: the folder holds no config.json" in capsys.readouterr().err
+    assert f"--text-only-baseline {tmp_path}: the folder holds no config.json" in capsys.readouterr().err
 
 
 def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
@@ -232,7 +232,9 @@ def test_questions_of_a_hospital_are_evaluated_with_controls_and_subgroups(capsy
     document = json.loads((tmp_path / "out.json").read_text())
     row = document["tables"]["Answers from the closed set"][0]
     assert (row["group"], row["rows"], row["patients"]) == ("all balanced questions", 4, 2)
-    assert all(row["values"][column] is not None for column in ("real", "control", "blind", "deaf", "background"))
+    assert all(
+        row["values"][column] is not None for column in ("real", "shuffled_ecg", "no_ecg", "no_question", "background")
+    )
     groups = {one["group"]: one["rows"] for one in document["tables"]["Subgroups"]}
     assert (groups["sex male"], groups["sex unknown"], groups["age 65–79"], groups["age unknown"]) == (2, 2, 2, 2)
     assert "No patient of split train (1 patients) is in the test set" in page
@@ -280,7 +282,7 @@ def test_a_copied_waveform_is_left_out(capsys, common, ptbxl, tmp_path):
     finally:
         path.write_bytes(kept)
     document = json.loads((tmp_path / "out.json").read_text())
-    assert document["separation"]["copies"] == [[str(ours["ecg_id"]), str(theirs["ecg_id"])]]
+    assert document["leakage"]["copies"] == [[str(ours["ecg_id"]), str(theirs["ecg_id"])]]
     assert document["questions"]["asked"] == 21
     assert "no training rows were given" in capsys.readouterr().out
 
@@ -295,7 +297,7 @@ def test_reports_are_scored_by_words_and_findings_and_resumed(capsys, common, tr
     assert recall["majority"] is not None
     words = {row["figure"]: row["values"] for row in document["tables"]["Words"]}
     assert {"BLEU-4 (authors)", "BLEU-4 (sacrebleu)", "ROUGE-L F (authors)", "ROUGE-L F (rouge-score)"} <= set(words)
-    assert all(values["majority"] is not None and values["deaf"] is not None for values in words.values())
+    assert all(values["majority"] is not None and values["no_question"] is not None for values in words.values())
     assert "The true report is the one made of the record's SCP statements." in page
     bleu = next(row for row in document["tables"]["Words"] if row["figure"] == "BLEU-4 (sacrebleu)")
     assert set(bleu["real_minus"]) == set(bleu["values"]) - {"real"}
@@ -374,7 +376,7 @@ def test_without_training_records_or_rows_there_is_no_majority_and_no_check(caps
     assert "Not checked: whether patients are the training's, since none is named of folds 5" in page
     assert "(0 patients)" not in page
     document = json.loads((tmp_path / "out.json").read_text())
-    assert document["separation"]["training_patients"] is None
+    assert document["leakage"]["training_patients"] is None
     assert document["tables"]["Answers from the closed set"][0]["values"]["majority"] is None
     assert cli.main(["evaluate", "report", *common, "--train-rows", str(empty), "--parts", str(tmp_path / "r")]) == 2
     assert "the training rows hold no reports" in capsys.readouterr().err

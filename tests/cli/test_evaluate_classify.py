@@ -61,7 +61,7 @@ def test_ptbxl_in_both_formats_with_every_control(capsys, common, ptbxl, tmp_pat
     assert {figure for figure, _ in rows} >= {"macro precision", "macro recall", "macro-F1", "macro-AUROC"}
     assert not any("zero-shot" in group for _, group in rows if "yes/no" in group)
     assert document["zero_shot"] == {"letter choice": True, "yes/no": False}
-    assert document["separation"]["training_waveforms"] == 4
+    assert document["leakage"]["training_waveforms"] == 4
     assert "rhythm, every record: n/a for STACH, SBRAD, SARRH, which no record has" in page
     assert "Form" not in document["tables"] or all("form, letter" not in r["group"] for r in document["tables"]["Form"])
     assert str(tmp_path) not in (tmp_path / "out.json").read_text()
@@ -90,7 +90,7 @@ def test_a_folder_of_two_layouts_with_what_cannot_be_read(capsys, common, ptbxl,
     assert document["labels"]["unknown_labels"] == {"123": 1}
     assert list(document["refused"]) == ["short"]
     assert document["questions"]["records"] == 3
-    assert [test for test, _ in document["separation"]["copies"]] == ["copy"]
+    assert [test for test, _ in document["leakage"]["copies"]] == ["copy"]
     assert "1 copies were left out: copy." in page
     assert "what was seen in training is unknown" in page
     assert "zero-shot" not in page
@@ -131,7 +131,7 @@ def test_without_training_records_nothing_reads_as_compared_with_them(capsys, co
     assert "(0 patients)" not in page
     assert " 0 training" not in page
     document = json.loads((tmp_path / "out.json").read_text())
-    assert document["separation"] is None
+    assert document["leakage"] is None
     assert all(row["values"]["majority"] is None for row in document["tables"]["Rhythm"])
 
 

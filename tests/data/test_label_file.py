@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset_builders.sampler.__main__ import main as sampler
+from dataset_builders.question_generator.__main__ import main as generate
 from hf_heartllm.data.label_file import LabelFile, read_label_file
 from hf_heartllm.data.sources import LABEL_FILE, PTB_XL, WFDB_HEADERS, is_record_source, open_records
 from hf_heartllm.data.splits import drawn_splits
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_one_line_that_names_the_place(tmp_path, capsys, 
         read(tmp_path, text)
     assert str(refused.value).startswith(str(tmp_path / "labels.csv"))
     assert "\n" not in str(refused.value)
-    assert sampler(["--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out"), "--quiet"]) == 2
+    assert generate(["--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out"), "--quiet"]) == 2
     assert capsys.readouterr().err == f"error: {refused.value}\n"
 
 

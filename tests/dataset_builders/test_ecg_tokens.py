@@ -17,7 +17,7 @@ from dataset_builders.built_rows import first_ids
 from dataset_builders.ecg_tokens import CARD, CODEC_KEY, ECGTokens
 from dataset_builders.engine import build
 from dataset_builders.ptb_xl import PTBXL
-from dataset_builders.sampler.__main__ import main as sampler
+from dataset_builders.question_generator.__main__ import main as generate
 from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.ecg import read_ecg, write_ecg
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
@@ -256,7 +256,7 @@ def test_a_hospitals_own_table_becomes_tokens_in_its_own_splits(
     ]
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     labels, tokenizer = ("--labels", str(tmp_path / "labels.csv")), ("--tokenizer", str(folder / "tokenizer-0"))
-    assert sampler(["--pairs", "0", *labels, "--output", str(tmp_path / "questions"), "--quiet"]) == 0
+    assert generate(["--pairs", "0", *labels, "--output", str(tmp_path / "questions"), "--quiet"]) == 0
     build_tokens = [*labels, *tokenizer, "--rows", str(tmp_path / "questions"), "--output", str(tmp_path / "tokens")]
     assert ecg_tokens.main([*build_tokens, "--quiet"]) == 0
     said = capsys.readouterr().out

@@ -12,11 +12,11 @@ import hf_heartllm as hl
 from hf_heartllm.data.question import EVERY_RECORD, Question
 from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation import answering
-from hf_heartllm.evaluation.conditions import BLIND, CONTROL, REAL, other_patients
+from hf_heartllm.evaluation.conditions import NO_ECG, REAL, SHUFFLED_ECG, other_patients
 from hf_heartllm.evaluation.question_file import AskedRecord, read_questions
 from tests.tiny import tiny_model_and_tokenizer
 
-CONDITIONS = (REAL, CONTROL, BLIND)
+CONDITIONS = (REAL, SHUFFLED_ECG, NO_ECG)
 FIBRILLATION = "Does this ECG show atrial fibrillation?"
 
 
@@ -111,8 +111,8 @@ def test_a_broken_off_run_goes_on_where_it_stopped(tiny, ecg_of, tmp_path, monke
     monkeypatch.setattr(answering, "JOBS", 3)
     whole = ask(tiny, ecg_of, tmp_path / "whole")
     assert set(whole) == {(one.record_id, condition) for one in RECORDS for condition in CONDITIONS}
-    assert whole["10", "real"] != whole["10", "control"]
-    assert whole["10", "blind"] == whole["11", "blind"]
+    assert whole["10", "real"] != whole["10", "shuffled_ecg"]
+    assert whole["10", "no_ecg"] == whole["11", "no_ecg"]
 
     asked = []
 
@@ -137,7 +137,7 @@ def test_a_broken_off_run_goes_on_where_it_stopped(tiny, ecg_of, tmp_path, monke
 
 
 def test_partial_results_of_another_model_are_refused(tiny, ecg_of, tmp_path):
-    ask(tiny, ecg_of, tmp_path, RECORDS[:4], ("blind",))
+    ask(tiny, ecg_of, tmp_path, RECORDS[:4], ("no_ecg",))
     model, tokenizer = tiny_model_and_tokenizer(seed=1)
     with pytest.raises(ValueError, match="another model"):
-        ask(tokenizer.answerer(model), ecg_of, tmp_path, RECORDS[:4], ("blind",))
+        ask(tokenizer.answerer(model), ecg_of, tmp_path, RECORDS[:4], ("no_ecg",))

@@ -31,12 +31,12 @@ from hf_heartllm.evaluation.controlled import (
 from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
 from hf_heartllm.evaluation.held_out import CheckpointSettings, read_held_out
 from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.evaluation.leakage import Leakage, check_leakage, copies_within
 from hf_heartllm.evaluation.people import Person
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
 from hf_heartllm.evaluation.prediction_files import read_predictions
 from hf_heartllm.evaluation.priors import score_priors, shared_patients
 from hf_heartllm.evaluation.question_file import read_questions
-from hf_heartllm.evaluation.separation import Separation, check_separation, copies_within
 from hf_heartllm.labels.record_ids import whole_number
 from hf_heartllm.models.ecg_record import ECGError
 from tests.evaluation.test_predictions import written
@@ -98,12 +98,12 @@ def test_the_majority_of_no_training_record_is_none(records):
 
 
 def test_what_was_not_compared_is_not_counted_as_compared():
-    nothing = Separation(0, 5, 0, 5, ())
+    nothing = Leakage(0, 5, 0, 5, ())
     assert nothing.document()["training_patients"] is None
     assert nothing.document()["test_waveforms"] is None
     assert nothing.patient_words("folds 1, 2").startswith("Not checked: whether patients are the training's")
     assert nothing.waveform_words().startswith("no waveform was compared")
-    whole = Separation(40, 5, 60, 6, (("1", "2"),))
+    whole = Leakage(40, 5, 60, 6, (("1", "2"),))
     assert whole.document()["training_patients"] == 40
     assert whole.patient_words("folds 1, 2") == "No patient of folds 1, 2 (40 patients) is in the test set"
     assert whole.waveform_words() == "6 test and 60 training waveforms were compared"
@@ -112,10 +112,10 @@ def test_what_was_not_compared_is_not_counted_as_compared():
 def test_a_record_of_training_is_refused_though_its_patient_is_not_known():
     record = Record("3", "30")
     with pytest.raises(ValueError, match=r"1 records of the test set are in the training records too \(such as 3\)"):
-        check_separation([record], (), {"3"})
+        check_leakage([record], (), {"3"})
     with pytest.raises(ValueError, match="1 patients of the test set are in the training records too"):
-        check_separation([record], ("30",), {"3"})
-    assert not check_separation([record], (), {"4"}).by_patient
+        check_leakage([record], ("30",), {"3"})
+    assert not check_leakage([record], (), {"4"}).by_patient
 
 
 def question_rows(**changes) -> list[dict]:

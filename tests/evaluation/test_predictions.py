@@ -135,7 +135,7 @@ def test_all_abstained_is_defined(tmp_path):
         ([{"gt": "a", "prediction": "a", "labels": ["XYZ"]}], "row 1: 'XYZ' in `labels` is no SCP statement"),
         ([{"answer": "a", "prediction": "a", "probabilities": {"a": 0.4}}], "sum to 1"),
         (
-            [{"answer": "a", "prediction": "a", "controls": {"blind": "a"}}, {"answer": "a", "prediction": "a"}],
+            [{"answer": "a", "prediction": "a", "controls": {"no_ecg": "a"}}, {"answer": "a", "prediction": "a"}],
             "row 2 has no prediction of the control 'blind'",
         ),
     ],

@@ -116,7 +116,7 @@ def test_statements_curves_and_pictures(tmp_path):
     row = confidence_results(answered, None, PREVALENCE, PREVALENCE, SETTINGS)[-1]
     assert row.figure == "area under risk–coverage"
     assert np.isnan(row.real.low)
-    assert row.real.value < row.values["blind"].value
+    assert row.real.value < row.values["no_ecg"].value
     calibration = fit_calibration(answered, PREVALENCE)
     for path in draw(answered, calibration, PREVALENCE, PREVALENCE, tmp_path):
         assert path.stat().st_size > 5000

@@ -85,16 +85,16 @@ def test_exact_match_macro_f1_and_auroc_of_a_model_that_needs_the_ecg():
     row = rows["exact match, all balanced questions"]
     assert row.real.value == 1
     assert (row.real.rows, row.real.groups) == (240, 60)
-    assert row.values["blind"].value == pytest.approx(2 / 3)
-    assert row.margins["control"].value == pytest.approx(1 / 3)
+    assert row.values["no_ecg"].value == pytest.approx(2 / 3)
+    assert row.margins["shuffled_ecg"].value == pytest.approx(1 / 3)
     assert row.margins[MAJORITY].value == 0
     # "no" and "sinus rhythm": F1 0.8 each; "yes" and "atrial fibrillation": 0
-    assert rows["macro-F1 over answers, all balanced questions"].values["deaf"].value == pytest.approx(0.4)
+    assert rows["macro-F1 over answers, all balanced questions"].values["no_question"].value == pytest.approx(0.4)
     assert rows["exact match, question type query"].real.rows == 120
     areas = {row.group: row for row in auroc_results(answered, SETTINGS)}
     assert areas["AFIB (rhythm), every record, 40 positive"].real.value == 1
     assert areas["AFIB (rhythm), every record, 40 positive"].target == ">= 0.95"
-    assert 0.3 < areas["AFIB (rhythm), balanced questions, 40 positive"].values["control"].value < 0.7
+    assert 0.3 < areas["AFIB (rhythm), balanced questions, 40 positive"].values["shuffled_ecg"].value < 0.7
     assert areas["rhythm query: atrial fibrillation, balanced questions, 40 positive"].real.value == 1
     assert mean_auroc(list(areas.values()), "questions")[0].real.value == 1
     assert mean_auroc([], "questions") == []

@@ -80,14 +80,14 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     assert all((whole[name] == resumed[name]).all() for name in whole)
     probabilities = simulated / "probabilities.parquet"
     run(
-        *("training/statement_probabilities.py", "--ptbxl", simulated / "data", "--output", probabilities),
+        *("training/soft_labels.py", "--ptbxl", simulated / "data", "--output", probabilities),
         *("--folds", "1-3", "--folds-per-part", "1", "--at-least", "2", "--passes", "1", "--num-proc", "2"),
     )
     twice = (simulated / "data", simulated / "data")
     for recipe, before, sizes in (
         ("refinements", "codec", ("--set", "codec.num_refinements=2")),
         ("decoder", "refinements", ("--ptbxl", *twice)),
-        ("further", "decoder", ("--set", "probe.at_least=2", "--probabilities", probabilities)),
+        ("further", "decoder", ("--set", "probe.at_least=2", "--soft-labels", probabilities)),
     ):
         said = run(
             *("training/train_codec.py", "--recipe", RECIPES / f"codec_{recipe}.yaml", "--ptbxl", simulated / "data"),

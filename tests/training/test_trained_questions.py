@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from dataset_builders.sampler import wording
-from dataset_builders.sampler.single import verify_question
+from dataset_builders.question_generator import wording
+from dataset_builders.question_generator.single import verify_question
 from hf_heartllm.data.question import Question
 from hf_heartllm.labels.scp import DIAGNOSES, RHYTHMS
 from hf_heartllm.models.question_understanding import NotUnderstood, read_trained_questions

@@ -90,7 +90,7 @@ def check_paths(args: argparse.Namespace) -> None:
         value = getattr(args, option, None)
         if isinstance(value, Path) and not value.exists():
             raise UsageError(f"--{option.replace('_', '-')} {value}: no such file or folder")
-    for option in ("model", "control_model"):
+    for option in ("model", "text_only_baseline"):
         model_source(getattr(args, option, None), f"--{option.replace('_', '-')}")
 
 
@@ -191,7 +191,7 @@ def command_words(subject: str, args: argparse.Namespace, usual: Mapping[str, An
     words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
     words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
     words += " --model FOLDER" if args.model else ""
-    words += " --control-model FOLDER" if getattr(args, "control_model", None) else ""
+    words += " --text-only-baseline FOLDER" if getattr(args, "text_only_baseline", None) else ""
     for option in ("tokens", "train_rows", "calibration_questions", "write_calibration", "against"):
         if getattr(args, option, None) is not None:
             words += f" --{option.replace('_', '-')} PATH"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ...arguments import add_old_name
 from ..common import count
 from .checkpoint import (
     add_checkpoint_arguments,
@@ -39,11 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint folder to write calibration.json to: temperatures, in place of any operating points there",
     )
     parser.add_argument("--questions-name", metavar="NAME", help="of the questions, where they are not the usual ones")
-    parser.add_argument(
-        "--control-model",
+    baseline = parser.add_argument(
+        "--text-only-baseline",
         metavar="FOLDER",
         help="checkpoint that was trained on text alone (data.ecg: none), to stand beside this one",
     )
+    add_old_name(parser, "--control-model", baseline)
     parser.add_argument(
         "--devices", metavar="PREFIX", help="only records of devices whose name begins so, such as CS or AT"
     )
@@ -67,8 +69,8 @@ def run(args: argparse.Namespace) -> None:
     )
     checkpoint = load_checkpoint(args)
     control = None
-    if args.control_model is not None:
-        control = load_checkpoint(args, args.control_model, "--control-model")
+    if args.text_only_baseline is not None:
+        control = load_checkpoint(args, args.text_only_baseline, "--text-only-baseline")
     # Figures of some devices or other questions do not take the place of the usual ones.
     title = f"qa, {checkpoint.name}" + ("" if args.devices is None else f", devices {args.devices}")
     title += f", {args.questions_name}" if args.questions_name else ""

@@ -24,7 +24,7 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subject's arguments."""
     add_checkpoint_arguments(parser, tokens=False)
-    parser.add_argument("--kinds", metavar="NAMES", help="of disturbances, separated by commas (default: all)")
+    parser.add_argument("--kinds", metavar="NAMES", help="of corruptions, separated by commas (default: all)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ class Calibration:
         yes_no_questions: number that the second was fitted on.
         patients: number of their patients.
         yes_share: share of "yes" among the yes/no questions; None without any. It is one number for all statements:
-            the sampler balances each, and what is left of one in a fold are few questions.
+            the question generator balances each, and what is left of one in a fold are few questions.
         at_edge: temperatures that ended at an edge of what is sought, by name: they are no fit.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..answered import Answered
 from ..answers import EXACT, MACRO_F1, Answers
 from ..conditions import CONDITIONS
-from ..controlled import MAJORITIES, MARGIN, RANKS_NOTHING, TEXT_ALONE, ControlledResult
+from ..controlled import MAJORITIES, MARGIN, RANKS_NOTHING, TEXT_ONLY, ControlledResult
 from ..intervals import NONE, Bootstrap, Interval, Settings
 from ..metrics import AUROC, MACRO_AUROC, Measured, Ranked, controlled
 from ..people import Person, subgroups
@@ -58,7 +58,7 @@ def measured_answers(
         text_alone: answers of a model trained on text alone; None where none was given.
         absent: why there is no majority.
     """
-    said = {**answered.chosen, **(majority or {}), **({} if text_alone is None else {TEXT_ALONE: text_alone})}
+    said = {**answered.chosen, **(majority or {}), **({} if text_alone is None else {TEXT_ONLY: text_alone})}
     return Measured(
         {column: answered.answers(one) for column, one in said.items()},
         answered.patients,
@@ -83,7 +83,7 @@ def subgroup_results(
 ) -> list[ControlledResult]:
     """Exact match over the balanced questions by sex, age band and device family."""
     groups = subgroups(persons[answered.record_ids[row]] for row in answered.balanced)
-    of_all = measured.without(TEXT_ALONE)
+    of_all = measured.without(TEXT_ONLY)
     return [one for title, rows in groups.items() for one in of_all.results((EXACT,), title, answered.balanced[rows])]
 
 

@@ -13,8 +13,8 @@ from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
 from ..answered import Answered
 from ..answering import Ecgs, Key, Request, write_texts
 from ..answers import EXACT, MACRO_F1, OUTSIDE, Answers
-from ..conditions import CONDITIONS, CONTROL, WITH_ECG, other_patients
-from ..controlled import MAJORITIES, TEXT_ALONE, ControlledResult
+from ..conditions import CONDITIONS, SHUFFLED_ECG, WITH_ECG, other_patients
+from ..controlled import MAJORITIES, TEXT_ONLY, ControlledResult
 from ..metrics import Measured
 from ..partial import run_mark
 from ..question_file import AskedRecord
@@ -63,7 +63,7 @@ def generate_answers(
     for condition in CONDITIONS:
         for row in rows:
             own = answered.record_ids[row]
-            shown = records[other[own] if condition == CONTROL else own] if condition in WITH_ECG else None
+            shown = records[other[own] if condition == SHUFFLED_ECG else own] if condition in WITH_ECG else None
             requests[condition, row] = condition, shown, answered.questions[row].text, backgrounds.get(own, "")
     texts = write_texts(
         *(answerer, requests, ecg_of, folder / "generated.jsonl", run_mark(mark, list(rows), seed)),
@@ -86,7 +86,7 @@ def generated_results(
         measured: the closed set's answers to all questions.
     """
     places, title = np.array(rows, dtype=int), f"{len(rows)} {answered.set_name}"
-    closed = measured.without(TEXT_ALONE).of(places)
+    closed = measured.without(TEXT_ONLY).of(places)
     written = {}
     for column, found in texts.items():
         questions = zip(closed.columns[column].questions, found, strict=True)

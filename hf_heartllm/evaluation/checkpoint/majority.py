@@ -66,7 +66,7 @@ def read_training_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def rows_used(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
-    """Patients and records of training rows, as `separation.check_separation` takes them."""
+    """Patients and records of training rows, as `leakage.check_leakage` takes them."""
     rows = list(rows)
     patients = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
     return patients, {row["record_id"] for row in rows}

@@ -13,13 +13,13 @@ from ..answering import answer_questions, weights_fingerprint
 from ..answers import MACRO_F1
 from ..conditions import CONDITIONS, REAL
 from ..controlled import MAJORITY, MAJORITY_AGE_SEX, ControlledResult, interval_document
-from ..facts import file_facts, question_facts
 from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, check_some_balanced, part_of, read_held_out
+from ..leakage import Leakage, check_leakage, leakage_once
 from ..page import Evaluation, difference_section
 from ..partial import run_mark
 from ..people import Person, people
+from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced, read_questions
-from ..separation import Separation, check_separation, separation_once
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
 from .confidence_figures import confidence_results, draw, statement_figures
@@ -98,7 +98,7 @@ def evaluate_qa(
     if settings.write_calibration is not None and not training:
         raise ValueError(f"--write-calibration: no record is of {held_out.parts}, whose prevalences it states")
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
-    apart = _separation(held_out, train_rows, parts)
+    apart = _leakage(held_out, train_rows, parts)
     copied = {test for test, _ in apart.copies}
     asked = [one for one in held_out.asked if one.record_id not in copied]
     check_some_balanced(asked, settings.questions)
@@ -115,14 +115,17 @@ def evaluate_qa(
     )
     answered = tabulate(asked, outcomes, CONDITIONS)
     names = checkpoint.facts()
-    text_alone, control_facts = None, None
+    text_alone, baseline_facts = None, None
     if control is not None:
-        control_facts = control.facts()
-        if control_facts["weights"] == names["weights"]:
-            raise ValueError(f"--control-model {control.name}: it has the weights of the evaluated model")
+        baseline_facts = control.facts()
+        if baseline_facts["weights"] == names["weights"]:
+            raise ValueError(f"--text-only-baseline {control.name}: it has the weights of the evaluated model")
         its_ecgs, words = held_out.ecgs(control.answerer, settings.tokens)
         its = answer_questions(
-            *(control.answerer, asked, its_ecgs, parts / "control-model"), conditions=(REAL,), ecgs=words, **options
+            *(control.answerer, asked, its_ecgs, parts / "text-only-baseline"),
+            conditions=(REAL,),
+            ecgs=words,
+            **options,
         )
         text_alone = tabulate(asked, its, (REAL,)).chosen[REAL]
     majority = None if train_rows is None else _majority(answered, train_rows, people(training), persons)
@@ -177,19 +180,19 @@ def evaluate_qa(
     document = held_out.document(
         "qa",
         names,
-        control_model=control_facts,
+        text_only_baseline=baseline_facts,
         ecgs=ecgs,
         questions=facts,
         against=against,
         training_rows=None if settings.train_rows is None else file_facts(settings.train_rows),
-        separation=apart.document(),
+        leakage=apart.document(),
         calibration=None if calibration is None else {**calibration.document(), **(calibration_facts or {})},
         prevalence_training_folds={f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
         tables={title: [row.document() for row in rows] for title, rows in tables.items()},
         statements=statement_figures(answered, natural),
         notes=[
             *_notes(held_out, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
-            *([] if control_facts is None else [CONTROL_NOTE.format(**control_facts)]),
+            *([] if baseline_facts is None else [CONTROL_NOTE.format(**baseline_facts)]),
             *(
                 ["No answers were written freely (--generate 0): all come from the closed set."]
                 * (not settings.generate)
@@ -201,19 +204,19 @@ def evaluate_qa(
     return Evaluation(title, tables, document, sections, headline=headline(tables))
 
 
-def _separation(held_out: HeldOutSet, train_rows: Sequence[Mapping[str, Any]] | None, parts: Path) -> Separation:
+def _leakage(held_out: HeldOutSet, train_rows: Sequence[Mapping[str, Any]] | None, parts: Path) -> Leakage:
     """By patient each time, by waveform once."""
     settings, test = held_out.settings, [one.record for one in held_out.asked]
     patients, given = rows_used(train_rows or ())
     patients |= held_out.training_patients
     names = {record.record_id for record in held_out.training}
-    check_separation(test, patients, {*given, *names})
+    check_leakage(test, patients, {*given, *names})
     compared = held_out.training if settings.rate == 100 else None
     mark = run_mark([one.record_id for one in test], sorted(names), settings.rate)
-    return separation_once(
-        parts / "separation.jsonl",
+    return leakage_once(
+        parts / "leakage.jsonl",
         mark,
-        lambda: check_separation(test, patients, names, compared, settings.progress),
+        lambda: check_leakage(test, patients, names, compared, settings.progress),
     )
 
 
@@ -256,7 +259,7 @@ def _calibration_questions(
 
 
 def _notes(
-    held_out: HeldOutSet, apart: Separation, calibration: Calibration | None, folds_in_training: Sequence[int | str]
+    held_out: HeldOutSet, apart: Leakage, calibration: Calibration | None, folds_in_training: Sequence[int | str]
 ) -> list[str]:
     copies = f", {len(apart.copies)} test records with the samples of a training record were left out"
     looked = apart.waveform_words() + (copies if apart.by_waveform else "")

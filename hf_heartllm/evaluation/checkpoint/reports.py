@@ -13,17 +13,17 @@ from ...inference import Answerer
 from ...labels.english_reports import report_from_statements, translate_report
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..answering import Ecgs, Key, Request, weights_fingerprint, write_texts
-from ..conditions import BACKGROUND, CONDITIONS, CONTROL, REAL, WITH_ECG, other_patients
+from ..conditions import BACKGROUND, CONDITIONS, REAL, SHUFFLED_ECG, WITH_ECG, other_patients
 from ..controlled import COLUMNS, MAJORITIES, MAJORITY, MAJORITY_AGE_SEX, interval_document
-from ..facts import file_facts, question_facts
 from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, read_held_out
 from ..intervals import Bootstrap
+from ..leakage import Leakage, check_leakage
 from ..page import Evaluation, difference_section
 from ..partial import run_mark
 from ..people import MIN_SUPPORT, people
+from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced
 from ..report_metrics import Reports
-from ..separation import Separation, check_separation
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
 from .majority import read_training_rows, rows_used
@@ -75,7 +75,7 @@ def evaluate_reports(
     patients, given = rows_used(train_rows or ())
     patients |= held_out.training_patients
     trained = {record.record_id for record in held_out.training}
-    apart = check_separation([one.record for one in asked], patients, {*given, *trained})
+    apart = check_leakage([one.record for one in asked], patients, {*given, *trained})
     persons = people(one.record for one in asked)
     ecg_of, ecgs = held_out.ecgs(checkpoint.answerer, settings.tokens)
     texts = write_reports(
@@ -140,8 +140,8 @@ def write_reports(
     for condition in CONDITIONS:
         for own in records:
             told = backgrounds[own] if condition == BACKGROUND else ""
-            shown = other[own] if condition == CONTROL else own
-            with_ecg, asked_as = condition in WITH_ECG, REAL if condition == CONTROL else condition
+            shown = other[own] if condition == SHUFFLED_ECG else own
+            with_ecg, asked_as = condition in WITH_ECG, REAL if condition == SHUFFLED_ECG else condition
             key = (asked_as, shown if with_ecg else told)
             keys[condition].append(key)
             requests.setdefault(key, (asked_as, records[shown] if with_ecg else None, REPORT_REQUEST, told))
@@ -186,7 +186,7 @@ def _majority_reports(
     return {MAJORITY: [usual] * len(wanted), MAJORITY_AGE_SEX: [of_group.get(group, usual) for group in wanted]}
 
 
-def _notes(held_out: HeldOutSet, settings: ReportSettings, apart: Separation, synonyms: Synonyms) -> list[str]:
+def _notes(held_out: HeldOutSet, settings: ReportSettings, apart: Leakage, synonyms: Synonyms) -> list[str]:
     return [
         "The true report is the one made of the record's SCP statements."
         if settings.reference == STATEMENTS

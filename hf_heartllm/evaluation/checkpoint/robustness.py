@@ -16,15 +16,15 @@ from ...models.ecg_record import ECGError, ECGWarning
 from ..answered import Answered, tabulate
 from ..answering import Ecgs, answer_questions, each_once
 from ..answers import EXACT
-from ..conditions import BACKGROUND, BLIND, CONDITIONS, CONTROL, DEAF, REAL
+from ..conditions import BACKGROUND, CONDITIONS, NO_ECG, NO_QUESTION, REAL, SHUFFLED_ECG
 from ..controlled import ControlledResult, interval_document
-from ..facts import question_facts
 from ..held_out import Checkpoint, CheckpointSettings, check_some_balanced, read_held_out
 from ..intervals import Bootstrap, Interval, Settings
+from ..leakage import check_leakage
 from ..page import Evaluation, difference_section
 from ..people import id_number
-from ..separation import check_separation
-from .disturb import Disturbance, disturbances
+from ..provenance import question_facts
+from .corruptions import Corruption, corruptions
 from .figures import auroc_results, measured_answers
 
 UNDISTURBED = "undisturbed"
@@ -32,7 +32,7 @@ UNDISTURBED = "undisturbed"
 
 @dataclass(frozen=True, kw_only=True)
 class RobustnessSettings(CheckpointSettings):
-    """What to evaluate on, and how: `CheckpointSettings`, and the `kinds` of disturbances to try (None: all)."""
+    """What to evaluate on, and how: `CheckpointSettings`, and the `kinds` of corruptions to try (None: all)."""
 
     kinds: tuple[str, ...] | None = None
 
@@ -45,7 +45,7 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     Args:
         checkpoint: what is evaluated.
         settings: see `RobustnessSettings`.
-        parts: folder for partial results, one folder a disturbance.
+        parts: folder for partial results, one folder a corruption.
 
     Raises:
         ValueError: if a patient of training is among the records, a kind is unknown, or the folder holds partial
@@ -54,7 +54,7 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     tried, answerer = chosen(settings.kinds), checkpoint.answerer
     held_out = read_held_out(settings)
     asked, trained = held_out.asked, {record.record_id for record in held_out.training}
-    apart = check_separation([one.record for one in asked], held_out.training_patients, trained)
+    apart = check_leakage([one.record for one in asked], held_out.training_patients, trained)
     check_some_balanced(asked, settings.questions)
     backgrounds = {record_id: person.background for record_id, person in held_out.persons().items()}
     ecg_of, ecgs = held_out.ecgs(answerer)
@@ -71,26 +71,26 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     rows = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}
     notes = []
-    for disturbance in tried:
-        folder = parts / re.sub(r"[^a-z0-9.]+", "-", disturbance.name.lower())
+    for corruption in tried:
+        folder = parts / re.sub(r"[^a-z0-9.]+", "-", corruption.name.lower())
         try:
             outcomes = answer_questions(
-                *(answerer, asked, _disturbed(answerer, settings.seed, disturbance), folder),
-                conditions=(REAL, CONTROL, DEAF),
-                ecgs=f"{ecgs}, {disturbance.name}",
+                *(answerer, asked, _disturbed(answerer, settings.seed, corruption), folder),
+                conditions=(REAL, SHUFFLED_ECG, NO_QUESTION),
+                ecgs=f"{ecgs}, {corruption.name}",
                 **options,
             )
         except ECGError as error:
             reason = str(error).rpartition(": ")[2]  # without the record's place on this machine
-            notes.append(f"{disturbance.name}: the codec does not take such recordings ({reason}).")
+            notes.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
             continue
-        without_ecg = {key: value for key, value in plain.items() if key[1] in (BLIND, BACKGROUND)}
+        without_ecg = {key: value for key, value in plain.items() if key[1] in (NO_ECG, BACKGROUND)}
         answered = tabulate(asked, {**outcomes, **without_ecg}, CONDITIONS)
-        for title, found in _results(answered, disturbance.name, bootstrap).items():
+        for title, found in _results(answered, corruption.name, bootstrap).items():
             rows[title] += found
         drawn = Bootstrap(answered.patients[answered.balanced], **bootstrap)
         disturbed, plainly = (drawn.mean(one.right[REAL][one.balanced]) for one in (answered, undisturbed))
-        changes[disturbance.name] = disturbed.minus(plainly)
+        changes[corruption.name] = disturbed.minus(plainly)
     found_changes = {name: interval_document(change) for name, change in changes.items()}
     document = held_out.document(
         "robustness",
@@ -108,29 +108,29 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
             *notes,
         ],
     )
-    sections = difference_section("Change against the undisturbed recordings", "disturbance", found_changes)
+    sections = difference_section("Change against the undisturbed recordings", "corruption", found_changes)
     return Evaluation(f"Disturbed recordings answered by {checkpoint.name}", rows, document, sections)
 
 
-def chosen(kinds: Sequence[str] | None) -> list[Disturbance]:
-    """The disturbances of these kinds, all for None.
+def chosen(kinds: Sequence[str] | None) -> list[Corruption]:
+    """The corruptions of these kinds, all for None.
 
     Raises:
         ValueError: if a kind is unknown.
     """
-    every = disturbances()
+    every = corruptions()
     known = list(dict.fromkeys(one.kind for one in every))
     for kind in kinds or ():
         if kind not in known:
-            raise ValueError(f"no disturbance {kind!r}; there are {', '.join(known)}")
+            raise ValueError(f"no corruption {kind!r}; there are {', '.join(known)}")
     return [one for one in every if kinds is None or one.kind in kinds]
 
 
-def _disturbed(answerer: Answerer, seed: int, disturbance: Disturbance) -> Ecgs:
+def _disturbed(answerer: Answerer, seed: int, corruption: Corruption) -> Ecgs:
     """Reads a record's disturbed recording, each once."""
 
     def read(record: Record) -> Reading:
-        signal = disturbance.apply(record.read(), seed + id_number(record.record_id))
+        signal = corruption.apply(record.read(), seed + id_number(record.record_id))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ECGWarning)  # what is wrong with the recording is what is tried
             return answerer.read(signal)

@@ -13,13 +13,13 @@ from ..answered import tabulate
 from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
 from ..controlled import ControlledResult
-from ..facts import asked_facts, file_facts, versions
 from ..held_out import Checkpoint, RunSettings, parts_words, trained_on
+from ..leakage import Leakage, check_copies, check_leakage, copies_within, leakage_once
 from ..page import Evaluation
 from ..partial import run_mark
 from ..people import people
+from ..provenance import asked_facts, file_facts, versions
 from ..question_file import evenly_spaced, rows_hash
-from ..separation import Separation, check_copies, check_separation, copies_within, separation_once
 from .figures import (
     EVERY,
     MIN_OF_CLASS,
@@ -85,7 +85,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     if source is not None:
         absent = f"PTB-XL's table has no record of {parts_words((), settings.training_folds)}"
     unnamed = 0 if settings.data is not None else sum(record.patient_id is None for record in training)
-    apart = _separation(settings, records, training, parts) if training else None
+    apart = _leakage(settings, records, training, parts) if training else None
     twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
     how = f"records at {settings.rate} Hz" if settings.data is None else "records of a folder at their own rates"
@@ -140,7 +140,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
         "labels": whole.facts,
         "refused": refused,
         "tables_read": [file_facts(path) for path in (source.files if source else ())],
-        "separation": None if apart is None else apart.document(),
+        "leakage": None if apart is None else apart.document(),
         "copies_within": twice,
         "tables": {title: [row.document() for row in rows] for title, rows in tables.items()},
         "notes": _notes(settings, whole, tasks, sets, apart, absent, unnamed, twice, refused),
@@ -165,25 +165,21 @@ def _labelled(settings: ClassifySettings, source: RecordSource | None, tasks: Se
     return ptbxl_set(source, settings.folds, tasks)
 
 
-def _separation(
-    settings: ClassifySettings, records: Sequence[Record], training: Sequence[Record], parts: Path
-) -> Separation:
+def _leakage(settings: ClassifySettings, records: Sequence[Record], training: Sequence[Record], parts: Path) -> Leakage:
     """Patients and waveforms against the training folds."""
-    path, ids = parts / "separation.jsonl", [record.record_id for record in records]
+    path, ids = parts / "leakage.jsonl", [record.record_id for record in records]
     trained = sorted(record.record_id for record in training)
     if settings.data is not None:
         assert settings.records is not None
         other = _ptbxl(settings.records, 600 - settings.rate)  # the same recordings at the other rate
         names = set(trained)
         both = [*training, *(record for record in other if record.record_id in names)]
-        return separation_once(path, run_mark(ids, trained), lambda: check_copies(records, both, settings.progress))
+        return leakage_once(path, run_mark(ids, trained), lambda: check_copies(records, both, settings.progress))
     patients = {record.patient_id for record in training if record.patient_id is not None}
-    check_separation(records, patients, trained)  # by patient and name, each time
+    check_leakage(records, patients, trained)  # by patient and name, each time
     compared = training if settings.rate == 100 else None
     mark = run_mark(ids, trained, settings.rate)
-    return separation_once(
-        path, mark, lambda: check_separation(records, patients, trained, compared, settings.progress)
-    )
+    return leakage_once(path, mark, lambda: check_leakage(records, patients, trained, compared, settings.progress))
 
 
 def _rows(whole: LabelledSet) -> list[dict[str, Any]]:
@@ -207,7 +203,7 @@ def _notes(
     whole: LabelledSet,
     tasks: Sequence[Task],
     sets: Sequence[Classified],
-    apart: Separation | None,
+    apart: Leakage | None,
     no_training: str,
     unnamed: int,
     twice: Mapping[str, str],

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import hf_heartllm as hl
-from hf_heartllm.evaluation.checkpoint.disturb import SWAPS, disturbances
+from hf_heartllm.evaluation.checkpoint.corruptions import SWAPS, corruptions
 from hf_heartllm.evaluation.checkpoint.robustness import chosen
 
-EVERY = {one.name: one for one in disturbances()}
+EVERY = {one.name: one for one in corruptions()}
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +62,5 @@ def test_leads_go_missing(record):
 def test_kinds_are_chosen_by_name():
     assert {one.kind for one in chosen(["gain"])} == {"gain"}
     assert len(chosen(None)) == len(EVERY)
-    with pytest.raises(ValueError, match="no disturbance 'hiss'; there are white noise, "):
+    with pytest.raises(ValueError, match="no corruption 'hiss'; there are white noise, "):
         chosen(["hiss"])

@@ -65,7 +65,7 @@ def cross_fitted(
     return mean
 
 
-def write_probabilities(
+def write_soft_labels(
     path: str | os.PathLike[str], ecg_ids: Sequence[int], statements: Sequence[str], probabilities: np.ndarray
 ) -> None:
     """Write a Parquet file: `ecg_id`, then a float32 column for each statement. It appears whole or not at all."""
@@ -75,13 +75,13 @@ def write_probabilities(
         pq.write_table(pa.table(columns), temporary)
 
 
-def read_probabilities(
+def read_soft_labels(
     path: str | os.PathLike[str], statements: Sequence[str], ecg_ids: Sequence[int]
 ) -> Mapping[int, np.ndarray]:
     """Probabilities by `ecg_id`, each float32 (statements,).
 
     Args:
-        path: of `write_probabilities`.
+        path: of `write_soft_labels`.
         statements: in the order of the result.
         ecg_ids: recordings that must be there.
 
@@ -89,7 +89,7 @@ def read_probabilities(
         ValueError: if a statement or a recording is not in the file, or the file does not exist.
     """
     if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file; training/statement_probabilities.py writes it")
+        raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
     table = pq.read_table(path)
     if absent := [name for name in statements if name not in table.column_names]:
         raise ValueError(f"{path}: no probabilities of {', '.join(absent)}; make it with the recipe's `at_least`")

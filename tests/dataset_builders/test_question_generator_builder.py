@@ -7,7 +7,7 @@ from pathlib import Path
 import datasets
 import pytest
 
-from dataset_builders.sampler.__main__ import main
+from dataset_builders.question_generator.__main__ import main
 from hf_heartllm.data.label_file import read_label_file
 
 HEAD = "record_id,patient_id,split,path,time,sex,statements,extra_systole,pr_ms,qrs_ms\n"

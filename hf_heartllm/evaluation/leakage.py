@@ -15,7 +15,7 @@ _MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` f
 
 
 @dataclass(frozen=True)
-class Separation:
+class Leakage:
     """What was looked up.
 
     Attributes:
@@ -94,13 +94,13 @@ def _stored_samples(record: Record) -> bytes | None:
     return None
 
 
-def check_separation(
+def check_leakage(
     test: Iterable[Record],
     training_patients: Iterable[str],
     training_ids: Iterable[str],
     training: Iterable[Record] | None = None,
     progress: bool = True,
-) -> Separation:
+) -> Leakage:
     """Compare the test records with those of training.
 
     Args:
@@ -126,16 +126,16 @@ def check_separation(
                 f"{min(both, key=id_order)}): {advice}"
             )
     if training is None:
-        return Separation(len(trained), len(tested), 0, 0, ())
+        return Leakage(len(trained), len(tested), 0, 0, ())
     return replace(check_copies(test, training, progress), training_patients=len(trained), test_patients=len(tested))
 
 
-def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Separation:
+def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Leakage:
     """Compare the waveforms of records with those of training, where patients of both cannot be compared."""
     ours, theirs = waveform_hashes(test, progress), waveform_hashes(training, progress)
     known = {digest: record_id for record_id, digest in theirs}
     copies = tuple((record_id, known[digest]) for record_id, digest in ours if digest in known)
-    return Separation(0, len(ours), len(theirs), len(ours), copies)
+    return Leakage(0, len(ours), len(theirs), len(ours), copies)
 
 
 def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str, str]:
@@ -148,7 +148,7 @@ def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str,
     return {one: first[digest] for one, digest in found if first.setdefault(digest, one) != one}
 
 
-def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Separation:
+def leakage_once(path: Path, mark: str, look: Callable[[], Leakage]) -> Leakage:
     """What was looked up, kept in a file: the waveforms of a large set take a minute to read.
 
     Args:
@@ -162,7 +162,7 @@ def separation_once(path: Path, mark: str, look: Callable[[], Separation]) -> Se
     with PartialResults(path, mark) as partial:
         if partial.lines:
             kept = partial.lines[0]
-            return Separation(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
+            return Leakage(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
         found = look()
         partial.append(asdict(found))
     return found

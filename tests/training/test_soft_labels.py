@@ -7,7 +7,7 @@ import pytest
 
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.training.recordings import Recording, RecordingDataset
-from hf_heartllm.training.statement_probabilities import cross_fitted, read_probabilities, write_probabilities
+from hf_heartllm.training.soft_labels import cross_fitted, read_soft_labels, write_soft_labels
 
 
 def test_a_part_is_predicted_from_the_others_alone() -> None:
@@ -37,16 +37,16 @@ def test_a_part_must_leave_something_to_learn_from() -> None:
 
 def test_the_file_gives_them_back_in_the_order_asked_for(tmp_path) -> None:
     path = tmp_path / "probabilities.parquet"
-    write_probabilities(path, [3, 1], ["AFIB", "superclass MI"], np.array([[0.25, 0.5], [0.75, 1]], np.float32))
-    found = read_probabilities(path, ["superclass MI", "AFIB"], [1, 3])
+    write_soft_labels(path, [3, 1], ["AFIB", "superclass MI"], np.array([[0.25, 0.5], [0.75, 1]], np.float32))
+    found = read_soft_labels(path, ["superclass MI", "AFIB"], [1, 3])
     assert {key: value.tolist() for key, value in found.items()} == {3: [0.5, 0.25], 1: [1, 0.75]}
     assert [one.name for one in tmp_path.iterdir()] == ["probabilities.parquet"]
     with pytest.raises(ValueError, match="no probabilities of PVC"):
-        read_probabilities(path, ["PVC"], [1])
+        read_soft_labels(path, ["PVC"], [1])
     with pytest.raises(ValueError, match=r"no probabilities of record 2 \(2 such\)"):
-        read_probabilities(path, ["AFIB"], [1, 2, 7])
+        read_soft_labels(path, ["AFIB"], [1, 2, 7])
     with pytest.raises(ValueError, match="no such file"):
-        read_probabilities(tmp_path / "none.parquet", ["AFIB"], [1])
+        read_soft_labels(tmp_path / "none.parquet", ["AFIB"], [1])
 
 
 def test_recordings_mix_them_with_what_was_stated(tmp_path, monkeypatch) -> None:
@@ -54,7 +54,7 @@ def test_recordings_mix_them_with_what_was_stated(tmp_path, monkeypatch) -> None
     monkeypatch.setattr(RecordingDataset, "_features", lambda self, index: np.zeros((8, 1000), np.float32))
     probabilities = {1: np.array([0.5, 0.25], np.float32)}
     make = lambda share: RecordingDataset(  # noqa: E731
-        [recording], ECGFeatureExtractor(), ["AFIB", "PVC"], probabilities=probabilities, probability_share=share
+        [recording], ECGFeatureExtractor(), ["AFIB", "PVC"], probabilities=probabilities, soft_label_share=share
     )
     assert make(0.0)[0]["statement_labels"].tolist() == [1, 0]
     assert make(0.5)[0]["statement_labels"].tolist() == [0.75, 0.125]

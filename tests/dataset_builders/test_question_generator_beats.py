@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.sampler.beats import questions_on_beats, rate_answer, regularity_answer
+from dataset_builders.question_generator.beats import questions_on_beats, rate_answer, regularity_answer
 from hf_heartllm.ecg import simulate_ecg
 from hf_heartllm.ecg.beats import beat_times
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dataset_builders.sampler.attributes import EASY, HARD, STATED, stratum
-from dataset_builders.sampler.balance import count_prevalence
-from dataset_builders.sampler.single import questions_for
+from dataset_builders.question_generator.attributes import EASY, HARD, STATED, stratum
+from dataset_builders.question_generator.balance import count_prevalence
+from dataset_builders.question_generator.single import questions_for
 from hf_heartllm.data.label_names import ATTRIBUTE_TYPES, AXES, PTBXL_VOCABULARY, STAGES, in_lead
 from hf_heartllm.data.ptbxl_records import noted_leads, record_of
 from hf_heartllm.labels.ptbxl import read_ptbxl_table

@@ -1,4 +1,4 @@
-"""What the sampler knows of a whole table while it asks about one record of it; `balance` counts it."""
+"""What the question generator knows of a whole table while it asks about one record of it; `balance` counts it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .attributes import EASY, HARD, STATED, UNSURE
 
 @dataclass(frozen=True)
 class Prevalence:
-    """What the sampler needs to know of a whole table to be balanced.
+    """What the question generator needs to know of a whole table to be balanced.
 
     Attributes:
         vocabulary: What the labels of the table can name.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.sampler.numeric import FEATURES, count_ranges, places, questions_on_ranges
-from dataset_builders.sampler.pairs import changed, consecutive, questions_on_pairs
+from dataset_builders.question_generator.numeric import FEATURES, count_ranges, places, questions_on_ranges
+from dataset_builders.question_generator.pairs import changed, consecutive, questions_on_pairs
 from hf_heartllm.data.label_names import PTBXL_VOCABULARY, statement_labels
 from hf_heartllm.data.question import Question
 from hf_heartllm.data.record import Record

@@ -1,4 +1,4 @@
-"""Questions of the sampler as a data set: one row a question, about one recording or comparing two."""
+"""Questions of the question generator as a data set: one row a question, about one recording or comparing two."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAIR, _SINGLE = "pair", "single"
 
 
 @dataclass
-class SamplerConfig(datasets.BuilderConfig):
+class QuestionGeneratorConfig(datasets.BuilderConfig):
     """What is asked of which records.
 
     Attributes:
@@ -61,11 +61,11 @@ class SamplerConfig(datasets.BuilderConfig):
 
 
 class SampledQuestions(RowBuilder):
-    """The sampler's questions; rows as `_info` types them. Each part of a set is balanced by itself."""
+    """The question generator's questions; rows as `_info` types them. Each part of a set is balanced by itself."""
 
-    BUILDER_CONFIG_CLASS = SamplerConfig
+    BUILDER_CONFIG_CLASS = QuestionGeneratorConfig
     COUNTED = ("question_type", "attribute_type", "source")
-    config: SamplerConfig
+    config: QuestionGeneratorConfig
 
     def _info(self) -> datasets.DatasetInfo:
         texts = datasets.List(datasets.Value("string"))

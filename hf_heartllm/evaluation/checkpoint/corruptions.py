@@ -46,7 +46,7 @@ SWAPS: dict[str, dict[str, tuple[float, str]]] = {
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class Corruption:
     """One way and degree of disturbing a recording.
 
     Attributes:
@@ -136,7 +136,7 @@ def swapped(name: str) -> Change:
     return change
 
 
-def disturbances() -> tuple[Disturbance, ...]:
+def corruptions() -> tuple[Corruption, ...]:
     """All of them, kind by kind, the mildest first."""
     chest, limbs = STANDARD_LEADS[6:], STANDARD_LEADS[:6]
     lost = {
@@ -148,11 +148,11 @@ def disturbances() -> tuple[Disturbance, ...]:
         "all but I": (*limbs[1:], *chest),
     }
     return (
-        *(Disturbance("white noise", f"{level:g} dB", white_noise(level)) for level in (20, 10, 5, 0)),
-        *(Disturbance("baseline wander", f"{size:g} mV", baseline_wander(size)) for size in (0.2, 0.5, 1.0)),
-        *(Disturbance("mains of 50 Hz", f"{size:g} mV", mains(size)) for size in (0.05, 0.1, 0.2)),
-        *(Disturbance("missing leads", name, without_leads(*names)) for name, names in lost.items()),
-        *(Disturbance("sampling rate", f"{rate:g} Hz", at_rate(rate)) for rate in (100, 125, 250, 360, 500, 1000)),
-        *(Disturbance("gain", f"{factor:g}", gain(factor)) for factor in (0.5, 0.8, 1.25, 2.0)),
-        *(Disturbance("swapped", name, swapped(name)) for name in SWAPS),
+        *(Corruption("white noise", f"{level:g} dB", white_noise(level)) for level in (20, 10, 5, 0)),
+        *(Corruption("baseline wander", f"{size:g} mV", baseline_wander(size)) for size in (0.2, 0.5, 1.0)),
+        *(Corruption("mains of 50 Hz", f"{size:g} mV", mains(size)) for size in (0.05, 0.1, 0.2)),
+        *(Corruption("missing leads", name, without_leads(*names)) for name, names in lost.items()),
+        *(Corruption("sampling rate", f"{rate:g} Hz", at_rate(rate)) for rate in (100, 125, 250, 360, 500, 1000)),
+        *(Corruption("gain", f"{factor:g}", gain(factor)) for factor in (0.5, 0.8, 1.25, 2.0)),
+        *(Corruption("swapped", name, swapped(name)) for name in SWAPS),
     )

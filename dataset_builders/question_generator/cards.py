@@ -1,4 +1,4 @@
-"""The text of the sampler's card."""
+"""The text of the question generator's card."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def _agreement() -> str:
     return f"""
 ## Agreement with ECG-QA
 
-On the same record and attribute, from PTB-XL's labels. "Not asked by us" counts rows of ECG-QA that the sampler would
-not ask: with the notes of a record absent, nothing is known of its noise; where a note names no lead, ECG-QA takes the
-noise for absent and the sampler leaves it open; a "no" to a near synonym of what is stated is not asked.
+On the same record and attribute, from PTB-XL's labels. "Not asked by us" counts rows of ECG-QA that would not be asked
+here: with the notes of a record absent, nothing is known of its noise; where a note names no lead, ECG-QA takes the
+noise for absent, and here it is left open; a "no" to a near synonym of what is stated is not asked.
 
 On durations (P, PR, QRS, QT, QTc) the two agree little, on RR well. ECG-QA's answers rest on an automatic delineation:
 on 36 records, neurokit2's wavelet method in lead II with one range a duration reproduces those on P, QT and QTc (89 of
@@ -44,9 +44,9 @@ def card_of(builder: SampledQuestions) -> str:
     )
     return f"""# Questions from labels
 
-Made from the labels of recordings by `dataset_builders.sampler`, seed {config.seed}; `record_paths` are relative to the
-source's folder. A row is a question; several names in an answer are joined by ", ". `answers` are the right ones,
-`answer_set` is the closed set, empty where the possible lists are too many to be named. Types are named as in
+Made from the labels of recordings by `dataset_builders.question_generator`, seed {config.seed}; `record_paths` are
+relative to the source's folder. A row is a question; several names in an answer are joined by ", ". `answers` are the
+right ones, `answer_set` is the closed set, empty where the possible lists are too many to be named. Types are named as in
 ECG-QA: `single-…`, `comparison_consecutive-…` (a patient's recording and the next one),
 `comparison_irrelevant-…` (two patients).
 

@@ -1,6 +1,6 @@
-"""Write how probable each statement is for each recording, for `train_codec.py --probabilities`.
+"""Write how probable each statement is for each recording, for `train_codec.py --soft-labels`.
 
-    python training/statement_probabilities.py --ptbxl DIR --output build/statement_probabilities.parquet
+    python training/soft_labels.py --ptbxl DIR --output build/soft_labels.parquet
 
 The recordings are divided by folds; each part's probabilities come from networks that were trained on the raw
 signals of the others. Run again after an interruption, it goes on with the parts that are not there yet.
@@ -26,8 +26,8 @@ from hf_heartllm.hashes import sha256_of
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.codec_training import probe_statements
 from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.soft_labels import cross_fitted, write_soft_labels
 from hf_heartllm.training.stages import refuse, say_left_out, say_unread
-from hf_heartllm.training.statement_probabilities import cross_fitted, write_probabilities
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def main() -> None:
     probabilities = np.empty_like(labels)
     for number, values in enumerate(values_of):
         probabilities[parts == number] = values
-    write_probabilities(args.output, ids, statements, probabilities)
+    write_soft_labels(args.output, ids, statements, probabilities)
     print(args.output)
 
 
@@ -149,4 +149,4 @@ class _PartRun:
 if __name__ == "__main__":
     from hf_heartllm.interrupts import run_interruptible
 
-    raise SystemExit(run_interruptible(main, "statement_probabilities"))
+    raise SystemExit(run_interruptible(main, "soft_labels"))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.sampler import wording
-from dataset_builders.sampler.balance import count_prevalence
-from dataset_builders.sampler.single import questions_for, verify_question
+from dataset_builders.question_generator import wording
+from dataset_builders.question_generator.balance import count_prevalence
+from dataset_builders.question_generator.single import questions_for, verify_question
 from hf_heartllm.data.label_names import (
     PTBXL_VOCABULARY,
     phrase_of,

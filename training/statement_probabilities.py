@@ -1,7 +1,0 @@
-"""`python -m hf_heartllm.scripts.statement_probabilities`, in a clone."""
-
-from hf_heartllm.interrupts import run_interruptible
-from hf_heartllm.scripts.statement_probabilities import main
-
-if __name__ == "__main__":
-    raise SystemExit(run_interruptible(main, "statement_probabilities"))
