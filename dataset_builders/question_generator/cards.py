@@ -46,8 +46,8 @@ def card_of(builder: SampledQuestions) -> str:
 
 Made from the labels of recordings by `dataset_builders.question_generator`, seed {config.seed}; `record_paths` are
 relative to the source's folder. A row is a question; several names in an answer are joined by ", ". `answers` are the
-right ones, `answer_set` is the closed set, empty where the possible lists are too many to be named. Types are named as in
-ECG-QA: `single-…`, `comparison_consecutive-…` (a patient's recording and the next one),
+right ones, `answer_set` is the closed set, empty where the possible lists are too many to be named. Types are named as
+in ECG-QA: `single-…`, `comparison_consecutive-…` (a patient's recording and the next one),
 `comparison_irrelevant-…` (two patients).
 
 * Yes and no come equally often for each attribute in each part; half of the "no" have another abnormality of the type
