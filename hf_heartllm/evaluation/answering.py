@@ -19,7 +19,16 @@ from ..inference import Answerer, read_stored_ecgs
 from ..models.ecg_reading import Reading
 from ..models.ecg_windows import rule
 from .answered import Outcomes
-from .conditions import BACKGROUND, NO_QUESTION, OLD_NAMES, SHUFFLED_ECG, WITH_ECG, condition_prompt, other_patients
+from .conditions import (
+    BACKGROUND,
+    NO_ECG,
+    NO_QUESTION,
+    OLD_NAMES,
+    SHUFFLED_ECG,
+    WITH_ECG,
+    condition_prompt,
+    other_patients,
+)
 from .partial import PartialResults, run_mark
 from .question_file import AskedRecord
 
@@ -127,34 +136,25 @@ def answer_questions(
     mark = run_mark(weights_fingerprint(answerer.model), seed, list(asked), sorted(told.items()), ecgs)
     records = {one.record_id: one.record for one in asked}
     other = other_patients(records.values(), seed) if SHUFFLED_ECG in conditions else {}
-    without_ecg: dict[tuple[str, Hashable], list[float]] = {}  # one answer, whoever is asked
+    without_ecg: dict[str, dict[Hashable, list[float]]] = {NO_ECG: {}, BACKGROUND: {}}  # one answer, whoever is asked
 
     def score(jobs: Sequence[tuple[AskedRecord, str]]) -> list[list[list[float]]]:
-        """The outcomes of records under conditions; questions that are the same are asked once."""
-        known: list[dict[Hashable, list[float]]] = []
+        """The outcomes of records under conditions; a question that is asked twice of one ECG is answered once."""
+        known = [without_ecg.get(condition, {}) for _, condition in jobs]
         prompts, sets, places = [], [], []
-        for one, condition in jobs:
+        for (one, condition), found in zip(jobs, known, strict=True):
             shown = records[other[one.record_id]] if condition == SHUFFLED_ECG else one.record
             ecg = ecg_of(shown) if condition in WITH_ECG else None
             background = told.get(one.record_id, "")
-            found: dict[Hashable, list[float]] = {}
-            for question in one.questions:
-                key = _key(condition, question, background)
-                if key in found:
-                    continue
-                if ecg is None and (condition, key) in without_ecg:
-                    found[key] = without_ecg[condition, key]
-                    continue
-                found[key] = []
-                if ecg is None:
-                    without_ecg[condition, key] = found[key]
-                how = rule(question.attribute, question.is_yes_no)
-                prompts.append(condition_prompt(condition, ecg, question.text, background, how))
-                sets.append(question.answer_set)
-                places.append(found[key])
-            known.append(found)
-        for place, scores in zip(places, answerer.score(prompts, sets) if prompts else (), strict=True):
-            place.extend(np.round(scores.log_likelihoods, _DECIMALS).tolist())
+            asked_here = {_key(condition, question, background): question for question in one.questions}
+            for key, question in asked_here.items():
+                if key not in found:
+                    how = rule(question.attribute, question.is_yes_no)
+                    prompts.append(condition_prompt(condition, ecg, question.text, background, how))
+                    sets.append(question.answer_set)
+                    places.append((found, key))
+        for (found, key), scores in zip(places, answerer.score(prompts, sets) if prompts else (), strict=True):
+            found[key] = np.round(scores.log_likelihoods, _DECIMALS).tolist()
         return [
             [found[_key(condition, question, told.get(one.record_id, ""))] for question in one.questions]
             for (one, condition), found in zip(jobs, known, strict=True)
