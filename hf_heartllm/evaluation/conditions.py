@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.record import Record, id_order
-from ..inference import Prompt
+from ..models.ecg_prompts import Prompt
 from ..models.ecg_windows import MEAN
 
 REAL, SHUFFLED_ECG, NO_ECG, NO_QUESTION, BACKGROUND = "real", "shuffled_ecg", "no_ecg", "no_question", "background"

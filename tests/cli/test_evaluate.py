@@ -55,7 +55,7 @@ def test_figures_are_printed_and_written(capsys, codec, ptbxl, tmp_path):
         (["--folds", "10"], "no record of folds [10] at 100 Hz"),
         (["--folds", "3"], "probes: fold 3 is evaluated and trained on"),
         (["--max-records", "0"], "not at least 1"),
-        (["--ptbxl", "nowhere"], "nowhere/ptbxl_database.csv: no such file"),
+        (["--ptbxl", "nowhere"], "--ptbxl nowhere: no such file or folder"),
     ],
 )
 def test_what_is_wrong_is_one_line(capsys, codec, ptbxl, tmp_path, change, message):
