@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
     source = model_source(args.model)
     from ..checkpoints import checkpoint
     from ..models.answer_calibration import CalibrationError, read_calibration
+    from ..models.operating_points import words_of_folds
     from ..models.question_understanding import QuestionsError, read_trained_questions
     from .question_rows import matching, question_rows
 
@@ -58,20 +59,22 @@ def run(args: argparse.Namespace) -> None:
     if not rows:
         raise UsageError(f"nothing that this checkpoint was trained to answer is called {wanted!r}")
     folds = () if calibration is None else calibration.measured_folds
+    collection = "PTB-XL" if calibration is None else calibration.collection
     if args.json:
         print_json({"questions": [row.as_json() for row in rows], "measured_on_folds": list(folds)})
         return
-    print("\n\n".join(_parts(rows, folds)))
+    where = f"{words_of_folds(folds)} of {collection}" if folds else collection
+    print("\n\n".join(_parts(rows, where, collection)))
     print_notice()
 
 
-def _parts(rows: list[QuestionRow], folds: tuple[int, ...]) -> list[str]:
-    """The pages, one a kind of question."""
+def _parts(rows: list[QuestionRow], where: str, collection: str) -> list[str]:
+    """The pages, one a kind of question; `where` the figures were measured, and of which collection the shares are."""
     most = MOST_WORDS if len(rows) > FEW else None
     parts = []
     asked = [row for row in rows if row.kind == "verify"]
     if asked:
-        parts.append(_how_to_read(asked, folds))
+        parts.append(_how_to_read(asked, where, collection))
     for kind, title in KINDS.items():
         of_kind = [row for row in asked if row.attribute_type == kind]
         if of_kind:
@@ -86,12 +89,11 @@ def _parts(rows: list[QuestionRow], folds: tuple[int, ...]) -> list[str]:
     return parts
 
 
-def _how_to_read(rows: list[QuestionRow], folds: tuple[int, ...]) -> str:
+def _how_to_read(rows: list[QuestionRow], where: str, collection: str) -> str:
     lines = [f'Asked as "{rows[0].question}", or in other words; case and punctuation do not matter.']
     if any(row.point is not None for row in rows):
-        where = f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))} of PTB-XL" if folds else "PTB-XL"
         lines.append(f"sens, spec: sensitivity and specificity on {where}, on so many recordings with the finding;")
-        lines.append("share: of PTB-XL's recordings that have it.")
+        lines.append(f"share: of {collection}'s recordings that have it.")
     if any(row.point is not None and not row.point.own for row in rows):
         lines.append("*: too few recordings have it to measure by; the point where the answer turns is a common one.")
     return "\n".join(lines)

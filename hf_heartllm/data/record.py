@@ -93,6 +93,18 @@ class Record:
         """All stated rhythms, forms and diagnoses."""
         return self.stated("rhythm") | self.stated("form") | self.stated("diagnosis")
 
+    def says(self, kind: str, name: str) -> bool | None:
+        """Whether the labels state an SCP code (of whichever type) or a superclass; None where they leave it open.
+
+        >>> found = Record("1", labels={"rhythm": frozenset({"AFIB"}), "form": None})
+        >>> found.says("rhythm", "AFIB"), found.says("rhythm", "SR"), found.says("form", "PVC")
+        (True, False, None)
+        """
+        if name in (self.stated(kind) if kind == "superclass" else self.codes):
+            return True
+        open_ = self.labels.get(kind) is None or any(name in names for names in self.unknown.values())
+        return None if open_ else False
+
     def read(self) -> ECGRecord:
         """The recording's signal, as `read_ecg` reads it.
 

@@ -162,6 +162,7 @@ class AnswerCalibration:
             them are among `statements`, with operating points.
         at_edge: names of temperatures that ended at an edge of what was sought: they are no fit.
         fitted_on: data, folds and hashes; `folds_in_training` lists the folds that the model was trained on too.
+            `collection` names the collection; without it PTB-XL.
 
     Raises:
         CalibrationError: if a temperature is not above 0, or a share is not strictly between 0 and 1.
@@ -187,9 +188,16 @@ class AnswerCalibration:
             raise CalibrationError("the statements of which a recording has one need operating points, two at least")
 
     @property
-    def measured_folds(self) -> tuple[int, ...]:
-        """Folds of PTB-XL that the operating points' sensitivity and specificity were measured on."""
-        return tuple(int(fold) for fold in self.fitted_on.get("measured_folds", self.fitted_on.get("folds", ())))
+    def measured_folds(self) -> tuple[int | str, ...]:
+        """Folds of PTB-XL that the operating points' sensitivity and specificity were measured on; of a collection
+        without folds the names of its splits."""
+        parts = self.fitted_on.get("measured_folds", self.fitted_on.get("folds", ()))
+        return tuple(part if isinstance(part, str) else int(part) for part in parts)
+
+    @property
+    def collection(self) -> str:
+        """The collection that the prevalences are of."""
+        return str(self.fitted_on.get("collection", "PTB-XL"))
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
@@ -280,8 +288,8 @@ class AnswerCalibration:
             answers: the set.
             log_likelihoods: of each answer, (answers,).
             question: in words.
-            prevalence: of "yes" among the patients that the question is asked about; None: the statement's in PTB-XL,
-                where the question asks for a known one, else that of the balanced questions.
+            prevalence: of "yes" among the patients that the question is asked about; None: the statement's in
+                `collection`, where the question asks for a known one, else that of the balanced questions.
             statement: what the question asks for, where that is known; None: `statement_in(question)`.
 
         Raises:
@@ -300,9 +308,8 @@ class AnswerCalibration:
             words = f"for the given prevalence of {check_share(prevalence):.3g}"
         elif statement is not None and self.yes_share is not None:
             prevalence = statement.prevalence
-            words = (
-                f"for the prevalence of {statement.attribute} ({statement.attribute_type}) in PTB-XL, {prevalence:.3g}"
-            )
+            of = f"{statement.attribute} ({statement.attribute_type})"
+            words = f"for the prevalence of {of} in {self.collection}, {prevalence:.3g}"
         else:
             share = "" if self.yes_share is None else f" ({self.yes_share:.3g} of them yes)"
             words = f"for balanced questions{share}, since the question's prevalence is unknown"

@@ -58,7 +58,8 @@ class ECGAnswer:
             odds, else `probability`; None where no answer was scored.
         operating_point: where the answer turns, with its sensitivity and specificity; None where it is the likelier
             one. For the question as it was put to the model: see `negated`.
-        folds: of PTB-XL, that the operating point's sensitivity and specificity were measured on.
+        folds: of PTB-XL, that the operating point's sensitivity and specificity were measured on; of a collection
+            without folds the names of its splits.
         asked: the question as it was put to the model; None where nothing was.
         negated: whether yes and no were exchanged, because the question asks for the absence of what `asked` asks for.
         nearest: questions that the checkpoint was trained on, where this one is none of them.
@@ -79,7 +80,7 @@ class ECGAnswer:
     abstained: str | None = None
     confidence: float | None = None
     operating_point: OperatingPoint | None = None
-    folds: tuple[int, ...] = ()
+    folds: tuple[int | str, ...] = ()
     asked: str | None = None
     negated: bool = False
     nearest: tuple[str, ...] = ()

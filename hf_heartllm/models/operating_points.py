@@ -88,9 +88,19 @@ def times(ratio: float) -> str:
     return "as for the average patient" if ratio > 0.95 else f"{ratio:.2g} of the average patient"
 
 
-def words_of_point(point: OperatingPoint, folds: Sequence[int]) -> str:
+def words_of_folds(folds: Sequence[int | str]) -> str:
+    """Folds, or of a collection without folds its splits, in words; empty for none.
+
+    >>> words_of_folds([9]), words_of_folds([8, 9]), words_of_folds(["test"])
+    ('fold 9', 'folds 8, 9', 'split test')
+    """
+    what = "split" if any(isinstance(fold, str) for fold in folds) else "fold"
+    return f"{what}{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}" if folds else ""
+
+
+def words_of_point(point: OperatingPoint, folds: Sequence[int | str]) -> str:
     """What the answer is worth, for whoever reads it."""
-    where = f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}" if folds else "the fitted questions"
+    where = words_of_folds(folds) or "the fitted questions"
     found = f"sensitivity {point.sensitivity:.2f}, specificity {point.specificity:.2f} on {where}"
     few = f" ({point.positives} with the finding)" if point.positives < 20 else ""
     return found + few

@@ -36,12 +36,20 @@ class StatementMargins:
         margins: float64 (records, statements).
         stated: bool (records, statements), whether the record's labels state it.
         patients: names, (records,).
+        denied: bool (records, statements), whether they say that it is absent; where neither holds, the record does not
+            count for the statement. None: whatever is not stated is absent.
     """
 
     statements: tuple[AskedStatement, ...]
     margins: np.ndarray
     stated: np.ndarray
     patients: np.ndarray
+    denied: np.ndarray | None = None
+
+    @property
+    def absent(self) -> np.ndarray:
+        """bool (records, statements), whether a statement is known not to hold."""
+        return ~self.stated if self.denied is None else self.denied
 
     def column(self, attribute: str) -> int:
         """The place of an attribute; ValueError if there is none."""
@@ -74,18 +82,20 @@ def fit_points(asked: StatementMargins, temperature: float, yes_share: float) ->
         yes[out] = answers_at(asked, points, rhythms)[out]
     statements = []
     for column, statement in enumerate(asked.statements):
-        stated = asked.stated[:, column]
-        positives = int(stated.sum())
-        if not 0 < positives < len(stated):
+        stated, absent = asked.stated[:, column], asked.absent[:, column]
+        positives, negatives = int(stated.sum()), int(absent.sum())
+        if not positives or not negatives:
             statements.append(statement)
             continue
-        slope, intercept = _line(asked.margins[:, column], stated, statement.prevalence, temperature, yes_share)
+        known = stated | absent
+        margins = asked.margins[known, column]
+        slope, intercept = _line(margins, stated[known], statement.prevalence, temperature, yes_share)
         point = OperatingPoint(
             round(float(chosen[column]), 4),
             round(float(yes[stated, column].mean()), 4),
-            round(float((~yes[~stated, column]).mean()), 4),
+            round(float((~yes[absent, column]).mean()), 4),
             positives,
-            len(stated) - positives,
+            negatives,
             positives >= MIN_POSITIVES or (column in rhythms and positives >= MIN_OF_ONE),
         )
         statements.append(replace(statement, slope=round(slope, 5), intercept=round(intercept, 5), point=point))
@@ -110,25 +120,31 @@ def patient_parts(patients: np.ndarray) -> np.ndarray:
 
 def _rhythms(asked: StatementMargins) -> list[int]:
     """Columns of the rhythms of which a recording has one; bigeminy and trigeminy stand beside another."""
-    return [
+    found = [
         column
         for column, one in enumerate(asked.statements)
-        if one.attribute_type == "rhythm" and one.attribute not in ("BIGU", "TRIGU") and asked.stated[:, column].any()
+        if one.attribute_type == "rhythm"
+        and one.attribute not in ("BIGU", "TRIGU")
+        and asked.stated[:, column].any()
+        and asked.absent[:, column].any()
     ]
+    return found if len(found) > 1 else []
 
 
 def _points(asked: StatementMargins, rows: np.ndarray, rhythms: Sequence[int]) -> np.ndarray:
     """The point of each column, float64 (statements,), chosen on some of the records."""
-    margins, stated = asked.margins[rows], asked.stated[rows]
-    counts = stated.sum(axis=0)
+    margins, stated, absent = asked.margins[rows], asked.stated[rows], asked.absent[rows]
+    counts, least = stated.sum(axis=0), MIN_POSITIVES * 0.7
     points = np.zeros(margins.shape[1])
-    own = [c for c in range(len(points)) if MIN_POSITIVES * 0.7 <= counts[c] <= len(stated) - MIN_POSITIVES * 0.7]
+    own = [c for c in range(len(points)) if counts[c] >= least and absent[:, c].sum() >= least]
+    known = stated | absent
+    columns = {c: (margins[known[:, c], c], stated[known[:, c], c]) for c in own}
     for column in own:
-        points[column] = best_margin([(margins[:, column], stated[:, column])])
-    common = best_margin([(margins[:, c], stated[:, c]) for c in own if c not in rhythms]) if own else 0.0
+        points[column] = best_margin([columns[column]])
+    common = best_margin([columns[c] for c in own if c not in rhythms]) if own else 0.0
     for column in set(range(len(points))) - set(own):
         points[column] = common
-    return _of_one(margins, stated, points, rhythms, counts)
+    return _of_one(margins, stated, absent, points, rhythms)
 
 
 def best_margin(columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
@@ -157,13 +173,14 @@ def best_margin(columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def _of_one(
-    margins: np.ndarray, stated: np.ndarray, points: np.ndarray, rhythms: Sequence[int], counts: np.ndarray
+    margins: np.ndarray, stated: np.ndarray, absent: np.ndarray, points: np.ndarray, rhythms: Sequence[int]
 ) -> np.ndarray:
     """The points of rhythms moved until the sum of their sensitivities and specificities grows no more."""
-    points = points.copy()
+    points, counts = points.copy(), stated.sum(axis=0)
     equal = [column for column in rhythms if counts[column] >= MIN_OF_ONE * 0.7]
     for column in set(rhythms) - set(equal):
-        points[column] = np.quantile(margins[~stated[:, column], column], RARE_SPECIFICITY)
+        others = margins[absent[:, column], column]
+        points[column] = np.quantile(others, RARE_SPECIFICITY) if len(others) else np.inf
     if len(equal) < 2:
         return points
 
@@ -171,9 +188,11 @@ def _of_one(
         above = margins[:, list(rhythms)] - tried[list(rhythms)]
         first = np.asarray(rhythms)[above.argmax(axis=1)]
         found = [
-            (first == c)[stated[:, c]].mean() - (first == c)[~stated[:, c]].mean() for c in equal if stated[:, c].any()
+            (first == c)[stated[:, c]].mean() - (first == c)[absent[:, c]].mean()
+            for c in equal
+            if stated[:, c].any() and absent[:, c].any()
         ]
-        return float(np.mean(found))
+        return float(np.mean(found)) if found else 0.0
 
     best = gain(points)
     for step in (1.0, 0.5, 0.25, 0.25):
@@ -212,23 +231,25 @@ def measured(fitted: Fitted, asked: StatementMargins) -> Fitted:
 
     Nothing is chosen by it. A statement that none of these patients has keeps no point: nothing could be said of it.
     """
-    columns = [asked.column(name) for name in fitted.one_of]
+    one_of = tuple(name for name in fitted.one_of if asked.absent[:, asked.column(name)].any())
+    one_of = one_of if len(one_of) > 1 else ()
+    columns = [asked.column(name) for name in one_of]
     yes = answers_at(asked, points_of(fitted.statements), columns)
     statements = []
     for column, one in enumerate(fitted.statements):
-        stated = asked.stated[:, column]
-        if one.point is None or stated.all() or not (stated.any() or one.attribute in fitted.one_of):
+        stated, absent = asked.stated[:, column], asked.absent[:, column]
+        if one.point is None or not absent.any() or not (stated.any() or one.attribute in one_of):
             statements.append(replace(one, point=None))
             continue
         point = replace(
             one.point,
             sensitivity=round(float(yes[stated, column].mean()), 4) if stated.any() else 0.0,
-            specificity=round(float((~yes[~stated, column]).mean()), 4),
+            specificity=round(float((~yes[absent, column]).mean()), 4),
             positives=int(stated.sum()),
-            negatives=int((~stated).sum()),
+            negatives=int(absent.sum()),
         )
         statements.append(replace(one, point=point))
-    return Fitted(tuple(statements), fitted.one_of)
+    return Fitted(tuple(statements), one_of)
 
 
 def points_of(statements: Sequence[AskedStatement]) -> np.ndarray:

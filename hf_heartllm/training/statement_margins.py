@@ -21,24 +21,29 @@ YES_NO = ("yes", "no")
 
 
 def asked_of_every_record(
-    records: Sequence[Record], statements: Sequence[AskedStatement]
-) -> tuple[list[AskedRecord], np.ndarray]:
-    """The questions, and bool (records, statements), whether the labels state what is asked for.
+    records: Sequence[Record], statements: Sequence[AskedStatement], all_known: bool = True
+) -> tuple[list[AskedRecord], np.ndarray, np.ndarray]:
+    """The questions, and whether the labels state and whether they deny what is asked for, bool (records, statements).
 
     Args:
-        records: of the wanted folds.
+        records: of the wanted part of a collection.
         statements: with the questions they are asked by.
+        all_known: what is not stated is absent, as in PTB-XL; else the labels may leave it open.
     """
-    asked, stated = [], []
+    asked, stated, denied = [], [], []
     for record in records:
-        held = [states(record, one.attribute_type, one.attribute) for one in statements]
+        if all_known:
+            held: list[bool | None] = [states(record, one.attribute_type, one.attribute) for one in statements]
+        else:
+            held = [record.says(one.attribute_type, one.attribute) for one in statements]
         questions = []
         for one, yes in zip(statements, held, strict=True):
             about = "verify", one.attribute_type, one.attribute
             questions.append(Question(one.question, (YES_NO[not yes],), YES_NO, *about, question_set=EVERY_RECORD))
         asked.append(AskedRecord(record, tuple(questions)))
-        stated.append(held)
-    return asked, np.array(stated, dtype=bool)
+        stated.append([said is True for said in held])
+        denied.append([said is False for said in held])
+    return asked, np.array(stated, dtype=bool), np.array(denied, dtype=bool)
 
 
 def statement_margins(
@@ -49,6 +54,7 @@ def statement_margins(
     ecgs: str,
     parts: Path,
     progress: bool = True,
+    all_known: bool = True,
 ) -> StatementMargins:
     """Ask every record for every statement.
 
@@ -60,12 +66,13 @@ def statement_margins(
         ecgs: names what it gives.
         parts: folder for partial results; a broken-off run goes on from there.
         progress: show a bar.
+        all_known: see `asked_of_every_record`.
 
     Raises:
         ValueError: if the folder holds partial results of another run.
     """
-    asked, stated = asked_of_every_record(records, statements)
+    asked, stated, denied = asked_of_every_record(records, statements, all_known)
     found = answer_questions(answerer, asked, ecg_of, parts, conditions=(REAL,), progress=progress, ecgs=ecgs)
     margins = [[scores[0] - scores[1] for scores in found[one.record_id, REAL]] for one in asked]
     patients = np.array([record.patient for record in records])
-    return StatementMargins(tuple(statements), np.array(margins, dtype=np.float64), stated, patients)
+    return StatementMargins(tuple(statements), np.array(margins, dtype=np.float64), stated, patients, denied)

@@ -153,7 +153,7 @@ def test_a_recording_that_is_in_the_folder_twice_is_named(capsys, common, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --records DIR (PTB-XL), or --data FOLDER"),
+        ([], "give --records SOURCE (PTB-XL or labels.csv), or --data FOLDER"),
         (["--data", "nowhere"], "nowhere: no such folder"),
         (["--data", "nowhere", "--tasks", "mood"], "--tasks: no task 'mood'"),
         (["--data", "nowhere", "--seen", "all"], "--seen: 'all' is none of labels"),
@@ -166,3 +166,42 @@ def test_what_is_wrong_is_one_line(capsys, common, arguments, message):
     complaint = capsys.readouterr().err.strip()
     assert message in complaint
     assert "\n" not in complaint
+
+
+def test_a_label_file_is_classified_by_split_and_what_it_leaves_open_stays_open(capsys, common, tmp_path):
+    lines = ["path,patient,split,labels"]
+    for number, label in enumerate(("AFIB", "SR", "AFIB", "SR", "SR; odd words", "LVH", "")):
+        name, split = f"ward/ecg-{number}", "train" if number < 2 else "test"
+        (tmp_path / "ward").mkdir(exist_ok=True)
+        write_ecg(simulate_ecg(sampling_rate=100, seed=60 + number)[0], tmp_path / name)
+        lines.append(f"{name},{f'Patient {number}' if number < 6 else ''},{split},{label}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    arguments = [*common, "--records", str(tmp_path / "labels.csv"), "--tasks", "rhythm"]
+    assert cli.main(arguments) == 0
+    page = capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["data"] == "label file labels.csv, split test"
+    assert document["settings"]["splits"] == ["test"]
+    assert str(tmp_path) not in (tmp_path / "out.json").read_text()
+    rows = {(row["figure"], " ".join(row["group"].split()[:4])): row for row in document["tables"]["Rhythm"]}
+    # of "odd words" only sinus rhythm is known, of LVH and of the empty cell no rhythm
+    assert rows["accuracy", "rhythm, letter choice, records"]["rows"] == 2
+    assert rows["accuracy", "rhythm, yes/no, every record"]["rows"] == 3
+    assert rows["accuracy", "rhythm, yes/no, every record"]["values"]["majority"] is not None
+    assert "2 records have no known class of any task." in page
+    assert "No patient of the split train (2 patients) is in the test set" in page
+    for more, said in (
+        (["--splits", "elsewhere"], "no record of split elsewhere; there are train, test"),
+        (["--splits", "a b"], "'a b' is no name of a split"),
+        (["--splits", "train,test"], "patients of the test set are in the training records too"),
+        (["--tasks", "form"], "has a known class of form"),
+        (["--data", str(tmp_path / "ward")], "a label file without --data"),
+    ):
+        assert cli.main([*arguments, *more]) == 2
+        line = capsys.readouterr().err
+        assert said in line
+        assert line.count("\n") == 1
+    assert (
+        cli.main([*arguments, "--splits", "train,test", "--training-folds", "none", "--parts", str(tmp_path / "p")])
+        == 0
+    )

@@ -29,7 +29,11 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = Tru
         questions: records and a question file are what is evaluated on; without it the records may be left out.
     """
     add_model_argument(parser)
-    what = "PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records" if questions else "PTB-XL"
+    what = (
+        "PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records"
+        if questions
+        else "PTB-XL's folder, or labels.csv or its folder"
+    )
     parser.add_argument("--records", "--ptbxl", type=Path, required=questions, metavar="SOURCE", help=what)
     if questions:
         parser.add_argument(

@@ -22,7 +22,7 @@ EXAMPLES = (
     "heartllm evaluate classify --data georgia --records ptb-xl --output georgia.json",
     'heartllm evaluate classify --records ptb-xl --model my-model --seen "report text" --output classify.json',
 )
-USUAL = {"folds": "9", "tasks": "superclass,rhythm,form", "seen": None}
+USUAL = {"folds": "9", "splits": "test", "tasks": "superclass,rhythm,form", "seen": None}
 """Options of this subject that change figures, and their defaults."""
 
 
@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "with --records beside it, its training folds give the majority and copies of them are left out",
     )
     parser.add_argument("--folds", default=USUAL["folds"], metavar="FOLDS", help="PTB-XL's test folds; default: 9")
+    parser.add_argument(
+        "--splits",
+        default=USUAL["splits"],
+        metavar="NAMES",
+        help="of a label file (--records labels.csv); default: test",
+    )
     parser.add_argument("--tasks", default=USUAL["tasks"], metavar="NAMES", help="default: superclass,rhythm,form")
     parser.add_argument(
         "--seen",
@@ -66,12 +72,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _choices(args: argparse.Namespace) -> dict[str, Any]:
+    from ...data.splits import split_name
     from ...evaluation.classification.seen import read_seen
     from ...evaluation.classification.tasks import TASKS
     from ...labels.ptbxl import folds
 
     if args.records is None and args.data is None:
-        raise UsageError("give --records DIR (PTB-XL), or --data FOLDER")
+        raise UsageError("give --records SOURCE (PTB-XL or labels.csv), or --data FOLDER")
     if args.data is not None and args.tokens is not None:
         raise UsageError("--tokens: codes of PTB-XL's records; not with --data")
     tasks = tuple(dict.fromkeys(task.strip() for task in args.tasks.split(",")))
@@ -86,4 +93,8 @@ def _choices(args: argparse.Namespace) -> dict[str, Any]:
         chosen = folds(args.folds)
     except ValueError as error:
         raise UsageError(f"--folds: {error}") from None
-    return {"tasks": tasks, "seen": seen, "folds": chosen}
+    try:
+        splits = tuple(dict.fromkeys(split_name(one) for one in args.splits.split(",")))
+    except ValueError as error:
+        raise UsageError(f"--splits: {error}") from None
+    return {"tasks": tasks, "seen": seen, "folds": chosen, "splits": splits}

@@ -59,7 +59,9 @@ def states(record: Record, kind: str, name: str) -> bool:
     return name in (record.stated(kind) if kind == "superclass" else record.codes)
 
 
-def prevalences(records: Sequence[Record], statements: set[Statement]) -> dict[Statement, float]:
+def prevalences(
+    records: Sequence[Record], statements: set[Statement], all_known: bool = True
+) -> dict[Statement, float]:
     """Share of the records that state each of these; without those that nobody states, or everybody.
 
     Statements and superclasses only: other attributes are not known for every record. Records whose labels say nothing
@@ -68,12 +70,17 @@ def prevalences(records: Sequence[Record], statements: set[Statement]) -> dict[S
     Args:
         records: of the wanted part of a collection.
         statements: those wanted.
+        all_known: what is not stated is absent, as in PTB-XL; else records whose labels leave a statement open do not
+            count for it.
     """
     found = {}
     for kind, name in statements:
         if kind not in ("rhythm", "form", "diagnosis", "superclass"):
             continue
-        held = [states(record, kind, name) for record in records if kind in record.labels]
+        if all_known:
+            held = [states(record, kind, name) for record in records if kind in record.labels]
+        else:
+            held = [said for record in records if (said := record.says(kind, name)) is not None]
         share = float(np.mean(held)) if held else 0.0
         if 0 < share < 1:
             found[kind, name] = share

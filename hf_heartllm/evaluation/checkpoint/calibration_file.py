@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.record import Record
+from ...data.sources import PTB_XL, RecordSource
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
 from ...models.whole_files import write_whole
@@ -17,23 +18,32 @@ from .calibration import Calibration, prevalences
 _OTHER_PHRASES = {"NORM": ("normal",)}
 
 
-def asked_statements(records: Sequence[Record]) -> tuple[AskedStatement, ...]:
+def asked_statements(records: Sequence[Record], all_known: bool = True) -> tuple[AskedStatement, ...]:
     """Every statement and superclass that some of the records state, and some do not, with its prevalence.
 
     A statement that is both a diagnosis and a finding of form is asked for by the same words, so it stands once.
 
     Args:
         records: of the wanted part of a collection.
+        all_known: see `prevalences`.
     """
     named = {("superclass", name): words for name, words in SUPERCLASSES.items() if name not in STATEMENTS}
     for code, one in STATEMENTS.items():
         kind = one.categories[0]
         named["diagnosis" if kind == "diagnostic" else kind, code] = one.phrase
-    shares = prevalences(records, set(named))
+    shares = prevalences(records, set(named), all_known)
     return tuple(
         AskedStatement(kind, name, (named[kind, name], *_OTHER_PHRASES.get(name, ())), round(shares[kind, name], 6))
         for kind, name in sorted(shares)
     )
+
+
+def prevalence_facts(source: RecordSource, training: Sequence[Record], folds: Sequence[int]) -> dict[str, Any]:
+    """Of which records the prevalences are: their folds of PTB-XL, or another collection and its splits."""
+    if source.layout == PTB_XL:
+        return {"prevalence_folds": list(folds)}
+    name = source.files[0].name if source.files else source.layout
+    return {"prevalence_folds": sorted({record.split for record in training}), "collection": name}
 
 
 def answer_calibration(
@@ -80,4 +90,4 @@ def check_checkpoint_folder(folder: Path) -> None:
         ValueError: if the folder holds no checkpoint.
     """
     if not (folder / "config.json").is_file():
-        raise ValueError(f"--write-calibration {folder}: the folder holds no config.json, so it is no checkpoint")
+        raise ValueError(f"{folder}: the folder holds no config.json, so it is no checkpoint")

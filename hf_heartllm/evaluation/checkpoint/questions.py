@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.record import Record
+from ...data.sources import PTB_XL
 from ..answered import Answered, tabulate
 from ..answering import answer_questions, weights_fingerprint
 from ..answers import MACRO_F1
@@ -21,7 +22,13 @@ from ..people import Person, people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
-from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
+from .calibration_file import (
+    answer_calibration,
+    asked_statements,
+    check_checkpoint_folder,
+    prevalence_facts,
+    write_calibration,
+)
 from .confidence_figures import confidence_results, draw, statement_figures
 from .figures import answer_results, auroc_results, mean_auroc, measured_answers, subgroup_results
 from .generated import chosen_rows, generate_answers, generated_results
@@ -131,8 +138,9 @@ def evaluate_qa(
     majority = None if train_rows is None else _majority(answered, train_rows, people(training), persons)
 
     statements = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
-    prior = prevalences(training, statements)
-    natural = prevalences([one.record for one in held_out.whole], statements)
+    all_known = held_out.source.layout == PTB_XL
+    prior = prevalences(training, statements, all_known)
+    natural = prevalences([one.record for one in held_out.whole], statements, all_known)
     calibration, calibration_facts = None, None
     if settings.calibration_questions is not None:
         fitted_on, calibration_facts = _calibration_questions(held_out, asked, settings.calibration_questions)
@@ -173,9 +181,10 @@ def evaluate_qa(
         sections = difference_section(title, "group", found_differences)
 
     if settings.write_calibration is not None and calibration is not None:
-        whose = {**(calibration_facts or {}), "prevalence_folds": list(settings.training_folds), "model": names}
+        whose = {**(calibration_facts or {}), **prevalence_facts(held_out.source, training, settings.training_folds)}
+        asked_for = asked_statements(training, all_known)
         write_calibration(
-            settings.write_calibration, answer_calibration(calibration, asked_statements(training), whose)
+            settings.write_calibration, answer_calibration(calibration, asked_for, {**whose, "model": names})
         )
     document = held_out.document(
         "qa",
@@ -254,7 +263,7 @@ def _calibration_questions(
         "questions_file": question_facts(path, whole, asked),
         "folds": parts,
         "folds_in_training": [part for part in parts if part in trained],
-        "prevalence": prevalences(records, statements),
+        "prevalence": prevalences(records, statements, held_out.source.layout == PTB_XL),
     }
 
 

@@ -12,7 +12,7 @@ from ..controlled import MAJORITY, MAJORITY_AGE_SEX
 from ..people import MIN_SUPPORT, Person, people
 from .figures import EVERY, Classified
 from .records import label_truth
-from .tasks import Task, only_class
+from .tasks import Task, Truth, only_class
 
 
 class TrainingClasses:
@@ -20,11 +20,16 @@ class TrainingClasses:
 
     Args:
         training: the records.
+        all_known: what is not stated is absent, as in PTB-XL; else the labels may leave it open.
     """
 
-    def __init__(self, training: Sequence[Record]) -> None:
+    def __init__(self, training: Sequence[Record], all_known: bool = True) -> None:
         persons = people(training)
-        self._records = [(persons[record.record_id].group, label_truth(record)) for record in training]
+        self._records = [(persons[record.record_id].group, record) for record in training]
+        self._all_known = all_known
+
+    def _truth(self, record: Record, task: Task) -> Truth:
+        return label_truth(record, None if self._all_known else task)
 
     def choices(self, found: Classified, persons: Mapping[str, Person]) -> dict[str, np.ndarray] | None:
         """What the majority chooses for each record, by column, bool (records, classes).
@@ -47,8 +52,8 @@ class TrainingClasses:
 
     def _of_one(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
         counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
-        for group, truth in self._records:
-            name = only_class(task, truth)
+        for group, record in self._records:
+            name = only_class(task, self._truth(record, task))
             if name is not None:
                 counts[group][name] += 1
                 counts[None][name] += 1
@@ -61,11 +66,19 @@ class TrainingClasses:
         return (choice(counts[None]) if counts[None] else None), large
 
     def _of_every(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
-        rows: dict[Hashable, list[list[bool]]] = defaultdict(list)
-        for group, truth in self._records:
-            has = [bool(truth(name)) for name in task.classes]
+        rows: dict[Hashable, list[list[float]]] = defaultdict(list)
+        for group, record in self._records:
+            truth = self._truth(record, task)
+            has = [float("nan") if (said := truth(name)) is None else float(said) for name in task.classes]
             rows[group].append(has)
             rows[None].append(has)
-        shares = {group: np.mean(found, axis=0) > 0.5 for group, found in rows.items()}
+        shares = {group: _known_mean(np.array(found)) > 0.5 for group, found in rows.items()}
         large = {group: one for group, one in shares.items() if group and len(rows[group]) >= MIN_SUPPORT}
         return shares.get(None), large
+
+
+def _known_mean(rows: np.ndarray) -> np.ndarray:
+    """The mean of each column over what is known of it, 0 where nothing is; float64 (records, n) → (n,)."""
+    known = ~np.isnan(rows)
+    found: np.ndarray = np.nansum(rows, axis=0) / np.maximum(known.sum(axis=0), 1)
+    return found

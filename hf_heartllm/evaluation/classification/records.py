@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.record import Record
+from ...data.sources import RecordSource
 from ...inference import Answerer, Prompt
 from ...labels.wfdb_headers import read_labelled_folder
 from ...models.ecg_record import ECGError
@@ -34,8 +35,15 @@ class LabelledSet:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def label_truth(record: Record) -> Truth:
-    """What PTB-XL's statements say of a class: all are known."""
+def label_truth(record: Record, task: Task | None = None) -> Truth:
+    """What the labels say of a class.
+
+    Args:
+        record: the record.
+        task: of the class, in a collection whose labels may leave it open; None: in PTB-XL all are known.
+    """
+    if task is not None:
+        return lambda name: record.says(task.name, name)
     held = record.codes | record.stated("superclass")
     return lambda name: name in held
 
@@ -67,6 +75,40 @@ def ptbxl_set(records: Sequence[Record], folds: Sequence[int], tasks: Sequence[T
         asked.append(AskedRecord(record, tuple(one for task in tasks for one in task_questions(task, truth))))
     facts = {"folds": list(folds), "records_without_patient": len(of_folds) - len(chosen)}
     return LabelledSet(f"PTB-XL, fold {words}", asked, facts=facts)
+
+
+def label_file_set(source: RecordSource, splits: Sequence[str], tasks: Sequence[Task]) -> LabelledSet:
+    """The records of some splits of a label file.
+
+    Raises:
+        ValueError: if there is no record of these splits, or none has a known class of a task.
+    """
+    of_splits = [record for record in source if record.split in splits]
+    name, words = source.files[0].name, ", ".join(splits)
+    if not of_splits:
+        raise ValueError(f"{name}: no record of split {words}; there are {', '.join(source.splits())}")
+    # As in a folder: a class that no label of the whole collection states, it may have no word for.
+    unstated = frozenset(
+        one for task in tasks for one in task.classes if not any(record.says(task.name, one) for record in source)
+    )
+    asked, unasked = [], []
+    for record in of_splits:
+        questions = [one for task in tasks for one in task_questions(task, label_truth(record, task))]
+        if any(one.attribute not in unstated for one in questions):
+            asked.append(AskedRecord(record, tuple(questions)))
+        else:
+            unasked.append(record.record_id)
+    if not asked:
+        tasked = ", ".join(task.name for task in tasks)
+        raise ValueError(f"{name}: none of {len(of_splits)} records of split {words} has a known class of {tasked}")
+    facts = {
+        "splits": list(splits),
+        "records_without_question": unasked,
+        "records_of_unknown_patients": sum(one.record.patient_id is None for one in asked),
+        "classes_not_stated": sorted(unstated),
+        "notes": list(source.notes),
+    }
+    return LabelledSet(f"label file {name}, split {words}", asked, unstated, facts)
 
 
 def folder_set(folder: Path, tasks: Sequence[Task]) -> LabelledSet:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.record import Record
-from ...data.sources import PTB_XL, RecordSource, open_records
+from ...data.sources import LABEL_FILE, PTB_XL, RecordSource, open_records
 from ..answered import tabulate
 from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
@@ -32,7 +32,7 @@ from .figures import (
     task_results,
 )
 from .majority import TrainingClasses
-from .records import LabelledSet, folder_set, ptbxl_set, readable
+from .records import LabelledSet, folder_set, label_file_set, ptbxl_set, readable
 from .seen import Seen, seen_of
 from .tasks import FORMATS, TASKS, Task
 
@@ -46,9 +46,11 @@ class ClassifySettings(RunSettings):
     """What to evaluate on, and how. Further attributes are those of `RunSettings`.
 
     Attributes:
-        records: PTB-XL's folder: the test records, or beside `data` what the checkpoint was trained on.
+        records: PTB-XL's folder or a label file: the test records, or beside `data`, PTB-XL's folder alone, what the
+            checkpoint was trained on.
         data: another WFDB folder whose headers hold labels.
         folds: of PTB-XL's test records.
+        splits: of the test records of a label file.
         tasks: some of `TASKS`.
         tokens: a token set of PTB-XL's records, instead of reading them.
         seen: what the checkpoint saw in training; None: what its configuration says.
@@ -57,6 +59,7 @@ class ClassifySettings(RunSettings):
     records: Path | None = None
     data: Path | None = None
     folds: tuple[int, ...] = (9,)
+    splits: tuple[str, ...] = ("test",)
     tasks: tuple[str, ...] = tuple(TASKS)
     tokens: Path | None = None
     seen: Seen | None = None
@@ -76,7 +79,8 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
         ECGError: if the folder holds no labels.
     """
     tasks, answerer = [TASKS[task] for task in settings.tasks], checkpoint.answerer
-    source = None if settings.records is None else _ptbxl(settings.records, settings.rate)
+    source = None if settings.records is None else _source(settings)
+    of_file = source is not None and source.layout == LABEL_FILE
     whole = _labelled(settings, source, tasks)
     chosen = evenly_spaced(whole.asked, settings.max_records)
     records = [one.record for one in chosen]
@@ -84,11 +88,14 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     absent = NO_TRAINING_FOLDS
     if source is not None:
         absent = f"PTB-XL's table has no record of {parts_words((), settings.training_folds)}"
+    if of_file:
+        absent = "the label file has no record that the checkpoint was trained on"
     unnamed = 0 if settings.data is not None else sum(record.patient_id is None for record in training)
     apart = _leakage(settings, records, training, parts) if training else None
     twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
-    how = f"records at {settings.rate} Hz" if settings.data is None else "records of a folder at their own rates"
+    own_rates = settings.data is not None or of_file
+    how = "records of a folder at their own rates" if own_rates else f"records at {settings.rate} Hz"
     ecg_of, ecgs = ecg_source(answerer, settings.tokens, how)
     kept = [one for one in chosen if one.record_id not in copied]
     asked, refused = readable(answerer, kept, ecg_of, settings.progress)
@@ -106,7 +113,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     )
     answered = tabulate(asked, outcomes, CONDITIONS)
     seen = settings.seen or seen_of(answerer.model)
-    usual = TrainingClasses(training) if training else None
+    usual = TrainingClasses(training, all_known=not of_file) if training else None
     tables: dict[str, list[ControlledResult]] = {}
     of_classes: list[ControlledResult] = []
     of_groups: list[ControlledResult] = []
@@ -128,7 +135,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     document = {
         "format": "heartllm evaluate classify",
         "format_version": 2,
-        "settings": settings.plain(),
+        "settings": {name: one for name, one in settings.plain().items() if of_file or name != "splits"},
         "versions": versions(),
         "model": checkpoint.facts(),
         "seen_in_training": None if seen.what is None else sorted(seen.what),
@@ -153,7 +160,19 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
 def _ptbxl(folder: Path, rate: int) -> RecordSource:
     source = open_records(folder, sampling_rate=rate)
     if source.layout != PTB_XL:
-        raise ValueError(f"{folder}: not PTB-XL's folder; give a folder of labelled WFDB records with --data")
+        raise ValueError(
+            f"{folder}: not PTB-XL's folder; a folder of labelled WFDB records is given with --data, a label file "
+            "without --data"
+        )
+    return source
+
+
+def _source(settings: ClassifySettings) -> RecordSource:
+    """PTB-XL, or a label file where no other folder is evaluated."""
+    assert settings.records is not None
+    source = open_records(settings.records, sampling_rate=settings.rate)
+    if settings.data is not None or source.layout != LABEL_FILE:
+        return _ptbxl(settings.records, settings.rate)
     return source
 
 
@@ -162,6 +181,8 @@ def _labelled(settings: ClassifySettings, source: RecordSource | None, tasks: Se
         return folder_set(settings.data, tasks)
     if source is None:
         raise ValueError("give PTB-XL's folder, or a WFDB folder with labels")
+    if source.layout == LABEL_FILE:
+        return label_file_set(source, settings.splits, tasks)
     return ptbxl_set(source, settings.folds, tasks)
 
 
@@ -219,7 +240,8 @@ def _notes(
         f"A class with fewer than {MIN_OF_CLASS} records with it, or without it, counts in macro-AUROC alone.",
         "Without the question only the possible answers are known, so that every class has the same yes.",
     ]
-    trained = parts_words((), settings.training_folds)
+    of_file = "splits" in whole.facts
+    trained = "the split train" if of_file else parts_words((), settings.training_folds)
     for task in tasks:
         for words in (ONE_CLASS, EVERY):
             found = next((one for one in sets if one.task is task and one.records == words), None)
@@ -228,6 +250,8 @@ def _notes(
                 notes.append(f"{task.name}, {words}: n/a for {', '.join(absent)}, which no record has.")
     if settings.data is not None:
         notes += _folder_notes(whole)
+    if of_file:
+        notes += _file_notes(whole)
     if apart is None:
         given = " (--records)" if settings.records is None else ""
         notes.append(f"Not checked: whether a record is one of the training's, since {no_training}{given}.")
@@ -255,6 +279,21 @@ def _notes(
         notes.append(f"{len(refused)} records cannot be read by this codec and model and were left out: {named}.")
     if settings.max_records is not None:
         notes.append(f"Only {settings.max_records} records, evenly spaced: not the whole set.")
+    return notes
+
+
+def _file_notes(whole: LabelledSet) -> list[str]:
+    facts = whole.facts
+    notes = [*facts["notes"], "What a record's labels leave open is not counted for it."]
+    if unknown := facts["records_of_unknown_patients"]:
+        notes.append(
+            f"{unknown} records name no patient: each counts as a patient of its own, so intervals are too narrow "
+            "where a patient has several, and they were not compared with the training's."
+        )
+    if whole.unstated:
+        notes.append(f"No label states {', '.join(facts['classes_not_stated'])}: they are left out.")
+    if facts["records_without_question"]:
+        notes.append(f"{len(facts['records_without_question'])} records have no known class of any task.")
     return notes
 
 
