@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.data.ecg_qa_files import ECGQARow
 from hf_heartllm.data.label_names import statement_labels
 from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
@@ -28,7 +29,6 @@ from hf_heartllm.evaluation.controlled import (
     controlled_table,
     interval_document,
 )
-from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
 from hf_heartllm.evaluation.held_out import CheckpointSettings, read_held_out
 from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.leakage import Leakage, check_leakage, copies_within
@@ -207,8 +207,8 @@ def test_no_records_have_no_prevalence():
         assert prevalences([], {("rhythm", "AFIB")}) == {}
 
 
-def prior_row(kind: str, ecg_id: int) -> QuestionRow:
-    return QuestionRow("afib?", ("no",), kind, "scp_code", "1", (ecg_id,), "train")
+def prior_row(kind: str, ecg_id: int) -> ECGQARow:
+    return ECGQARow(1, 1, 1, kind, "scp_code", "afib?", ("no",), (ecg_id,), None, "train")
 
 
 def test_a_prior_of_no_training_rows_has_no_figure():
@@ -217,8 +217,8 @@ def test_a_prior_of_no_training_rows_has_no_figure():
     assert scores["template", "single-verify"].figures is None
     assert scores["template", "single-verify"].test_rows == 1
     assert scores["template", "single-query"].figures["exact match"].value == 1
-    patients = {1: ("p", 1), 5: ("p", 9)}
-    assert shared_patients([prior_row("single-query", 1)], test, patients) == (1, 1)
+    records = {"1": Record("1", "p"), "5": Record("5", "p")}
+    assert shared_patients([prior_row("single-query", 1)], test, records) == (1, 1)
 
 
 def predictions(tmp_path, **changes) -> list[dict]:
