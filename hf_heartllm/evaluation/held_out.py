@@ -60,6 +60,11 @@ class RunSettings:
         """Arguments of the bootstrap."""
         return {"resamples": self.resamples, "seed": self.seed}
 
+    @property
+    def asking(self) -> dict[str, Any]:
+        """Arguments of whatever asks the model."""
+        return {"seed": self.seed, "progress": self.progress}
+
     def plain(self) -> dict[str, Any]:
         """For JSON, without the folders of this machine."""
         shown = {
@@ -115,11 +120,6 @@ class HeldOutSet:
     asked: list[AskedRecord]
     left_out: tuple[str, ...]
     settings: CheckpointSettings
-
-    @property
-    def training_patients(self) -> set[str]:
-        """Patients of the training records."""
-        return {record.patient_id for record in self.training if record.patient_id is not None}
 
     @property
     def parts(self) -> str:

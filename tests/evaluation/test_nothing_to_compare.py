@@ -17,7 +17,7 @@ from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.evaluation.checkpoint.calibration import prevalences
 from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT
 from hf_heartllm.evaluation.classification.figures import EVERY, ONE_CLASS, Classified
-from hf_heartllm.evaluation.classification.majority import TrainingClasses
+from hf_heartllm.evaluation.classification.majority import majority_choices, training_majority
 from hf_heartllm.evaluation.classification.records import folder_set, ptbxl_set
 from hf_heartllm.evaluation.classification.tasks import LETTERS, TASKS
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
@@ -90,9 +90,10 @@ def classified_rhythms(records: str) -> Classified:
 @pytest.mark.parametrize("records", [ONE_CLASS, EVERY])
 def test_the_majority_of_no_training_record_is_none(records):
     persons = {number: Person("male", "< 50", "CS", "") for number in ("1", "2")}
-    assert TrainingClasses([]).choices(classified_rhythms(records), persons) is None
+    assert majority_choices(training_majority([], TASKS.values()), classified_rhythms(records), persons) is None
     training = [Record("9", age=60.0, sex="female", labels=statement_labels({"IMI"}))]
-    found = TrainingClasses(training).choices(classified_rhythms(records), persons)
+    counted = training_majority(training, TASKS.values())
+    found = majority_choices(counted, classified_rhythms(records), persons)
     assert (found is None) == (records == ONE_CLASS)  # it has no rhythm, so no commonest one
     assert found is None or not found[MAJORITY].any()
 

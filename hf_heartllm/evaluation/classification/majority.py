@@ -2,70 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ...data.record import Record
 from ..controlled import MAJORITY, MAJORITY_AGE_SEX
-from ..people import MIN_SUPPORT, Person, people
+from ..majority import MajorityAnswers
+from ..people import Person, people
 from .figures import EVERY, Classified
 from .records import label_truth
-from .tasks import Task, only_class
+from .tasks import Task, task_questions
 
 
-class TrainingClasses:
-    """The classes of the training records.
+def training_majority(training: Sequence[Record], tasks: Iterable[Task]) -> MajorityAnswers:
+    """The answers that the labels of training records give to the tasks' questions."""
+    counted, persons, tasks = MajorityAnswers(), people(training), list(tasks)
+    for record in training:
+        truth = label_truth(record)
+        for question in (one for task in tasks for one in task_questions(task, truth)):
+            counted.add(question, persons[record.record_id].group)
+    return counted
 
-    Args:
-        training: the records.
+
+def majority_choices(
+    counted: MajorityAnswers, found: Classified, persons: Mapping[str, Person]
+) -> dict[str, np.ndarray] | None:
+    """What the majority chooses for each record, by column, bool (records, classes).
+
+    Where a record has one class, the commonest letter; on every record, each class whose commonest answer is yes. None
+    where there is no training record, or none with one class of the task, to take it from.
     """
-
-    def __init__(self, training: Sequence[Record]) -> None:
-        persons = people(training)
-        self._records = [(persons[record.record_id].group, label_truth(record)) for record in training]
-
-    def choices(self, found: Classified, persons: Mapping[str, Person]) -> dict[str, np.ndarray] | None:
-        """What the majority chooses for each record, by column, bool (records, classes).
-
-        None where there is no training record, or none with one class of the task, to take it from.
-
-        Where a record has one class: the commonest among training records with one class (the first of the task where
-        two are equal). On every record: each class that more than half of the training records have. A group of age
-        band and sex with fewer than `MIN_SUPPORT` training records falls back to all.
-        """
-        chosen = self._of_every if found.records == EVERY else self._of_one
-        usual, of_group = chosen(found.task)
-        if usual is None:
-            return None
-        groups = [persons[record_id].group for record_id in found.record_ids]
-        return {
-            MAJORITY: np.array([usual for _ in groups]),
-            MAJORITY_AGE_SEX: np.array([of_group.get(group, usual) for group in groups]),
-        }
-
-    def _of_one(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
-        counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
-        for group, truth in self._records:
-            name = only_class(task, truth)
-            if name is not None:
-                counts[group][name] += 1
-                counts[None][name] += 1
-
-        def choice(seen: Counter[str]) -> np.ndarray:
-            numbers = np.array([seen[name] for name in task.classes])
-            return np.eye(len(task.classes), dtype=bool)[numbers.argmax()]
-
-        large = {group: choice(seen) for group, seen in counts.items() if group and seen.total() >= MIN_SUPPORT}
-        return (choice(counts[None]) if counts[None] else None), large
-
-    def _of_every(self, task: Task) -> tuple[np.ndarray | None, dict[Hashable, np.ndarray]]:
-        rows: dict[Hashable, list[list[bool]]] = defaultdict(list)
-        for group, truth in self._records:
-            has = [bool(truth(name)) for name in task.classes]
-            rows[group].append(has)
-            rows[None].append(has)
-        shares = {group: np.mean(found, axis=0) > 0.5 for group, found in rows.items()}
-        large = {group: one for group, one in shares.items() if group and len(rows[group]) >= MIN_SUPPORT}
-        return shares.get(None), large
+    task = found.task
+    letter, *of_classes = task_questions(task, lambda name: name == task.classes[0])
+    chosen_by = [(one, "yes") for one in of_classes]
+    if found.records != EVERY:
+        chosen_by = [(letter, name) for name in task.letters]
+    if counted.answer(chosen_by[0][0]) is None:
+        return None
+    groups = [persons[record_id].group for record_id in found.record_ids]
+    return {
+        column: np.array([[counted.answer(asked, one) == answer for asked, answer in chosen_by] for one in of])
+        for column, of in ((MAJORITY, [None] * len(groups)), (MAJORITY_AGE_SEX, groups))
+    }

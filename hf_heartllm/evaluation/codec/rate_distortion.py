@@ -7,28 +7,29 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ...data.record import Record
 from ...ecg import ECGError
 from ..intervals import Bootstrap
+from ..people import patient_numbers
 from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
 from .parts import Part, estimate, figure
 from .rates import codebook_bits, perplexity
-from .records import LabelledRecord
 
 MEASURES = ("relative_error", "prdn", "correlation", "snr", "rmse")
 
 
-def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+def rate_distortion(coder: Coder, records: Iterable[Record]) -> Part:
     """Encode and decode every recording.
 
     Returns:
-        Figures of every number of codebooks, and arrays: `ecg_id`, `patient_id`, the mean over leads of every measure
+        Figures of every number of codebooks, and arrays: `record_id`, `patient`, the mean over leads of every measure
         as `relative_error 1` … (recordings,), and `codes` int32 (codebooks, all tokens).
     """
     config = coder.config
     counts = list(range(1, coder.num_codebooks + 1))
-    kept: list[LabelledRecord] = []
+    kept: list[Record] = []
     codes: list[np.ndarray] = []
     rows: dict[str, list[float]] = {}
     seconds, failed = 0.0, 0
@@ -57,11 +58,11 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     if not kept:
         raise ECGError(f"none of {failed} recordings could be encoded")
     arrays = {name: np.array(values) for name, values in rows.items()}
-    arrays["ecg_id"] = np.array([one.ecg_id for one in kept])
-    arrays["patient_id"] = np.array([one.patient_id for one in kept])
+    arrays["record_id"] = np.array([one.record_id for one in kept])
+    arrays["patient"] = patient_numbers([one.patient for one in kept])
     arrays["codes"] = np.concatenate(codes, axis=-1)
     figures = [figure("recordings that could not be encoded", failed, "recordings")] if failed else []
-    lost = Bootstrap(arrays["patient_id"]).mean(arrays["relative_error features"])
+    lost = Bootstrap(arrays["patient"]).mean(arrays["relative_error features"])
     title = "features themselves, as if coded without loss: relative squared error"
     figures.append(estimate(title, lost, "of variance"))
     figures += _rates(coder, codes, seconds)
@@ -76,7 +77,7 @@ def _label(coder: Coder, count: int) -> str:
 
 
 def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Result]:
-    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient_id"])
+    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient"])
 
     def mean(measure: str, title: str, unit: str) -> Result:
         return estimate(f"{label}: {title}", bootstrap.mean(arrays[f"{measure} {count}"]), unit)
@@ -135,10 +136,10 @@ def compared(ours: Part, other: Part, codebooks: int, other_codebooks: int = 1) 
     Raises:
         ValueError: if the parts hold no common recording.
     """
-    common, first, second = np.intersect1d(ours.arrays["ecg_id"], other.arrays["ecg_id"], return_indices=True)
+    common, first, second = np.intersect1d(ours.arrays["record_id"], other.arrays["record_id"], return_indices=True)
     if not len(common):
         raise ValueError("the two codecs were evaluated on different recordings")
-    bootstrap = Bootstrap(ours.arrays["patient_id"][first])
+    bootstrap = Bootstrap(ours.arrays["patient"][first])
     figures = []
     for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
         a, b = ours.arrays[f"{measure} {codebooks}"][first], other.arrays[f"{measure} {other_codebooks}"][second]

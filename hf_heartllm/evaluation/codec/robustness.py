@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...data.record import Record
 from ...ecg import ECGError, ECGRecord, read_ecg, simulate_ecg
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import in_band
 from .parts import Part, figure
-from .records import LabelledRecord
 
 GAINS = (0.25, 0.5, 2.0, 4.0)
 NOISE_MILLIVOLTS = 0.01
@@ -82,7 +82,7 @@ def shift_agreement(coder: Coder, tokens: int, seed: int = 0) -> float:
     return float((a[margin : count - margin] == b[margin : count - margin]).double().mean())
 
 
-def robustness(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+def robustness(coder: Coder, records: Iterable[Record]) -> Part:
     """All of it, over some recordings and simulated ones."""
     rng = np.random.default_rng(0)
     errors: dict[float, list[float]] = {gain: [] for gain in GAINS}
