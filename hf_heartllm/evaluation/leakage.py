@@ -100,17 +100,13 @@ def check_leakage(
     test: Iterable[Record],
     training_patients: Iterable[str],
     training_ids: Iterable[str],
-    training: Iterable[Record] | None = None,
-    progress: bool = True,
 ) -> Leakage:
-    """Compare the test records with those of training.
+    """Compare the patients and names of test records with those of training.
 
     Args:
         test: the records to evaluate on.
         training_patients: patients whose records a model was trained on.
         training_ids: names of the training records.
-        training: training records whose waveforms are compared; None: only patients and names are.
-        progress: show a bar on stderr.
 
     Raises:
         ValueError: if a record or a patient is in both.
@@ -127,9 +123,7 @@ def check_leakage(
                 f"{len(both)} {what} of the test set are in the training records too (such as "
                 f"{min(both, key=id_order)}): {advice}"
             )
-    if training is None:
-        return Leakage(len(trained), len(tested), 0, 0, ())
-    return replace(check_copies(test, training, progress), training_patients=len(trained), test_patients=len(tested))
+    return Leakage(len(trained), len(tested), 0, 0, ())
 
 
 def training_leakage(
@@ -159,11 +153,11 @@ def training_leakage(
     patients |= {record.patient_id for record in training if record.patient_id is not None}
     names = {record.record_id for record in training}
     found = check_leakage(test, patients, {*names, *(row["record_id"] for row in rows)})
-    if parts is None:
+    if parts is None or rate != 100:
         return found
-    compared = training if rate == 100 else None
     mark = run_mark([record.record_id for record in test], sorted(names), rate)
-    return leakage_once(parts / "leakage.jsonl", mark, lambda: check_leakage(test, patients, names, compared, progress))
+    kept = leakage_once(parts / "leakage.jsonl", mark, lambda: check_copies(test, training, progress))
+    return replace(kept, training_patients=found.training_patients, test_patients=found.test_patients)
 
 
 def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Leakage:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..models.whole_files import write_whole
-from .intervals import Interval
+from .intervals import Interval, Resampled
 
 _TARGET = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">=": lambda value, target: value >= target,
-    "<=": lambda value, target: value <= target,
-    ">": lambda value, target: value > target,
-    "<": lambda value, target: value < target,
-}
+_COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,9 @@ class Result:
     machine: str = ""
 
     @classmethod
-    def of(cls, name: str, found: Interval, **more: Any) -> Result:
+    def of(cls, name: str, found: Interval | Resampled, **more: Any) -> Result:
         """An estimate; without interval where it has none."""
+        found = found.interval() if isinstance(found, Resampled) else found
         known = not math.isnan(found.low)
         return cls(name, found.value, (found.low, found.high) if known else None, **more)
 

@@ -30,7 +30,7 @@ from hf_heartllm.evaluation.codec.denoising import with_noise
 from hf_heartllm.evaluation.codec.distortion import distortion, in_band
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.fidelity import Changes
-from hf_heartllm.evaluation.codec.parts import Part, figure, kept_part
+from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, codebook_bits, perplexity
@@ -38,6 +38,7 @@ from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
 from hf_heartllm.evaluation.codec.targets import TARGETS, judged_columns, target_matrix
 from hf_heartllm.evaluation.intervals import Bootstrap, ranked_area
+from hf_heartllm.evaluation.results import Result
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.fsq import FiniteScalarQuantizer
@@ -227,7 +228,7 @@ def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):
 
     def make() -> Part:
         made.append(1)
-        return Part([figure("a", 1.5, "mV", (1.0, 2.0), "<= 2")], {"x": np.arange(3)})
+        return Part([Result("a", 1.5, (1.0, 2.0), "<= 2", "mV")], {"x": np.arange(3)})
 
     first = kept_part(tmp_path, "part", {"records": [1]}, make)
     again = kept_part(tmp_path, "part", {"records": [1]}, make)

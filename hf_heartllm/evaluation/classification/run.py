@@ -77,7 +77,12 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     """
     tasks, answerer = [TASKS[task] for task in settings.tasks], checkpoint.answerer
     source = None if settings.records is None else _ptbxl(settings.records, settings.rate)
-    whole = _labelled(settings, source, tasks)
+    if settings.data is not None:
+        whole = folder_set(settings.data, tasks)
+    elif source is not None:
+        whole = ptbxl_set(source, settings.folds, tasks)
+    else:
+        raise ValueError("give PTB-XL's folder, or a WFDB folder with labels")
     chosen = evenly_spaced(whole.asked, settings.max_records)
     records = [one.record for one in chosen]
     training = [record for record in source or () if trained_on(record, settings.training_folds)]
@@ -153,14 +158,6 @@ def _ptbxl(folder: Path, rate: int) -> RecordSource:
     if source.layout != PTB_XL:
         raise ValueError(f"{folder}: not PTB-XL's folder; give a folder of labelled WFDB records with --data")
     return source
-
-
-def _labelled(settings: ClassifySettings, source: RecordSource | None, tasks: Sequence[Task]) -> LabelledSet:
-    if settings.data is not None:
-        return folder_set(settings.data, tasks)
-    if source is None:
-        raise ValueError("give PTB-XL's folder, or a WFDB folder with labels")
-    return ptbxl_set(source, settings.folds, tasks)
 
 
 def _leakage(

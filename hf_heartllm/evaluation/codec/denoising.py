@@ -21,7 +21,7 @@ from ..people import id_number, patient_numbers
 from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
-from .parts import Part, figure
+from .parts import Part
 
 KINDS = {"muscle noise": "noise", "baseline wander": "wander", "50 Hz": "mains"}
 LEVELS = (20, 10, 5)  # dB
@@ -92,7 +92,7 @@ def denoising(coder: Coder, records: Iterable[Record]) -> Part:
         for way, values in ways.items():
             # Without noise the filter's result is the reference itself.
             if condition != "no noise" or way != "plain filter":
-                figures.append(figure(f"{condition}: SNR, {way}", float(np.mean(values)), "dB"))
+                figures.append(Result(f"{condition}: SNR, {way}", float(np.mean(values)), unit="dB"))
         if condition == "no noise":
             continue
         for count in counts:

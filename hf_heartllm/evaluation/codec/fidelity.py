@@ -29,8 +29,7 @@ from .criteria import (
     st_verdicts,
 )
 from .distortion import in_band
-from .parts import Part, estimate
-from .parts import figure as one_figure
+from .parts import Part
 
 INTERVALS = {"pr_ms": ("PR", 6.0, 15.0), "qrs_ms": ("QRS", 4.0, 12.0), "qt_ms": ("QT", 8.0, 20.0)}
 """Column → name, and what median and 90th percentile of the change should be at most, in ms."""
@@ -106,10 +105,6 @@ def _share(limit: float) -> Callable[[np.ndarray], float]:
     return lambda rows: float((rows <= limit).mean())
 
 
-def _mean(rows: np.ndarray) -> float:
-    return float(rows.mean())
-
-
 def _crossed(rows: np.ndarray) -> float:
     return float((rows[:, 0] != rows[:, 1]).mean())
 
@@ -180,7 +175,7 @@ def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bo
     def figure(title: str, found: Resampled | None, unit: str, bar: str | None = None, data: str = "") -> None:
         if found is not None:
             words = data or f"{changed.records} recordings"
-            figures.append(estimate(label + title, found, unit, bar if judged else None, words))
+            figures.append(Result.of(label + title, found, unit=unit, target=bar if judged else None, data=words))
 
     figure("F1 of R peaks within 50 ms", changed.judged("beats", _f1), "fraction", ">= 0.995")
     figure("change of heart rate, median", changed.judged("heart_rate", _quantile(0.5)), "1/min", "<= 1")
@@ -191,7 +186,7 @@ def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bo
             bar = f"<= {max(limit, NOISE_ALLOWANCE * (control.value if control else 0.0)):.1f}"
             figure(f"change of {title}, {words}", changed.judged(column, _quantile(share)), "ms", bar)
             figure(f"change of {title} under noise of the same size, {words}", control, "ms")
-        figure(f"{title} still measurable", changed.judged(f"{column} there", _mean), "fraction")
+        figure(f"{title} still measurable", changed.judged(f"{column} there", np.mean), "fraction")
     for column in ("R", "S"):
         figure(f"change of {column} amplitude, median", changed.judged(column, _quantile(0.5)), "mV", "<= 0.05")
     for column, title in (("st_j_mv", "ST at J"), ("st_j60_mv", "ST at J + 60 ms")):
@@ -224,5 +219,5 @@ def measurement_against_truth(seeds: int) -> Part:
         for words, share in (("median", 0.5), ("90th percentile", 0.9)):
             label = f"measurement of {title} against the simulator's truth, {words}"
             data = f"{len(values)} simulated recordings"
-            figures.append(one_figure(label, float(np.quantile(values, share)), "ms", data=data))
+            figures.append(Result(label, float(np.quantile(values, share)), unit="ms", data=data))
     return Part(figures)
