@@ -80,17 +80,15 @@ def weights_fingerprint(model: Any) -> str:
 
 def outcomes_of(lines: Iterable[Mapping[str, Any]]) -> Outcomes:
     """The outcomes that lines of `OUTCOMES` hold; older ones name a record by `ecg_id`."""
-    return {(_id(line), condition_of(line)): line["log_likelihoods"] for line in lines}
+    return {
+        (str(line.get("record_id", line.get("ecg_id"))), condition_of(line)): line["log_likelihoods"] for line in lines
+    }
 
 
 def condition_of(line: Mapping[str, Any]) -> str:
     """The condition of a line of partial results."""
     name: str = line["condition"]
     return OLD_NAMES.get(name, name)
-
-
-def _id(line: Mapping[str, Any]) -> str:
-    return str(line.get("record_id", line.get("ecg_id")))
 
 
 def backgrounds(asked: Iterable[AskedRecord]) -> dict[str, str]:

@@ -258,35 +258,14 @@ def at_prevalence(probability: ArrayLike, trained: float, wanted: ArrayLike) -> 
     return yes / (yes + no)
 
 
-@dataclass(frozen=True)
-class YesNo:
-    """Counts of a yes/no question, as rates.
+def positive_predictive_value(sensitivity: float, specificity: float, prevalence: float) -> float:
+    """The share of positive calls that are right at a prevalence, by Bayes; NaN if nothing is called positive.
 
-    Attributes:
-        sensitivity: share of the positive rows that are called positive; NaN without positive rows.
-        specificity: share of the negative rows that are called negative; NaN without negative rows.
+    At prevalence 0 or 1 the rate of the absent class does not count, known or not.
     """
-
-    sensitivity: float
-    specificity: float
-
-    @classmethod
-    def of(cls, positive: ArrayLike, called: ArrayLike) -> YesNo:
-        """From the truth and the calls, bool (rows,)."""
-        truth, answer = np.asarray(positive, dtype=bool), np.asarray(called, dtype=bool)
-        if truth.shape != answer.shape:
-            raise ValueError(f"{len(truth)} labels but {len(answer)} calls")
-        return cls(
-            float(answer[truth].mean()) if truth.any() else float("nan"),
-            float((~answer[~truth]).mean()) if not truth.all() else float("nan"),
-        )
-
-    def positive_predictive_value(self, prevalence: float) -> float:
-        """The share of positive calls that are right at a prevalence, by Bayes; NaN if nothing is called positive."""
-        right, wrong = self.sensitivity * prevalence, (1 - self.specificity) * (1 - prevalence)
-        # At prevalence 0 or 1 the rate of the absent class does not count, known or not.
-        right, wrong = (0.0 if prevalence == 0 else right), (0.0 if prevalence == 1 else wrong)
-        return right / (right + wrong) if right + wrong else float("nan")
+    right = 0.0 if prevalence == 0 else sensitivity * prevalence
+    wrong = 0.0 if prevalence == 1 else (1 - specificity) * (1 - prevalence)
+    return right / (right + wrong) if right + wrong else float("nan")
 
 
 @dataclass(frozen=True)

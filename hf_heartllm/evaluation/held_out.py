@@ -13,8 +13,12 @@ from ..data.sources import PTB_XL, RecordSource, open_records
 from ..inference import Answerer
 from .answering import Ecgs, ecg_source
 from .people import Person, people
-from .provenance import file_facts, model_facts, versions
+from .provenance import file_facts, model_facts
 from .question_file import AskedRecord, evenly_spaced, read_questions
+from .results import MODEL_LIBRARIES, library_versions
+
+OTHER_RECORDS = "records of a folder at their own rates"
+"""What is read where it is not PTB-XL's."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class HeldOutSet:
 
     def ecgs(self, answerer: Answerer, tokens: Path | None = None) -> tuple[Ecgs, str]:
         """`answering.ecg_source` of this collection."""
-        return ecg_source(answerer, tokens, reading_words(self.source, self.settings.rate))
+        own = f"records at {self.settings.rate} Hz"
+        return ecg_source(answerer, tokens, own if self.source.layout == PTB_XL else OTHER_RECORDS)
 
     def document(self, subject: str, names: dict[str, Any], **found: Any) -> dict[str, Any]:
         """What every evaluation writes, and what this one found."""
@@ -140,7 +145,7 @@ class HeldOutSet:
             "format": f"heartllm evaluate {subject}",
             "format_version": 2,
             "settings": self.settings.plain(),
-            "versions": versions(),
+            "versions": library_versions(MODEL_LIBRARIES),
             "model": names,
             "data": data_words(self.source, self.settings.records),
             "tables_read": [file_facts(path) for path in self.source.files],
@@ -207,11 +212,6 @@ def parts_words(records: Iterable[Record], folds: Sequence[int]) -> str:
         return ""
     without = Counter(record.split for record in records if record.fold is None)
     return f"split {', '.join(sorted(without))}" if without else f"folds {', '.join(map(str, folds))}"
-
-
-def reading_words(source: RecordSource, rate: int) -> str:
-    """How recordings are read, in words."""
-    return f"records at {rate} Hz" if source.layout == PTB_XL else "records of a folder at their own rates"
 
 
 def data_words(source: RecordSource, path: Path) -> str:

@@ -21,7 +21,7 @@ from ..data.ecg_qa_files import (
     read_ecg_qa,
 )
 from ..data.record import Record
-from ..data.sources import open_records
+from ..data.sources import PTB_XL, open_records
 from .answers import EXACT, MACRO_F1, AnsweredQuestion, Answers
 from .intervals import Bootstrap, Interval
 
@@ -65,7 +65,10 @@ def read_copy(folder: Path, ptbxl: Path | None = None, version: Version = "templ
     except FileNotFoundError:
         closed_sets = {}
     complete = completeness(Counter((row.split, row.question_type) for row in rows))
-    records = None if ptbxl is None else {one.record_id: one for one in open_records(ptbxl) if one.patient_id}
+    source = None if ptbxl is None else open_records(ptbxl)
+    if source is not None and source.layout != PTB_XL:
+        raise ValueError(f"{ptbxl}: not PTB-XL's folder, whose records ECG-QA asks about")
+    records = None if source is None else {one.record_id: one for one in source if one.patient_id}
     return ECGQACopy(rows, closed_sets, complete, records)
 
 

@@ -22,7 +22,6 @@ from hf_heartllm.evaluation.answered import tabulate
 from hf_heartllm.evaluation.answering import answer_questions, ecg_source
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences
 from hf_heartllm.evaluation.checkpoint.calibration_file import (
-    answer_calibration,
     asked_statements,
     check_checkpoint_folder,
     write_calibration,
@@ -94,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
         "prevalence_folds": list(args.training_folds),
         "model": model_facts(answerer, checkpoint_name(args.model)),
     }
-    carried = replace(answer_calibration(found, fitted.statements, facts), one_of=fitted.one_of)
+    carried = replace(found.carried(fitted.statements, facts), one_of=fitted.one_of)
     print(write_calibration(args.checkpoint, carried))
     for one in fitted.statements:
         if (point := one.point) is not None:

@@ -136,7 +136,7 @@ def test_all_abstained_is_defined(tmp_path):
         ([{"answer": "a", "prediction": "a", "probabilities": {"a": 0.4}}], "sum to 1"),
         (
             [{"answer": "a", "prediction": "a", "controls": {"no_ecg": "a"}}, {"answer": "a", "prediction": "a"}],
-            "row 2 has no prediction of the control 'blind'",
+            "row 2 has no prediction of the control 'no_ecg'",
         ),
     ],
 )

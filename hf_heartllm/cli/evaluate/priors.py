@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score the priors, print the table, write the JSON."""
-    from ...evaluation.prediction_tables import library_versions
     from ...evaluation.priors import read_copy, score_priors, split_by_fold
+    from ...evaluation.results import METRIC_LIBRARIES, library_versions
     from ...models.whole_files import write_whole
 
     if args.split == "folds" and args.ptbxl is None:
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
                 "seed": args.seed,
                 "grouped_by": unit,
             },
-            "versions": library_versions(),
+            "versions": library_versions(METRIC_LIBRARIES),
             "notes": notes,
             "figures": [_json(score) for score in scores],
         }

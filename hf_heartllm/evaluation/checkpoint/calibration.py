@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...data.record import Record
+from ...models.answer_calibration import AnswerCalibration, AskedStatement
 from ..answered import Answered
 from ..conditions import REAL
 from ..confidence import TEMPERATURES, at_prevalence, fit_temperature, padded_scores, prevalence_weights
@@ -52,6 +53,13 @@ class Calibration:
     def document(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    def carried(self, statements: tuple[AskedStatement, ...], facts: Mapping[str, Any]) -> AnswerCalibration:
+        """In the form that a checkpoint carries; `facts`: what it was fitted on, beside the numbers of questions."""
+        counts = {"questions": self.questions, "yes_no_questions": self.yes_no_questions, "patients": self.patients}
+        temperatures = self.balanced_temperature, self.natural_temperature
+        fitted_on = {**counts, **facts}
+        return AnswerCalibration(*temperatures, self.yes_share, statements, at_edge=self.at_edge, fitted_on=fitted_on)
 
 
 def states(record: Record, kind: str, name: str) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...data.record import Record
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
 from ...models.whole_files import write_whole
-from .calibration import Calibration, prevalences
+from .calibration import prevalences
 
 # "Is this ECG normal?" does not hold the phrase "normal ecg".
 _OTHER_PHRASES = {"NORM": ("normal",)}
@@ -33,31 +32,6 @@ def asked_statements(records: Sequence[Record]) -> tuple[AskedStatement, ...]:
     return tuple(
         AskedStatement(kind, name, (named[kind, name], *_OTHER_PHRASES.get(name, ())), round(shares[kind, name], 6))
         for kind, name in sorted(shares)
-    )
-
-
-def answer_calibration(
-    found: Calibration, statements: tuple[AskedStatement, ...], facts: Mapping[str, Any]
-) -> AnswerCalibration:
-    """The fit in the form that a checkpoint carries.
-
-    Args:
-        found: from `calibration.fit_calibration`.
-        statements: from `asked_statements`.
-        facts: what it was fitted on: data, folds, model.
-    """
-    return AnswerCalibration(
-        found.balanced_temperature,
-        found.natural_temperature,
-        found.yes_share,
-        statements,
-        at_edge=found.at_edge,
-        fitted_on={
-            "questions": found.questions,
-            "yes_no_questions": found.yes_no_questions,
-            "patients": found.patients,
-            **facts,
-        },
     )
 
 

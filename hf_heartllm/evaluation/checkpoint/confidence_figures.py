@@ -15,8 +15,8 @@ from ..confidence import (
     PREDICTIVE_VALUE,
     RISK_COVERAGE,
     Believed,
-    YesNo,
     padded_scores,
+    positive_predictive_value,
     reliability,
     risk_coverage,
     tempered,
@@ -126,12 +126,13 @@ def statement_figures(answered: Answered, prevalence: Mapping[Statement, float])
             continue
         by_condition = {}
         for condition in CONDITIONS:
-            rates = YesNo.of(positive, yes_no.margin[condition][here] > 0)
+            called = yes_no.margin[condition][here] > 0
+            rates = float(called[positive].mean()), float((~called[~positive]).mean())
             by_condition[condition] = {
-                "sensitivity": rates.sensitivity,
-                "specificity": rates.specificity,
-                "positive_predictive_value_balanced": rates.positive_predictive_value(float(positive.mean())),
-                "positive_predictive_value_natural": rates.positive_predictive_value(prevalence[statement]),
+                "sensitivity": rates[0],
+                "specificity": rates[1],
+                "positive_predictive_value_balanced": positive_predictive_value(*rates, float(positive.mean())),
+                "positive_predictive_value_natural": positive_predictive_value(*rates, prevalence[statement]),
             }
         result.append(
             {

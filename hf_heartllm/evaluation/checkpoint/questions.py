@@ -21,7 +21,7 @@ from ..people import people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
-from .calibration_file import answer_calibration, asked_statements, check_checkpoint_folder, write_calibration
+from .calibration_file import asked_statements, check_checkpoint_folder, write_calibration
 from .confidence_figures import confidence_results, draw, statement_figures
 from .figures import answer_results, auroc_results, mean_auroc, measured_answers, subgroup_results
 from .generated import generate_answers, generated_results
@@ -169,9 +169,7 @@ def evaluate_qa(
 
     if settings.write_calibration is not None and calibration is not None:
         fitted = {**(calibration_facts or {}), "prevalence_folds": list(settings.training_folds), "model": names}
-        write_calibration(
-            settings.write_calibration, answer_calibration(calibration, asked_statements(training), fitted)
-        )
+        write_calibration(settings.write_calibration, calibration.carried(asked_statements(training), fitted))
     document = held_out.document(
         "qa",
         names,

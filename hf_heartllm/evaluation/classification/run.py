@@ -13,13 +13,14 @@ from ..answered import tabulate
 from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
 from ..controlled import ControlledResult
-from ..held_out import Checkpoint, RunSettings, parts_words, trained_on
+from ..held_out import OTHER_RECORDS, Checkpoint, RunSettings, parts_words, trained_on
 from ..leakage import Leakage, check_copies, copies_within, leakage_once, training_leakage
 from ..page import Evaluation
 from ..partial import run_mark
 from ..people import people
-from ..provenance import asked_facts, file_facts, versions
+from ..provenance import asked_facts, file_facts
 from ..question_file import AskedRecord, evenly_spaced, rows_hash
+from ..results import MODEL_LIBRARIES, library_versions
 from .figures import (
     EVERY,
     MIN_OF_CLASS,
@@ -93,7 +94,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     apart = _leakage(settings, chosen, training, parts) if training else None
     twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
-    how = f"records at {settings.rate} Hz" if settings.data is None else "records of a folder at their own rates"
+    how = f"records at {settings.rate} Hz" if settings.data is None else OTHER_RECORDS
     ecg_of, ecgs = ecg_source(answerer, settings.tokens, how)
     kept = [one for one in chosen if one.record_id not in copied]
     asked, refused = readable(answerer, kept, ecg_of, settings.progress)
@@ -132,7 +133,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
         "format": "heartllm evaluate classify",
         "format_version": 2,
         "settings": settings.plain(),
-        "versions": versions(),
+        "versions": library_versions(MODEL_LIBRARIES),
         "model": checkpoint.facts(),
         "seen_in_training": None if seen.what is None else sorted(seen.what),
         "zero_shot": {one: seen.zero_shot(one) for one in FORMATS},

@@ -103,7 +103,7 @@ class ProbeRun:
         """AUROCs of every input, what is lost on decoded signals, and paired differences."""
         coder, settings = self.coder, self.settings
         coders = [one for one in (coder, self.against, self._random()) if one is not None]
-        codes = [self._codes(one) for one in coders]
+        codes = [(self._codes(one, "training", self.train), self._codes(one, "evaluated", self.test)) for one in coders]
         raw = tuple(ProbeInput(self._signals(records)) for records in (self.train, self.test))
         # A decoder changes no codes, so what names a codec here is what makes its codes.
         scores = {
@@ -135,25 +135,18 @@ class ProbeRun:
         features = [self.coder.features(one.read()) for one in self.train[:32]]
         return Coder(random_codec(self.coder.config, features), RANDOM)
 
-    def _codes(self, coder: Coder) -> tuple[ProbeInput, ProbeInput]:
-        """First-codebook codes of training and evaluated records."""
-        folder = self.folder / folder_name(coder.name)
-        levels = tuple(coder.config.levels)
-        found = []
-        for which, records in (("training", self.train), ("evaluated", self.test)):
-            title = f"codes-{which}"
+    def _codes(self, coder: Coder, which: str, records: list[Record]) -> ProbeInput:
+        """First-codebook codes of the training or the evaluated records."""
+        title = f"codes-{which}"
 
-            def make(records: list[Record] = records, title: str = title) -> Part:
-                rows = [
-                    coder.encode(one.read(), 1)[0, 0].numpy().astype(np.int16)
-                    for one in self.settings.shown(records, f"{coder.name}: {title}")
-                ]
-                return Part(arrays={"codes": np.stack(rows)})
+        def make() -> Part:
+            shown = self.settings.shown(records, f"{coder.name}: {title}")
+            rows = [coder.encode(one.read(), 1)[0, 0].numpy().astype(np.int16) for one in shown]
+            return Part(arrays={"codes": np.stack(rows)})
 
-            key = {"weights": coder.codec.fingerprint(), "records": [one.record_id for one in records]}
-            part = kept_part(folder, title, key, make)
-            found.append(ProbeInput(part.arrays["codes"], levels))
-        return found[0], found[1]
+        key = {"weights": coder.codec.fingerprint(), "records": [one.record_id for one in records]}
+        part = kept_part(self.folder / folder_name(coder.name), title, key, make)
+        return ProbeInput(part.arrays["codes"], tuple(coder.config.levels))
 
     def _signals(self, records: list[Record]) -> np.ndarray:
         extractor = raw_extractor()

@@ -81,9 +81,9 @@ class Settings:
             raise ECGError(f"{self.ptbxl}: no record of folds {list(folds)} at 100 Hz; unpack the data first")
         return evenly_spaced(found, count)
 
-    def key(self, coder: Coder, records: Sequence[Record], **more: Any) -> dict[str, Any]:
-        """What a part depends on: weights, records, and whatever else is named."""
-        return {"weights": coder.weights_digest(), "records": [one.record_id for one in records], **more}
+    def key(self, coder: Coder, records: Sequence[Record]) -> dict[str, Any]:
+        """What a part depends on: weights and records."""
+        return {"weights": coder.weights_digest(), "records": [one.record_id for one in records]}
 
     def shown(self, items: Sequence[Item], title: str) -> Iterable[Item]:
         """The items with a progress bar on stderr."""
