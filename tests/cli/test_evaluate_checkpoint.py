@@ -346,7 +346,7 @@ def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_
     assert document["command"].startswith("heartllm evaluate robustness --records SOURCE")
     assert "'gain,missing leads'" in document["command"]
     assert cli.main(["evaluate", "robustness", *common, "--kinds", "hiss"]) == 2
-    assert "--kinds: no disturbance 'hiss'" in capsys.readouterr().err
+    assert "--kinds: no corruption 'hiss'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
