@@ -22,9 +22,9 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from dataset_builders.ecg_qa_files import ECGQARow, completeness, read_ecg_qa  # noqa: E402
 from dataset_builders.question_generator.attributes import EASY, HARD, STATED, UNSURE, stratum  # noqa: E402
 from dataset_builders.question_generator.numeric import FEATURES, places  # noqa: E402
+from hf_heartllm.data.ecg_qa_files import ECGQARow, completeness, read_ecg_qa  # noqa: E402
 from hf_heartllm.data.label_names import (  # noqa: E402
     ANY_NOISE,
     AXES,

@@ -14,15 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hf_heartllm.evaluation.answers import EXACT, MACRO_F1
-from hf_heartllm.evaluation.ecg_qa_rows import (
-    completeness,
-    read_closed_sets,
-    read_patients_and_folds,
-    read_question_rows,
-)
 from hf_heartllm.evaluation.findings import LEVELS, finding_metrics
 from hf_heartllm.evaluation.intervals import Bootstrap, Interval
-from hf_heartllm.evaluation.priors import score_priors, split_by_fold
+from hf_heartllm.evaluation.priors import read_copy, score_priors, split_by_fold
 from hf_heartllm.evaluation.report_metrics import Reports
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.english_reports import translate_report
@@ -35,15 +29,15 @@ Measured = tuple[str, Interval, str]
 
 def prior_figures(ecg_qa: Path, ptbxl: Path) -> Iterator[Measured]:
     """Exact match of the majority answers, by ECG-QA's own splits and by fold."""
-    rows, records, closed_sets = read_question_rows(ecg_qa), read_patients_and_folds(ptbxl), read_closed_sets(ecg_qa)
-    official = tuple([row for row in rows if row.split == split] for split in ("train", "test"))
-    by_fold = split_by_fold(rows, records, TRAIN_FOLDS, (TEST_FOLD,))
+    copy = read_copy(ecg_qa, ptbxl)
+    official = tuple([row for row in copy.rows if row.split == split] for split in ("train", "test"))
+    by_fold = split_by_fold(copy.rows, copy.records or {}, TRAIN_FOLDS, (TEST_FOLD,))
     for split, (train, test) in (("official test split", official), ("fold 9", by_fold)):
-        for score in score_priors(train, test, patients=records, closed_sets=closed_sets):
+        for score in score_priors(train, test, records=copy.records, closed_sets=copy.closed_sets):
             if score.figures is None:
                 continue
             name = f"majority answer per {score.prior}, {score.question_type}, {split}"
-            data = f"{score.test_rows} questions, {score.train_rows} to train on; {completeness(rows)}"
+            data = f"{score.test_rows} questions, {score.train_rows} to train on; ECG-QA: {copy.complete}"
             for metric, words in ((EXACT, "exact match"), (MACRO_F1, "macro-F1")):
                 yield f"{name}, {words}", score.figures[metric.name], data
 

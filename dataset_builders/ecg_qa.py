@@ -21,10 +21,7 @@ from typing import Any
 import datasets
 
 from hf_heartllm.arguments import add_old_name
-from hf_heartllm.labels.ptbxl import TABLE_NAME, read_ptbxl_table, record_path
-from hf_heartllm.models.ecg_record import ECGError
-
-from .ecg_qa_files import (
+from hf_heartllm.data.ecg_qa_files import (
     ANSWER_SETS_NAME,
     QUESTION_TYPES,
     SPLITS,
@@ -38,6 +35,9 @@ from .ecg_qa_files import (
     read_answer_sets,
     read_question_file,
 )
+from hf_heartllm.labels.ptbxl import TABLE_NAME, read_ptbxl_table, record_path
+from hf_heartllm.models.ecg_record import ECGError
+
 from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, run_build, split_shards
 
 RECORD_LIST_NAME = "record_list.csv"

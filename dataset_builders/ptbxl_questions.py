@@ -12,6 +12,14 @@ from typing import Any, Literal
 
 import datasets
 
+from hf_heartllm.data.ecg_qa_files import (
+    ANSWER_SETS_NAME,
+    question_files,
+    question_folder,
+    read_answer_sets,
+    read_ecg_qa,
+)
+from hf_heartllm.data.ecg_qa_files import single_ecg_questions as on_single_ecgs
 from hf_heartllm.data.label_names import PTBXL_VOCABULARY
 from hf_heartllm.data.ptbxl_records import records_of
 from hf_heartllm.data.question import Question
@@ -19,8 +27,6 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, folds, read_ptbxl_table
 from hf_heartllm.labels.record_ids import whole_number
 
-from .ecg_qa_files import ANSWER_SETS_NAME, question_files, question_folder, read_answer_sets, read_ecg_qa
-from .ecg_qa_files import single_ecg_questions as on_single_ecgs
 from .engine import RowBuilder
 from .question_generator.balance import count_prevalence
 from .question_generator.prevalence import Prevalence

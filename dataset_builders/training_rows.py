@@ -17,6 +17,7 @@ from typing import Any
 
 import datasets
 
+from hf_heartllm.data.ecg_qa_files import ECG_QA
 from hf_heartllm.data.measured import with_measurements
 from hf_heartllm.data.question import MEASURED, Question
 from hf_heartllm.data.record import Record
@@ -24,7 +25,6 @@ from hf_heartllm.ecg import read_ecg
 from hf_heartllm.ecg.beats import beat_times
 from hf_heartllm.models.report_text import clean_report_text
 
-from .ecg_qa_files import ECG_QA
 from .engine import Shard, add_build_arguments, run_build, split_shards
 from .ptbxl_questions import (
     RECORD_COLUMNS,

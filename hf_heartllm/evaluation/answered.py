@@ -24,7 +24,6 @@ class Answered:
         questions: the questions, record by record.
         patients: int64 (questions,), a number for each patient, in the order of their names.
         right: condition → bool (questions,), whether the likeliest answer is the true one.
-        yes: condition → float64 (questions,), p("yes"), NaN where the set has no "yes".
         record_ids: of each question.
         chosen: condition → the likeliest answer of each question, the first of the set where two are equal.
         probabilities: condition → float64 (answers,) for each question, in the order of its set.
@@ -34,7 +33,6 @@ class Answered:
     questions: list[Question]
     patients: np.ndarray
     right: Mapping[str, np.ndarray]
-    yes: Mapping[str, np.ndarray]
     record_ids: list[str]
     chosen: Mapping[str, list[str]]
     probabilities: Mapping[str, list[np.ndarray]]
@@ -86,18 +84,9 @@ def tabulate(asked: Iterable[AskedRecord], outcomes: Outcomes, conditions: Seque
         condition: np.array([q.answer == answer for q, answer in zip(questions, answers, strict=True)], dtype=bool)
         for condition, answers in chosen.items()
     }
-    yes = {
-        condition: np.array(
-            [
-                one[q.answer_set.index("yes")] if "yes" in q.answer_set else np.nan
-                for q, one in zip(questions, rows, strict=True)
-            ]
-        )
-        for condition, rows in shares.items()
-    }
     patients = patient_numbers([record.patient for record in owners])
     record_ids = [record.record_id for record in owners]
-    return Answered(questions, patients, right, yes, record_ids, chosen, shares, scores)
+    return Answered(questions, patients, right, record_ids, chosen, shares, scores)
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

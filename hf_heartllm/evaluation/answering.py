@@ -30,6 +30,7 @@ from .conditions import (
     other_patients,
 )
 from .partial import PartialResults, run_mark
+from .people import people
 from .question_file import AskedRecord
 
 OUTCOMES = "outcomes.jsonl"
@@ -88,7 +89,9 @@ def weights_fingerprint(model: Any) -> str:
 
 def outcomes_of(lines: Iterable[Mapping[str, Any]]) -> Outcomes:
     """The outcomes that lines of `OUTCOMES` hold; older ones name a record by `ecg_id`."""
-    return {(_id(line), condition_of(line)): line["log_likelihoods"] for line in lines}
+    return {
+        (str(line.get("record_id", line.get("ecg_id"))), condition_of(line)): line["log_likelihoods"] for line in lines
+    }
 
 
 def condition_of(line: Mapping[str, Any]) -> str:
@@ -97,8 +100,9 @@ def condition_of(line: Mapping[str, Any]) -> str:
     return OLD_NAMES.get(name, name)
 
 
-def _id(line: Mapping[str, Any]) -> str:
-    return str(line.get("record_id", line.get("ecg_id")))
+def backgrounds(asked: Iterable[AskedRecord]) -> dict[str, str]:
+    """record_id → what is told of the patient under the condition `BACKGROUND`."""
+    return {name: person.background for name, person in people(one.record for one in asked).items()}
 
 
 def answer_questions(
@@ -108,7 +112,6 @@ def answer_questions(
     folder: str | os.PathLike[str],
     *,
     conditions: Sequence[str],
-    backgrounds: Mapping[str, str] | None = None,
     seed: int = 0,
     progress: bool = True,
     ecgs: str = "",
@@ -121,7 +124,6 @@ def answer_questions(
         ecg_of: reads a record's recording.
         folder: for partial results, one line a record and condition; a broken-off run goes on from there.
         conditions: some of `conditions.CONDITIONS`.
-        backgrounds: record_id → what is told of the patient under the condition `"background"`.
         seed: of the control's choice of other patients.
         progress: show a bar on stderr.
         ecgs: names what `ecg_of` gives (`ecg_source`, a disturbance); partial results of another are refused.
@@ -132,7 +134,7 @@ def answer_questions(
     """
     from tqdm.auto import tqdm
 
-    told = backgrounds or {}
+    told = backgrounds(asked) if BACKGROUND in conditions else {}
     mark = run_mark(weights_fingerprint(answerer.model), seed, list(asked), sorted(told.items()), ecgs)
     records = {one.record_id: one.record for one in asked}
     other = other_patients(records.values(), seed) if SHUFFLED_ECG in conditions else {}

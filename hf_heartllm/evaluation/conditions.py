@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,13 @@ def other_patients(records: Iterable[Record], seed: int = 0) -> dict[str, str]:
     circle = [str(one) for one in rng.permutation(sorted(by_patient, key=id_order))]
     following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
     return {one: str(rng.choice(by_patient[following[patient]])) for one, patient in owner.items()}
+
+
+def shown_record(condition: str, own: str, records: Mapping[str, Record], other: Mapping[str, str]) -> Record | None:
+    """The record whose recording is shown under a condition, or None; `other` is from `other_patients`."""
+    if condition not in WITH_ECG:
+        return None
+    return records[other[own] if condition == SHUFFLED_ECG else own]
 
 
 def condition_prompt(condition: str, ecg: Any, text: str, background: str = "", rule: str = MEAN) -> Prompt:

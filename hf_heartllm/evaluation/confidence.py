@@ -146,10 +146,14 @@ def padded_scores(scores: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def negative_log_likelihood(
-    scores: ArrayLike, truth: ArrayLike, temperature: float = 1.0, weights: ArrayLike | None = None
+    scores: ArrayLike,
+    truth: ArrayLike,
+    temperature: float = 1.0,
+    weights: ArrayLike | None = None,
+    prior: ArrayLike = 0.0,
 ) -> float:
-    """Mean −log p(true answer) at a temperature; `truth` int (rows,) is its column."""
-    raised = np.asarray(scores, dtype=np.float64) / temperature
+    """Mean −log p(true answer) at a temperature; `truth` int (rows,) is its column, `prior` as in `fit_temperature`."""
+    raised = np.asarray(scores, dtype=np.float64) / temperature + np.asarray(prior, dtype=np.float64)
     index = np.asarray(truth, dtype=np.int64)
     top = raised.max(axis=1)
     losses = top + np.log(np.exp(raised - top[:, None]).sum(axis=1)) - raised[np.arange(len(index)), index]
@@ -160,7 +164,9 @@ TEMPERATURES = (0.05, 20.0)
 """Between these a temperature is sought; all-right or all-wrong answers end at an edge."""
 
 
-def fit_temperature(scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike | None = None) -> float:
+def fit_temperature(
+    scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike | None = None, prior: ArrayLike = 0.0
+) -> float:
     """The temperature with the least negative log-likelihood (Guo et al., ICML 2017), within `TEMPERATURES`.
 
     Fit it on fold 8, never on what is reported. The order of a row's answers never changes.
@@ -169,6 +175,7 @@ def fit_temperature(scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike |
         scores: log-likelihoods, float (rows, answers), −inf where there is no answer.
         truth: column of the true answer, int (rows,).
         weights: float (rows,), such as those of `prevalence_weights`.
+        prior: float (rows, answers), added to the scores at every temperature: log of the odds of another prevalence.
 
     Raises:
         ValueError: if there are no rows, lengths differ, or a true answer has the score −inf.
@@ -181,7 +188,7 @@ def fit_temperature(scores: ArrayLike, truth: ArrayLike, *, weights: ArrayLike |
     if not np.isfinite(table[np.arange(len(index)), index]).all():
         raise ValueError("a true answer has no score")
     found = minimize_scalar(
-        lambda log: negative_log_likelihood(table, index, float(np.exp(log)), weights),
+        lambda log: negative_log_likelihood(table, index, float(np.exp(log)), weights, prior),
         bounds=tuple(np.log(TEMPERATURES)),
         method="bounded",
         options={"xatol": 1e-6},
@@ -206,18 +213,15 @@ class RiskCoverage:
     area: float
 
 
-def risk_coverage(confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike | None = None) -> RiskCoverage:
+def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> RiskCoverage:
     """The risk–coverage curve; without rows it has no points and the area NaN."""
-    values, truth, share = _columns(confidence, right, weights)
-    if share.sum() == 0:
+    values, truth, _ = _columns(confidence, right, None)
+    if not len(values):
         return RiskCoverage(np.array([]), np.array([]), np.array([]), float("nan"))
     threshold, group = np.unique(-values, return_inverse=True)
-    weight = np.cumsum(np.bincount(group, weights=share))
-    wrong = np.cumsum(np.bincount(group, weights=share * (1 - truth)))
-    some = weight > 0  # rows of no weight may come first
-    coverage, risk = weight[some] / weight[-1], wrong[some] / weight[some]
-    area = float(np.diff(coverage, prepend=0) @ risk)
-    return RiskCoverage(-threshold[some], coverage, risk, area)
+    given = np.cumsum(np.bincount(group))
+    coverage, risk = given / len(values), np.cumsum(np.bincount(group, weights=1 - truth)) / given
+    return RiskCoverage(-threshold, coverage, risk, float(np.diff(coverage, prepend=0) @ risk))
 
 
 def prevalence_weights(positive: ArrayLike, prevalence: float) -> np.ndarray:
@@ -237,7 +241,7 @@ def prevalence_weights(positive: ArrayLike, prevalence: float) -> np.ndarray:
     return np.where(truth, prevalence / share if share else 0, (1 - prevalence) / (1 - share) if share < 1 else 0)
 
 
-def at_prevalence(probability: ArrayLike, trained: float, wanted: float) -> np.ndarray:
+def at_prevalence(probability: ArrayLike, trained: float, wanted: ArrayLike) -> np.ndarray:
     """Probabilities of a finding, moved from one prevalence to another: its odds times the ratio of prior odds.
 
     Holds where only the prevalence differs (Saerens et al., Neural Computation 14, 21-41, 2002).
@@ -245,44 +249,23 @@ def at_prevalence(probability: ArrayLike, trained: float, wanted: float) -> np.n
     Raises:
         ValueError: if a prevalence is not strictly between 0 and 1.
     """
-    for value in (trained, wanted):
+    values, to = np.asarray(probability, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    for value in (trained, *to.flat):
         if not 0 < value < 1:
             raise ValueError(f"a prevalence is strictly between 0 and 1, not {value}")
-    values = np.asarray(probability, dtype=np.float64)
-    yes = values * wanted / trained
-    no = (1 - values) * (1 - wanted) / (1 - trained)
+    yes = values * to / trained
+    no = (1 - values) * (1 - to) / (1 - trained)
     return yes / (yes + no)
 
 
-@dataclass(frozen=True)
-class YesNo:
-    """Counts of a yes/no question, as rates.
+def positive_predictive_value(sensitivity: float, specificity: float, prevalence: float) -> float:
+    """The share of positive calls that are right at a prevalence, by Bayes; NaN if nothing is called positive.
 
-    Attributes:
-        sensitivity: share of the positive rows that are called positive; NaN without positive rows.
-        specificity: share of the negative rows that are called negative; NaN without negative rows.
+    At prevalence 0 or 1 the rate of the absent class does not count, known or not.
     """
-
-    sensitivity: float
-    specificity: float
-
-    @classmethod
-    def of(cls, positive: ArrayLike, called: ArrayLike) -> YesNo:
-        """From the truth and the calls, bool (rows,)."""
-        truth, answer = np.asarray(positive, dtype=bool), np.asarray(called, dtype=bool)
-        if truth.shape != answer.shape:
-            raise ValueError(f"{len(truth)} labels but {len(answer)} calls")
-        return cls(
-            float(answer[truth].mean()) if truth.any() else float("nan"),
-            float((~answer[~truth]).mean()) if not truth.all() else float("nan"),
-        )
-
-    def positive_predictive_value(self, prevalence: float) -> float:
-        """The share of positive calls that are right at a prevalence, by Bayes; NaN if nothing is called positive."""
-        right, wrong = self.sensitivity * prevalence, (1 - self.specificity) * (1 - prevalence)
-        # At prevalence 0 or 1 the rate of the absent class does not count, known or not.
-        right, wrong = (0.0 if prevalence == 0 else right), (0.0 if prevalence == 1 else wrong)
-        return right / (right + wrong) if right + wrong else float("nan")
+    right = 0.0 if prevalence == 0 else sensitivity * prevalence
+    wrong = 0.0 if prevalence == 1 else (1 - specificity) * (1 - prevalence)
+    return right / (right + wrong) if right + wrong else float("nan")
 
 
 @dataclass(frozen=True)

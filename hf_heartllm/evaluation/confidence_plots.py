@@ -7,27 +7,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..models.notice import NOTICE
 from ..models.whole_files import written_whole
 from .confidence import ReliabilityBin, RiskCoverage
 
+DOTS_PER_INCH = 160
 
-def _axes(title: str) -> tuple[Any, Any]:
+
+def new_axes(title: str = "", size: tuple[float, float] = (4.5, 4.5)) -> tuple[Any, Any]:
+    """A figure and its axes, without pyplot's state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes
 
 
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Write the picture whole; its format follows the ending of the name."""
-    target = Path(path)
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
+    """Write the picture whole, undated: equal input, equal file. Its format follows the ending of the name."""
+    target, kind = Path(path), Path(path).suffix.lower().removeprefix(".")
+    dated: dict[str, Any] = {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}
+    if kind == "svg":
+        dated["Date"] = None
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(target) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
+    return target
 
 
 def plot_reliability(
@@ -40,7 +48,7 @@ def plot_reliability(
         path: of the picture to write (.png, .svg, .pdf).
         title: above it.
     """
-    figure, axes = _axes(title)
+    figure, axes = new_axes(title)
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="calibrated")
     for name, table in tables.items():
         known = [row for row in table if row.weight > 0]
@@ -50,7 +58,7 @@ def plot_reliability(
         axes.bar(middle, [row.weight for row in table], width, color=line.get_color(), alpha=0.2)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share of right answers (bars: share of answers)")
     axes.legend(loc="upper left")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_risk_coverage(
@@ -63,9 +71,9 @@ def plot_risk_coverage(
         path: of the picture to write.
         title: above it.
     """
-    figure, axes = _axes(title)
+    figure, axes = new_axes(title)
     for name, curve in curves.items():
         axes.step(curve.coverage, curve.risk, where="pre", label=f"{name} (area {curve.area:.3f})")
     axes.set(xlim=(0, 1), ylim=(0, None), xlabel="share of questions answered", ylabel="share of wrong answers")
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)

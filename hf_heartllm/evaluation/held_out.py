@@ -13,8 +13,12 @@ from ..data.sources import PTB_XL, RecordSource, open_records
 from ..inference import Answerer
 from .answering import Ecgs, ecg_source
 from .people import Person, people
-from .provenance import file_facts, model_facts, versions
+from .provenance import file_facts, model_facts
 from .question_file import AskedRecord, evenly_spaced, read_questions
+from .results import MODEL_LIBRARIES, library_versions
+
+OTHER_RECORDS = "records of a folder at their own rates"
+"""What is read where it is not PTB-XL's."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class RunSettings:
     def bootstrap(self) -> dict[str, int]:
         """Arguments of the bootstrap."""
         return {"resamples": self.resamples, "seed": self.seed}
+
+    @property
+    def asking(self) -> dict[str, Any]:
+        """Arguments of whatever asks the model."""
+        return {"seed": self.seed, "progress": self.progress}
 
     def plain(self) -> dict[str, Any]:
         """For JSON, without the folders of this machine."""
@@ -117,11 +126,6 @@ class HeldOutSet:
     settings: CheckpointSettings
 
     @property
-    def training_patients(self) -> set[str]:
-        """Patients of the training records."""
-        return {record.patient_id for record in self.training if record.patient_id is not None}
-
-    @property
     def parts(self) -> str:
         """What was trained on, in words."""
         return parts_words(self.training, self.settings.training_folds)
@@ -140,7 +144,7 @@ class HeldOutSet:
             "format": f"heartllm evaluate {subject}",
             "format_version": 2,
             "settings": self.settings.plain(),
-            "versions": versions(),
+            "versions": library_versions(MODEL_LIBRARIES),
             "model": names,
             "data": data_words(self.source, self.settings.records),
             "tables_read": [file_facts(path) for path in self.source.files],
@@ -211,7 +215,7 @@ def parts_words(records: Iterable[Record], folds: Sequence[int]) -> str:
 
 def reading_words(source: RecordSource, rate: int) -> str:
     """How recordings are read, in words."""
-    return f"records at {rate} Hz" if source.layout == PTB_XL else "records of a folder at their own rates"
+    return f"records at {rate} Hz" if source.layout == PTB_XL else OTHER_RECORDS
 
 
 def data_words(source: RecordSource, path: Path) -> str:

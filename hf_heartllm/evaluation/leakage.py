@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..data.record import Record, id_order
-from .partial import PartialResults
+from ..labels.record_ids import record_text
+from .partial import PartialResults, run_mark
+from .question_file import AskedRecord
 
 _MATLAB_HEADER = 24  # bytes before the samples of a Challenge record's `.mat` file (MATLAB version 4)
 
@@ -98,17 +100,13 @@ def check_leakage(
     test: Iterable[Record],
     training_patients: Iterable[str],
     training_ids: Iterable[str],
-    training: Iterable[Record] | None = None,
-    progress: bool = True,
 ) -> Leakage:
-    """Compare the test records with those of training.
+    """Compare the patients and names of test records with those of training.
 
     Args:
         test: the records to evaluate on.
         training_patients: patients whose records a model was trained on.
         training_ids: names of the training records.
-        training: training records whose waveforms are compared; None: only patients and names are.
-        progress: show a bar on stderr.
 
     Raises:
         ValueError: if a record or a patient is in both.
@@ -125,9 +123,41 @@ def check_leakage(
                 f"{len(both)} {what} of the test set are in the training records too (such as "
                 f"{min(both, key=id_order)}): {advice}"
             )
-    if training is None:
-        return Leakage(len(trained), len(tested), 0, 0, ())
-    return replace(check_copies(test, training, progress), training_patients=len(trained), test_patients=len(tested))
+    return Leakage(len(trained), len(tested), 0, 0, ())
+
+
+def training_leakage(
+    asked: Iterable[AskedRecord],
+    training: Sequence[Record],
+    rows: Iterable[Mapping[str, Any]] = (),
+    *,
+    parts: Path | None = None,
+    rate: int = 100,
+    progress: bool = True,
+) -> Leakage:
+    """Compare what is asked about with the training records: patients and names, each time.
+
+    Args:
+        asked: the records to evaluate on.
+        training: the collection's records that the checkpoint was trained on.
+        rows: of training, with `record_id` and `patient_id`, which may be of other records.
+        parts: folder where the comparison of waveforms is kept; None: they are not compared.
+        rate: Hz of the recordings; waveforms are compared at 100 Hz.
+        progress: show a bar on stderr.
+
+    Raises:
+        ValueError: if a record or a patient is in both.
+    """
+    rows, test = list(rows), [one.record for one in asked]
+    patients = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
+    patients |= {record.patient_id for record in training if record.patient_id is not None}
+    names = {record.record_id for record in training}
+    found = check_leakage(test, patients, {*names, *(row["record_id"] for row in rows)})
+    if parts is None or rate != 100:
+        return found
+    mark = run_mark([record.record_id for record in test], sorted(names), rate)
+    kept = leakage_once(parts / "leakage.jsonl", mark, lambda: check_copies(test, training, progress))
+    return replace(kept, training_patients=found.training_patients, test_patients=found.test_patients)
 
 
 def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Leakage:

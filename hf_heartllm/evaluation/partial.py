@@ -54,7 +54,7 @@ class PartialResults:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a", encoding="utf-8")
         if self._file.tell() == 0:
-            self._write({"run": self._mark})
+            self.append({"run": self._mark})
         return self
 
     def __exit__(
@@ -65,9 +65,6 @@ class PartialResults:
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one more line, at once."""
-        self._write(line)
-
-    def _write(self, line: dict[str, Any]) -> None:
         assert self._file is not None
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._file.flush()

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from .. import __version__
 from .answers import EXACT
-from .controlled import ControlledResult, controlled_table, markdown_table
+from .controlled import ControlledResult, controlled_table, interval_document, markdown_table
 from .intervals import Interval
 from .prediction_figures import MODEL, PredictionScores
 from .prediction_files import PredictionFile
-
-_LIBRARIES = ("numpy", "nltk", "rouge", "rouge-score", "sacrebleu")
-
-
-def library_versions() -> dict[str, str | None]:
-    """Our version, Python's and the metric libraries'; None for one that is not installed."""
-    found: dict[str, str | None] = {"hf_heartllm": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+from .results import METRIC_LIBRARIES, library_versions
 
 
 def interval_json(interval: Interval) -> dict[str, Any]:
     """An interval for JSON: null where a figure has no value."""
-    numbers = {name: getattr(interval, name) for name in ("value", "low", "high")}
-    known = {name: None if math.isnan(value) else round(value, 6) for name, value in numbers.items()}
-    return {**known, "rows": interval.rows, "groups": interval.groups}
+    found = {name: value for name, value in (interval_document(interval) or {}).items() if name != "level"}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def scores_json(file: PredictionFile, scores: PredictionScores, settings: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +28,7 @@ def scores_json(file: PredictionFile, scores: PredictionScores, settings: dict[s
         "rows": len(file.patients),
         "intervals": {"level": 0.95, "grouped_by": file.grouped_by, "groups": len(set(file.patients))},
         "settings": settings,
-        "versions": library_versions(),
+        "versions": library_versions(METRIC_LIBRARIES),
         "controls": list(file.controls),
         "figures": [figure for result in scores.results for figure in _figures(result)],
         "counts": scores.counts,

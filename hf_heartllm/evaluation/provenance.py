@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,6 @@ from ..hashes import file_sha256
 from ..inference import Answerer
 from .answering import weights_fingerprint
 from .question_file import AskedRecord, question_set_hash
-
-
-def versions() -> dict[str, str]:
-    """Of what the figures depend on."""
-    import numpy as np
-    import tokenizers
-    import torch
-    import transformers
-
-    import hf_heartllm
-
-    return {
-        "hf_heartllm": hf_heartllm.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "tokenizers": tokenizers.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def model_facts(answerer: Answerer, name: str) -> dict[str, Any]:

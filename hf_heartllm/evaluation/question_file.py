@@ -7,13 +7,15 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..data.question import Question
 from ..data.question_rows import read_question
 from ..data.record import Record, id_order
 from ..hashes import sha256_of
 from ..labels.record_ids import record_text
+
+Item = TypeVar("Item")
 
 _NEEDED = ("question", "answers", "question_type", "attribute_type", "attribute")
 _IDS = ("record_ids", "record_id", "ecg_id")
@@ -126,11 +128,11 @@ def rows_hash(rows: Sequence[Mapping[str, Any]]) -> str:
     return sha256_of("\n".join(texts))[:16]
 
 
-def evenly_spaced(asked: Sequence[AskedRecord], count: int | None) -> list[AskedRecord]:
-    """`count` records spread over all of them; all where there are not more."""
-    if count is None or count >= len(asked):
-        return list(asked)
-    return [asked[index * len(asked) // count] for index in range(count)]
+def evenly_spaced(items: Sequence[Item], count: int | None) -> list[Item]:
+    """`count` of them spread over all, so that they stand for the whole; all where there are not more."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def _rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

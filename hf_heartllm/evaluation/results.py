@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
+import platform
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..models.whole_files import write_whole
-from .intervals import Interval
+from .intervals import Interval, Resampled
+
+MODEL_LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
+METRIC_LIBRARIES = ("numpy", "nltk", "rouge", "rouge-score", "sacrebleu")
+"""What figures of a checkpoint, and figures of a file, depend on."""
 
 _TARGET = re.compile(r"(>=|<=|>|<) *(-?[\d.]+)")
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">=": lambda value, target: value >= target,
-    "<=": lambda value, target: value <= target,
-    ">": lambda value, target: value > target,
-    "<": lambda value, target: value < target,
-}
+_COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,9 @@ class Result:
     machine: str = ""
 
     @classmethod
-    def of(cls, name: str, found: Interval, **more: Any) -> Result:
+    def of(cls, name: str, found: Interval | Resampled, **more: Any) -> Result:
         """An estimate; without interval where it has none."""
+        found = found.interval() if isinstance(found, Resampled) else found
         known = not math.isnan(found.low)
         return cls(name, found.value, (found.low, found.high) if known else None, **more)
 
@@ -93,6 +97,17 @@ def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+def library_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Our version, Python's and the libraries'; None for one that is not installed."""
+    found: dict[str, str | None] = {"hf_heartllm": __version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def machine_words() -> str:

@@ -32,7 +32,6 @@ from hf_heartllm.evaluation.answered import tabulate
 from hf_heartllm.evaluation.answering import answer_questions, ecg_source
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences
 from hf_heartllm.evaluation.checkpoint.calibration_file import (
-    answer_calibration,
     asked_statements,
     check_checkpoint_folder,
     prevalence_facts,
@@ -129,7 +128,7 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
         **prevalence_facts(source, training, args.training_folds),
         "model": model_facts(answerer, checkpoint_name(args.model)),
     }
-    return replace(answer_calibration(found, fitted.statements, facts), one_of=fitted.one_of)
+    return replace(found.carried(fitted.statements, facts), one_of=fitted.one_of)
 
 
 def _measured_part(args: argparse.Namespace, source: RecordSource, used: set[int | str]) -> int | str:

@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from dataset_builders.ecg_qa import ECGQA, main
-from dataset_builders.ecg_qa_files import (
+from hf_heartllm.data.ecg_qa_files import (
     PAPER_SINGLE_ROWS,
     completeness,
     read_answer_sets,

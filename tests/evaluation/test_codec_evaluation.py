@@ -7,7 +7,6 @@ import json
 import math
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import STANDARD_LEADS, simulate_ecg
 from hf_heartllm.ecg.measurements import GlobalMeasurements, LeadMeasurements, Measurements
 from hf_heartllm.evaluation.codec.coder import Coder, twelve_leads
@@ -30,15 +30,15 @@ from hf_heartllm.evaluation.codec.denoising import with_noise
 from hf_heartllm.evaluation.codec.distortion import distortion, in_band
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.fidelity import Changes
-from hf_heartllm.evaluation.codec.parts import Part, figure, kept_part
+from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, codebook_bits, perplexity
-from hf_heartllm.evaluation.codec.records import LabelledRecord, labelled_records, spread
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
 from hf_heartllm.evaluation.codec.targets import TARGETS, judged_columns, target_matrix
 from hf_heartllm.evaluation.intervals import Bootstrap, ranked_area
+from hf_heartllm.evaluation.results import Result
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.fsq import FiniteScalarQuantizer
@@ -141,7 +141,7 @@ def test_changes_count_what_cannot_be_measured_any_more():
     changes = Changes()
     before = Measurements(GlobalMeasurements(pr_ms=160, qrs_ms=90), {"I": LeadMeasurements(r_mv=1.0, s_mv=-0.5)})
     after = Measurements(GlobalMeasurements(pr_ms=None, qrs_ms=96), {"I": LeadMeasurements(r_mv=0.9, s_mv=-0.5)})
-    changes.add(before, after, LabelledRecord(1, 1, Path("1"), frozenset(), "male", False))
+    changes.add(before, after, Record("1", "1", sex="male"))
     assert changes.rows["pr_ms there"] == [(False,)]
     assert changes.rows["qrs_ms there"] == [(True,)]
     assert changes.judged("qrs_ms", np.median).value == 6
@@ -228,7 +228,7 @@ def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):
 
     def make() -> Part:
         made.append(1)
-        return Part([figure("a", 1.5, "mV", (1.0, 2.0), "<= 2")], {"x": np.arange(3)})
+        return Part([Result("a", 1.5, (1.0, 2.0), "<= 2", "mV")], {"x": np.arange(3)})
 
     first = kept_part(tmp_path, "part", {"records": [1]}, make)
     again = kept_part(tmp_path, "part", {"records": [1]}, make)
@@ -244,11 +244,12 @@ def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):
 
 
 def test_records_and_targets_of_a_table(tmp_path):
-    records = labelled_records(ptbxl_of_simulated(tmp_path, 8), [9])
-    assert [one.ecg_id for one in records] == [1, 4, 5, 8]
+    folder = ptbxl_of_simulated(tmp_path, 8)
+    records = Settings(folder).records()
+    assert [one.record_id for one in records] == ["1", "4", "5", "8"]
     assert [one.sex for one in records] == ["male", "female", "male", None]
-    assert [one.noise_noted for one in records] == [True, True, False, False]
-    assert [one.ecg_id for one in spread(records, 2)] == [1, 5]
+    assert [bool(one.stated("noise")) for one in records] == [True, True, False, False]
+    assert [one.record_id for one in Settings(folder, max_records=2).records()] == ["1", "5"]
     matrix = target_matrix(records)
     assert matrix[:, TARGETS.index("superclass NORM")].tolist() == [1, 0, 1, 0]
     assert matrix[:, TARGETS.index("listed atrial fibrillation")].tolist() == [0, 1, 0, 1]
@@ -256,7 +257,7 @@ def test_records_and_targets_of_a_table(tmp_path):
 
 
 def test_rate_distortion_adds_up(coder, tmp_path):
-    records = labelled_records(ptbxl_of_simulated(tmp_path, 4), [9])
+    records = Settings(ptbxl_of_simulated(tmp_path, 4)).records()
     part = rate_distortion(coder, records)
     found = {figure.name: figure.value for figure in part.figures}
     assert part.arrays["codes"].shape == (2, 2 * 125)

@@ -12,12 +12,12 @@ from sklearn.metrics import log_loss
 
 from hf_heartllm.evaluation.confidence import (
     TEMPERATURES,
-    YesNo,
     at_prevalence,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
     padded_scores,
+    positive_predictive_value,
     prevalence_weights,
     reliability,
     risk_coverage,
@@ -134,7 +134,7 @@ def test_ppv_by_bayes_is_that_of_the_weighted_rows(rows, prevalence):
         return
     weights = prevalence_weights(positive, prevalence)
     assert weights.mean() == pytest.approx(1)
-    found = YesNo.of(positive, called).positive_predictive_value(prevalence)
+    found = positive_predictive_value(called[positive].mean(), (~called[~positive]).mean(), prevalence)
     if called.any():
         assert found == pytest.approx((weights * positive)[called].sum() / weights[called].sum())
     else:
@@ -152,10 +152,7 @@ def test_moving_the_prevalence_there_and_back(probability, trained, wanted):
 def test_degenerate_input_is_defined():
     assert math.isnan(expected_calibration_error([], []))
     assert math.isnan(risk_coverage([], []).area)
-    one_class = YesNo.of([True, True], [True, False])
-    assert one_class.sensitivity == 0.5
-    assert math.isnan(one_class.specificity)
-    assert one_class.positive_predictive_value(1) == 1
+    assert positive_predictive_value(0.5, math.nan, 1) == 1  # nobody without it, so no specificity
     assert fit_temperature([[0.5, 0.0]], [0]) == pytest.approx(TEMPERATURES[0], rel=0.05)
     for arguments in (([], []), ([[0.0, -np.inf]], [1]), ([[0.0]], [0, 0])):
         with pytest.raises(ValueError, match=r"rows of scores|no score"):

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.data.ecg_qa_files import ECGQARow
 from hf_heartllm.data.label_names import statement_labels
 from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.evaluation.checkpoint.calibration import prevalences
 from hf_heartllm.evaluation.checkpoint.figures import NOTHING_LIKE_IT
 from hf_heartllm.evaluation.classification.figures import EVERY, ONE_CLASS, Classified
-from hf_heartllm.evaluation.classification.majority import TrainingClasses
+from hf_heartllm.evaluation.classification.majority import majority_choices, training_majority
 from hf_heartllm.evaluation.classification.records import folder_set, ptbxl_set
 from hf_heartllm.evaluation.classification.tasks import LETTERS, TASKS
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
@@ -28,7 +29,6 @@ from hf_heartllm.evaluation.controlled import (
     controlled_table,
     interval_document,
 )
-from hf_heartllm.evaluation.ecg_qa_rows import QuestionRow
 from hf_heartllm.evaluation.held_out import CheckpointSettings, read_held_out
 from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.leakage import Leakage, check_leakage, copies_within
@@ -90,9 +90,10 @@ def classified_rhythms(records: str) -> Classified:
 @pytest.mark.parametrize("records", [ONE_CLASS, EVERY])
 def test_the_majority_of_no_training_record_is_none(records):
     persons = {number: Person("male", "< 50", "CS", "") for number in ("1", "2")}
-    assert TrainingClasses([]).choices(classified_rhythms(records), persons) is None
+    assert majority_choices(training_majority([], TASKS.values()), classified_rhythms(records), persons) is None
     training = [Record("9", age=60.0, sex="female", labels=statement_labels({"IMI"}))]
-    found = TrainingClasses(training).choices(classified_rhythms(records), persons)
+    counted = training_majority(training, TASKS.values())
+    found = majority_choices(counted, classified_rhythms(records), persons)
     assert (found is None) == (records == ONE_CLASS)  # it has no rhythm, so no commonest one
     assert found is None or not found[MAJORITY].any()
 
@@ -169,7 +170,7 @@ def test_patients_of_other_numbers_than_the_tables_are_refused(ptbxl, tmp_path):
     pq.write_table(pa.Table.from_pylist([*rows, rows[0]]), path)
     held_out = read_held_out(CheckpointSettings(records=ptbxl, questions=path, training_folds=(5,)))
     assert held_out.notes() == ["1 questions are asked twice of the same record, and count twice."]
-    assert held_out.training_patients == set()
+    assert {one.patient_id for one in held_out.training if one.patient_id} == set()
 
 
 def test_records_whose_patient_is_not_known_are_left_out_and_counted():
@@ -207,8 +208,8 @@ def test_no_records_have_no_prevalence():
         assert prevalences([], {("rhythm", "AFIB")}) == {}
 
 
-def prior_row(kind: str, ecg_id: int) -> QuestionRow:
-    return QuestionRow("afib?", ("no",), kind, "scp_code", "1", (ecg_id,), "train")
+def prior_row(kind: str, ecg_id: int) -> ECGQARow:
+    return ECGQARow(1, 1, 1, kind, "scp_code", "afib?", ("no",), (ecg_id,), None, "train")
 
 
 def test_a_prior_of_no_training_rows_has_no_figure():
@@ -217,8 +218,8 @@ def test_a_prior_of_no_training_rows_has_no_figure():
     assert scores["template", "single-verify"].figures is None
     assert scores["template", "single-verify"].test_rows == 1
     assert scores["template", "single-query"].figures["exact match"].value == 1
-    patients = {1: ("p", 1), 5: ("p", 9)}
-    assert shared_patients([prior_row("single-query", 1)], test, patients) == (1, 1)
+    records = {"1": Record("1", "p"), "5": Record("5", "p")}
+    assert shared_patients([prior_row("single-query", 1)], test, records) == (1, 1)
 
 
 def predictions(tmp_path, **changes) -> list[dict]:

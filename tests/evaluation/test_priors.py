@@ -6,13 +6,18 @@ import json
 import pytest
 
 from hf_heartllm.cli import main
+from hf_heartllm.data.ecg_qa_files import QUESTION_TYPES, ECGQARow
+from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answers import EXACT
-from hf_heartllm.evaluation.ecg_qa_rows import QUESTION_TYPES, QuestionRow, read_question_rows
-from hf_heartllm.evaluation.priors import majority_answers, prior_predictions, score_priors, split_by_fold
+from hf_heartllm.evaluation.priors import majority_answers, prior_predictions, read_copy, score_priors, split_by_fold
 
 
-def row(question, answer, template="1", split="train", ecg_ids=(1,), kind="single-verify"):
-    return QuestionRow(question, tuple(answer), kind, "scp_code", template, tuple(ecg_ids), split)
+def row(question, answer, template=1, split="train", ecg_ids=(1,), kind="single-verify"):
+    return ECGQARow(template, 1, 1, kind, "scp_code", question, tuple(answer), tuple(ecg_ids), None, split)
+
+
+def records(*found):
+    return {name: Record(name, patient, fold=fold) for name, patient, fold in found}
 
 
 TRAIN = [
@@ -22,9 +27,9 @@ TRAIN = [
     row("sinus rhythm?", ["yes"]),
     row("sinus rhythm?", ["yes"]),
     row("sinus rhythm?", ["yes"]),
-    row("what?", ["b", "a"], "2", kind="single-query"),
-    row("what?", ["a", "b"], "2", kind="single-query"),
-    row("what?", ["c"], "2", kind="single-query"),
+    row("what?", ["b", "a"], 2, kind="single-query"),
+    row("what?", ["a", "b"], 2, kind="single-query"),
+    row("what?", ["c"], 2, kind="single-query"),
 ]
 
 
@@ -34,12 +39,12 @@ def test_majorities_by_hand():
         "sinus rhythm?": ("yes",),
         "what?": ("a", "b"),
     }
-    assert majority_answers(TRAIN, lambda one: one.template)["1"] == ("yes",)
+    assert majority_answers(TRAIN, lambda one: one.template_id)[1] == ("yes",)
     assert majority_answers([row("q", ["b"]), row("q", ["a"])], lambda one: one.question) == {"q": ("a",)}
 
 
 def test_unseen_questions_fall_back_to_their_template():
-    test = [row("afib?", ["no"]), row("flutter?", ["no"]), row("other?", ["no"], "9")]
+    test = [row("afib?", ["no"]), row("flutter?", ["no"]), row("other?", ["no"], 9)]
     assert prior_predictions(TRAIN, test, "question text") == [("no",), ("yes",), None]
     assert prior_predictions(TRAIN, test, "template") == [("yes",), ("yes",), None]
 
@@ -53,16 +58,15 @@ def test_every_question_type_is_listed():
     assert verify.figures[EXACT.name].value == pytest.approx(1 / 3)
     assert verify.figures[EXACT.name].groups == 3
     assert scores["template", "single-query"].figures is None
-    patients = {5: ("p", 9), 6: ("p", 9), 1: ("q", 9)}
-    same = score_priors(TRAIN, test, patients=patients, resamples=20)[0]
+    same = score_priors(TRAIN, test, records=records(("5", "p", 9), ("6", "p", 9), ("1", "q", 9)), resamples=20)[0]
     assert same.figures[EXACT.name].groups == 2
 
 
 def test_folds_part_patients():
-    records = {1: ("a", 1), 2: ("b", 9), 3: ("c", 10)}
+    known = records(("1", "a", 1), ("2", "b", 9), ("3", "c", 10))
     rows = [row("1", "a"), row("2", "a", ecg_ids=(2,)), row("1+2", "a", ecg_ids=(1, 2)), row("3", "a", ecg_ids=(3,))]
     rows.append(row("absent", "a", ecg_ids=(4,)))
-    train, test = split_by_fold(rows, records, range(1, 9), (9,))
+    train, test = split_by_fold(rows, known, range(1, 9), (9,))
     assert ([one.question for one in train], [one.question for one in test]) == (["1"], ["2"])
 
 
@@ -79,7 +83,10 @@ def ecg_qa(tmp_path):
                 "question_type": "single-verify",
                 "attribute_type": "scp_code",
                 "template_id": 1,
+                "question_id": 1,
+                "sample_id": number,
                 "ecg_id": [number],
+                "attribute": ["afib"],
             }
             for number, (question, answer) in enumerate(found)
         ]
@@ -91,7 +98,7 @@ def test_the_command(ecg_qa, capsys):
     output = ecg_qa / "priors.json"
     assert main(["evaluate", "priors", str(ecg_qa), "--output", str(output), "--resamples", "20"]) == 0
     text = capsys.readouterr().out
-    assert "incomplete copy of ECG-QA: 6 of 414,348 rows" in text
+    assert "ECG-QA: incomplete copy (all: 6 of 414,348;" in text
     assert "| single-verify | question text | 4 | 2 | 0 | 2 | 0.500" in text
     assert "| single-query | any | 0 | 0 | 0 | — | no test rows in this copy | — |" in text
     figures = json.loads(output.read_text(encoding="utf-8"))["figures"]
@@ -107,10 +114,10 @@ def test_the_real_rows(data_dir):
     folder = data_dir / "ecg-qa"
     if not folder.is_dir():
         pytest.skip("no ECG-QA rows")
-    rows = read_question_rows(folder)
+    rows = read_copy(folder).rows
     train, test = ([one for one in rows if one.split == split] for split in ("train", "test"))
     assert test
     scores = score_priors(train, test, resamples=20)
     known = [one for one in scores if one.figures is not None]
     assert known
-    assert all(one.test_rows > 0 and 0 <= one.figures.exact.value <= 1 for one in known)
+    assert all(one.test_rows > 0 and 0 <= one.figures[EXACT.name].value <= 1 for one in known)

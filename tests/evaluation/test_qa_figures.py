@@ -17,7 +17,6 @@ from hf_heartllm.evaluation.checkpoint.figures import (
     measured_answers,
     subgroup_results,
 )
-from hf_heartllm.evaluation.checkpoint.majority import MajorityAnswers
 from hf_heartllm.evaluation.conditions import CONDITIONS
 from hf_heartllm.evaluation.controlled import (
     COLUMNS,
@@ -27,6 +26,7 @@ from hf_heartllm.evaluation.controlled import (
     controlled_table,
 )
 from hf_heartllm.evaluation.intervals import Interval
+from hf_heartllm.evaluation.majority import MajorityAnswers
 from hf_heartllm.evaluation.people import age_band, people
 from hf_heartllm.evaluation.question_file import AskedRecord, evenly_spaced, rows_hash
 

@@ -17,7 +17,7 @@ from hf_heartllm.evaluation.codec.coder import Coder
 from hf_heartllm.evaluation.codec.denoising import denoising
 from hf_heartllm.evaluation.codec.probes import random_codec
 from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
-from hf_heartllm.evaluation.codec.records import labelled_records
+from hf_heartllm.evaluation.codec.settings import Settings
 from hf_heartllm.models.codec_classes import codec_config
 from hf_heartllm.models.codec_config import CodecConfig
 from hf_heartllm.models.ecg_codec import ECGCodec
@@ -106,7 +106,7 @@ def test_a_codec_of_ones_own_is_evaluated(tmp_path: Path, record: hl.ECGRecord, 
     MeanCodec(MeanCodecConfig()).save_pretrained(tmp_path / "codec")
     coder = Coder.from_folder(tmp_path / "codec")
     assert (coder.name, coder.num_codebooks, coder.config.bits_per_second) == ("toy_mean_codec", 2, 400)
-    records = labelled_records(ptbxl_of_simulated(tmp_path, 4), [9])
+    records = Settings(ptbxl_of_simulated(tmp_path, 4)).records()
     part = rate_distortion(coder, records)
     assert part.arrays["codes"].shape == (2, 2 * 500)
     assert part.arrays["relative_error 2"].mean() < part.arrays["relative_error 1"].mean()

@@ -12,7 +12,8 @@ from ...arguments import add_old_name
 from ..common import UsageError, positive
 
 if TYPE_CHECKING:
-    from ...evaluation.ecg_qa_rows import QuestionRow
+    from ...data.ecg_qa_files import ECGQARow
+    from ...data.record import Record
     from ...evaluation.priors import PriorScores
 
 HELP = "Score ECG-QA's majority answers, which look at no ECG: the figure that every model must beat."
@@ -46,19 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score the priors, print the table, write the JSON."""
-    from ...evaluation.ecg_qa_rows import completeness, read_closed_sets, read_patients_and_folds, read_question_rows
-    from ...evaluation.prediction_tables import library_versions
-    from ...evaluation.priors import score_priors, split_by_fold
+    from ...evaluation.priors import read_copy, score_priors, split_by_fold
+    from ...evaluation.results import METRIC_LIBRARIES, library_versions
     from ...models.whole_files import write_whole
 
     if args.split == "folds" and args.ptbxl is None:
         raise UsageError("--split folds: needs --ptbxl, which says each record's fold")
     try:
-        rows = read_question_rows(args.folder, args.version)
-        closed_sets = read_closed_sets(args.folder)
-        records = None if args.ptbxl is None else read_patients_and_folds(args.ptbxl)
+        copy = read_copy(args.folder, args.ptbxl, args.version)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    rows, records = copy.rows, copy.records
     if args.split == "folds" and records is not None:
         train, test = split_by_fold(rows, records, TRAIN_FOLDS, TEST_FOLDS)
         where = "trained on PTB-XL's folds 1-8, scored on fold 9"
@@ -66,10 +65,10 @@ def run(args: argparse.Namespace) -> None:
         train, test = ([row for row in rows if row.split == split] for split in ("train", "test"))
         where = "trained on ECG-QA's train split, scored on its test split"
     scores = score_priors(
-        train, test, patients=records, closed_sets=closed_sets, resamples=args.resamples, seed=args.seed
+        train, test, records=records, closed_sets=copy.closed_sets, resamples=args.resamples, seed=args.seed
     )
     unit = "recordings" if records is None else "patients"
-    head = f"Majority answers without any ECG, {where}; {args.version} questions; {completeness(rows)}."
+    head = f"Majority answers without any ECG, {where}; {args.version} questions; ECG-QA: {copy.complete}."
     notes = _notes(train, test, records, rows if args.split == "folds" else [])
     print("\n\n".join([head, _table(scores, unit), *notes]))
     if args.output is not None:
@@ -82,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
                 "seed": args.seed,
                 "grouped_by": unit,
             },
-            "versions": library_versions(),
+            "versions": library_versions(METRIC_LIBRARIES),
             "notes": notes,
             "figures": [_json(score) for score in scores],
         }
@@ -90,10 +89,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _notes(
-    train: Sequence[QuestionRow],
-    test: Sequence[QuestionRow],
-    records: Mapping[int, tuple[str, int]] | None,
-    of_folds: Sequence[QuestionRow],
+    train: Sequence[ECGQARow],
+    test: Sequence[ECGQARow],
+    records: Mapping[str, Record] | None,
+    of_folds: Sequence[ECGQARow],
 ) -> list[str]:
     """What was compared of the patients, and what was left out."""
     from ...evaluation.priors import shared_patients
@@ -120,8 +119,8 @@ def _notes(
 
 
 def _table(scores: Sequence[PriorScores], unit: str) -> str:
+    from ...data.ecg_qa_files import QUESTION_TYPES
     from ...evaluation.controlled import cell, markdown_table
-    from ...evaluation.ecg_qa_rows import QUESTION_TYPES
 
     rows = []
     for score in sorted(scores, key=lambda score: QUESTION_TYPES.index(score.question_type)):

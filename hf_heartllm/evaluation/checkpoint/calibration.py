@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...data.record import Record
+from ...models.answer_calibration import AnswerCalibration, AskedStatement
 from ..answered import Answered
 from ..conditions import REAL
 from ..confidence import TEMPERATURES, at_prevalence, fit_temperature, padded_scores, prevalence_weights
@@ -52,6 +53,13 @@ class Calibration:
     def document(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    def carried(self, statements: tuple[AskedStatement, ...], facts: Mapping[str, Any]) -> AnswerCalibration:
+        """In the form that a checkpoint carries; `facts`: what it was fitted on, beside the numbers of questions."""
+        counts = {"questions": self.questions, "yes_no_questions": self.yes_no_questions, "patients": self.patients}
+        temperatures = self.balanced_temperature, self.natural_temperature
+        fitted_on = {**counts, **facts}
+        return AnswerCalibration(*temperatures, self.yes_share, statements, at_edge=self.at_edge, fitted_on=fitted_on)
 
 
 def states(record: Record, kind: str, name: str) -> bool:
@@ -119,12 +127,7 @@ class YesNoRows:
         raised = 1 / (1 + np.exp(-np.clip(self.margin[condition] / temperature, -500, 500)))
         if prevalence is None or yes_share is None or not len(raised):
             return raised
-        wanted = self.shares(prevalence)
-        moved = np.empty_like(raised)
-        for share in np.unique(wanted):
-            here = wanted == share
-            moved[here] = at_prevalence(raised[here], yes_share, float(share))
-        return moved
+        return at_prevalence(raised, yes_share, self.shares(prevalence))
 
     def weights(self, prevalence: Mapping[Statement, float]) -> np.ndarray:
         """Weights with which the rows of each statement stand for its prevalence, float64 (n,)."""
@@ -144,23 +147,16 @@ def yes_no_rows(answered: Answered, *, every_record: bool, known: Mapping[Statem
         known: statements to keep: those with a prevalence. Of the balanced set only statements with both answers are
             kept, since one answer alone cannot be weighted. None keeps all.
     """
-    seen: dict[Statement, set[str]] = defaultdict(set)
-    for question in answered.questions:
-        if question.is_yes_no and question.every_record == every_record:
-            seen[question.attribute_type, question.attribute].add(question.answer)
-    rows = [
-        index
-        for index, question in enumerate(answered.questions)
-        if question.is_yes_no
-        and question.every_record == every_record
-        and (
-            known is None
-            or (
-                (statement := (question.attribute_type, question.attribute)) in known
-                and (every_record or len(seen[statement]) == 2)
-            )
-        )
+    of_set = [
+        (row, (question.attribute_type, question.attribute), question.answer)
+        for row, question in enumerate(answered.questions)
+        if question.is_yes_no and question.every_record == every_record
     ]
+    seen: dict[Statement, set[str]] = defaultdict(set)
+    for _, statement, answer in of_set:
+        seen[statement].add(answer)
+    kept = {one for one in seen if known is None or (one in known and (every_record or len(seen[one]) == 2))}
+    rows = [row for row, statement, _ in of_set if statement in kept]
     questions = [answered.questions[row] for row in rows]
 
     def margins(scores: Sequence[np.ndarray]) -> np.ndarray:
@@ -200,7 +196,14 @@ def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -
     if len(yes_no.rows):
         # Every statement kept has both answers, so the share is strictly between 0 and 1.
         yes_share = float(yes_no.positive.mean())
-        found["natural"] = _natural_temperature(yes_no, prevalence, yes_share)
+        shares, nothing = yes_no.shares(prevalence), np.zeros(len(yes_no.rows))
+        moved = np.log(shares / (1 - shares)) - np.log(yes_share / (1 - yes_share))
+        found["natural"] = fit_temperature(
+            np.column_stack([nothing, yes_no.margin[REAL]]),
+            yes_no.positive,
+            weights=yes_no.weights(prevalence),
+            prior=np.column_stack([nothing, moved]),
+        )
     edges = [name for name, value in found.items() if not TEMPERATURES[0] * 1.01 < value < TEMPERATURES[1] / 1.01]
     return Calibration(
         found["balanced"],
@@ -211,20 +214,3 @@ def fit_calibration(answered: Answered, prevalence: Mapping[Statement, float]) -
         yes_share,
         tuple(edges),
     )
-
-
-def _natural_temperature(yes_no: YesNoRows, prevalence: Mapping[Statement, float], yes_share: float) -> float:
-    """Least weighted negative log-likelihood of p("yes") at natural prevalence."""
-    from scipy.optimize import minimize_scalar
-
-    weights = yes_no.weights(prevalence)
-    shares = yes_no.shares(prevalence)
-    prior = np.log(shares / (1 - shares)) - np.log(yes_share / (1 - yes_share))
-    sign = np.where(yes_no.positive, 1.0, -1.0)
-
-    def loss(log: float) -> float:
-        odds = yes_no.margin[REAL] / np.exp(log) + prior
-        return float(np.average(np.logaddexp(0, -sign * odds), weights=weights))
-
-    found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))

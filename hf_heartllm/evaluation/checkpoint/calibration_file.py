@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ...data.sources import PTB_XL, RecordSource
 from ...labels.scp import STATEMENTS, SUPERCLASSES
 from ...models.answer_calibration import CALIBRATION_FILE, AnswerCalibration, AskedStatement
 from ...models.whole_files import write_whole
-from .calibration import Calibration, prevalences
+from .calibration import prevalences
 
 # "Is this ECG normal?" does not hold the phrase "normal ecg".
 _OTHER_PHRASES = {"NORM": ("normal",)}
@@ -44,31 +44,6 @@ def prevalence_facts(source: RecordSource, training: Sequence[Record], folds: Se
         return {"prevalence_folds": list(folds)}
     name = source.files[0].name if source.files else source.layout
     return {"prevalence_folds": sorted({record.split for record in training}), "collection": name}
-
-
-def answer_calibration(
-    found: Calibration, statements: tuple[AskedStatement, ...], facts: Mapping[str, Any]
-) -> AnswerCalibration:
-    """The fit in the form that a checkpoint carries.
-
-    Args:
-        found: from `calibration.fit_calibration`.
-        statements: from `asked_statements`.
-        facts: what it was fitted on: data, folds, model.
-    """
-    return AnswerCalibration(
-        found.balanced_temperature,
-        found.natural_temperature,
-        found.yes_share,
-        statements,
-        at_edge=found.at_edge,
-        fitted_on={
-            "questions": found.questions,
-            "yes_no_questions": found.yes_no_questions,
-            "patients": found.patients,
-            **facts,
-        },
-    )
 
 
 def write_calibration(folder: Path, calibration: AnswerCalibration) -> Path:

@@ -15,8 +15,8 @@ from ..confidence import (
     PREDICTIVE_VALUE,
     RISK_COVERAGE,
     Believed,
-    YesNo,
     padded_scores,
+    positive_predictive_value,
     reliability,
     risk_coverage,
     tempered,
@@ -71,12 +71,8 @@ def confidence_results(
         weights = None if weighted_to is None else yes_no.weights(weighted_to)
         natural = title in (NATURAL, EVERY)
         for step, used in steps.items():
-            columns = {}
-            for condition in CONDITIONS:
-                share = _yes(yes_no, condition, used, prior if natural else None)
-                called, positive = share > 0.5, yes_no.positive
-                sure = np.maximum(share, 1 - share)
-                columns[condition] = Believed(sure, called == positive, called, positive, weights)
+            moved = prior if natural else None
+            columns = {one: _believed_yes(yes_no, one, used, moved, weights) for one in CONDITIONS}
             metrics = [CALIBRATION_ERROR, PREDICTIVE_VALUE] if natural else [PREDICTIVE_VALUE]
             add(metrics, f"{title}, {step}", columns, yes_no.rows)
     if len(balanced):
@@ -93,27 +89,27 @@ def _steps(calibration: Calibration | None) -> dict[str, Calibration | None]:
 
 def _believed(answered: Answered, condition: str, calibration: Calibration | None) -> Believed:
     """The balanced questions."""
-    temperature = 1.0 if calibration is None else calibration.balanced_temperature
-    confidence = _confidence(answered, condition, answered.balanced, temperature)
-    return Believed(confidence, answered.right[condition][answered.balanced])
-
-
-def _confidence(answered: Answered, condition: str, rows: np.ndarray, temperature: float) -> np.ndarray:
-    """Probability of the chosen answer at a temperature, float64 (rows,)."""
+    temperature, rows = 1.0 if calibration is None else calibration.balanced_temperature, answered.balanced
     scores = padded_scores([answered.scores[condition][row].tolist() for row in rows])
-    highest: np.ndarray = tempered(scores, temperature).max(axis=1)
-    return highest
+    return Believed(tempered(scores, temperature).max(axis=1), answered.right[condition][rows])
 
 
-def _yes(
-    yes_no: YesNoRows, condition: str, calibration: Calibration | None, prior: Mapping[Statement, float] | None
-) -> np.ndarray:
-    """p("yes"): as scored without a calibration, at the balanced temperature without a prior, else at the prior."""
+def _believed_yes(
+    yes_no: YesNoRows,
+    condition: str,
+    calibration: Calibration | None,
+    prior: Mapping[Statement, float] | None,
+    weights: np.ndarray | None,
+) -> Believed:
+    """By p("yes"): as scored without a calibration, at the balanced temperature without a prior, else at the prior."""
     if calibration is None:
-        return yes_no.probability(condition)
-    if prior is None or calibration.natural_temperature is None:
-        return yes_no.probability(condition, calibration.balanced_temperature)
-    return yes_no.probability(condition, calibration.natural_temperature, prior, calibration.yes_share)
+        share = yes_no.probability(condition)
+    elif prior is None or calibration.natural_temperature is None:
+        share = yes_no.probability(condition, calibration.balanced_temperature)
+    else:
+        share = yes_no.probability(condition, calibration.natural_temperature, prior, calibration.yes_share)
+    called, positive = share > 0.5, yes_no.positive
+    return Believed(np.maximum(share, 1 - share), called == positive, called, positive, weights)
 
 
 def statement_figures(answered: Answered, prevalence: Mapping[Statement, float]) -> list[dict[str, Any]]:
@@ -130,12 +126,13 @@ def statement_figures(answered: Answered, prevalence: Mapping[Statement, float])
             continue
         by_condition = {}
         for condition in CONDITIONS:
-            rates = YesNo.of(positive, yes_no.margin[condition][here] > 0)
+            called = yes_no.margin[condition][here] > 0
+            rates = float(called[positive].mean()), float((~called[~positive]).mean())
             by_condition[condition] = {
-                "sensitivity": rates.sensitivity,
-                "specificity": rates.specificity,
-                "positive_predictive_value_balanced": rates.positive_predictive_value(float(positive.mean())),
-                "positive_predictive_value_natural": rates.positive_predictive_value(prevalence[statement]),
+                "sensitivity": rates[0],
+                "specificity": rates[1],
+                "positive_predictive_value_balanced": positive_predictive_value(*rates, float(positive.mean())),
+                "positive_predictive_value_natural": positive_predictive_value(*rates, prevalence[statement]),
             }
         result.append(
             {
@@ -168,9 +165,8 @@ def draw(
     if len(yes_no.rows):
         tables = {}
         for step, used in steps.items():
-            share = _yes(yes_no, REAL, used, prior)
-            true = ((share > 0.5) == yes_no.positive).astype(float)
-            tables[step] = reliability(np.maximum(share, 1 - share), true, weights=yes_no.weights(known))
+            one = _believed_yes(yes_no, REAL, used, prior, yes_no.weights(known))
+            tables[step] = reliability(one.confidence, one.right, weights=one.weights)
         written.append(folder / "reliability-natural.png")
         plot_reliability(tables, written[-1], "Reliability, yes/no at natural prevalence")
     curves = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,8 @@ MAINS_HERTZ = 50.0
 WANDER_HERTZ = (0.05, 0.35)
 MAINS_RATE = 500.0  # Hz; at PTB-XL's 100 Hz a hum of 50 Hz cannot be written down
 
-Change = Callable[[ECGRecord, np.random.Generator], ECGRecord]
+Change = Callable[[ECGRecord, np.random.Generator, Any], ECGRecord]
+"""A recording, where draws come from, and how much → the disturbed recording."""
 
 SWAPS: dict[str, dict[str, tuple[float, str]]] = {
     "right and left arm": {
@@ -52,12 +54,14 @@ class Corruption:
     Attributes:
         kind: such as `"white noise"`.
         degree: such as `"10 dB"`.
-        change: makes the disturbed recording; its draws come from the generator.
+        change: makes the disturbed recording.
+        size: what `change` is given of the degree.
     """
 
     kind: str
     degree: str
     change: Change
+    size: Any
 
     @property
     def name(self) -> str:
@@ -66,37 +70,25 @@ class Corruption:
 
     def apply(self, record: ECGRecord, seed: int) -> ECGRecord:
         """The disturbed recording; the same for the same seed."""
-        return self.change(record, np.random.default_rng([zlib.crc32(self.name.encode()), seed]))
+        return self.change(record, np.random.default_rng([zlib.crc32(self.name.encode()), seed]), self.size)
 
 
-def white_noise(decibels: float) -> Change:
+def white_noise(record: ECGRecord, rng: np.random.Generator, decibels: float) -> ECGRecord:
     """White noise in each lead, as many decibels below the lead's own power (without its mean)."""
-
-    def change(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-        power = np.nanvar(record.signal.astype(np.float64), axis=1, keepdims=True)
-        noise = rng.standard_normal(record.signal.shape) * np.sqrt(power * 10 ** (-decibels / 10))
-        return replace(record, signal=record.signal + noise)
-
-    return change
+    power = np.nanvar(record.signal.astype(np.float64), axis=1, keepdims=True)
+    noise = rng.standard_normal(record.signal.shape) * np.sqrt(power * 10 ** (-decibels / 10))
+    return replace(record, signal=record.signal + noise)
 
 
-def baseline_wander(millivolts: float) -> Change:
+def baseline_wander(record: ECGRecord, rng: np.random.Generator, millivolts: float) -> ECGRecord:
     """A slow sine of this amplitude in each lead, its frequency between 0.05 and 0.35 Hz."""
-
-    def change(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-        return replace(record, signal=record.signal + _sines(record, millivolts, rng.uniform(*WANDER_HERTZ), rng))
-
-    return change
+    return replace(record, signal=record.signal + _sines(record, millivolts, rng.uniform(*WANDER_HERTZ), rng))
 
 
-def mains(millivolts: float) -> Change:
+def mains(record: ECGRecord, rng: np.random.Generator, millivolts: float) -> ECGRecord:
     """A hum of 50 Hz of this amplitude in each lead; the recording is brought to 500 Hz first where it is slower."""
-
-    def change(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-        fast = record if record.sampling_rate >= MAINS_RATE else record.resample(MAINS_RATE)
-        return replace(fast, signal=fast.signal + _sines(fast, millivolts, MAINS_HERTZ, rng))
-
-    return change
+    fast = record if record.sampling_rate >= MAINS_RATE else record.resample(MAINS_RATE)
+    return replace(fast, signal=fast.signal + _sines(fast, millivolts, MAINS_HERTZ, rng))
 
 
 def _sines(record: ECGRecord, amplitude: float, frequency: float, rng: np.random.Generator) -> np.ndarray:
@@ -107,33 +99,25 @@ def _sines(record: ECGRecord, amplitude: float, frequency: float, rng: np.random
     return result
 
 
-def without_leads(*names: str) -> Change:
+def without_leads(record: ECGRecord, rng: np.random.Generator, names: Collection[str]) -> ECGRecord:
     """The recording without these leads."""
-    return lambda record, rng: record.select([lead for lead in record.leads if lead not in names])
+    return record.select([lead for lead in record.leads if lead not in names])
 
 
-def at_rate(hertz: float) -> Change:
+def at_rate(record: ECGRecord, rng: np.random.Generator, hertz: float) -> ECGRecord:
     """The recording at another sampling rate."""
-    return lambda record, rng: record.resample(hertz)
+    return record.resample(hertz)
 
 
-def gain(factor: float) -> Change:
+def gain(record: ECGRecord, rng: np.random.Generator, factor: float) -> ECGRecord:
     """The recording times a factor."""
-    return lambda record, rng: replace(record, signal=record.signal * np.float32(factor))
+    return replace(record, signal=record.signal * np.float32(factor))
 
 
-def swapped(name: str) -> Change:
+def swapped(record: ECGRecord, rng: np.random.Generator, name: str) -> ECGRecord:
     """The recording with exchanged electrodes (`SWAPS`)."""
-
-    def change(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-        shown = SWAPS[name]
-        rows = []
-        for lead in record.leads:
-            sign, source = shown.get(lead, (1.0, lead))
-            rows.append(np.float32(sign) * record.lead(source))
-        return replace(record, signal=np.stack(rows))
-
-    return change
+    shown = [SWAPS[name].get(lead, (1.0, lead)) for lead in record.leads]
+    return replace(record, signal=np.stack([np.float32(sign) * record.lead(source) for sign, source in shown]))
 
 
 def corruptions() -> tuple[Corruption, ...]:
@@ -147,12 +131,17 @@ def corruptions() -> tuple[Corruption, ...]:
         "V1 to V6": chest,
         "all but I": (*limbs[1:], *chest),
     }
-    return (
-        *(Corruption("white noise", f"{level:g} dB", white_noise(level)) for level in (20, 10, 5, 0)),
-        *(Corruption("baseline wander", f"{size:g} mV", baseline_wander(size)) for size in (0.2, 0.5, 1.0)),
-        *(Corruption("mains of 50 Hz", f"{size:g} mV", mains(size)) for size in (0.05, 0.1, 0.2)),
-        *(Corruption("missing leads", name, without_leads(*names)) for name, names in lost.items()),
-        *(Corruption("sampling rate", f"{rate:g} Hz", at_rate(rate)) for rate in (100, 125, 250, 360, 500, 1000)),
-        *(Corruption("gain", f"{factor:g}", gain(factor)) for factor in (0.5, 0.8, 1.25, 2.0)),
-        *(Corruption("swapped", name, swapped(name)) for name in SWAPS),
+    kinds: dict[str, tuple[Change, dict[str, Any]]] = {
+        "white noise": (white_noise, {f"{level} dB": level for level in (20, 10, 5, 0)}),
+        "baseline wander": (baseline_wander, {f"{size:g} mV": size for size in (0.2, 0.5, 1.0)}),
+        "mains of 50 Hz": (mains, {f"{size:g} mV": size for size in (0.05, 0.1, 0.2)}),
+        "missing leads": (without_leads, lost),
+        "sampling rate": (at_rate, {f"{rate} Hz": rate for rate in (100, 125, 250, 360, 500, 1000)}),
+        "gain": (gain, {f"{factor:g}": factor for factor in (0.5, 0.8, 1.25, 2.0)}),
+        "swapped": (swapped, {name: name for name in SWAPS}),
+    }
+    return tuple(
+        Corruption(kind, degree, change, size)
+        for kind, (change, sizes) in kinds.items()
+        for degree, size in sizes.items()
     )

@@ -11,20 +11,13 @@ import numpy as np
 from ...inference import Answerer
 from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
 from ..answered import Answered
-from ..answering import Ecgs, Key, Request, write_texts
+from ..answering import Ecgs, Key, Request, backgrounds, weights_fingerprint, write_texts
 from ..answers import EXACT, MACRO_F1, OUTSIDE, Answers
-from ..conditions import CONDITIONS, SHUFFLED_ECG, WITH_ECG, other_patients
+from ..conditions import CONDITIONS, other_patients, shown_record
 from ..controlled import MAJORITIES, TEXT_ONLY, ControlledResult
 from ..metrics import Measured
 from ..partial import run_mark
 from ..question_file import AskedRecord
-
-
-def chosen_rows(answered: Answered, count: int) -> list[int]:
-    """Places of `count` balanced questions, evenly spaced over all of them."""
-    balanced = answered.balanced.tolist()
-    count = min(count, len(balanced))
-    return [balanced[index * len(balanced) // count] for index in range(count)]
 
 
 def generate_answers(
@@ -35,8 +28,7 @@ def generate_answers(
     ecg_of: Ecgs,
     folder: Path,
     *,
-    mark: str,
-    backgrounds: Mapping[str, str],
+    ecgs: str,
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, list[str]]:
@@ -49,8 +41,7 @@ def generate_answers(
         asked: all records, for the control's choice.
         ecg_of: reads a record's recording.
         folder: for partial results.
-        mark: names model, questions and ECGs.
-        backgrounds: by record_id, what is told under `"background"`.
+        ecgs: names what `ecg_of` gives.
         seed: of the control's choice; that of the closed-set scoring, so that both see the same ECGs.
         progress: show a bar on stderr.
 
@@ -58,13 +49,14 @@ def generate_answers(
         condition → texts, in the order of `rows`.
     """
     records = {one.record_id: one.record for one in asked}
-    other = other_patients(records.values(), seed)
+    other, told = other_patients(records.values(), seed), backgrounds(asked)
+    mark = run_mark(weights_fingerprint(answerer.model), asked, ecgs, sorted(told.items()))
     requests: dict[Key, Request] = {}
     for condition in CONDITIONS:
         for row in rows:
             own = answered.record_ids[row]
-            shown = records[other[own] if condition == SHUFFLED_ECG else own] if condition in WITH_ECG else None
-            requests[condition, row] = condition, shown, answered.questions[row].text, backgrounds.get(own, "")
+            shown = shown_record(condition, own, records, other)
+            requests[condition, row] = condition, shown, answered.questions[row].text, told[own]
     texts = write_texts(
         *(answerer, requests, ecg_of, folder / "generated.jsonl", run_mark(mark, list(rows), seed)),
         max_new_tokens=MAX_ANSWER_TOKENS,

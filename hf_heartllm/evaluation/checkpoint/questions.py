@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...data.record import Record
 from ...data.sources import PTB_XL
-from ..answered import Answered, tabulate
-from ..answering import answer_questions, weights_fingerprint
+from ..answered import tabulate
+from ..answering import answer_questions
 from ..answers import MACRO_F1
 from ..conditions import CONDITIONS, REAL
-from ..controlled import MAJORITY, MAJORITY_AGE_SEX, ControlledResult, interval_document
+from ..controlled import ControlledResult, interval_document
 from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, check_some_balanced, part_of, read_held_out
-from ..leakage import Leakage, check_leakage, leakage_once
+from ..leakage import Leakage, training_leakage
+from ..majority import majority_answers, read_training_rows
 from ..page import Evaluation, difference_section
-from ..partial import run_mark
-from ..people import Person, people
+from ..people import people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced, read_questions
 from .calibration import Calibration, Statement, fit_calibration, prevalences
-from .calibration_file import (
-    answer_calibration,
-    asked_statements,
-    check_checkpoint_folder,
-    prevalence_facts,
-    write_calibration,
-)
+from .calibration_file import asked_statements, check_checkpoint_folder, prevalence_facts, write_calibration
 from .confidence_figures import confidence_results, draw, statement_figures
 from .figures import answer_results, auroc_results, mean_auroc, measured_answers, subgroup_results
-from .generated import chosen_rows, generate_answers, generated_results
-from .majority import majority_answers, read_training_rows, rows_used
+from .generated import generate_answers, generated_results
 from .paired import compare, write_identity
 
 PUBLISHED = (
@@ -44,7 +37,7 @@ BACKGROUND_NOTE = (
     "trained without them sees them here for the first time."
 )
 
-NOTHING_WRITTEN = "No answers were written freely (--generate 0): all answers come from the closed set."
+NOTHING_WRITTEN = "No answers were written freely (--generate 0): all come from the closed set."
 CONTROL_NOTE = (
     "'Trained on text alone' is the checkpoint {name} (weights {weights}), shown the real ECGs; that it was trained "
     "without them (data.ecg: none) is what whoever gave it says."
@@ -105,21 +98,16 @@ def evaluate_qa(
     if settings.write_calibration is not None and not training:
         raise ValueError(f"--write-calibration: no record is of {held_out.parts}, whose prevalences it states")
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
-    apart = _leakage(held_out, train_rows, parts)
+    apart = training_leakage(
+        *(held_out.asked, training, train_rows or ()), parts=parts, rate=settings.rate, progress=settings.progress
+    )
     copied = {test for test, _ in apart.copies}
     asked = [one for one in held_out.asked if one.record_id not in copied]
     check_some_balanced(asked, settings.questions)
     persons = held_out.persons()
-    backgrounds = {one.record_id: persons[one.record_id].background for one in asked}
     ecg_of, ecgs = held_out.ecgs(checkpoint.answerer, settings.tokens)
-    options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress}
-    outcomes = answer_questions(
-        *(checkpoint.answerer, asked, ecg_of, parts),
-        conditions=CONDITIONS,
-        backgrounds=backgrounds,
-        ecgs=ecgs,
-        **options,
-    )
+    options = settings.asking
+    outcomes = answer_questions(checkpoint.answerer, asked, ecg_of, parts, conditions=CONDITIONS, ecgs=ecgs, **options)
     answered = tabulate(asked, outcomes, CONDITIONS)
     names = checkpoint.facts()
     text_alone, baseline_facts = None, None
@@ -135,7 +123,11 @@ def evaluate_qa(
             **options,
         )
         text_alone = tabulate(asked, its, (REAL,)).chosen[REAL]
-    majority = None if train_rows is None else _majority(answered, train_rows, people(training), persons)
+    majority = None
+    if train_rows is not None:
+        whose = [persons[one] for one in answered.record_ids]
+        counted = majority_answers(train_rows, people(training))
+        majority = counted.columns(zip(answered.questions, whose, strict=True))
 
     statements = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
     all_known = held_out.source.layout == PTB_XL
@@ -161,11 +153,8 @@ def evaluate_qa(
         "Confidence": confidence_results(answered, calibration, prior, natural, bootstrap),
     }
     if settings.generate:
-        rows = chosen_rows(answered, settings.generate)
-        mark = run_mark(weights_fingerprint(checkpoint.answerer.model), asked, ecgs, sorted(backgrounds.items()))
-        texts = generate_answers(
-            *(checkpoint.answerer, answered, rows, asked, ecg_of, parts), mark=mark, backgrounds=backgrounds, **options
-        )
+        rows = evenly_spaced(answered.balanced.tolist(), settings.generate)
+        texts = generate_answers(checkpoint.answerer, answered, rows, asked, ecg_of, parts, ecgs=ecgs, **options)
         tables["Free text beside the closed set"] = generated_results(answered, rows, texts, measured)
     pictures = draw(answered, calibration, prior, natural, parts / "pictures")
     names_drawn = ", ".join(one.name for one in pictures)
@@ -181,11 +170,10 @@ def evaluate_qa(
         sections = difference_section(title, "group", found_differences)
 
     if settings.write_calibration is not None and calibration is not None:
-        whose = {**(calibration_facts or {}), **prevalence_facts(held_out.source, training, settings.training_folds)}
-        asked_for = asked_statements(training, all_known)
-        write_calibration(
-            settings.write_calibration, answer_calibration(calibration, asked_for, {**whose, "model": names})
-        )
+        of = prevalence_facts(held_out.source, training, settings.training_folds)
+        fitted = {**(calibration_facts or {}), **of, "model": names}
+        carried = calibration.carried(asked_statements(training, all_known), fitted)
+        write_calibration(settings.write_calibration, carried)
     document = held_out.document(
         "qa",
         names,
@@ -202,46 +190,12 @@ def evaluate_qa(
         notes=[
             *_notes(held_out, apart, calibration, (calibration_facts or {}).get("folds_in_training", ())),
             *([] if baseline_facts is None else [CONTROL_NOTE.format(**baseline_facts)]),
-            *(
-                ["No answers were written freely (--generate 0): all come from the closed set."]
-                * (not settings.generate)
-            ),
+            *([] if settings.generate else [NOTHING_WRITTEN]),
             f"Reliability and risk–coverage are drawn in {parts.name}/pictures: {names_drawn}.",
         ],
     )
     title = f"Questions {facts['hash']} answered by {checkpoint.name}"
     return Evaluation(title, tables, document, sections, headline=headline(tables))
-
-
-def _leakage(held_out: HeldOutSet, train_rows: Sequence[Mapping[str, Any]] | None, parts: Path) -> Leakage:
-    """By patient each time, by waveform once."""
-    settings, test = held_out.settings, [one.record for one in held_out.asked]
-    patients, given = rows_used(train_rows or ())
-    patients |= held_out.training_patients
-    names = {record.record_id for record in held_out.training}
-    check_leakage(test, patients, {*given, *names})
-    compared = held_out.training if settings.rate == 100 else None
-    mark = run_mark([one.record_id for one in test], sorted(names), settings.rate)
-    return leakage_once(
-        parts / "leakage.jsonl",
-        mark,
-        lambda: check_leakage(test, patients, names, compared, settings.progress),
-    )
-
-
-def _majority(
-    answered: Answered,
-    train_rows: Sequence[Mapping[str, Any]],
-    trained: Mapping[str, Person],
-    persons: Mapping[str, Person],
-) -> dict[str, list[str | None]]:
-    groups: dict[str, Hashable] = {record_id: person.group for record_id, person in trained.items()}
-    counted = majority_answers(train_rows, groups)
-    asked = list(zip(answered.questions, answered.record_ids, strict=True))
-    return {
-        MAJORITY: [counted.answer(question) for question, _ in asked],
-        MAJORITY_AGE_SEX: [counted.answer(question, persons[one].group) for question, one in asked],
-    }
 
 
 def _calibration_questions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,21 @@ from ...data.record import Record
 from ...inference import Answerer
 from ...labels.english_reports import report_from_statements, translate_report
 from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
-from ..answering import Ecgs, Key, Request, weights_fingerprint, write_texts
-from ..conditions import BACKGROUND, CONDITIONS, REAL, SHUFFLED_ECG, WITH_ECG, other_patients
+from ..answering import Ecgs, Key, Request, backgrounds, weights_fingerprint, write_texts
+from ..conditions import BACKGROUND, CONDITIONS, REAL, SHUFFLED_ECG, other_patients, shown_record
 from ..controlled import COLUMNS, MAJORITIES, MAJORITY, MAJORITY_AGE_SEX, interval_document
 from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, read_held_out
 from ..intervals import Bootstrap
-from ..leakage import Leakage, check_leakage
+from ..leakage import Leakage, training_leakage
+from ..majority import read_training_rows
 from ..page import Evaluation, difference_section
 from ..partial import run_mark
-from ..people import MIN_SUPPORT, people
+from ..people import MIN_SUPPORT, Person, people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced
 from ..report_metrics import Reports
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
-from .majority import read_training_rows, rows_used
 from .paired import write_identity
 from .report_rows import REPORTS, other_reports, report_differences, report_results
 
@@ -72,23 +72,12 @@ def evaluate_reports(
     if not asked:
         raise ValueError(f"{settings.questions}: no record of it has a true report ({settings.reference})")
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
-    patients, given = rows_used(train_rows or ())
-    patients |= held_out.training_patients
-    trained = {record.record_id for record in held_out.training}
-    apart = check_leakage([one.record for one in asked], patients, {*given, *trained})
-    persons = people(one.record for one in asked)
+    apart = training_leakage(asked, held_out.training, train_rows or ())
     ecg_of, ecgs = held_out.ecgs(checkpoint.answerer, settings.tokens)
-    texts = write_reports(
-        *(checkpoint.answerer, asked, ecg_of, parts),
-        mark=run_mark(weights_fingerprint(checkpoint.answerer.model), ecgs, REPORT_REQUEST),
-        backgrounds={record_id: person.background for record_id, person in persons.items()},
-        seed=settings.seed,
-        progress=settings.progress,
-    )
+    texts = write_reports(checkpoint.answerer, asked, ecg_of, parts, ecgs=ecgs, **settings.asking)
     absent: dict[str, str] = dict.fromkeys(MAJORITIES, NO_TRAINING_ROWS)
     if train_rows is not None:
-        groups = {record_id: person.group for record_id, person in people(held_out.training).items()}
-        texts |= _majority_reports(train_rows, groups, [persons[one.record_id].group for one in asked])
+        texts |= _majority_reports(train_rows, people(held_out.training), people(one.record for one in asked))
         absent = {}
     facts, names = question_facts(settings.questions, held_out.whole, asked), checkpoint.facts()
     write_identity(parts, names, facts)
@@ -123,36 +112,31 @@ def write_reports(
     ecg_of: Ecgs,
     folder: Path,
     *,
-    mark: str,
-    backgrounds: Mapping[str, str],
+    ecgs: str,
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, list[str]]:
     """Condition → the report of each record, greedy; a broken-off run goes on from `folder`.
 
     What needs no ECG is written once for each background, and another patient's report is the one of that record, so
-    that nothing is written twice.
+    that nothing is written twice. `ecgs` names what `ecg_of` gives.
     """
     records = {one.record_id: one.record for one in asked}
-    other = other_patients(records.values(), seed)
+    other, told = other_patients(records.values(), seed), backgrounds(asked)
     requests: dict[Key, Request] = {}
     keys: dict[str, list[Key]] = {condition: [] for condition in CONDITIONS}
     for condition in CONDITIONS:
         for own in records:
-            told = backgrounds[own] if condition == BACKGROUND else ""
-            shown = other[own] if condition == SHUFFLED_ECG else own
-            with_ecg, asked_as = condition in WITH_ECG, REAL if condition == SHUFFLED_ECG else condition
-            key = (asked_as, shown if with_ecg else told)
+            words = told[own] if condition == BACKGROUND else ""
+            shown = shown_record(condition, own, records, other)
+            asked_as = REAL if condition == SHUFFLED_ECG else condition
+            key = (asked_as, shown.record_id if shown else words)
             keys[condition].append(key)
-            requests.setdefault(key, (asked_as, records[shown] if with_ecg else None, REPORT_REQUEST, told))
+            requests.setdefault(key, (asked_as, shown, REPORT_REQUEST, words))
+    mark = run_mark(weights_fingerprint(answerer.model), ecgs, REPORT_REQUEST)
+    mark = run_mark(mark, list(records), sorted(told.items()), seed)
     texts = write_texts(
-        *(
-            answerer,
-            requests,
-            ecg_of,
-            folder / REPORTS,
-            run_mark(mark, list(records), sorted(backgrounds.items()), seed),
-        ),
+        *(answerer, requests, ecg_of, folder / REPORTS, mark),
         max_new_tokens=MAX_REPORT_TOKENS,
         title="reports",
         progress=progress,
@@ -170,20 +154,24 @@ def _reference(record: Record, which: str) -> str:
 
 
 def _majority_reports(
-    rows: Sequence[Mapping[str, Any]], groups: Mapping[str, Hashable], wanted: Sequence[Hashable]
+    rows: Sequence[Mapping[str, Any]], trained: Mapping[str, Person], wanted: Mapping[str, Person]
 ) -> dict[str, list[str]]:
     """The most frequent training report, and that of the same age band and sex where it occurs often enough."""
     overall: Counter[str] = Counter()
-    by_group: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    by_group: dict[tuple[str, str] | None, Counter[str]] = defaultdict(Counter)
     for row in rows:
         if row["report"]:
             overall[row["report"]] += 1
-            by_group[groups.get(row["record_id"])][row["report"]] += 1
+            person = trained.get(row["record_id"])
+            by_group[None if person is None else person.group][row["report"]] += 1
     if not overall:
         raise ValueError("the training rows hold no reports")
     usual = overall.most_common(1)[0][0]
     of_group = {group: found.most_common(1)[0][0] for group, found in by_group.items() if found.total() >= MIN_SUPPORT}
-    return {MAJORITY: [usual] * len(wanted), MAJORITY_AGE_SEX: [of_group.get(group, usual) for group in wanted]}
+    return {
+        MAJORITY: [usual] * len(wanted),
+        MAJORITY_AGE_SEX: [of_group.get(one.group, usual) for one in wanted.values()],
+    }
 
 
 def _notes(held_out: HeldOutSet, settings: ReportSettings, apart: Leakage, synonyms: Synonyms) -> list[str]:

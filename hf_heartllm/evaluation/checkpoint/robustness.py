@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ...data.record import Record
 from ...inference import Answerer
@@ -20,7 +19,7 @@ from ..conditions import BACKGROUND, CONDITIONS, NO_ECG, NO_QUESTION, REAL, SHUF
 from ..controlled import ControlledResult, interval_document
 from ..held_out import Checkpoint, CheckpointSettings, check_some_balanced, read_held_out
 from ..intervals import Bootstrap, Interval, Settings
-from ..leakage import check_leakage
+from ..leakage import training_leakage
 from ..page import Evaluation, difference_section
 from ..people import id_number
 from ..provenance import question_facts
@@ -53,20 +52,12 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     """
     tried, answerer = chosen(settings.kinds), checkpoint.answerer
     held_out = read_held_out(settings)
-    asked, trained = held_out.asked, {record.record_id for record in held_out.training}
-    apart = check_leakage([one.record for one in asked], held_out.training_patients, trained)
+    asked = held_out.asked
+    apart = training_leakage(asked, held_out.training)
     check_some_balanced(asked, settings.questions)
-    backgrounds = {record_id: person.background for record_id, person in held_out.persons().items()}
     ecg_of, ecgs = held_out.ecgs(answerer)
-    options: dict[str, Any] = {"seed": settings.seed, "progress": settings.progress}
-    bootstrap = settings.bootstrap
-    plain = answer_questions(
-        *(answerer, asked, ecg_of, parts / UNDISTURBED),
-        conditions=CONDITIONS,
-        backgrounds=backgrounds,
-        ecgs=ecgs,
-        **options,
-    )
+    options, bootstrap = settings.asking, settings.bootstrap
+    plain = answer_questions(answerer, asked, ecg_of, parts / UNDISTURBED, conditions=CONDITIONS, ecgs=ecgs, **options)
     undisturbed = tabulate(asked, plain, CONDITIONS)
     rows = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}

@@ -13,13 +13,14 @@ from ..answered import tabulate
 from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
 from ..controlled import ControlledResult
-from ..held_out import Checkpoint, RunSettings, parts_words, trained_on
-from ..leakage import Leakage, check_copies, check_leakage, copies_within, leakage_once
+from ..held_out import OTHER_RECORDS, Checkpoint, RunSettings, parts_words, trained_on
+from ..leakage import Leakage, check_copies, copies_within, leakage_once, training_leakage
 from ..page import Evaluation
 from ..partial import run_mark
 from ..people import people
-from ..provenance import asked_facts, file_facts, versions
-from ..question_file import evenly_spaced, rows_hash
+from ..provenance import asked_facts, file_facts
+from ..question_file import AskedRecord, evenly_spaced, rows_hash
+from ..results import MODEL_LIBRARIES, library_versions
 from .figures import (
     EVERY,
     MIN_OF_CLASS,
@@ -31,7 +32,7 @@ from .figures import (
     subgroup_results,
     task_results,
 )
-from .majority import TrainingClasses
+from .majority import majority_choices, training_majority
 from .records import LabelledSet, folder_set, label_file_set, ptbxl_set, readable
 from .seen import Seen, seen_of
 from .tasks import FORMATS, TASKS, Task
@@ -91,11 +92,11 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     if of_file:
         absent = "the label file has no record that the checkpoint was trained on"
     unnamed = 0 if settings.data is not None else sum(record.patient_id is None for record in training)
-    apart = _leakage(settings, records, training, parts) if training else None
+    apart = _leakage(settings, chosen, training, parts) if training else None
     twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
     own_rates = settings.data is not None or of_file
-    how = "records of a folder at their own rates" if own_rates else f"records at {settings.rate} Hz"
+    how = OTHER_RECORDS if own_rates else f"records at {settings.rate} Hz"
     ecg_of, ecgs = ecg_source(answerer, settings.tokens, how)
     kept = [one for one in chosen if one.record_id not in copied]
     asked, refused = readable(answerer, kept, ecg_of, settings.progress)
@@ -106,14 +107,12 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     outcomes = answer_questions(
         *(answerer, asked, ecg_of, parts),
         conditions=CONDITIONS,
-        backgrounds={record_id: person.background for record_id, person in persons.items()},
-        seed=settings.seed,
-        progress=settings.progress,
         ecgs=ecgs,
+        **settings.asking,
     )
     answered = tabulate(asked, outcomes, CONDITIONS)
     seen = settings.seen or seen_of(answerer.model)
-    usual = TrainingClasses(training, all_known=not of_file) if training else None
+    usual = training_majority(training, tasks, all_known=not of_file) if training else None
     tables: dict[str, list[ControlledResult]] = {}
     of_classes: list[ControlledResult] = []
     of_groups: list[ControlledResult] = []
@@ -122,7 +121,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
         for found in classified(answered, task, whole.unstated):
             sets.append(found)
             words = seen.words(found.prompt_format)
-            majority = None if usual is None else usual.choices(found, persons)
+            majority = None if usual is None else majority_choices(usual, found, persons)
             measured = measured_choices(
                 found, majority, absent if usual is None else NO_TRAINING_CLASS, settings.bootstrap
             )
@@ -136,7 +135,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
         "format": "heartllm evaluate classify",
         "format_version": 2,
         "settings": {name: one for name, one in settings.plain().items() if of_file or name != "splits"},
-        "versions": versions(),
+        "versions": library_versions(MODEL_LIBRARIES),
         "model": checkpoint.facts(),
         "seen_in_training": None if seen.what is None else sorted(seen.what),
         "zero_shot": {one: seen.zero_shot(one) for one in FORMATS},
@@ -186,21 +185,18 @@ def _labelled(settings: ClassifySettings, source: RecordSource | None, tasks: Se
     return ptbxl_set(source, settings.folds, tasks)
 
 
-def _leakage(settings: ClassifySettings, records: Sequence[Record], training: Sequence[Record], parts: Path) -> Leakage:
+def _leakage(
+    settings: ClassifySettings, asked: Sequence[AskedRecord], training: Sequence[Record], parts: Path
+) -> Leakage:
     """Patients and waveforms against the training folds."""
-    path, ids = parts / "leakage.jsonl", [record.record_id for record in records]
-    trained = sorted(record.record_id for record in training)
-    if settings.data is not None:
-        assert settings.records is not None
-        other = _ptbxl(settings.records, 600 - settings.rate)  # the same recordings at the other rate
-        names = set(trained)
-        both = [*training, *(record for record in other if record.record_id in names)]
-        return leakage_once(path, run_mark(ids, trained), lambda: check_copies(records, both, settings.progress))
-    patients = {record.patient_id for record in training if record.patient_id is not None}
-    check_leakage(records, patients, trained)  # by patient and name, each time
-    compared = training if settings.rate == 100 else None
-    mark = run_mark(ids, trained, settings.rate)
-    return leakage_once(path, mark, lambda: check_leakage(records, patients, trained, compared, settings.progress))
+    if settings.data is None:
+        return training_leakage(asked, training, parts=parts, rate=settings.rate, progress=settings.progress)
+    assert settings.records is not None
+    records, names = [one.record for one in asked], {record.record_id for record in training}
+    other = _ptbxl(settings.records, 600 - settings.rate)  # the same recordings at the other rate
+    both = [*training, *(record for record in other if record.record_id in names)]
+    mark = run_mark([record.record_id for record in records], sorted(names))
+    return leakage_once(parts / "leakage.jsonl", mark, lambda: check_copies(records, both, settings.progress))
 
 
 def _rows(whole: LabelledSet) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ...ecg import STANDARD_LEADS, ECGRecord
 from ...models.ecg_codec import ECGCodec
 from ...models.ecg_leads import derive_limb_leads
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
+from ..answering import weights_fingerprint
 
 COMMON_RATE = 100.0
 """Hz at which originals and decoded recordings are compared, whatever a codec's own rate."""
@@ -47,12 +47,8 @@ class Coder:
         return int(self.config.num_codebooks)
 
     def weights_digest(self) -> str:
-        """Sixteen hexadecimal digits over all weights, the decoder's too, and the configuration."""
-        digest = hashlib.sha256(self.codec.fingerprint().encode())
-        for name, tensor in sorted(self.codec.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """Hexadecimal digits over the configuration and all weights, the decoder's too."""
+        return f"{self.codec.fingerprint()} {weights_fingerprint(self.codec)}"
 
     def features(self, record: ECGRecord) -> torch.Tensor:
         """float32 (windows, leads, samples)."""

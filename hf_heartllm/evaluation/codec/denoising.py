@@ -12,15 +12,16 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from ...data.record import Record
 from ...ecg import STANDARD_LEADS, ECGError, ECGRecord
 from ...ecg.simulate.disturbances import disturbances
 from ...models.ecg_leads import INDEPENDENT_LEADS
 from ..intervals import Bootstrap
+from ..people import id_number, patient_numbers
 from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
-from .parts import Part, figure
-from .records import LabelledRecord
+from .parts import Part
 
 KINDS = {"muscle noise": "noise", "baseline wander": "wander", "50 Hz": "mains"}
 LEVELS = (20, 10, 5)  # dB
@@ -48,14 +49,14 @@ def with_noise(record: ECGRecord, kind: str, decibels: float, seed: int) -> ECGR
     )
 
 
-def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+def denoising(coder: Coder, records: Iterable[Record]) -> Part:
     """Signal-to-noise ratios against the clean recordings, by kind and strength of noise.
 
     What the rounding does is told of codecs that can leave it out (`ECGCodec.reconstruct_unrounded`).
     """
     counts = sorted({1, coder.num_codebooks})
     found: dict[str, dict[str, list[float]]] = {}
-    patients: list[int] = []
+    patients: list[str] = []
 
     def note(condition: str, way: str, clean: np.ndarray, result: np.ndarray) -> None:
         snr = float(np.nanmean(distortion(clean, in_band(np.nan_to_num(result), COMMON_RATE)).snr))
@@ -67,10 +68,12 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
             coder.features(record)
         except ECGError:
             continue
-        patients.append(one.patient_id)
+        patients.append(one.patient)
         clean = in_band(twelve_leads(record.resample(COMMON_RATE)), COMMON_RATE)
         versions = [("no noise", record)] + [
-            (f"{kind} at {level} dB", with_noise(record, kind, level, one.ecg_id)) for kind in KINDS for level in LEVELS
+            (f"{kind} at {level} dB", with_noise(record, kind, level, id_number(one.record_id)))
+            for kind in KINDS
+            for level in LEVELS
         ]
         for condition, noisy in versions:
             features = coder.features(noisy)
@@ -84,12 +87,12 @@ def denoising(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
                 if plain is not None:
                     note(condition, f"{words}, not quantised", clean, twelve_leads(coder.to_record(plain, noisy)))
             note(condition, "plain filter", clean, twelve_leads(noisy.resample(COMMON_RATE)))
-    figures, bootstrap = [], Bootstrap(patients)
+    figures, bootstrap = [], Bootstrap(patient_numbers(patients))
     for condition, ways in found.items():
         for way, values in ways.items():
             # Without noise the filter's result is the reference itself.
             if condition != "no noise" or way != "plain filter":
-                figures.append(figure(f"{condition}: SNR, {way}", float(np.mean(values)), "dB"))
+                figures.append(Result(f"{condition}: SNR, {way}", float(np.mean(values)), unit="dB"))
         if condition == "no noise":
             continue
         for count in counts:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...data.record import Record
 from ...ecg import ECGError
+from ..question_file import evenly_spaced
 from ..results import Result
 from .coder import Coder
 from .denoising import denoising
@@ -14,7 +16,6 @@ from .fidelity import fidelity, measurement_against_truth
 from .parts import Part, folder_name, kept_part
 from .probe_parts import ProbeRun
 from .rate_distortion import compared, rate_distortion
-from .records import LabelledRecord, spread
 from .robustness import robustness
 from .settings import Settings
 
@@ -75,8 +76,8 @@ def evaluate_codecs(coder: Coder, against: Coder | None, settings: Settings, fol
     return Evaluation(figures, distortions)
 
 
-def _parts(coder: Coder, settings: Settings, records: list[LabelledRecord], folder: Path) -> Iterator[tuple[Part, str]]:
-    def kept(name: str, chosen: Sequence[LabelledRecord], make: Callable[[Iterable[LabelledRecord]], Part]) -> Part:
+def _parts(coder: Coder, settings: Settings, records: list[Record], folder: Path) -> Iterator[tuple[Part, str]]:
+    def kept(name: str, chosen: Sequence[Record], make: Callable[[Iterable[Record]], Part]) -> Part:
         title = f"{coder.name}: {name}"
         return kept_part(folder, name, settings.key(coder, chosen), lambda: make(settings.shown(chosen, title)))
 
@@ -86,13 +87,13 @@ def _parts(coder: Coder, settings: Settings, records: list[LabelledRecord], fold
         fine = settings.records(500)
         if fine:
             yield kept("fidelity-500", fine, lambda rows: fidelity(coder, rows, "500 Hz")), "fidelity"
-        coarse = spread(records, settings.measured_records)
+        coarse = evenly_spaced(records, settings.measured_records)
         yield kept("fidelity-100", coarse, lambda rows: fidelity(coder, rows, "100 Hz")), "fidelity"
     if "robustness" not in settings.skip:
-        tried = spread(records, settings.tried_records)
+        tried = evenly_spaced(records, settings.tried_records)
         yield kept("robustness", tried, lambda rows: robustness(coder, rows)), "robustness"
     if "denoising" not in settings.skip:
-        clean = spread([one for one in records if not one.noise_noted], settings.tried_records)
+        clean = evenly_spaced([one for one in records if not one.stated("noise")], settings.tried_records)
         yield kept("denoising", clean, lambda rows: denoising(coder, rows)), "denoising"
 
 

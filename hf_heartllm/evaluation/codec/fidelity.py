@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from ...data.record import Record
 from ...ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
 from ...ecg.beats import beat_times
 from ...models.ecg_leads import INDEPENDENT_LEADS
 from ..intervals import Bootstrap, Resampled
+from ..people import id_number, patient_numbers
 from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .criteria import (
@@ -27,9 +29,7 @@ from .criteria import (
     st_verdicts,
 )
 from .distortion import in_band
-from .parts import Part, estimate
-from .parts import figure as one_figure
-from .records import LabelledRecord
+from .parts import Part
 
 INTERVALS = {"pr_ms": ("PR", 6.0, 15.0), "qrs_ms": ("QRS", 4.0, 12.0), "qt_ms": ("QT", 8.0, 20.0)}
 """Column → name, and what median and 90th percentile of the change should be at most, in ms."""
@@ -44,16 +44,16 @@ class Changes:
     def __init__(self) -> None:
         self.records = 0
         self.rows: dict[str, list[tuple[float, ...]]] = {}
-        self.patients: dict[str, list[int]] = {}
+        self.patients: dict[str, list[str]] = {}
 
-    def _note(self, column: str, patient: int, *values: float) -> None:
+    def _note(self, column: str, patient: str, *values: float) -> None:
         self.rows.setdefault(column, []).append(values)
         self.patients.setdefault(column, []).append(patient)
 
-    def add(self, original: Measurements, other: Measurements, one: LabelledRecord) -> None:
+    def add(self, original: Measurements, other: Measurements, one: Record) -> None:
         """Compare one recording's measurements with those of another version of it."""
         self.records += 1
-        patient = one.patient_id
+        patient = one.patient
         for column in ("heart_rate", *INTERVALS):
             before, after = getattr(original.overall, column), getattr(other.overall, column)
             if before is None:
@@ -84,16 +84,16 @@ class Changes:
             if before is not None and after is not None:
                 self._note(name, patient, before, after)
 
-    def add_beats(self, original: Sequence[float], other: Sequence[float], one: LabelledRecord) -> None:
+    def add_beats(self, original: Sequence[float], other: Sequence[float], one: Record) -> None:
         """Compare the beats found in two versions of a recording."""
-        self._note("beats", one.patient_id, len(original), len(other), matched_beats(original, other))
+        self._note("beats", one.patient, len(original), len(other), matched_beats(original, other))
 
     def judged(self, column: str, statistic: Callable[[np.ndarray], float | None]) -> Resampled | None:
         """A statistic of a column's rows with its interval over patients; None where it has no value."""
         if column not in self.rows:
             return None
         rows = np.array(self.rows[column], dtype=np.float64)
-        found = Bootstrap(self.patients[column], resamples=RESAMPLES).rows(rows, statistic)
+        found = Bootstrap(patient_numbers(self.patients[column]), resamples=RESAMPLES).rows(rows, statistic)
         return None if np.isnan(found.value) else found
 
 
@@ -103,10 +103,6 @@ def _quantile(share: float) -> Callable[[np.ndarray], float]:
 
 def _share(limit: float) -> Callable[[np.ndarray], float]:
     return lambda rows: float((rows <= limit).mean())
-
-
-def _mean(rows: np.ndarray) -> float:
-    return float(rows.mean())
 
 
 def _crossed(rows: np.ndarray) -> float:
@@ -136,7 +132,7 @@ def same_noise(record: ECGRecord, decoded: ECGRecord, seed: int) -> ECGRecord:
     return ECGRecord(twelve_leads(record) + full, record.sampling_rate, STANDARD_LEADS, age=record.age, sex=record.sex)
 
 
-def fidelity(coder: Coder, records: Iterable[LabelledRecord], name: str) -> Part:
+def fidelity(coder: Coder, records: Iterable[Record], name: str) -> Part:
     """Measure originals and decoded recordings, and originals with noise of the same size.
 
     Args:
@@ -160,7 +156,7 @@ def fidelity(coder: Coder, records: Iterable[LabelledRecord], name: str) -> Part
         features.add_beats(beats.tolist(), beat_times(lossless).tolist(), one)
         for count in prefixes:
             decoded = coder.decode(encoded[:, :count], record, record.sampling_rate)
-            noisy = same_noise(record, decoded, seed=one.ecg_id)
+            noisy = same_noise(record, decoded, seed=id_number(one.record_id))
             changed[count].add(original, measure(decoded), one)
             changed[count].add_beats(beats.tolist(), beat_times(decoded).tolist(), one)
             noised[count].add(original, measure(noisy), one)
@@ -179,7 +175,7 @@ def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bo
     def figure(title: str, found: Resampled | None, unit: str, bar: str | None = None, data: str = "") -> None:
         if found is not None:
             words = data or f"{changed.records} recordings"
-            figures.append(estimate(label + title, found, unit, bar if judged else None, words))
+            figures.append(Result.of(label + title, found, unit=unit, target=bar if judged else None, data=words))
 
     figure("F1 of R peaks within 50 ms", changed.judged("beats", _f1), "fraction", ">= 0.995")
     figure("change of heart rate, median", changed.judged("heart_rate", _quantile(0.5)), "1/min", "<= 1")
@@ -190,7 +186,7 @@ def _figures(label: str, changed: Changes, noised: Changes | None, *, judged: bo
             bar = f"<= {max(limit, NOISE_ALLOWANCE * (control.value if control else 0.0)):.1f}"
             figure(f"change of {title}, {words}", changed.judged(column, _quantile(share)), "ms", bar)
             figure(f"change of {title} under noise of the same size, {words}", control, "ms")
-        figure(f"{title} still measurable", changed.judged(f"{column} there", _mean), "fraction")
+        figure(f"{title} still measurable", changed.judged(f"{column} there", np.mean), "fraction")
     for column in ("R", "S"):
         figure(f"change of {column} amplitude, median", changed.judged(column, _quantile(0.5)), "mV", "<= 0.05")
     for column, title in (("st_j_mv", "ST at J"), ("st_j60_mv", "ST at J + 60 ms")):
@@ -223,5 +219,5 @@ def measurement_against_truth(seeds: int) -> Part:
         for words, share in (("median", 0.5), ("90th percentile", 0.9)):
             label = f"measurement of {title} against the simulator's truth, {words}"
             data = f"{len(values)} simulated recordings"
-            figures.append(one_figure(label, float(np.quantile(values, share)), "ms", data=data))
+            figures.append(Result(label, float(np.quantile(values, share)), unit="ms", data=data))
     return Part(figures)

@@ -1,4 +1,4 @@
-"""Figures, and parts of an evaluation that are kept once they are whole."""
+"""Parts of an evaluation that are kept once they are whole."""
 
 from __future__ import annotations
 
@@ -13,25 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...models.whole_files import write_whole
-from ..intervals import Resampled
 from ..results import Result
-
-
-def figure(
-    name: str,
-    value: float,
-    unit: str,
-    interval: tuple[float, float] | None = None,
-    target: str | None = None,
-    data: str = "",
-) -> Result:
-    """One figure, with what it was measured on beyond what the whole part was measured on."""
-    return Result(name, float(value), interval, target, unit, data)
-
-
-def estimate(name: str, found: Resampled, unit: str, target: str | None = None, data: str = "") -> Result:
-    """One figure with its interval over patients."""
-    return Result.of(name, found.interval(), target=target, unit=unit, data=data)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,15 +17,13 @@ from ...ecg.plot.layouts import arrange
 from ...ecg.plot.paper import INK, compose
 from ...ecg.simulate import EXAMPLES
 from ...models.feature_extraction_ecg import slow_baseline
-from ...models.notice import NOTICE
-from ...models.whole_files import write_whole
+from ..confidence_plots import new_axes, save_figure
 from .coder import Coder
 from .parts import Part
 
 PICTURED = ("normal", "af", "premature_ventricular", "lbbb", "st_elevation_inferior")
 DECODED_COLOUR = "#c2410c"
 SECONDS = 10.0
-DOTS_PER_INCH = 160
 
 
 def plot_over(
@@ -63,12 +59,7 @@ def plot_rates(parts: Mapping[str, Part], coders: Sequence[Coder], path: str | o
         coders: the codecs.
         path: `.png`, `.svg` or `.pdf`; written whole.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    figure = Canvas(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, axes = new_axes(size=(7, 4.5))
     for colour, coder in zip(("#c2410c", "#1d4ed8"), coders, strict=False):
         part = parts[coder.name]
         errors = [float(part.arrays[f"relative_error {n}"].mean()) for n in range(1, coder.num_codebooks + 1)]
@@ -82,20 +73,7 @@ def plot_rates(parts: Mapping[str, Part], coders: Sequence[Coder], path: str | o
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8)
-    return _write_figure(figure, Path(path))
-
-
-def _write_figure(figure: Any, path: Path) -> Path:
-    buffer = io.BytesIO()
-    kind = path.suffix.lower().removeprefix(".")
-    dated: dict[str, str | None] = (
-        {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}
-    )  # equal input, equal file
-    if kind == "svg":
-        dated["Date"] = None
-    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
-    write_whole(path, buffer.getvalue())
-    return path
+    return save_figure(figure, path)
 
 
 def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence[str] = PICTURED) -> list[Path]:

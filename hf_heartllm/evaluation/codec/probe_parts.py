@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...data.record import Record
 from ...ecg import ECGError, ECGRecord
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
+from ..people import patient_numbers
 from ..results import Result
 from .coder import Coder
 from .parts import Part, folder_name, kept_part
@@ -26,7 +28,6 @@ from .probes import (
     raw_extractor,
     train_probe,
 )
-from .records import LabelledRecord
 from .settings import Settings
 from .targets import target_matrix
 
@@ -64,7 +65,7 @@ class ProbeRun:
     """
 
     def __init__(
-        self, coder: Coder, against: Coder | None, settings: Settings, records: list[LabelledRecord], folder: Path
+        self, coder: Coder, against: Coder | None, settings: Settings, records: list[Record], folder: Path
     ) -> None:
         self.coder, self.against, self.settings = coder, against, settings
         training = settings.training_records()
@@ -73,7 +74,7 @@ class ProbeRun:
         for which, found in (("evaluated", self.test), ("training", self.train)):
             if not found:
                 raise ECGError(f"probes: none of the {which} records has 10 s and twelve usable leads; --skip probes")
-        if shared := {one.patient_id for one in self.test} & {one.patient_id for one in self.train}:
+        if shared := {one.patient for one in self.test} & {one.patient for one in self.train}:
             raise ECGError(
                 f"probes: {len(shared)} patients of the evaluated folds are in the training folds too (such as "
                 f"{min(shared)}); give other --training-folds, or --skip probes"
@@ -81,11 +82,11 @@ class ProbeRun:
         self.folder = folder
         self.labels = target_matrix(self.test)
         self.train_labels = target_matrix(self.train)
-        self.patients = np.array([one.patient_id for one in self.test])
+        self.patients = patient_numbers([one.patient for one in self.test])
         self.training = ProbeTraining(passes=settings.probe_passes)
 
     @staticmethod
-    def _readable(records: list[LabelledRecord]) -> list[LabelledRecord]:
+    def _readable(records: list[Record]) -> list[Record]:
         """The records of usual length with twelve usable leads, so that every input has the same ones."""
         extractor, kept = raw_extractor(), []
         for one in records:
@@ -102,7 +103,7 @@ class ProbeRun:
         """AUROCs of every input, what is lost on decoded signals, and paired differences."""
         coder, settings = self.coder, self.settings
         coders = [one for one in (coder, self.against, self._random()) if one is not None]
-        codes = [self._codes(one) for one in coders]
+        codes = [(self._codes(one, "training", self.train), self._codes(one, "evaluated", self.test)) for one in coders]
         raw = tuple(ProbeInput(self._signals(records)) for records in (self.train, self.test))
         # A decoder changes no codes, so what names a codec here is what makes its codes.
         scores = {
@@ -134,27 +135,20 @@ class ProbeRun:
         features = [self.coder.features(one.read()) for one in self.train[:32]]
         return Coder(random_codec(self.coder.config, features), RANDOM)
 
-    def _codes(self, coder: Coder) -> tuple[ProbeInput, ProbeInput]:
-        """First-codebook codes of training and evaluated records."""
-        folder = self.folder / folder_name(coder.name)
-        levels = tuple(coder.config.levels)
-        found = []
-        for which, records in (("training", self.train), ("evaluated", self.test)):
-            title = f"codes-{which}"
+    def _codes(self, coder: Coder, which: str, records: list[Record]) -> ProbeInput:
+        """First-codebook codes of the training or the evaluated records."""
+        title = f"codes-{which}"
 
-            def make(records: list[LabelledRecord] = records, title: str = title) -> Part:
-                rows = [
-                    coder.encode(one.read(), 1)[0, 0].numpy().astype(np.int16)
-                    for one in self.settings.shown(records, f"{coder.name}: {title}")
-                ]
-                return Part(arrays={"codes": np.stack(rows)})
+        def make() -> Part:
+            shown = self.settings.shown(records, f"{coder.name}: {title}")
+            rows = [coder.encode(one.read(), 1)[0, 0].numpy().astype(np.int16) for one in shown]
+            return Part(arrays={"codes": np.stack(rows)})
 
-            key = {"weights": coder.codec.fingerprint(), "records": [one.ecg_id for one in records]}
-            part = kept_part(folder, title, key, make)
-            found.append(ProbeInput(part.arrays["codes"], levels))
-        return found[0], found[1]
+        key = {"weights": coder.codec.fingerprint(), "records": [one.record_id for one in records]}
+        part = kept_part(self.folder / folder_name(coder.name), title, key, make)
+        return ProbeInput(part.arrays["codes"], tuple(coder.config.levels))
 
-    def _signals(self, records: list[LabelledRecord]) -> np.ndarray:
+    def _signals(self, records: list[Record]) -> np.ndarray:
         extractor = raw_extractor()
         shown = self.settings.shown(records, "raw signals")
         return np.stack([extractor.extract(one.read())[0].astype(np.float16) for one in shown])
@@ -175,8 +169,8 @@ class ProbeRun:
 
     def _key(self, seed: int) -> dict[str, object]:
         return {
-            "training": [one.ecg_id for one in self.train],
-            "records": [one.ecg_id for one in self.test],
+            "training": [one.record_id for one in self.train],
+            "records": [one.record_id for one in self.test],
             "passes": self.settings.probe_passes,
             "seed": seed,
         }

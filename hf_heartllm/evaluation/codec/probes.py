@@ -23,9 +23,8 @@ from ...models.ecg_codec import ECGCodec
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
 from ..intervals import Bootstrap
 from ..results import Result
-from .parts import estimate
 from .rates import code_levels
-from .targets import TARGETS, groups, judged_columns
+from .targets import groups, judged_columns
 
 RESAMPLES = 500
 HIDDEN = 96
@@ -203,7 +202,7 @@ def auroc_figures(
             area = bootstrap.auroc(labels[:, columns], scores[:, :, columns])
             positive = int(labels[:, columns].sum())
             data = f"{len(scores)} seeds, {judged} statement{'s' if judged > 1 else ''}, {positive} positive"
-            figures.append(estimate(f"{title}: {name}", area, "AUROC", (bars or {}).get(name), data))
+            figures.append(Result.of(f"{title}: {name}", area, unit="AUROC", target=(bars or {}).get(name), data=data))
     return figures
 
 
@@ -224,17 +223,3 @@ def margin_figures(
             target = (bars or {}).get(name)
             figures.append(Result.of(f"{title}: {name}", first.minus(second), target=target, unit="AUROC"))
     return figures
-
-
-__all__ = [
-    "TARGETS",
-    "Probe",
-    "ProbeInput",
-    "ProbeTraining",
-    "auroc_figures",
-    "margin_figures",
-    "probe_scores",
-    "random_codec",
-    "raw_extractor",
-    "train_probe",
-]

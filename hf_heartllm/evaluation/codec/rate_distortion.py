@@ -7,28 +7,36 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ...data.record import Record
 from ...ecg import ECGError
 from ..intervals import Bootstrap
+from ..people import patient_numbers
 from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import distortion, in_band
-from .parts import Part, estimate, figure
+from .parts import Part
 from .rates import codebook_bits, perplexity
-from .records import LabelledRecord
 
-MEASURES = ("relative_error", "prdn", "correlation", "snr", "rmse")
+MEASURES = {
+    "relative_error": ("relative squared error", "of variance"),
+    "prdn": ("PRDN", "%"),
+    "correlation": ("correlation", "Pearson"),
+    "snr": ("SNR", "dB"),
+    "rmse": ("root mean squared error", "mV"),
+}
+"""Name → what tables call it, and its unit."""
 
 
-def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+def rate_distortion(coder: Coder, records: Iterable[Record]) -> Part:
     """Encode and decode every recording.
 
     Returns:
-        Figures of every number of codebooks, and arrays: `ecg_id`, `patient_id`, the mean over leads of every measure
+        Figures of every number of codebooks, and arrays: `record_id`, `patient`, the mean over leads of every measure
         as `relative_error 1` … (recordings,), and `codes` int32 (codebooks, all tokens).
     """
     config = coder.config
     counts = list(range(1, coder.num_codebooks + 1))
-    kept: list[LabelledRecord] = []
+    kept: list[Record] = []
     codes: list[np.ndarray] = []
     rows: dict[str, list[float]] = {}
     seconds, failed = 0.0, 0
@@ -57,13 +65,13 @@ def rate_distortion(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     if not kept:
         raise ECGError(f"none of {failed} recordings could be encoded")
     arrays = {name: np.array(values) for name, values in rows.items()}
-    arrays["ecg_id"] = np.array([one.ecg_id for one in kept])
-    arrays["patient_id"] = np.array([one.patient_id for one in kept])
+    arrays["record_id"] = np.array([one.record_id for one in kept])
+    arrays["patient"] = patient_numbers([one.patient for one in kept])
     arrays["codes"] = np.concatenate(codes, axis=-1)
-    figures = [figure("recordings that could not be encoded", failed, "recordings")] if failed else []
-    lost = Bootstrap(arrays["patient_id"]).mean(arrays["relative_error features"])
+    figures = [Result("recordings that could not be encoded", float(failed), unit="recordings")] if failed else []
+    lost = Bootstrap(arrays["patient"]).mean(arrays["relative_error features"])
     title = "features themselves, as if coded without loss: relative squared error"
-    figures.append(estimate(title, lost, "of variance"))
+    figures.append(Result.of(title, lost, unit="of variance"))
     figures += _rates(coder, codes, seconds)
     for count in counts:
         figures += _distortions(coder, arrays, count)
@@ -76,24 +84,15 @@ def _label(coder: Coder, count: int) -> str:
 
 
 def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Result]:
-    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient_id"])
-
-    def mean(measure: str, title: str, unit: str) -> Result:
-        return estimate(f"{label}: {title}", bootstrap.mean(arrays[f"{measure} {count}"]), unit)
-
-    return [
-        mean("relative_error", "relative squared error", "of variance"),
-        figure(
-            f"{label}: relative squared error, median recording",
-            float(np.median(arrays[f"relative_error {count}"])),
-            "of variance",
-        ),
-        mean("prdn", "PRDN", "%"),
-        mean("correlation", "correlation", "Pearson"),
-        mean("snr", "SNR", "dB"),
-        mean("rmse", "root mean squared error", "mV"),
-        mean("unfiltered_prdn", "PRDN against the unfiltered original", "%"),
+    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient"])
+    named = {**MEASURES, "unfiltered_prdn": ("PRDN against the unfiltered original", "%")}
+    figures = [
+        Result.of(f"{label}: {title}", bootstrap.mean(arrays[f"{measure} {count}"]), unit=unit)
+        for measure, (title, unit) in named.items()
     ]
+    median = float(np.median(arrays[f"relative_error {count}"]))
+    figures.insert(1, Result(f"{label}: relative squared error, median recording", median, unit="of variance"))
+    return figures
 
 
 def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result]:
@@ -105,14 +104,14 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result
         size = math.prod(levels)
         together = np.concatenate(rows)
         label = _label(coder, index + 1)
-        figures.append(figure(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), "bit/s"))
+        figures.append(Result(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), unit="bit/s"))
         for order, words in ((0, "order 0"), (1, "order 1")):
             sums[order] += codebook_bits(rows, levels, order)
             figures.append(
-                figure(
+                Result(
                     f"{label}: rate, entropy-coded, {words}",
                     sums[order] / seconds,
-                    "bit/s",
+                    unit="bit/s",
                     data="adaptive counts from 1/2 for every level dimension, recordings in order"
                     + (", context: its level one token before" if order else ""),
                 )
@@ -122,9 +121,9 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result
         bar = ">= 0.6" if index == 0 else None
         title = f"codebook {index + 1} of {size} codes"
         figures += [
-            figure(f"{title}: perplexity", diverse, "codes", data=where),
-            figure(f"{title}: perplexity over size", diverse / size, "fraction", target=bar, data=where),
-            figure(f"{title}: share in use", len(np.unique(together)) / size, "fraction", data=where),
+            Result(f"{title}: perplexity", diverse, unit="codes", data=where),
+            Result(f"{title}: perplexity over size", diverse / size, target=bar, data=where),
+            Result(f"{title}: share in use", len(np.unique(together)) / size, data=where),
         ]
     return figures
 
@@ -135,13 +134,13 @@ def compared(ours: Part, other: Part, codebooks: int, other_codebooks: int = 1) 
     Raises:
         ValueError: if the parts hold no common recording.
     """
-    common, first, second = np.intersect1d(ours.arrays["ecg_id"], other.arrays["ecg_id"], return_indices=True)
+    common, first, second = np.intersect1d(ours.arrays["record_id"], other.arrays["record_id"], return_indices=True)
     if not len(common):
         raise ValueError("the two codecs were evaluated on different recordings")
-    bootstrap = Bootstrap(ours.arrays["patient_id"][first])
+    bootstrap = Bootstrap(ours.arrays["patient"][first])
     figures = []
     for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
         a, b = ours.arrays[f"{measure} {codebooks}"][first], other.arrays[f"{measure} {other_codebooks}"][second]
         words = f"{codebooks} codebook{'s' if codebooks > 1 else ''}"
-        figures.append(estimate(f"{title}, {words} over the other codec's", bootstrap.ratio(a, b), "ratio"))
+        figures.append(Result.of(f"{title}, {words} over the other codec's", bootstrap.ratio(a, b), unit="ratio"))
     return figures

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...data.record import Record
 from ...ecg import ECGError, ECGRecord, read_ecg, simulate_ecg
+from ..results import Result
 from .coder import COMMON_RATE, Coder, twelve_leads
 from .distortion import in_band
-from .parts import Part, figure
-from .records import LabelledRecord
+from .parts import Part
 
 GAINS = (0.25, 0.5, 2.0, 4.0)
 NOISE_MILLIVOLTS = 0.01
@@ -82,7 +83,7 @@ def shift_agreement(coder: Coder, tokens: int, seed: int = 0) -> float:
     return float((a[margin : count - margin] == b[margin : count - margin]).double().mean())
 
 
-def robustness(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
+def robustness(coder: Coder, records: Iterable[Record]) -> Part:
     """All of it, over some recordings and simulated ones."""
     rng = np.random.default_rng(0)
     errors: dict[float, list[float]] = {gain: [] for gain in GAINS}
@@ -116,24 +117,19 @@ def robustness(coder: Coder, records: Iterable[LabelledRecord]) -> Part:
     for gain, values in errors.items():
         for words, value in (("median", np.median(values)), ("largest", np.max(values))):
             bar = "<= 0.1" if words == "median" else None
-            figures.append(figure(f"gain of {gain:g}: error over RMS, {words}", float(value), "fraction", target=bar))
+            figures.append(Result(f"gain of {gain:g}: error over RMS, {words}", float(value), target=bar))
     for codebook, share in enumerate(np.mean(noise, axis=0), start=1):
-        figures.append(
-            figure(f"10 µV of white noise: codes of codebook {codebook} that change", float(share), "fraction")
-        )
-    figures.append(figure("same codes from µV, mV and V", float(np.mean(units)), "fraction", target=">= 1"))
+        figures.append(Result(f"10 µV of white noise: codes of codebook {codebook} that change", float(share)))
+    figures.append(Result("same codes from µV, mV and V", float(np.mean(units)), target=">= 1"))
     changed = codes_in_batches(coder, torch.cat(features)[:BATCH])
     for words, share in zip((f"batch of {BATCH}", "two threads", "bfloat16 autocast"), changed, strict=True):
-        figures.append(figure(f"{words}: codes that change", share, "fraction", target="<= 0"))
+        figures.append(Result(f"{words}: codes that change", share, target="<= 0"))
     for tokens in (1, 10, 37):
         agreed = shift_agreement(coder, tokens)
-        figures.append(figure(f"moved by {tokens} tokens: codes that stay", agreed, "fraction", target=">= 1"))
+        figures.append(Result(f"moved by {tokens} tokens: codes that stay", agreed, target=">= 1"))
     if found_missing:
         share = float(np.mean(found_missing))
-        figures.append(
-            figure("a missing lead decodes as missing, all others as there", share, "fraction", target=">= 1")
-        )
-        figures.append(
-            figure("codes of a missing lead that differ from those of zeros", float(np.mean(unlike_zeros)), "fraction")
-        )
+        figures.append(Result("a missing lead decodes as missing, all others as there", share, target=">= 1"))
+        unlike = float(np.mean(unlike_zeros))
+        figures.append(Result("codes of a missing lead that differ from those of zeros", unlike))
     return Part(figures)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from ...data.record import Record
     from .coder import Coder
-    from .records import LabelledRecord
 
 Item = TypeVar("Item")
 
@@ -46,37 +47,43 @@ class Settings:
     skip: tuple[str, ...] = ()
     progress: bool = True
 
-    def records(self, sampling_rate: int = 100) -> list[LabelledRecord]:
+    def records(self, sampling_rate: int = 100) -> list[Record]:
         """The evaluated recordings.
 
         Raises:
             ECGError: if there is none at 100 Hz.
         """
-        from ...ecg import ECGError
-        from .records import labelled_records, spread
+        return self._on_disk(self.folds, self.max_records, sampling_rate)
 
-        found = labelled_records(self.ptbxl, self.folds, sampling_rate)
-        if not found and sampling_rate == 100:
-            raise ECGError(f"{self.ptbxl}: no record of folds {list(self.folds)} at 100 Hz; unpack the data first")
-        return spread(found, self.max_records)
-
-    def training_records(self) -> list[LabelledRecord]:
+    def training_records(self) -> list[Record]:
         """The recordings that probes are trained on.
 
         Raises:
             ECGError: if there is none.
         """
+        return self._on_disk(self.training_folds, self.probe_records, 100)
+
+    def _on_disk(self, folds: Sequence[int], count: int | None, sampling_rate: int) -> list[Record]:
+        """At most `count` recordings of some folds that are on disk; warns of those whose patient is not named."""
+        from ...data.sources import open_records
         from ...ecg import ECGError
-        from .records import labelled_records, spread
+        from ..question_file import evenly_spaced
 
-        found = labelled_records(self.ptbxl, self.training_folds, 100)
-        if not found:
-            raise ECGError(f"{self.ptbxl}: no record of folds {list(self.training_folds)} at 100 Hz to train probes on")
-        return spread(found, self.probe_records)
+        of_folds = [one for one in open_records(self.ptbxl, sampling_rate=sampling_rate) if one.fold in folds]
+        if unnamed := sum(one.patient_id is None for one in of_folds):
+            warnings.warn(
+                f"{self.ptbxl}: {unnamed} of {len(of_folds)} records of folds {list(folds)} name no patient: patients "
+                "cannot be checked for them, and each counts as a patient of its own, so intervals are too narrow",
+                stacklevel=3,
+            )
+        found = [one for one in of_folds if one.path and (self.ptbxl / f"{one.path}.hea").is_file()]
+        if not found and sampling_rate == 100:
+            raise ECGError(f"{self.ptbxl}: no record of folds {list(folds)} at 100 Hz; unpack the data first")
+        return evenly_spaced(found, count)
 
-    def key(self, coder: Coder, records: Sequence[LabelledRecord], **more: Any) -> dict[str, Any]:
-        """What a part depends on: weights, records, and whatever else is named."""
-        return {"weights": coder.weights_digest(), "records": [one.ecg_id for one in records], **more}
+    def key(self, coder: Coder, records: Sequence[Record]) -> dict[str, Any]:
+        """What a part depends on: weights and records."""
+        return {"weights": coder.weights_digest(), "records": [one.record_id for one in records]}
 
     def shown(self, items: Sequence[Item], title: str) -> Iterable[Item]:
         """The items with a progress bar on stderr."""

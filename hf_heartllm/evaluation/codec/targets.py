@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...data.record import Record
 from ...labels.scp import FORMS, RHYTHMS, SUPERCLASSES, superclasses
-from .records import LabelledRecord
 
 LISTED = {
     "atrial fibrillation": ("AFIB",),
@@ -28,14 +28,14 @@ TARGETS: tuple[str, ...] = (
 """Names of the columns of `target_matrix`."""
 
 
-def target_matrix(records: Sequence[LabelledRecord]) -> np.ndarray:
+def target_matrix(records: Sequence[Record]) -> np.ndarray:
     """float32 (records, targets): 1 where the recording holds the statement, whatever its likelihood."""
     rows = []
     for one in records:
-        groups = superclasses(one.statements)
+        groups = superclasses(one.codes)
         row = [name in groups for name in SUPERCLASSES]
-        row += [code in one.statements for code in (*RHYTHMS, *FORMS)]
-        row += [bool(one.statements.intersection(codes)) for codes in LISTED.values()]
+        row += [code in one.codes for code in (*RHYTHMS, *FORMS)]
+        row += [bool(one.codes.intersection(codes)) for codes in LISTED.values()]
         rows.append(row)
     return np.array(rows, dtype=np.float32)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from hf_heartllm.data.question import AS_WRITTEN, Question
+from .question import AS_WRITTEN, Question
 
 ANSWER_SETS_NAME = "answers_for_each_template.csv"
 SPLITS = ("train", "valid", "test")

@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from ...data.question import Question
-from ...data.token_file import load_rows
-from ...labels.record_ids import record_text
-from ..people import MIN_SUPPORT
+from ..data.question import Question
+from ..data.token_file import load_rows
+from .controlled import MAJORITY, MAJORITY_AGE_SEX
+from .people import MIN_SUPPORT, Person
 
 
 class MajorityAnswers:
@@ -46,6 +46,14 @@ class MajorityAnswers:
                 return question.answer_set[counts.index(max(counts))]
         return None
 
+    def columns(self, asked: Iterable[tuple[Question, Person]]) -> dict[str, list[str | None]]:
+        """Control → its answer to each question about a record of this person."""
+        asked = list(asked)
+        return {
+            MAJORITY: [self.answer(question) for question, _ in asked],
+            MAJORITY_AGE_SEX: [self.answer(question, person.group) for question, person in asked],
+        }
+
 
 def _template(question: Question) -> tuple[tuple[Hashable, ...], tuple[Hashable, ...]]:
     """Its question and attribute type, and these with the attribute."""
@@ -65,22 +73,16 @@ def read_training_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def rows_used(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
-    """Patients and records of training rows, as `leakage.check_leakage` takes them."""
-    rows = list(rows)
-    patients = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
-    return patients, {row["record_id"] for row in rows}
-
-
-def majority_answers(rows: Iterable[Mapping[str, Any]], groups: Mapping[str, Hashable]) -> MajorityAnswers:
+def majority_answers(rows: Iterable[Mapping[str, Any]], persons: Mapping[str, Person]) -> MajorityAnswers:
     """Count the questions of training rows.
 
     Args:
         rows: from `read_training_rows`.
-        groups: record_id → age band and sex.
+        persons: of the training records.
     """
     found = MajorityAnswers()
     for row in rows:
+        person = persons.get(row["record_id"])
         for question in row["questions"]:
-            found.add(question, groups.get(row["record_id"]))
+            found.add(question, person and person.group)
     return found
