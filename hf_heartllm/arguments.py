@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import types
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -53,13 +53,14 @@ def add_options(
         kind: the dataclass.
         without: fields that get no option.
         of_fields: by the field's name, arguments of `add_argument` that are not as they would be (`type`, `metavar`,
-            `help`, `default` as it stands on the command line).
+            `help`, `default` as it stands on the command line), and `names`: further ones of the option.
     """
     docs, hints = attribute_docs(kind), get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in without:
             continue
-        given = of_fields.get(field.name, {})
+        given = dict(of_fields.get(field.name, {}))
+        names = given.pop("names", ())
         words = docs.get(field.name, "").replace("when None", "unless given")
         options: dict[str, Any] = {"help": words, "dest": field.name}
         if field.default_factory is not dataclasses.MISSING:
@@ -73,7 +74,7 @@ def add_options(
         if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
             options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
-        parser.add_argument(option_name(field.name), **options)
+        parser.add_argument(option_name(field.name), *names, **options)
 
 
 def _without_none(hint: Any) -> Any:
@@ -110,12 +111,13 @@ def settings_of(kind: type[Settings], args: argparse.Namespace, **others: Any) -
     return kind(**{name: getattr(args, name) for name in names if hasattr(args, name)} | others)
 
 
-def given_options(settings: Any, names: Collection[str] | None = None) -> str:
+def given_options(settings: Any, names: Collection[str] | None = None, shown: Mapping[str, str] | None = None) -> str:
     """The options that give settings, but for those that are as ever: a command as it was run, for others to repeat.
 
     Args:
         settings: a dataclass's instance.
         names: the fields that count; all when None. What is read and written where is `PATH`.
+        shown: by the field's name, the word that stands for its value, where another says more.
     """
     words = []
     for field in dataclasses.fields(settings):
@@ -127,7 +129,8 @@ def given_options(settings: Any, names: Collection[str] | None = None) -> str:
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
             continue
-        words.append(" ".join([option, *map(shlex.quote, _words(value))]))
+        told = (shown or {}).get(field.name)
+        words.append(" ".join([option, *map(shlex.quote, [told] if told else _words(value))]))
     return " ".join(words)
 
 

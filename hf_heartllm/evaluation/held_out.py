@@ -1,10 +1,10 @@
-"""What every evaluation of a checkpoint starts from: its settings, and the test records apart from the training's."""
+"""What every evaluation of a checkpoint starts from: the test records apart from the training's."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .people import Person, people
 from .provenance import file_facts, model_facts
 from .question_file import AskedRecord, evenly_spaced, read_questions
 from .results import MODEL_LIBRARIES, library_versions
+from .settings import CheckpointSettings
 
 OTHER_RECORDS = "records of a folder at their own rates"
 """What is read where it is not PTB-XL's."""
@@ -36,63 +37,6 @@ class Checkpoint:
     def facts(self) -> dict[str, Any]:
         """What names it."""
         return model_facts(self.answerer, self.name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """How to evaluate a checkpoint.
-
-    Attributes:
-        max_records: that many of the test records, evenly spaced.
-        training_folds: folds that the checkpoint was trained on; of a collection without folds its split
-            "train"; none: nothing of it.
-        rate: 100 or 500 Hz, of PTB-XL's recordings.
-        seed: of the control's choice of patients and of the bootstrap.
-        resamples: of the bootstrap.
-        progress: show bars on stderr.
-    """
-
-    max_records: int | None = None
-    training_folds: tuple[int, ...] = tuple(range(1, 9))
-    rate: int = 100
-    seed: int = 0
-    resamples: int = 2000
-    progress: bool = True
-
-    @property
-    def bootstrap(self) -> dict[str, int]:
-        """Arguments of the bootstrap."""
-        return {"resamples": self.resamples, "seed": self.seed}
-
-    @property
-    def asking(self) -> dict[str, Any]:
-        """Arguments of whatever asks the model."""
-        return {"seed": self.seed, "progress": self.progress}
-
-    def plain(self) -> dict[str, Any]:
-        """For JSON, without the folders of this machine."""
-        shown = {
-            name: value.name if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-        return {name: value for name, value in shown.items() if name not in ("records", "data", "progress", "seen")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointSettings(RunSettings):
-    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
-
-    Attributes:
-        records: the collection, as `data.sources.open_records` takes it.
-        questions: file of the test questions.
-        tokens: a token set of the records, instead of reading them.
-        devices: prefix of a device ("CS", "AT"): only the records of such devices; None: all, known or not.
-    """
-
-    records: Path
-    questions: Path
-    tokens: Path | None = None
-    devices: str | None = None
 
 
 def trained_on(record: Record, folds: Sequence[int]) -> bool:
@@ -136,7 +80,7 @@ class HeldOutSet:
 
     def ecgs(self, answerer: Answerer, tokens: Path | None = None) -> tuple[Ecgs, str]:
         """`answering.ecg_source` of this collection."""
-        return ecg_source(answerer, tokens, reading_words(self.source, self.settings.rate))
+        return ecg_source(answerer, tokens, reading_words(self.source, self.settings.sampling_rate))
 
     def document(self, subject: str, names: dict[str, Any], **found: Any) -> dict[str, Any]:
         """What every evaluation writes, and what this one found."""
@@ -180,7 +124,7 @@ def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
     Raises:
         ValueError: if no question is about a record of the wanted devices, or the file's patients are not the records'.
     """
-    source = open_records(settings.records, sampling_rate=settings.rate)
+    source = open_records(settings.records, sampling_rate=settings.sampling_rate)
     found = read_questions(settings.questions, source)
     whole = found.asked
     if settings.devices is not None:

@@ -188,7 +188,7 @@ def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
     table = read_ptbxl_table(ptbxl)
     here = table[(table["strat_fold"] == 9) & (table["device"] == "CS-12")]
     assert 0 < document["questions"]["records"] == len(here) < 8
-    assert document["command"].endswith("--devices CS --output FILE")
+    assert document["command"].endswith("--devices CS --model FOLDER --output FILE")
     assert all(", devices CS: " in one.name for one in read_results(tmp_path / "rows.json"))
     assert cli.main([*arguments, "--devices", "XY"]) == 2
     assert "no record of a device whose name begins so" in capsys.readouterr().err
@@ -343,7 +343,7 @@ def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_
     # this codec asks for all chest leads
     assert "missing leads, V1 to V6: the codec does not take such recordings" in page
     assert "missing leads, V1 to V6" not in groups
-    assert document["command"].startswith("heartllm evaluate robustness --records SOURCE")
+    assert " --records SOURCE --questions fold9.parquet " in document["command"]
     assert "'gain,missing leads'" in document["command"]
     assert cli.main(["evaluate", "robustness", *common, "--kinds", "hiss"]) == 2
     assert "--kinds: no corruption 'hiss'" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def test_without_ptbxl_the_majority_is_absent_with_its_reason(capsys, common, tm
     document = json.loads((tmp_path / "out.json").read_text())
     assert document["tables"]["Rhythm"][0]["values"]["majority"] is None
     assert document["command"] == (
-        "heartllm evaluate classify --data FOLDER --model FOLDER --resamples 20 --tasks rhythm --output FILE"
+        "heartllm evaluate classify --resamples 20 --data FOLDER --tasks rhythm --model FOLDER --output FILE"
     )
 
 

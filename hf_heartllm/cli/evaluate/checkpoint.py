@@ -6,75 +6,49 @@ import argparse
 import json
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...arguments import add_old_name
-from ..common import UsageError, add_model_argument, model_source, positive, print_notice, quiet_transformers
+from ...arguments import add_old_name, add_options, given_options, option_name
+from ..common import UsageError, add_model_argument, fold_list, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
     from ...evaluation.held_out import Checkpoint
     from ...evaluation.page import Evaluation
-
-USUAL = {"sampling_rate": 100, "max_records": None, "resamples": 2000, "seed": 0, "training_folds": "1-8"}
-"""Options of every evaluation of a checkpoint that change figures, and their defaults."""
+    from ...evaluation.settings import RunSettings
 
 
-def add_checkpoint_arguments(parser: argparse.ArgumentParser, tokens: bool = True, questions: bool = True) -> None:
-    """What all evaluations of a checkpoint take.
+def add_checkpoint_arguments(parser: argparse.ArgumentParser, kind: type, **of_fields: dict[str, Any]) -> None:
+    """What an evaluation of a checkpoint takes: its settings, and where to read from and write to.
 
     Args:
         parser: to add to.
-        tokens: codes may stand for the recordings.
-        questions: records and a question file are what is evaluated on; without it the records may be left out.
+        kind: its settings, of `evaluation.settings`.
+        of_fields: as of `arguments.add_options`.
     """
     add_model_argument(parser)
-    what = (
-        "PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records"
-        if questions
-        else "PTB-XL's folder, or labels.csv or its folder"
-    )
-    parser.add_argument("--records", "--ptbxl", type=Path, required=questions, metavar="SOURCE", help=what)
-    if questions:
-        parser.add_argument(
-            "--questions",
-            type=Path,
-            required=True,
-            metavar="FILE",
-            help="Parquet, such as of dataset_builders.evaluation_questions",
-        )
+    every: dict[str, dict[str, Any]] = {
+        "records": {"names": ("--ptbxl",), "metavar": "SOURCE"},
+        "questions": {"metavar": "FILE"},
+        "devices": {"metavar": "PREFIX"},
+        "max_records": {"type": positive},
+        "resamples": {"type": positive},
+        "training_folds": {"type": _training_folds, "metavar": "FOLDS"},
+    }
+    known = {field.name for field in fields(kind)}
+    every = {name: one for name, one in every.items() if name in known}
+    add_options(parser, kind, without=("progress",), **every, **of_fields)
+    add_old_name(parser, "--rate", next(one for one in parser._actions if one.dest == "sampling_rate"))
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
     parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
-    if tokens:
-        parser.add_argument(
-            "--tokens", type=Path, metavar="PATH", help="codes of the records, made with the checkpoint's codec"
-        )
-    rate = parser.add_argument(
-        "--sampling-rate", type=int, choices=(100, 500), default=100, help="Hz of the records; default: 100"
-    )
-    add_old_name(parser, "--rate", rate)
-    parser.add_argument("--max-records", type=positive, metavar="N", help="records, evenly spaced (default: all)")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
-    parser.add_argument("--resamples", type=positive, default=2000, metavar="N", help="bootstrap; default: 2000")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument(
-        "--training-folds",
-        default="1-8",
-        metavar="FOLDS",
-        help="of the checkpoint, or none of these records; without folds the split train counts; default: 1-8",
-    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def add_comparison_arguments(parser: argparse.ArgumentParser, what: str) -> None:
-    """What answers and reports (`what`) are compared with."""
-    parser.add_argument(
-        "--train-rows", type=Path, metavar="FILE", help=f"dataset_builders.training_rows, for the commonest {what}"
-    )
-    parser.add_argument(
-        "--against", type=Path, metavar="DIR", help="partial results of another checkpoint, for paired differences"
-    )
+def _training_folds(text: str) -> tuple[int, ...]:
+    return () if text == "none" else fold_list(text)
 
 
 READ = ("records", "ptbxl", "questions", "tokens", "train_rows", "calibration_questions")
@@ -116,30 +90,13 @@ def parts_folder(args: argparse.Namespace) -> Path:
     return given or args.output.with_name(f"{args.output.name}.parts")
 
 
-def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.held_out.CheckpointSettings`."""
-    return {**run_settings(args), "records": args.records, "questions": args.questions}
-
-
-def run_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `evaluation.held_out.RunSettings`."""
-    from ...labels.ptbxl import folds
-
-    try:
-        training = () if args.training_folds == "none" else folds(args.training_folds)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    names = ("max_records", "seed", "resamples")
-    given = {name: getattr(args, name) for name in names} | {"rate": args.sampling_rate}
-    return {**given, "training_folds": training, "progress": not args.quiet}
-
-
 def evaluate_and_write(
     args: argparse.Namespace,
     subject: str,
     title: str,
     evaluate: Callable[[], Evaluation],
-    usual: Mapping[str, Any],
+    settings: RunSettings,
+    others: Mapping[str, str] | None = None,
 ) -> None:
     """Evaluate; write the JSON, the Markdown page beside it and, where asked for, the results file; print the page.
 
@@ -148,7 +105,8 @@ def evaluate_and_write(
         subject: of `heartllm evaluate`.
         title: what the names of the results' rows begin with.
         evaluate: gives what was found; what it refuses is told in one line.
-        usual: the subject's own options that change figures, with their defaults.
+        settings: of the evaluation.
+        others: the subject's options beside them that change figures, with the word that stands for their value.
     """
     from ...evaluation.libraries import MissingLibraryError
     from ...evaluation.results import current_commit, machine_words, write_results
@@ -158,7 +116,7 @@ def evaluate_and_write(
         evaluation = evaluate()
     except (ValueError, MissingLibraryError) as error:
         raise UsageError(str(error)) from None
-    command = command_words(subject, args, usual)
+    command = command_words(subject, args, settings, others or {})
     document = {**evaluation.document, "command": command}
     document["commit"] = current_commit(Path(__file__).resolve().parent)
     document["machine"] = machine_words()
@@ -188,18 +146,12 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def command_words(subject: str, args: argparse.Namespace, usual: Mapping[str, Any]) -> str:
+def command_words(subject: str, args: argparse.Namespace, settings: RunSettings, others: Mapping[str, str]) -> str:
     """The command as others would type it: the folders of this machine say nothing to them."""
-    words = f"heartllm evaluate {subject}"
-    words += " --records SOURCE" if args.records is not None else ""
-    words += " --data FOLDER" if getattr(args, "data", None) is not None else ""
-    words += f" --questions {args.questions.name}" if getattr(args, "questions", None) is not None else ""
-    words += " --model FOLDER" if args.model else ""
-    words += " --text-only-baseline FOLDER" if getattr(args, "text_only_baseline", None) else ""
-    for option in ("tokens", "train_rows", "calibration_questions", "write_calibration", "against"):
-        if getattr(args, option, None) is not None:
-            words += f" --{option.replace('_', '-')} PATH"
-    for option, default in {**USUAL, **usual}.items():
-        if (value := getattr(args, option)) != default:
-            words += f" --{option.replace('_', '-')} {shlex.quote(str(value))}"
-    return f"{words} --output FILE"
+    questions = getattr(settings, "questions", None)
+    shown = {"records": "SOURCE", "data": "FOLDER"} | ({} if questions is None else {"questions": questions.name})
+    names = [field.name for field in fields(settings) if field.name not in ("progress", "seen")]
+    given = {"model": "FOLDER", **others}
+    told = [f"{option_name(name)} {shlex.quote(word)}" for name, word in given.items() if getattr(args, name, None)]
+    words = [f"heartllm evaluate {subject}", given_options(settings, names, shown), *told, "--output FILE"]
+    return " ".join(word for word in words if word)

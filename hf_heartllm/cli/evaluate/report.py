@@ -5,15 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .checkpoint import (
-    add_checkpoint_arguments,
-    add_comparison_arguments,
-    check_paths,
-    evaluate_and_write,
-    given_settings,
-    load_checkpoint,
-    parts_folder,
-)
+from ...arguments import settings_of
+from ...evaluation.settings import ReportSettings
+from .checkpoint import add_checkpoint_arguments, check_paths, evaluate_and_write, load_checkpoint, parts_folder
 
 HELP = "Evaluate the reports that a checkpoint writes, by words and by findings, with every control beside them."
 EXAMPLES = (
@@ -24,35 +18,22 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subject's arguments."""
-    add_checkpoint_arguments(parser)
-    add_comparison_arguments(parser, "report")
-    parser.add_argument(
-        "--reference",
-        choices=("statements", "translated"),
-        default="statements",
-        help="true report: made of the SCP statements, or PTB-XL's own in English; default: statements",
-    )
+    add_checkpoint_arguments(parser, ReportSettings)
     parser.add_argument("--wordnet", type=Path, metavar="DIR", help="WordNet's folder, for METEOR (default: search)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, print the page, write the files."""
     check_paths(args)
-    from ...evaluation.checkpoint.reports import ReportSettings, evaluate_reports
+    from ...evaluation.checkpoint.reports import evaluate_reports
     from ...evaluation.wordnet import find_wordnet
 
-    settings = ReportSettings(
-        **given_settings(args),
-        tokens=args.tokens,
-        train_rows=args.train_rows,
-        reference=args.reference,
-        against=args.against,
-    )
+    settings = settings_of(ReportSettings, args, progress=not args.quiet)
     checkpoint = load_checkpoint(args)
     evaluate_and_write(
         args,
         "report",
         f"report, {checkpoint.name}",
         lambda: evaluate_reports(checkpoint, settings, parts_folder(args), find_wordnet(args.wordnet)),
-        {"reference": "statements"},
+        settings,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ from ..answering import answer_questions
 from ..answers import MACRO_F1
 from ..conditions import CONDITIONS, REAL
 from ..controlled import ControlledResult, interval_document
-from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, check_some_balanced, part_of, read_held_out
+from ..held_out import Checkpoint, HeldOutSet, check_some_balanced, part_of, read_held_out
 from ..leakage import Leakage, training_leakage
 from ..majority import majority_answers, read_training_rows
 from ..page import Evaluation, difference_section
 from ..people import people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced, read_questions
+from ..settings import QASettings
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .calibration_file import asked_statements, check_checkpoint_folder, prevalence_facts, write_calibration
 from .confidence_figures import confidence_results, draw, statement_figures
@@ -42,25 +42,6 @@ CONTROL_NOTE = (
     "'Trained on text alone' is the checkpoint {name} (weights {weights}), shown the real ECGs; that it was trained "
     "without them (data.ecg: none) is what whoever gave it says."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class QASettings(CheckpointSettings):
-    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
-
-    Attributes:
-        train_rows: rows of training, for the majority answers.
-        calibration_questions: file of questions about records that the checkpoint was not trained on.
-        write_calibration: the checkpoint's folder, for what was fitted on them (`models.answer_calibration`).
-        against: partial results of another checkpoint's run on the same questions, for paired differences.
-        generate: number of questions to answer in free text too.
-    """
-
-    train_rows: Path | None = None
-    calibration_questions: Path | None = None
-    write_calibration: Path | None = None
-    against: Path | None = None
-    generate: int = 0
 
 
 def headline(tables: Mapping[str, Sequence[ControlledResult]]) -> list[ControlledResult]:
@@ -99,7 +80,10 @@ def evaluate_qa(
         raise ValueError(f"--write-calibration: no record is of {held_out.parts}, whose prevalences it states")
     train_rows = None if settings.train_rows is None else read_training_rows(settings.train_rows)
     apart = training_leakage(
-        *(held_out.asked, training, train_rows or ()), parts=parts, rate=settings.rate, progress=settings.progress
+        *(held_out.asked, training, train_rows or ()),
+        parts=parts,
+        rate=settings.sampling_rate,
+        progress=settings.progress,
     )
     copied = {test for test, _ in apart.copies}
     asked = [one for one in held_out.asked if one.record_id not in copied]

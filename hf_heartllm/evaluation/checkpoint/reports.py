@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ...models.pipeline_ecg import MAX_REPORT_TOKENS, REPORT_REQUEST
 from ..answering import Ecgs, Key, Request, backgrounds, weights_fingerprint, write_texts
 from ..conditions import BACKGROUND, CONDITIONS, REAL, SHUFFLED_ECG, other_patients, shown_record
 from ..controlled import COLUMNS, MAJORITIES, MAJORITY, MAJORITY_AGE_SEX, interval_document
-from ..held_out import Checkpoint, CheckpointSettings, HeldOutSet, read_held_out
+from ..held_out import Checkpoint, HeldOutSet, read_held_out
 from ..intervals import Bootstrap
 from ..leakage import Leakage, training_leakage
 from ..majority import read_training_rows
@@ -25,29 +24,14 @@ from ..people import MIN_SUPPORT, Person, people
 from ..provenance import file_facts, question_facts
 from ..question_file import AskedRecord, evenly_spaced
 from ..report_metrics import Reports
+from ..settings import ReportSettings
 from ..wordnet import NO_SYNONYMS, Synonyms
 from .figures import NO_TRAINING_ROWS
 from .paired import write_identity
 from .report_rows import REPORTS, other_reports, report_differences, report_results
 
 STATEMENTS, TRANSLATED = "statements", "translated"
-REFERENCES = (STATEMENTS, TRANSLATED)
 """The report made of a record's SCP statements, or the collection's own report in English."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportSettings(CheckpointSettings):
-    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
-
-    Attributes:
-        train_rows: rows of training, for the majority report.
-        reference: one of `REFERENCES`, the true report.
-        against: partial results of another checkpoint's run on the same records, for paired differences.
-    """
-
-    train_rows: Path | None = None
-    reference: str = STATEMENTS
-    against: Path | None = None
 
 
 def evaluate_reports(
@@ -149,7 +133,7 @@ def _reference(record: Record, which: str) -> str:
     if which == STATEMENTS:
         return report_from_statements(record.codes)
     if which != TRANSLATED:
-        raise ValueError(f"no reference {which!r}; there are {', '.join(REFERENCES)}")
+        raise ValueError(f"no reference {which!r}; there are {STATEMENTS} and {TRANSLATED}")
     return translate_report(record.reports[0].text).text if record.reports else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ...data.record import Record
@@ -17,23 +17,17 @@ from ..answering import Ecgs, answer_questions, each_once
 from ..answers import EXACT
 from ..conditions import BACKGROUND, CONDITIONS, NO_ECG, NO_QUESTION, REAL, SHUFFLED_ECG
 from ..controlled import ControlledResult, interval_document
-from ..held_out import Checkpoint, CheckpointSettings, check_some_balanced, read_held_out
+from ..held_out import Checkpoint, check_some_balanced, read_held_out
 from ..intervals import Bootstrap, Interval, Settings
 from ..leakage import training_leakage
 from ..page import Evaluation, difference_section
 from ..people import id_number
 from ..provenance import question_facts
+from ..settings import RobustnessSettings
 from .corruptions import Corruption, corruptions
 from .figures import auroc_results, measured_answers
 
 UNDISTURBED = "undisturbed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RobustnessSettings(CheckpointSettings):
-    """What to evaluate on, and how: `CheckpointSettings`, and the `kinds` of corruptions to try (None: all)."""
-
-    kinds: tuple[str, ...] | None = None
 
 
 def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, parts: Path) -> Evaluation:
@@ -92,7 +86,7 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
         changes=found_changes,
         notes=[
             "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
-            f"The recordings have {settings.rate} Hz: at a higher rate nothing is added above half of that.",
+            f"The recordings have {settings.sampling_rate} Hz: at a higher rate nothing is added above half of that.",
             "Another patient's ECG is disturbed likewise; without an ECG nothing is, so those columns stand still.",
             f"{apart.patient_words(held_out.parts)} (by patient).",
             *held_out.notes(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ..answered import tabulate
 from ..answering import answer_questions, ecg_source
 from ..conditions import CONDITIONS
 from ..controlled import ControlledResult
-from ..held_out import OTHER_RECORDS, Checkpoint, RunSettings, parts_words, trained_on
+from ..held_out import OTHER_RECORDS, Checkpoint, parts_words, trained_on
 from ..leakage import Leakage, check_copies, copies_within, leakage_once, training_leakage
 from ..page import Evaluation
 from ..partial import run_mark
@@ -21,6 +20,7 @@ from ..people import people
 from ..provenance import asked_facts, file_facts
 from ..question_file import AskedRecord, evenly_spaced, rows_hash
 from ..results import MODEL_LIBRARIES, library_versions
+from ..settings import ClassifySettings
 from .figures import (
     EVERY,
     MIN_OF_CLASS,
@@ -34,36 +34,12 @@ from .figures import (
 )
 from .majority import majority_choices, training_majority
 from .records import LabelledSet, folder_set, label_file_set, ptbxl_set, readable
-from .seen import Seen, seen_of
+from .seen import seen_of
 from .tasks import FORMATS, TASKS, Task
 
 NO_TRAINING_FOLDS = "PTB-XL's folder was not given, so the training records are not at hand"
 NO_TRAINING_CLASS = "n/a where no training record has exactly one class of the task"
 CLASS_TABLE, SUBGROUPS = "AUROC of each class", "Subgroups"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifySettings(RunSettings):
-    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
-
-    Attributes:
-        records: PTB-XL's folder or a label file: the test records, or beside `data`, PTB-XL's folder alone, what the
-            checkpoint was trained on.
-        data: another WFDB folder whose headers hold labels.
-        folds: of PTB-XL's test records.
-        splits: of the test records of a label file.
-        tasks: some of `TASKS`.
-        tokens: a token set of PTB-XL's records, instead of reading them.
-        seen: what the checkpoint saw in training; None: what its configuration says.
-    """
-
-    records: Path | None = None
-    data: Path | None = None
-    folds: tuple[int, ...] = (9,)
-    splits: tuple[str, ...] = ("test",)
-    tasks: tuple[str, ...] = tuple(TASKS)
-    tokens: Path | None = None
-    seen: Seen | None = None
 
 
 def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, parts: Path) -> Evaluation:
@@ -96,7 +72,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     twice = {} if settings.data is None else copies_within(records, settings.progress)
     copied = ({test for test, _ in apart.copies} if apart else set()) | twice.keys()
     own_rates = settings.data is not None or of_file
-    how = OTHER_RECORDS if own_rates else f"records at {settings.rate} Hz"
+    how = OTHER_RECORDS if own_rates else f"records at {settings.sampling_rate} Hz"
     ecg_of, ecgs = ecg_source(answerer, settings.tokens, how)
     kept = [one for one in chosen if one.record_id not in copied]
     asked, refused = readable(answerer, kept, ecg_of, settings.progress)
@@ -169,9 +145,9 @@ def _ptbxl(folder: Path, rate: int) -> RecordSource:
 def _source(settings: ClassifySettings) -> RecordSource:
     """PTB-XL, or a label file where no other folder is evaluated."""
     assert settings.records is not None
-    source = open_records(settings.records, sampling_rate=settings.rate)
+    source = open_records(settings.records, sampling_rate=settings.sampling_rate)
     if settings.data is not None or source.layout != LABEL_FILE:
-        return _ptbxl(settings.records, settings.rate)
+        return _ptbxl(settings.records, settings.sampling_rate)
     return source
 
 
@@ -190,10 +166,10 @@ def _leakage(
 ) -> Leakage:
     """Patients and waveforms against the training folds."""
     if settings.data is None:
-        return training_leakage(asked, training, parts=parts, rate=settings.rate, progress=settings.progress)
+        return training_leakage(asked, training, parts=parts, rate=settings.sampling_rate, progress=settings.progress)
     assert settings.records is not None
     records, names = [one.record for one in asked], {record.record_id for record in training}
-    other = _ptbxl(settings.records, 600 - settings.rate)  # the same recordings at the other rate
+    other = _ptbxl(settings.records, 600 - settings.sampling_rate)  # the same recordings at the other rate
     both = [*training, *(record for record in other if record.record_id in names)]
     mark = run_mark([record.record_id for record in records], sorted(names))
     return leakage_once(parts / "leakage.jsonl", mark, lambda: check_copies(records, both, settings.progress))

@@ -1,0 +1,142 @@
+"""What an evaluation of a checkpoint is made of; the options of `heartllm evaluate qa`, `report`, … are these fields.
+
+Nothing heavy is imported, so that help and complaints about arguments come at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .classification.seen import Seen
+from .classification.tasks import TASKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How to evaluate a checkpoint.
+
+    Attributes:
+        max_records: test records, evenly spaced; all when None.
+        training_folds: of the checkpoint, or none of these records; of a collection without folds its split "train"
+            counts.
+        sampling_rate: Hz of PTB-XL's recordings.
+        seed: of the control's choice of patients and of the bootstrap.
+        resamples: of the bootstrap.
+        progress: show bars on stderr.
+    """
+
+    max_records: int | None = None
+    training_folds: tuple[int, ...] = tuple(range(1, 9))
+    sampling_rate: Literal[100, 500] = 100
+    seed: int = 0
+    resamples: int = 2000
+    progress: bool = True
+
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        """Arguments of the bootstrap."""
+        return {"resamples": self.resamples, "seed": self.seed}
+
+    @property
+    def asking(self) -> dict[str, Any]:
+        """Arguments of whatever asks the model."""
+        return {"seed": self.seed, "progress": self.progress}
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON, without the folders of this machine."""
+        shown = {
+            name: value.name if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+        return {name: value for name, value in shown.items() if name not in ("records", "data", "progress", "seen")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings(RunSettings):
+    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
+
+    Attributes:
+        records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records.
+        questions: Parquet file of the test questions, such as of dataset_builders.evaluation_questions.
+        tokens: codes of the records, made with the checkpoint's codec, instead of reading them.
+        devices: only records of devices whose name begins so, such as CS or AT; all, known or not, when None.
+    """
+
+    records: Path
+    questions: Path
+    tokens: Path | None = None
+    devices: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QASettings(CheckpointSettings):
+    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
+
+    Attributes:
+        train_rows: rows of dataset_builders.training_rows, for the commonest answers.
+        calibration_questions: questions about records that the checkpoint was not trained on, for the temperature.
+        write_calibration: checkpoint folder to write calibration.json to: temperatures, in place of any operating
+            points there.
+        against: partial results of another checkpoint's run on the same questions, for paired differences.
+        generate: questions answered in free text too.
+    """
+
+    train_rows: Path | None = None
+    calibration_questions: Path | None = None
+    write_calibration: Path | None = None
+    against: Path | None = None
+    generate: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings(CheckpointSettings):
+    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
+
+    Attributes:
+        train_rows: rows of dataset_builders.training_rows, for the commonest report.
+        reference: the true report: made of the SCP statements, or PTB-XL's own in English.
+        against: partial results of another checkpoint's run on the same records, for paired differences.
+    """
+
+    train_rows: Path | None = None
+    reference: Literal["statements", "translated"] = "statements"
+    against: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessSettings(CheckpointSettings):
+    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
+
+    Attributes:
+        kinds: of corruptions to try, separated by commas; all when None.
+    """
+
+    kinds: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifySettings(RunSettings):
+    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
+
+    Attributes:
+        records: PTB-XL's folder or a label file: the test records, or beside `data`, PTB-XL's folder alone, what the
+            checkpoint was trained on.
+        data: WFDB records whose headers hold labels (PhysioNet/CinC Challenges, LUDB), instead of PTB-XL's folds; with
+            PTB-XL's folder as records, its training folds give the majority and copies of them are left out.
+        folds: of PTB-XL's test records.
+        splits: of the test records of a label file.
+        tasks: what is classified.
+        tokens: codes of PTB-XL's records, made with the checkpoint's codec, instead of reading them.
+        seen: what the checkpoint saw in training, separated by commas: labels, report text, letter choice, yes/no,
+            prompt format (both formats), or nothing; what its configuration says, else unknown, when None.
+    """
+
+    records: Path | None = None
+    data: Path | None = None
+    folds: tuple[int, ...] = (9,)
+    splits: tuple[str, ...] = ("test",)
+    tasks: tuple[str, ...] = tuple(TASKS)
+    tokens: Path | None = None
+    seen: Seen | None = None
