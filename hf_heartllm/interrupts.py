@@ -55,6 +55,12 @@ def one_line_on_interrupt(program: str) -> None:
     sys.excepthook = one_line
 
 
+def nothing_to_stop() -> None:
+    """The work is done and the process ends: from now on Ctrl-C does nothing."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def say_stopped(program: str) -> None:
     """The one line, on stderr; nothing where nobody reads it any more."""
     line = f"{program}: stopped\n"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..interrupts import INTERRUPTED, one_line_on_interrupt, say_stopped
+from ..interrupts import INTERRUPTED, nothing_to_stop, one_line_on_interrupt, say_stopped
 
 if TYPE_CHECKING:
     import argparse
@@ -60,9 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 2 after one line on stderr about a recording, a file or the arguments; 130 after Ctrl-C.
     """
-    if argv is None:
-        one_line_on_interrupt(PROGRAM)
-        argv = sys.argv[1:]
+    if argv is not None:
+        return _run_or_stopped(argv)
+    one_line_on_interrupt(PROGRAM)
+    code = _run_or_stopped(sys.argv[1:])
+    nothing_to_stop()
+    return code
+
+
+def _run_or_stopped(argv: Sequence[str]) -> int:
     try:
         return _run(argv)
     except KeyboardInterrupt:
