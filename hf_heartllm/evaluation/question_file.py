@@ -142,5 +142,6 @@ def _rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     except pa.ArrowInvalid:
-        raise ValueError(f"{path}: no Parquet file of questions") from None
+        built = " but a folder: write one file, such as --split test --output questions.parquet"
+        raise ValueError(f"{path}: no Parquet file of questions{built if os.path.isdir(path) else ''}") from None
     return rows
