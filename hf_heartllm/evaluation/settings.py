@@ -1,4 +1,4 @@
-"""What an evaluation of a checkpoint is made of; the options of `heartllm evaluate qa`, `report`, … are these fields.
+"""What an evaluation of a checkpoint is made of; the options of `heartllm evaluate qa`, `report`, `robustness` are these fields.
 
 Nothing heavy is imported, so that help and complaints about arguments come at once.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from .classification.seen import Seen
-from .classification.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,29 +111,3 @@ class RobustnessSettings(CheckpointSettings):
     """
 
     kinds: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifySettings(RunSettings):
-    """What to evaluate on, and how. Further attributes are those of `RunSettings`.
-
-    Attributes:
-        records: PTB-XL's folder or a label file: the test records, or beside `data`, PTB-XL's folder alone, what the
-            checkpoint was trained on.
-        data: WFDB records whose headers hold labels (PhysioNet/CinC Challenges, LUDB), instead of PTB-XL's folds; with
-            PTB-XL's folder as records, its training folds give the majority and copies of them are left out.
-        folds: of PTB-XL's test records.
-        splits: of the test records of a label file.
-        tasks: what is classified.
-        tokens: codes of PTB-XL's records, made with the checkpoint's codec, instead of reading them.
-        seen: what the checkpoint saw in training, separated by commas: labels, report text, letter choice, yes/no,
-            prompt format (both formats), or nothing; what its configuration says, else unknown, when None.
-    """
-
-    records: Path | None = None
-    data: Path | None = None
-    folds: tuple[int, ...] = (9,)
-    splits: tuple[str, ...] = ("test",)
-    tasks: tuple[str, ...] = tuple(TASKS)
-    tokens: Path | None = None
-    seen: Seen | None = None

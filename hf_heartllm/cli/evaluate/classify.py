@@ -6,8 +6,8 @@ import argparse
 
 from ...arguments import settings_of
 from ...evaluation.classification.seen import Seen, read_seen
+from ...evaluation.classification.settings import ClassifySettings
 from ...evaluation.classification.tasks import TASKS
-from ...evaluation.settings import ClassifySettings
 from ..common import UsageError, fold_list
 from .checkpoint import add_checkpoint_arguments, check_paths, evaluate_and_write, load_checkpoint, parts_folder
 

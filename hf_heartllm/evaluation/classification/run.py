@@ -20,7 +20,6 @@ from ..people import people
 from ..provenance import asked_facts, file_facts
 from ..question_file import AskedRecord, evenly_spaced, rows_hash
 from ..results import MODEL_LIBRARIES, library_versions
-from ..settings import ClassifySettings
 from .figures import (
     EVERY,
     MIN_OF_CLASS,
@@ -35,6 +34,7 @@ from .figures import (
 from .majority import majority_choices, training_majority
 from .records import LabelledSet, folder_set, label_file_set, ptbxl_set, readable
 from .seen import seen_of
+from .settings import ClassifySettings
 from .tasks import FORMATS, TASKS, Task
 
 NO_TRAINING_FOLDS = "PTB-XL's folder was not given, so the training records are not at hand"
