@@ -1,4 +1,4 @@
-"""What an evaluation of a checkpoint is made of; the options of `heartllm evaluate qa`, `report`, `robustness` are these fields.
+"""What an evaluation of a checkpoint is made of: the options of `heartllm evaluate qa`, `report` and `robustness`.
 
 Nothing heavy is imported, so that help and complaints about arguments come at once.
 """
