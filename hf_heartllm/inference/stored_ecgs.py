@@ -39,5 +39,4 @@ def read_stored_ecgs(answerer: Answerer, path: str | os.PathLike[str]) -> Mappin
 
     if not isinstance(answerer, TokenAnswerer):
         raise ValueError(f"{path}: this checkpoint reads signals, not the codes of a codec: leave the token set out")
-    codes = load_codes(path, answerer.reads["codec"])
-    return _Readings(answerer, {str(record_id): one for record_id, one in codes.items()})
+    return _Readings(answerer, load_codes(path, answerer.reads["codec"]))

@@ -227,39 +227,22 @@ Group = tuple[Sequence[Sequence[int]], Sequence[Sequence[str]]]
 """Prompts that begin alike, and the closed answer set of each."""
 
 
-def score_prompts(
-    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], answer_sets: Sequence[Sequence[str]]
-) -> list[AnswerScores]:
-    """Score many prompts that begin alike (many questions on one ECG), each with a closed answer set of its own.
+@torch.inference_mode()
+def score_groups(model: Any, tokenizer: Any, groups: Sequence[Group]) -> list[list[AnswerScores]]:
+    """Score groups of prompts that begin alike (many questions on one ECG), each prompt with a closed set of its own.
 
-    What prompts or answers share runs through the model once: all of them follow as one row of tokens whose attention
-    mask shows each token what lies before it in its own sequence only. Equal to `score_answers` for each prompt up to
-    rounding. Where the attention has a window shorter than the sequences, or an implementation without such masks,
-    `score_answers` is called for each prompt instead.
+    What prompts or answers of a group share runs through the model once: all of them follow as one row of tokens whose
+    attention mask shows each token what lies before it in its own sequence only. Several groups go in one pass; nothing
+    is shared between them. Equal to `score_answers` for each prompt up to rounding. Where the attention has a window
+    shorter than the sequences, or an implementation without such masks, `score_answers` is called for each prompt.
 
     Args:
         model: a causal language model of transformers, in evaluation mode.
         tokenizer: its tokenizer.
-        prompts: token ids of each whole prompt, without padding.
-        answer_sets: for each prompt the texts to compare.
+        groups: token ids of each whole prompt, without padding, and for each prompt the texts to compare.
 
     Raises:
         ValueError: if a prompt or a set is empty, or a set holds an answer twice.
-    """
-    return score_groups(model, tokenizer, [(prompts, answer_sets)])[0]
-
-
-@torch.inference_mode()
-def score_groups(model: Any, tokenizer: Any, groups: Sequence[Group]) -> list[list[AnswerScores]]:
-    """`score_prompts` for several groups, several of them in one pass; only within a group work is shared.
-
-    Args:
-        model: a causal language model of transformers, in evaluation mode.
-        tokenizer: its tokenizer.
-        groups: prompts and answer sets.
-
-    Raises:
-        ValueError: as `score_prompts`.
     """
     found: list[list[AnswerScores]] = [[] for _ in groups]
     trees: list[tuple[int, _Tree]] = []

@@ -18,7 +18,7 @@ from .answer_scores import AnswerScores, score_groups, summarise
 from .ecg_prompts import Prompt, PromptIds
 from .ecg_reading import Reading, ReadWindow, read_recording
 from .ecg_record import ECGRecord
-from .ecg_windows import combined_scores, token_windows
+from .ecg_windows import combined_scores, token_windows, window_starts
 from .likeliest_texts import check_room, likeliest_texts
 
 
@@ -125,12 +125,13 @@ class TokenAnswerer:
         """
         ids = [int(token) for token in self.tokenizer.codes_to_ids(np.asarray(codes).astype(int).tolist())]
         a_second = self.tokenizer.codec.config.tokens_per_second
-        longest = None if self.max_duration is None else round(self.max_duration * a_second)
-        windows, place = [], 0
-        for window in token_windows(ids, longest):
-            windows.append(ReadWindow(place / a_second, (place + len(window)) / a_second, list(window)))
-            place += len(window)
-        return Reading(tuple(windows))
+        longest = len(ids) if self.max_duration is None else round(self.max_duration * a_second)
+        return Reading(
+            tuple(
+                ReadWindow(start / a_second, (start + len(window)) / a_second, list(window))
+                for start, window in zip(window_starts(len(ids), longest), token_windows(ids, longest), strict=True)
+            )
+        )
 
     def score(self, prompts: Sequence[Prompt], answer_sets: Sequence[Sequence[str]]) -> list[AnswerScores]:
         """See `Answerer.score`."""

@@ -117,11 +117,11 @@ class ECGCodec(PreTrainedModel):
         Returns:
             int64 (batch, codebooks, tokens).
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes (codes_of)")
 
     def features_of(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes int64 (batch, codebooks, tokens) of the first codebooks → features (batch, leads, samples)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it decodes (features_of)")
 
     def reconstruct_unrounded(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor | None:
         """Encode and decode with the same layers, nothing rounded; None for a codec that cannot tell.

@@ -15,7 +15,7 @@ from transformers import (
 import hf_heartllm as hl
 from hf_heartllm.inference import Prompt
 from hf_heartllm.models import answer_scores
-from hf_heartllm.models.answer_scores import score_answers, score_prompts
+from hf_heartllm.models.answer_scores import score_answers, score_groups
 from hf_heartllm.models.ecg_prompts import PromptIds
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -63,7 +63,7 @@ def by_hand(model, prompt, answer) -> float:
 def test_both_ways_give_the_likelihood_computed_by_hand(name, attention):
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIGS[name], attn_implementation=attention).eval()
-    fast = score_prompts(model, Letters(), PROMPTS, ANSWERS)
+    [fast] = score_groups(model, Letters(), [(PROMPTS, ANSWERS)])
     for prompt, answers, quick in zip(PROMPTS, ANSWERS, fast, strict=True):
         expected = np.array([by_hand(model, prompt, answer) for answer in answers])
         slow = score_answers(model, Letters(), prompt, answers)
@@ -78,9 +78,9 @@ def test_many_questions_are_scored_in_several_passes_as_in_one(monkeypatch):
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIGS["llama"]).eval()
     prompts, answers = PROMPTS * 5, ANSWERS * 5
-    whole = score_prompts(model, Letters(), prompts, answers)
+    [whole] = score_groups(model, Letters(), [(prompts, answers)])
     monkeypatch.setattr(answer_scores, "PASS_TOKENS", 70)
-    parts = score_prompts(model, Letters(), prompts, answers)
+    [parts] = score_groups(model, Letters(), [(prompts, answers)])
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.log_likelihoods, other.log_likelihoods, atol=1e-4)
 
@@ -115,6 +115,6 @@ def test_a_set_that_makes_no_sense_is_refused(tiny):
         with pytest.raises(ValueError, match=message):
             score_answers(model, tokenizer, [5, 6], answers)
         with pytest.raises(ValueError, match=message):
-            score_prompts(model, tokenizer, [[5, 6]], [answers])
+            score_groups(model, tokenizer, [([[5, 6]], [answers])])
     with pytest.raises(ValueError, match="prompt is empty"):
         score_answers(model, tokenizer, [], ["yes"])

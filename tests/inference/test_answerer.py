@@ -64,6 +64,15 @@ def test_codes_at_hand_are_the_recording(answerer, record):
     assert list(stored.windows[0].ecg) == list(read.windows[0].ecg)
 
 
+def test_codes_of_a_long_recording_lie_in_the_windows_of_its_signal(answerer, record):
+    signal = np.concatenate([record.signal] * 3, axis=1)[:, : int(24 * record.sampling_rate)]
+    long = hl.ecg_record(signal, sampling_rate=record.sampling_rate, units="mV", leads=record.leads)
+    tokenizer = answerer.tokenizer
+    stored = answerer.reading_of_codes(np.asarray(tokenizer.ids_to_codes(tokenizer.encode_ecg(long))).ravel())
+    times = [(window.start, window.stop) for window in answerer.read(long).windows]
+    np.testing.assert_allclose([(window.start, window.stop) for window in stored.windows], times, atol=0.1)
+
+
 def test_a_text_ends_or_says_that_it_was_cut(answerer, record):
     whole, cut = (answerer.generate([Prompt(record, "Write the report.")], most)[0][0] for most in (128, 2))
     assert whole.complete
