@@ -23,6 +23,8 @@ class HeartLLMConfig(PretrainedConfig):
         tie_word_embeddings: taken from `text_config` where there is one, because the inner value decides.
         seen_in_training: what the weights saw of what they may be tested on, some of `"labels"`, `"report text"`,
             `"letter choice"` and `"yes/no"` (`heartllm evaluate classify`); an empty list: none of them; None: unknown.
+        base_model: of a checkpoint that holds an adapter alone, the base it belongs to (`base_model.BaseModel`): its
+            `name`, `revision`, `sha256` and `source`; None: the checkpoint holds whole weights.
 
     Raises:
         ValueError: if the ECG ids overlap, or do not fit into the vocabulary of `text_config`.
@@ -42,6 +44,7 @@ class HeartLLMConfig(PretrainedConfig):
         format_version: int = 1,
         tie_word_embeddings: bool = False,
         seen_in_training: list[str] | None = None,
+        base_model: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(text_config, dict):
@@ -56,6 +59,7 @@ class HeartLLMConfig(PretrainedConfig):
         self.ecg_end_token_id = ecg_end_token_id
         self.format_version = format_version
         self.seen_in_training = seen_in_training
+        self.base_model = base_model
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)

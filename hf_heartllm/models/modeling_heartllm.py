@@ -6,16 +6,19 @@ import copy
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers import AutoModelForCausalLM, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from .adapter_checkpoint import merge_adapter
 from .answer_files import remember_answer_files, write_answer_files
+from .base_model import BaseModel, find_base
+from .checkpoint_files import file_beside
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
 from .locks import LOADING
@@ -59,12 +62,93 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As for any model; threads that load models wait for each other."""
+        """As for any model; threads that load models wait for each other.
+
+        A checkpoint may hold an adapter alone. Its base is then looked for (`base_model.find_base`) and the adapter is
+        added to its weights.
+
+        Args:
+            *args, **kwargs: as of any model, and of an adapter's checkpoint also
+                base_model: folder of the base, or its name on the Hub; by default it is looked for.
+                any_base: whether a base with other weights is taken; answers then differ.
+
+        Raises:
+            BaseModelError: if an adapter's base is not there, or has other weights than those trained on.
+        """
+        source = args[0] if args else kwargs.get("pretrained_model_name_or_path")
+        base, any_base = kwargs.pop("base_model", None), kwargs.pop("any_base", False)
+        config = kwargs.get("config")
+        if source is not None and config is None:
+            config = cls.config_class.from_pretrained(source, **_of_the_hub(kwargs))
+        if getattr(config, "base_model", None):
+            return cls._from_adapter(source, base_model=base, any_base=any_base, **{**kwargs, "config": config})
+        if base is not None:
+            raise ValueError(f"{source} holds whole weights: base_model={base} would have no effect")
         with LOADING:
             loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # output_loading_info=True gives both
         remember_answer_files(model, args[0] if args else kwargs.get("pretrained_model_name_or_path"))
         return loaded
+
+    @classmethod
+    def _from_adapter(cls, source: Any, **kwargs: Any) -> Any:
+        """A base with the adapter in `source` added to its weights."""
+        device, with_info = kwargs.pop("device_map", None), kwargs.pop("output_loading_info", False)
+        if kwargs.get("quantization_config") is not None:
+            raise ValueError("an adapter is not added to quantised weights: use PeftModel.from_pretrained(base, …)")
+        model = cls.base_of(source, **kwargs)
+        merge_adapter(model, source, kwargs.get("revision") or getattr(model.config, "_commit_hash", None))
+        if isinstance(device, (str, int, torch.device)) and device != "auto":
+            model.to(device)
+        remember_answer_files(model, source)
+        none: list[str] = []
+        info = {"missing_keys": none, "unexpected_keys": none, "mismatched_keys": none, "error_msgs": none}
+        return (model, info) if with_info else model
+
+    @classmethod
+    def base_of(
+        cls, source: str | os.PathLike[str], base_model: Any = None, any_base: bool = False, **kwargs: Any
+    ) -> HeartLLMForCausalLM:
+        """The base of a checkpoint that holds an adapter alone, with room for the ECG rows, without the adapter.
+
+        For `PeftModel.from_pretrained(HeartLLMForCausalLM.base_of(folder), folder)`, which can be trained further and
+        switched off. `from_pretrained` gives a model with the adapter in its weights.
+
+        Args:
+            source: the checkpoint's folder, or its repository on the Hub.
+            base_model: folder of the base, or its name on the Hub; by default it is looked for.
+            any_base: whether a base with other weights is taken.
+            **kwargs: `dtype`, `attn_implementation`, `revision`, `cache_dir`, … as of any model.
+
+        Raises:
+            BaseModelError: if the base is not there, or has other weights than those trained on.
+            ValueError: if the checkpoint holds whole weights.
+        """
+        from_hub = _of_the_hub(kwargs)
+        config = kwargs.get("config") or cls.config_class.from_pretrained(source, **from_hub)
+        if not config.base_model:
+            raise ValueError(f"{source} holds whole weights and no adapter")
+        folder = find_base(BaseModel(**config.base_model), base_model, any_base, **from_hub)
+        options = {name: kwargs[name] for name in ("dtype", "attn_implementation") if kwargs.get(name) is not None}
+        options.setdefault("dtype", kwargs.get("torch_dtype") or config.dtype or "auto")
+        with LOADING:
+            language_model = AutoModelForCausalLM.from_pretrained(folder, **options)
+        language_model.resize_token_embeddings(config.text_config.vocab_size, mean_resizing=False)
+        model = cls._around(language_model, config)
+        if file_beside(source, "generation_config.json", from_hub.get("revision")) is not None:
+            model.generation_config = GenerationConfig.from_pretrained(source, **from_hub)
+        model.config.base_model = None  # what is in memory is whole
+        model.config.name_or_path = os.fspath(source)
+        return model.eval()
+
+    @classmethod
+    def _around(cls, language_model: PreTrainedModel, config: HeartLLMConfig) -> HeartLLMForCausalLM:
+        """The wrapper of a language model that is loaded."""
+        with LOADING, torch.device("meta"):  # only the structure: the weights are the base's
+            model = cls(config)
+        model.language_model = language_model
+        model._adopt_config()
+        return model
 
     @classmethod
     def from_base(
@@ -116,10 +200,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             ecg_end_token_id=tokenizer.ecg_end_token_id,
             dtype=base.dtype,
         )
-        with LOADING, torch.device("meta"):  # only the structure: the weights are the base's
-            model = cls(config)
-        model.language_model = base
-        model._adopt_config()
+        model = cls._around(base, config)
         model.generation_config = copy.deepcopy(base.generation_config)
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if getattr(model.generation_config, name, None) is None:
@@ -326,6 +407,12 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
 
 # stands for the text around an ECG where rows are levelled; its wording hardly matters
 _ANY_TEXT = "Does this ECG show atrial fibrillation? No, it shows sinus rhythm with a normal axis."
+
+
+def _of_the_hub(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments of `from_pretrained` that say where and how files are fetched."""
+    names = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def _codec_levels(tokenizer: Any) -> Sequence[int] | None:

@@ -9,17 +9,19 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import set_seed
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from hf_heartllm.data.token_file import load_all_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
+from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
@@ -37,13 +39,17 @@ from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.stages import (
     is_main_process,
+    load_adapter,
     load_checkpoint,
     refuse,
+    save_adapter,
     save_checkpoint,
     say_left_out,
     training_arguments,
 )
-from hf_heartllm.training.statement_probe import SFTTrainerWithProbe, remove_probe
+from hf_heartllm.training.statement_labels import hard_labels, softened
+from hf_heartllm.training.statement_turns import StatementTurns
+from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
 
 
@@ -64,6 +70,7 @@ def main() -> None:
         default=[],
         help="folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share",
     )
+    parser.add_argument("--soft-labels", type=Path, help="Parquet file of training/soft_labels.py")
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
@@ -80,7 +87,13 @@ def main() -> None:
 
     set_seed(settings["seed"])
     try:
-        model, tokenizer = load_checkpoint(args.model)
+        adapter = HeartLLMConfig.from_pretrained(args.model).base_model is not None
+        if adapter != (recipe.save == "adapter") or (adapter and recipe.lora):
+            kind = (
+                "an adapter, so `save: adapter` and `lora: null` go with it" if adapter else "a whole model, no adapter"
+            )
+            raise ValueError(f"{args.model} holds {kind}")
+        model, tokenizer, base = load_adapter(args.model) if adapter else (*load_checkpoint(args.model), None)
         codes = load_all_codes(args.tokens, tokenizer.codec.fingerprint())
         incomplete = load_all_codes(args.incomplete, tokenizer.codec.fingerprint())
         known = len(incomplete.keys() & codes.keys())
@@ -110,6 +123,13 @@ def main() -> None:
     without_row = len(codes.keys() - {row["record_id"] for row in every})
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data.repeat or {})
+    more = data.statements
+    asked = frequent_statements(rows, more.at_least) if more else []
+    try:
+        labels = _labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0)
+        of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
+    except ValueError as error:
+        refuse(error)
     dataset = QuestionDataset(
         rows,
         codes,
@@ -119,9 +139,12 @@ def main() -> None:
         report_share=data.report_share,
         seed=settings["seed"],
         statements=statements,
+        soft_labels=of_probe,
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
+        more=StatementTurns(asked, labels, more.plain_share).draw if more else None,
+        num_more=more.questions if more else 0,
     )
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
     if not len(dataset):
@@ -137,11 +160,10 @@ def main() -> None:
     if not with_ecg:
         print("data.ecg is none: ECGs are left out, and so is the probe, which would read them", flush=True)
 
-    make_trainer: Any = SFTTrainer
-    if probe and statements:
-        make_trainer = partial(SFTTrainerWithProbe, statements=len(statements), probe_weight=probe.weight)
-    trainer = make_trainer(
+    trainer = SFTTrainerWithTeacher(
         model=trained,
+        statements=len(statements),
+        probe_weight=probe.weight if probe else 0.0,
         args=SFTConfig(
             max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -160,16 +182,28 @@ def main() -> None:
         print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)
     remove_probe(model)
     if is_main_process():
-        final = trained.merge_and_unload() if recipe.lora else model
         dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
-        final.config.seen_in_training = recipe.seen_in_training
+        heart = trained.get_base_model() if adapter else model
+        heart.config.seen_in_training = recipe.seen_in_training
         longest = max(codes[row["record_id"]].size for row in rows if row["record_id"] in codes)
         tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
         if tokenizer.ecg_chat == AS_WRITTEN:
             tokenizer.ecg_chat = ECGS_FIRST  # as in every example
-        save_checkpoint(final, tokenizer, args.output / "model", dtype)
-        write_trained_questions(args.output / "model", rows)
+        if base is not None:
+            save_adapter(trained, tokenizer, args.output / "model", base, dtype)
+        else:
+            final = trained.merge_and_unload() if recipe.lora else model
+            save_checkpoint(final, tokenizer, args.output / "model", dtype)
+            write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+def _labels(
+    rows: Sequence[Mapping[str, Any]], statements: Sequence[str], path: Path | None, share: float
+) -> dict[str, np.ndarray]:
+    """What is taught of each record's statements; soft where there is a file and a share of it."""
+    labels = hard_labels(rows, statements)
+    return softened(labels, statements, path, share) if path and statements and share else labels
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
+from hf_heartllm.training.statement_turns import Turn
 
 _ROOM = 256  # tokens behind an ECG that surely hold some question of its record
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
@@ -89,12 +90,43 @@ class QuestionPrompts:
             return list(before)
         return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
 
-    def turn(self, question: str, answer: str) -> tuple[list[int], list[int]]:
-        """Ids behind the ECG and their labels: question, answer and the end of the turn."""
+    def turn(self, question: str, answer: str, instead: str | None = None, share: float = 0.0) -> TurnIds:
+        """Ids behind the ECG and their labels: question, answer and the end of the turn.
+
+        Args:
+            question: the text.
+            answer: that is learned.
+            instead: another answer, whose first token is learned with the probability `share` in place of the other's.
+            share: of it.
+        """
         _, asked = self._ids.around(question)
         said = [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
         silent = len(asked) - self.labelled_prompt_tokens
-        return [*asked, *said], [IGNORE_INDEX] * silent + [*asked[silent:], *said]
+        labels = [IGNORE_INDEX] * silent + [*asked[silent:], *said]
+        if instead is None or not share:
+            return TurnIds([*asked, *said], labels)
+        return TurnIds([*asked, *said], labels, len(asked), self._first(instead), share)
+
+    def _first(self, answer: str) -> int:
+        return int(self.tokenizer.encode(answer, add_special_tokens=False)[0])
+
+
+class TurnIds(NamedTuple):
+    """A question and its answer behind an ECG.
+
+    Attributes:
+        ids: of the question, the answer and the end of the turn.
+        labels: likewise, `IGNORE_INDEX` where nothing is learned.
+        soft_place: of the token that is learned with the probability 1 - `share` alone.
+        instead: the token that is learned in its place with the probability `share`.
+        share: 0: the labels alone.
+    """
+
+    ids: list[int]
+    labels: list[int]
+    soft_place: int = 0
+    instead: int = IGNORE_INDEX
+    share: float = 0.0
 
 
 class QuestionDataset(Dataset):
@@ -110,11 +142,14 @@ class QuestionDataset(Dataset):
         report_share: probability that a record is asked for its report.
         seed: of the draws; they depend on it, the record and the epoch, so a resumed training draws what an
             uninterrupted one would.
-        statements: for `statement_probe`: examples then carry `statement_labels` and `probe_position` too.
+        statements: for `teacher`: examples then carry `statement_labels` and `probe_position` too.
+        soft_labels: by `record_id`, float (statements,), what the probe is taught; None: 0 or 1, as the row states it.
         with_ecg: False leaves the ECG out of every example, whose questions and answers stay: what a model learns from
             them it has from text alone. Prompts are those of the evaluation's condition without an ECG.
         incomplete: codes of the same records without some of their leads, by `record_id`.
         incomplete_share: probability that a record which is in `incomplete` is shown so.
+        more: draws further questions about a record (`StatementTurns.draw`).
+        num_more: how many of them.
 
     Raises:
         ValueError: if a probe is to read what is left out.
@@ -136,19 +171,23 @@ class QuestionDataset(Dataset):
         report_share: float = 0.5,
         seed: int = 42,
         statements: Sequence[str] = (),
+        soft_labels: Mapping[str, np.ndarray] | None = None,
         with_ecg: bool = True,
         incomplete: Mapping[str, np.ndarray] | None = None,
         incomplete_share: float = 0.0,
+        more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
+        num_more: int = 0,
     ) -> None:
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
-        self.statements, self.with_ecg = statements, with_ecg
+        self.statements, self.soft_labels, self.with_ecg = statements, soft_labels, with_ecg
         self.codes, self.prompts = codes, prompts
         self.max_length, self.num_turns, self.num_cut = max_length, 0, 0
         self.left_out: Counter[str] = Counter()
         self.rows = [row for row in rows if self._is_example(row)]
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
+        self.more, self.num_more = more, num_more
         self.epoch = 0
 
     @property
@@ -174,8 +213,8 @@ class QuestionDataset(Dataset):
             self.left_out[reason] += 1
         return reason is None
 
-    def _fits(self, prefix: int, turn: tuple[str, str]) -> bool:
-        return prefix + len(self.prompts.turn(*turn)[0]) <= self.max_length
+    def _fits(self, prefix: int, turn: Turn) -> bool:
+        return prefix + len(self.prompts.turn(*turn).ids) <= self.max_length
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,12 +222,14 @@ class QuestionDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
-        turns = [(one.text, one.answer) for one in row.get("questions") or ()]
+        turns = [Turn(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
+        if self.more is not None and self.num_more:
+            turns += self.more(row["record_id"], self.num_more, rng)
         if row.get("report") and rng.random() < self.report_share:
             original = row.get("report_original_english")
             report = original if original and rng.random() < 0.5 else row["report"]
-            turns.insert(0, (rng.choice(REPORT_REQUESTS), report))
+            turns.insert(0, Turn(rng.choice(REPORT_REQUESTS), report))
         ecg_ids = None
         if self.with_ecg:
             codes = self.codes[row["record_id"]]
@@ -197,24 +238,25 @@ class QuestionDataset(Dataset):
             ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
         prefix = self.prompts.prefix(ecg_ids)
         drawn = [self.prompts.turn(*turn) for turn in turns]
-        fitting = [turn for turn in drawn if len(prefix) + len(turn[0]) <= self.max_length]
+        fitting = [turn for turn in drawn if len(prefix) + len(turn.ids) <= self.max_length]
         if not fitting:  # what was drawn is too long: the row's shortest is learned instead
-            fitting = [min((self.prompts.turn(*turn) for turn in _turns(row)), key=lambda turn: len(turn[0]))]
+            fitting = [min((self.prompts.turn(*turn) for turn in _turns(row)), key=lambda turn: len(turn.ids))]
         packed = pack_turns(prefix, fitting, self.max_length)
         self.num_turns += len(drawn)
         self.num_cut += max(0, len(drawn) - len({*packed["segment_ids"]} - {0}))
         example: dict[str, Any] = {**packed}
         if self.statements:
             holding = stated(row)
+            hard = [float(name in holding) for name in self.statements]
             example["probe_position"] = len(prefix) - 1
-            example["statement_labels"] = [int(name in holding) for name in self.statements]
+            example["statement_labels"] = hard if self.soft_labels is None else [*self.soft_labels[row["record_id"]]]
         return example
 
 
-def _turns(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _turns(row: Mapping[str, Any]) -> list[Turn]:
     """All that a row can ask."""
-    turns = [(one.text, one.answer) for one in row.get("questions") or ()]
-    return [*turns, (REPORT_REQUESTS[0], row["report"])] if row.get("report") else turns
+    turns = [Turn(one.text, one.answer) for one in row.get("questions") or ()]
+    return [*turns, Turn(REPORT_REQUESTS[0], row["report"])] if row.get("report") else turns
 
 
 def stated(row: Mapping[str, Any]) -> set[str]:
@@ -255,29 +297,36 @@ def repeat_rows(rows: Sequence[Mapping[str, Any]], repeats: Mapping[str, int]) -
     return repeated
 
 
-def pack_turns(
-    prefix: Sequence[int], turns: Sequence[tuple[Sequence[int], Sequence[int]]], max_length: int
-) -> dict[str, list[int]]:
+def pack_turns(prefix: Sequence[int], turns: Sequence[TurnIds], max_length: int) -> dict[str, list[Any]]:
     """Put turns behind one prefix.
 
     Returns:
         `input_ids`, `labels`, `position_ids` (each turn counts on from the prefix) and `segment_ids` (0 for the
-        prefix, 1, 2, … for the turns), all equally long.
+        prefix, 1, 2, … for the turns), all equally long; and for each token that is learned softly `soft_places`
+        (where it stands), `soft_instead` (the other token) and `soft_shares` (its probability).
 
     Raises:
         ValueError: if not even the first turn fits.
     """
-    packed = {
+    packed: dict[str, list[Any]] = {
         "input_ids": list(prefix),
         "labels": [IGNORE_INDEX] * len(prefix),
         "position_ids": list(range(len(prefix))),
         "segment_ids": [0] * len(prefix),
+        "soft_places": [],
+        "soft_instead": [],
+        "soft_shares": [],
     }
-    for segment, (ids, labels) in enumerate(turns, start=1):
+    for segment, turn in enumerate(turns, start=1):
+        ids, labels = turn.ids, turn.labels
         if len(packed["input_ids"]) + len(ids) > max_length:
             if segment == 1:
                 raise ValueError(f"a prefix of {len(prefix)} and a turn of {len(ids)} tokens exceed {max_length}")
             continue
+        if turn.share:
+            packed["soft_places"].append(len(packed["input_ids"]) + turn.soft_place)
+            packed["soft_instead"].append(turn.instead)
+            packed["soft_shares"].append(turn.share)
         packed["input_ids"] += ids
         packed["labels"] += labels
         packed["position_ids"] += range(len(prefix), len(prefix) + len(ids))
@@ -295,7 +344,8 @@ class PackedCollator:
     Returns (when called):
         `input_ids`, `labels`, `position_ids` int64 (batch, tokens) and, where the examples have segments,
         `attention_mask` bool (batch, 1, tokens, tokens), True where a token may look; else the usual
-        `attention_mask` (batch, tokens).
+        `attention_mask` (batch, tokens). Where tokens are learned softly also `soft_labels`, three rows (tokens,): the
+        index of the token among those of the batch, the other token, and its probability.
     """
 
     pad_token_id: int
@@ -312,7 +362,15 @@ class PackedCollator:
             return batch
         for name in ("probe_position", "statement_labels"):
             if name in examples[0]:
-                batch[name] = torch.tensor([example[name] for example in examples])
+                batch[name] = torch.as_tensor(np.array([example[name] for example in examples]))
+        width = batch["input_ids"].shape[1]
+        soft = [
+            (row * width + place, instead, share)
+            for row, one in enumerate(examples)
+            for place, instead, share in zip(one["soft_places"], one["soft_instead"], one["soft_shares"], strict=True)
+        ]
+        if soft:
+            batch["soft_labels"] = torch.tensor(soft, dtype=torch.float64).T
         batch["position_ids"] = padded("position_ids", 0)
         segments = padded("segment_ids", -1)
         looking, looked_at = segments[:, :, None], segments[:, None, :]

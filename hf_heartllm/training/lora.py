@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
@@ -33,6 +34,7 @@ def add_lora(
     lora_dropout: float = 0.05,
     train_norms: bool = True,
     train_rows: str = "ecg",
+    rank_pattern: Mapping[str, int] | None = None,
 ) -> Any:
     """Wrap a model in a LoRA adapter.
 
@@ -43,6 +45,7 @@ def add_lora(
         lora_dropout: in front of the adapters.
         train_norms: whether every normalisation layer is trained and saved with the adapter.
         train_rows: `"ecg"` trains the ECG rows of the vocabulary, `"all"` the whole matrix, `"none"` no row.
+        rank_pattern: rank of some modules, by a regular expression over their names, at the same scale times rank.
 
     Returns:
         A `peft.PeftModel`; `merge_and_unload()` gives back a model without adapters.
@@ -66,6 +69,8 @@ def add_lora(
         r=r,
         lora_alpha=lora_alpha,
         lora_dropout=lora_dropout,
+        rank_pattern=dict(rank_pattern or {}),
+        alpha_pattern={name: lora_alpha * rank / r for name, rank in (rank_pattern or {}).items()},
         target_modules=target_modules(model),
         modules_to_save=saved or None,
         trainable_token_indices=indices,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -32,6 +32,8 @@ class LoraSettings:
         lora_dropout: in front of the adapters.
         train_norms: whether every normalisation layer is trained and saved with the adapter.
         train_rows: rows of the vocabulary that are trained: those of the ECG, all, or none.
+        rank_pattern: rank of some modules, by a regular expression over their names (peft's); `lora_alpha` grows with
+            it, so that the scale is the same for all.
     """
 
     r: Positive = 64
@@ -39,6 +41,7 @@ class LoraSettings:
     lora_dropout: Share = 0.05
     train_norms: bool = True
     train_rows: Literal["ecg", "all", "none"] = "ecg"
+    rank_pattern: dict[str, Positive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,88 @@ class PretrainRecipe:
 
 
 @dataclass(frozen=True)
+class GroundingData:
+    """What grounding reads.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8.
+        at_least: records that a statement must hold in.
+        soft_label_share: of the probabilities of --soft-labels in what is taught; the rest is what was stated.
+        numbers: columns of --measurements; `{lead}` stands for each of the twelve leads.
+        incomplete_share: of examples whose ECG lacks some leads (needs --incomplete).
+        short_prompt_share: of examples without the chat template's system message, which cost less.
+        eval_folds: whose records are judged every `training.eval_steps`; null: none.
+        eval_records: of them, drawn.
+    """
+
+    folds: Folds
+    at_least: Positive = 15
+    soft_label_share: Share = 0.75
+    numbers: list[str] = field(default_factory=list)
+    incomplete_share: Share = 0.0
+    short_prompt_share: Share = 0.8
+    eval_folds: Folds | None = None
+    eval_records: Positive = 500
+
+
+@dataclass(frozen=True)
+class BaseSettings:
+    """What an adapter says of the language model that it belongs to; its weights' sha256 is computed.
+
+    Attributes:
+        name: its repository on the Hub.
+        revision: the commit there; null: not known.
+        source: how to get the weights that were trained on, in words; null: they are the Hub's.
+    """
+
+    name: str
+    revision: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class GroundRecipe:
+    """Grounding of a pretrained language model (`ground.py`).
+
+    Attributes:
+        base: the language model, as the adapter names it.
+        data: what is read.
+        layers: how many of the lowest are trained, and run.
+        lora: adapters, of all layers; those of the upper ones wait for stage 3.
+        training: arguments of transformers' `TrainingArguments`.
+        rows_learning_rate: of the ECG rows.
+        forecast_weight: of the next code's cross-entropy.
+        number_weight: of the measured numbers' loss.
+    """
+
+    base: BaseSettings
+    data: GroundingData
+    layers: Positive
+    lora: LoraSettings
+    training: dict[str, Any]
+    rows_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
+    forecast_weight: Weight = 0.5
+    number_weight: Weight = 2.0
+
+
+@dataclass(frozen=True)
+class StatementSettings:
+    """Yes/no questions about any frequent statement, drawn anew each time a record is read.
+
+    Attributes:
+        questions: a record.
+        at_least: records that a statement must hold in.
+        plain_share: of the wordings that evaluations ask.
+        soft_label_share: of the probabilities of --soft-labels in the answers; the rest is what was stated.
+    """
+
+    questions: Positive
+    at_least: Positive = 15
+    plain_share: Share = 0.4
+    soft_label_share: Share = 0.75
+
+
+@dataclass(frozen=True)
 class QuestionData:
     """What stage 3 reads.
 
@@ -113,6 +198,7 @@ class QuestionData:
         max_records: that many, drawn from all that are left; null: all.
         draw_seed: of that draw; not training.seed, so that a next run is on the same records.
         repeat: SCP code: how often its records stand in an epoch; null: once.
+        statements: further yes/no questions, in many wordings; null: none.
     """
 
     folds: Folds
@@ -126,6 +212,7 @@ class QuestionData:
     max_records: Positive | None = None
     draw_seed: int = 0
     repeat: dict[str, Positive] | None = None
+    statements: StatementSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -135,10 +222,12 @@ class ProbeSettings:
     Attributes:
         weight: of its loss.
         at_least: records that a statement must hold in.
+        soft_label_share: of the probabilities of --soft-labels in what it is to tell; the rest is what was stated.
     """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     at_least: Positive
+    soft_label_share: Share = 0.0
 
 
 @dataclass(frozen=True)
@@ -151,6 +240,7 @@ class FinetuneRecipe:
         probe: of statements; null: none.
         lora: adapters; null: all weights are trained.
         save_dtype: of the stored weights; null: as they were trained.
+        save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
         seen_in_training: what the rows show, for `heartllm evaluate classify`.
     """
 
@@ -160,6 +250,7 @@ class FinetuneRecipe:
     probe: ProbeSettings | None = None
     lora: LoraSettings | None = None
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    save: Literal["whole", "adapter"] = "whole"
 
     def __post_init__(self) -> None:
         if self.probe is not None and self.lora is not None:
@@ -248,4 +339,4 @@ class CodecRecipe:
             raise ValueError("no setting `probe`: a new codec and a first codebook have one; weight 0 is none")
 
 
-Recipe = BaseRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe
+Recipe = BaseRecipe | GroundRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe

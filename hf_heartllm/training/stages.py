@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 import torch
 
+from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
+from hf_heartllm.models.base_model import BaseModel
+from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 
@@ -40,6 +43,59 @@ def save_checkpoint(
         model = model.to(dtype)
         model.config.dtype = dtype
     model.save_pretrained(scratch)
+    tokenizer.save_pretrained(scratch)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(scratch, folder)
+
+
+def load_adapter(folder: str | Path) -> tuple[Any, ECGTokenizer, BaseModel]:
+    """A checkpoint that holds an adapter alone, to train it further.
+
+    Returns:
+        The `peft.PeftModel` in float32, its tokenizer, and what the base is.
+    """
+    from peft import PeftModel
+
+    base = BaseModel(**HeartLLMConfig.from_pretrained(folder).base_model)
+    heart = HeartLLMForCausalLM.base_of(folder, dtype=torch.float32)
+    model = PeftModel.from_pretrained(heart, folder, is_trainable=True, autocast_adapter_dtype=True)
+    return model, ECGTokenizer.from_pretrained(folder), base
+
+
+def save_adapter(
+    model: Any, tokenizer: ECGTokenizer, folder: str | Path, base: BaseModel, dtype: torch.dtype | None = None
+) -> None:
+    """Write an adapter with its tokenizer, codec and code as one folder, whole or not at all; not the base's weights.
+
+    Args:
+        model: the `peft.PeftModel` of a `HeartLLMForCausalLM`.
+        tokenizer: its tokenizer, with the codec.
+        folder: replaced where it exists.
+        base: the language model that the adapter is trained on.
+        dtype: of the stored adapter; by default as it is.
+    """
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(scratch, ignore_errors=True)
+    heart = model.get_base_model()
+    heart.config.base_model = base.document()
+    try:
+        heart.save_pretrained(scratch, state_dict={})  # configuration and code
+    finally:
+        heart.config.base_model = None
+    for file in scratch.glob("model*.safetensors*"):
+        file.unlink()
+    for config in model.peft_config.values():
+        config.base_model_name_or_path, config.revision = base.name, base.revision
+    model.save_pretrained(scratch)
+    (scratch / "README.md").unlink(missing_ok=True)  # peft's, which says nothing of ECGs
+    weights = scratch / ADAPTER_WEIGHTS
+    if dtype is not None:
+        save_file({name: value.to(dtype) for name, value in load_file(weights).items()}, weights, {"format": "pt"})
     tokenizer.save_pretrained(scratch)
     if folder.exists():
         shutil.rmtree(folder)

@@ -15,6 +15,7 @@ from hf_heartllm.training.examples import (
     PackedCollator,
     QuestionDataset,
     QuestionPrompts,
+    TurnIds,
     as_hub_dataset,
     pack_turns,
     repeat_rows,
@@ -41,7 +42,7 @@ def test_training_prompt_is_what_the_pipeline_asks(tiny):
     _, tokenizer = tiny
     prompts = QuestionPrompts(tokenizer)
     ids = tokenizer.codes_to_ids([3, 1, 4])
-    asked, labels = prompts.turn("What rhythm does this ECG show?", "sinus rhythm")
+    asked, labels, *_ = prompts.turn("What rhythm does this ECG show?", "sinus rhythm")
     answer = [*tokenizer.encode("sinus rhythm"), tokenizer.eos_token_id]
     assert prompts.prefix(ids) + asked == PromptIds(tokenizer)(ids, "What rhythm does this ECG show?") + answer
     assert labels == [IGNORE_INDEX] * (len(asked) - len(answer)) + answer
@@ -106,7 +107,7 @@ def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
     assert packed[0] == pytest.approx(separate[0], abs=1e-5)
     assert torch.allclose(packed[1], separate[1], atol=1e-5)
     alone = []
-    for ids, labels in turns:
+    for ids, labels, *_ in turns:
         one = {"input_ids": torch.tensor([[*prefix, *ids]]), "labels": torch.tensor([[-100] * len(prefix) + labels])}
         alone.append((model(**one).loss.item(), sum(label != IGNORE_INDEX for label in labels)))
     alone.append(alone[0])
@@ -114,8 +115,8 @@ def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
 
 
 def test_turns_that_do_not_fit_are_left_out_and_none_at_all_is_an_error():
-    turn = ([5, 6, 7], [IGNORE_INDEX, 6, 7])
-    packed = pack_turns([1, 2], [turn, turn, ([8], [8])], max_length=7)
+    turn = TurnIds([5, 6, 7], [IGNORE_INDEX, 6, 7])
+    packed = pack_turns([1, 2], [turn, turn, TurnIds([8], [8])], max_length=7)
     assert packed["input_ids"] == [1, 2, 5, 6, 7, 8]
     assert packed["segment_ids"] == [0, 0, 1, 1, 1, 3]
     assert packed["position_ids"] == [0, 1, 2, 3, 4, 2]
@@ -165,7 +166,8 @@ def test_rows_are_made_when_they_are_read(tiny):
     dataset = QuestionDataset([row(1, 2), row(2, 1)], CODES, QuestionPrompts(tokenizer))
     hub = as_hub_dataset(dataset)
     assert len(hub) == 2
-    assert set(hub[0]) == {"input_ids", "labels", "position_ids", "segment_ids"}
+    soft = {"soft_places", "soft_instead", "soft_shares"}
+    assert set(hub[0]) == {"input_ids", "labels", "position_ids", "segment_ids", *soft}
 
 
 def test_tokens_of_another_codec_are_refused(tmp_path):

@@ -1,0 +1,1 @@
+../../models/adapter_checkpoint.py

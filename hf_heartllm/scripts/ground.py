@@ -1,0 +1,190 @@
+"""Before stage 3 of a pretrained language model: its ECG rows and lower layers learn what an ECG shows.
+
+    python training/ground.py --recipe ground_smollm2 --base build/smollm2-135m-instruct --tokens build/tokens \\
+        --soft-labels build/soft_labels.parquet --measurements build/measurements.csv --output build/grounded
+
+Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments, set_seed
+
+from hf_heartllm.data.token_file import load_all_codes, load_rows
+from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.labels.scp import FORMS, RHYTHMS, SUPERCLASSES
+from hf_heartllm.models.base_model import BaseModel, model_sha256
+from hf_heartllm.models.ecg_chat import ECGS_FIRST
+from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.ecg_prompts import PromptIds
+from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from hf_heartllm.training.draws import EpochOfDraws
+from hf_heartllm.training.examples import frequent_statements
+from hf_heartllm.training.grounding import (
+    GroundedDataset,
+    GroundedLayers,
+    GroundingTrainer,
+    grounded_batch,
+    grounding_metrics,
+    standardised,
+)
+from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.row_choice import choose_rows
+from hf_heartllm.training.settings import GroundRecipe
+from hf_heartllm.training.stages import is_main_process, refuse, save_adapter, say_left_out, training_arguments
+from hf_heartllm.training.statement_labels import hard_labels, softened
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=recipe_help(GroundRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
+    parser.add_argument("--base", required=True, help="a language model: its folder, or its name on the Hub")
+    parser.add_argument("--codec", type=Path, help="checkpoint folder with the codec; default: the embedded one")
+    parser.add_argument("--tokens", required=True, type=Path, nargs="+", help="folders of dataset_builders.ecg_tokens")
+    parser.add_argument("--incomplete", type=Path, nargs="+", default=[], help="of ecg_tokens --missing-leads")
+    parser.add_argument("--soft-labels", type=Path, help="Parquet file of training/soft_labels.py")
+    parser.add_argument("--measurements", type=Path, help="CSV table of dataset_builders.measurements")
+    parser.add_argument("--output", required=True, type=Path, help="folder; the adapter is written to its `model`")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    args = parser.parse_args()
+    try:
+        recipe = read_recipe(args.recipe, GroundRecipe, args.set)
+        data = recipe.data
+        if data.incomplete_share and not args.incomplete:
+            raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+    set_seed(recipe.training["seed"])
+    try:
+        codec = ECGTokenizer.from_pretrained(*[args.codec] if args.codec else []).codec
+        tokenizer = ECGTokenizer.from_base(AutoTokenizer.from_pretrained(args.base), codec, ecg_chat=ECGS_FIRST)
+        codes = load_all_codes(args.tokens, codec.fingerprint())
+        incomplete = load_all_codes(args.incomplete, codec.fingerprint())
+        every = [row for path in args.tokens for row in load_rows(path)]
+        rows = choose_rows(every, set(folds(data.folds)))
+        unseen = choose_rows(every, set(folds(data.eval_folds)), splits=()) if data.eval_folds else []
+    except (OSError, ValueError) as error:
+        refuse(error)
+    say_left_out({"of other folds or splits": len(every) - len(rows)}, len(every), "rows")
+    say_left_out({"without codes": sum(row["record_id"] not in codes for row in rows)}, len(rows), "rows")
+    rows, unseen = ([row for row in some if row["record_id"] in codes] for some in (rows, unseen))
+    statements = frequent_statements(rows, data.at_least)
+    holds = hard_labels([*rows, *unseen], statements)
+    base_rates = np.mean([holds[row["record_id"]] for row in rows], axis=0)
+    taught = holds
+    try:
+        if args.soft_labels:
+            taught = softened(holds, statements, args.soft_labels, data.soft_label_share)
+    except ValueError as error:
+        refuse(error)
+    names: list[str] = []
+    numbers = dict.fromkeys(holds, np.zeros(0, dtype=np.float32))
+    if args.measurements:
+        names = [
+            one.format(lead=lead) for one in data.numbers for lead in (STANDARD_LEADS if "{lead}" in one else [""])
+        ]
+        numbers = standardised(_measured(args.measurements, names, list(holds)))
+    around, _ = PromptIds(tokenizer).around("?")
+    begin_run(args.output, recipe)
+
+    language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
+    base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
+    model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
+    grounded = GroundedLayers(
+        model,
+        recipe.layers,
+        getattr(codec.config, "levels", None),
+        base_rates,
+        len(names),
+        recipe.forecast_weight,
+        recipe.number_weight,
+    )
+    prefixes = _prefixes(tokenizer, around, data.short_prompt_share)
+    dataset = GroundedDataset(
+        [row["record_id"] for row in rows],
+        codes,
+        taught,
+        numbers,
+        tokenizer,
+        prefixes,
+        incomplete,
+        data.incomplete_share,
+        recipe.training["seed"],
+    )
+    judged = random.Random(0).sample(unseen, min(len(unseen), data.eval_records))
+    judged_set = GroundedDataset([row["record_id"] for row in judged], codes, holds, numbers, tokenizer, [around])
+    print(
+        f"{len(dataset)} records, {len(statements)} statements, {len(names)} numbers, {len(judged)} judged", flush=True
+    )
+    arguments = {"label_names": ["statement_labels", "numbers"], "dataloader_num_workers": 0, **recipe.training}
+    if judged:
+        arguments = {"eval_strategy": "steps", "eval_steps": 200, "per_device_eval_batch_size": 32, **arguments}
+    groups = {
+        "superclass": list(SUPERCLASSES),
+        "rhythm": RHYTHMS,
+        "form": FORMS,
+        "statements": statements,
+    }
+    trainer = GroundingTrainer(
+        model=grounded,
+        args=TrainingArguments(**training_arguments(arguments, args.output)),
+        train_dataset=dataset,
+        eval_dataset=judged_set if judged else None,
+        data_collator=grounded_batch,
+        compute_metrics=grounding_metrics(statements, groups),
+        callbacks=[EpochOfDraws(dataset)],
+        rows_learning_rate=recipe.rows_learning_rate,
+    )
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    grounded.finish()
+    if is_main_process():
+        longest = max(codes[row["record_id"]].size for row in rows)
+        tokenizer.ecg_max_duration = longest / codec.config.tokens_per_second
+        save_adapter(model, tokenizer, args.output / "model", base)
+        trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+def _measured(path: Path, names: Sequence[str], record_ids: Sequence[str]) -> dict[str, list[float]]:
+    """Columns of a table of measurements; NaN where a record or a cell has none."""
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if absent := [name for name in names if name not in (reader.fieldnames or [])]:
+            refuse(f"{path}: no column {absent[0]} ({len(absent)} such)")
+        found = {
+            str(row.get("record_id") or row.get("ecg_id")): [float(row[name] or math.nan) for name in names]
+            for row in reader
+        }
+    nothing = [math.nan] * len(names)
+    print(f"measurements of {len(found.keys() & set(record_ids))} of {len(record_ids)} records", flush=True)
+    return {record_id: found.get(record_id, nothing) for record_id in record_ids}
+
+
+def _prefixes(tokenizer: Any, whole: Sequence[int], short_share: float) -> list[Sequence[int]]:
+    """The ids before an ECG, ten to draw from: with the template's system message, and from the user's mark on."""
+    marks = [index for index, one in enumerate(whole) if one == tokenizer.bos_token_id]
+    short = whole[marks[-1] :] if marks else whole
+    few = round(10 * short_share)
+    return [short] * few + [whole] * (10 - few)
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "ground"))

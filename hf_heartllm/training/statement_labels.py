@@ -1,0 +1,59 @@
+"""What is taught of a record's statements: what was stated, mixed with how probable its signal makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from hf_heartllm.training.examples import stated
+
+
+def hard_labels(rows: Sequence[Mapping[str, Any]], statements: Sequence[str]) -> dict[str, np.ndarray]:
+    """By `record_id`, float32 (statements,): 1 where a row's questions affirm it (`examples.stated`)."""
+    found = {}
+    for row in rows:
+        holding = stated(row)
+        found[row["record_id"]] = np.array([name in holding for name in statements], dtype=np.float32)
+    return found
+
+
+def softened(
+    labels: Mapping[str, np.ndarray], statements: Sequence[str], path: str | Path, share: float
+) -> dict[str, np.ndarray]:
+    """Labels mixed with the probabilities of a file (`soft_labels.write_soft_labels`); what it lacks stays hard.
+
+    Args:
+        labels: of `hard_labels`.
+        statements: in their order.
+        path: Parquet file with a column for each statement.
+        share: of the probabilities.
+
+    Returns:
+        The labels of all records.
+
+    Raises:
+        ValueError: if the file is none of soft labels, or has none of the records.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
+    table = pq.read_table(path)
+    column = next((name for name in ("record_id", "ecg_id") if name in table.column_names), None)
+    known = [name for name in statements if name in table.column_names]
+    if column is None or not known:
+        raise ValueError(f"{path}: no soft labels of training/soft_labels.py (record_id, and a column a statement)")
+    columns = [list(statements).index(name) for name in known]
+    probabilities = np.stack([table[name].to_numpy() for name in known], axis=1).astype(np.float32)
+    mixed, found = dict(labels), 0
+    for record_id, row in zip(map(str, table[column].to_pylist()), probabilities, strict=True):
+        if record_id in labels:
+            mixed[record_id] = labels[record_id].copy()
+            mixed[record_id][columns] = share * row + (1 - share) * labels[record_id][columns]
+            found += 1
+    if not found:
+        raise ValueError(f"{path}: has none of the {len(labels)} records")
+    print(f"soft labels of {found} of {len(labels)} records, {len(known)} of {len(statements)} statements", flush=True)
+    return mixed

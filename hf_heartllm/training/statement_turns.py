@@ -1,0 +1,82 @@
+"""Yes/no questions about a record's statements, drawn anew each time it is read, with answers as sure as a teacher's.
+
+A data set's questions are fixed, and their answers are yes or no. Here any frequent statement is asked about, in many
+wordings, and the answer is learned with the probability that networks gave it which have not seen the recording
+(`soft_labels`), mixed with what was stated.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .wordings import draw_wording, statement_names
+
+LIKELY = 0.25
+"""Statements at least so probable are asked for first, since most statements hold in few records."""
+
+
+class Turn(NamedTuple):
+    """A question and its answer.
+
+    Attributes:
+        question: the text.
+        answer: that is learned.
+        instead: another answer that is learned with the probability `share`; None: `answer` alone.
+        share: below one half.
+    """
+
+    question: str
+    answer: str
+    instead: str | None = None
+    share: float = 0.0
+
+
+class StatementTurns:
+    """Draws yes/no questions about records.
+
+    Args:
+        statements: SCP codes and superclasses, in the order of `probabilities`; those without a name are not asked for.
+        probabilities: by `record_id`, float (statements,), how probable each is.
+        plain_share: of the wordings that evaluations ask.
+    """
+
+    def __init__(
+        self, statements: Sequence[str], probabilities: Mapping[str, np.ndarray], plain_share: float = 0.4
+    ) -> None:
+        named = statement_names()
+        self.columns = [index for index, name in enumerate(statements) if name in named]
+        self.statements, self.probabilities, self.plain_share = statements, probabilities, plain_share
+        rates = np.mean(list(probabilities.values()), axis=0)
+        self.frequency = {index: float(np.sqrt(rates[index])) + 1e-3 for index in self.columns}
+
+    def draw(self, record_id: str, count: int, rng: random.Random) -> list[Turn]:
+        """So many questions about different statements: up to half of them about likely ones.
+
+        Args:
+            record_id: of the record; one without probabilities is asked nothing.
+            count: of questions.
+            rng: of the draws.
+        """
+        if record_id not in self.probabilities:
+            return []
+        probable = self.probabilities[record_id]
+        likely = [index for index in self.columns if probable[index] >= LIKELY]
+        rng.shuffle(likely)
+        chosen = likely[: (count + 1) // 2]
+        others = [index for index in self.columns if index not in chosen]
+        while others and len(chosen) < count:
+            index = rng.choices(others, [self.frequency[one] for one in others])[0]
+            others.remove(index)
+            chosen.append(index)
+        rng.shuffle(chosen)
+        return [self._turn(self.statements[index], float(probable[index]), rng) for index in chosen]
+
+    def _turn(self, statement: str, probability: float, rng: random.Random) -> Turn:
+        asked = draw_wording(rng, statement, self.plain_share)
+        yes = 1 - probability if asked.denied else probability
+        answer, instead = ("yes", "no") if yes >= 0.5 else ("no", "yes")
+        return Turn(asked.text, answer, instead, min(yes, 1 - yes))

@@ -1,0 +1,134 @@
+"""trl's trainer with what a teacher adds to the labels: soft answers, and a probe of the statements at the ECG's end.
+
+A question teaches one statement at a time; the probe teaches all of them at each step, for the cost of one matrix. It
+is thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from trl import SFTTrainer
+
+_CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "num_logits_to_keep")
+"""Settings of models whose logits are not the hidden states times the output matrix."""
+
+
+class SFTTrainerWithTeacher(SFTTrainer):
+    """trl's trainer, with soft answers and a probe's binary cross-entropy beside the loss of the answers.
+
+    Examples may carry `soft_labels` (`PackedCollator`): tokens that are learned as a mixture of two. With a probe they
+    carry `probe_position` (of the ECG's end) and `statement_labels` (0 to 1 a statement). The probe is the model's
+    submodule `statement_probe` while it is trained; `remove_probe` takes it off.
+
+    Args:
+        *args, **kwargs: of trl's `SFTTrainer`.
+        model: a `HeartLLMForCausalLM`, or peft's model of one (without a probe).
+        statements: how many the probe tells; 0: there is none.
+        probe_weight: of the probe's loss.
+    """
+
+    def __init__(self, *args: Any, model: Any, statements: int = 0, probe_weight: float = 0.0, **kwargs: Any) -> None:
+        self._statements, self._weight = statements, probe_weight
+        heart = model.get_base_model() if hasattr(model, "peft_config") else model
+        if statements:
+            width = heart.config.get_text_config().hidden_size
+            model.statement_probe = nn.Linear(width, statements).to(model.device)
+        self._hidden: torch.Tensor | None = None
+        self._head = heart.get_output_embeddings()
+        config = heart.config.get_text_config()
+        # some heads do more than multiply; trl's own loss knows them
+        self._of_labels_alone = not any(getattr(config, name, None) for name in _CHANGED_LOGITS)
+        heart.language_model.base_model.register_forward_hook(self._keep)
+        super().__init__(*args, model=model, **kwargs)
+
+    def _keep(self, _: nn.Module, __: Any, output: Any) -> None:
+        self._hidden = output[0]
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The answers' loss, plus what makes some of them soft, plus the probe's."""
+        soft = inputs.pop("soft_labels", None)
+        positions, wanted = inputs.pop("probe_position", None), inputs.pop("statement_labels", None)
+        labels = inputs["labels"]
+        if self._of_labels_alone:
+            loss, outputs = self._loss_of_labels(model, inputs, num_items_in_batch)
+        else:
+            found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch=num_items_in_batch, **kwargs)
+            loss, outputs = found if return_outputs else (found, None)
+        assert self._hidden is not None
+        hidden, self._hidden = self._hidden, None
+        if soft is not None:
+            added = _softening(hidden, self._output_rows(soft), labels, soft)
+            loss = loss + self._per_token(added, labels, num_items_in_batch)
+        if self._statements:
+            at_end = hidden[torch.arange(len(positions), device=hidden.device), positions]
+            logits = self.accelerator.unwrap_model(model).statement_probe(at_end.float())
+            probe_loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype))
+            self._metrics["train"]["probe_loss"].append(probe_loss.item())
+            loss = loss + self._weight * probe_loss
+        return (loss, outputs) if return_outputs else loss
+
+    def _loss_of_labels(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> tuple[torch.Tensor, Any]:
+        """The cross-entropy of the labelled tokens; logits are computed where a label stands, and nowhere else.
+
+        In an example of a record most positions are its ECG, and a large vocabulary's logits there are nearly half of
+        the work.
+        """
+        labels = inputs["labels"]
+        shown = {name: value for name, value in inputs.items() if name != "labels"}
+        outputs = model(**shown, use_cache=False, logits_to_keep=1)
+        assert self._hidden is not None
+        following = labels[:, 1:]
+        labelled = following != -100
+        logits = self._head_logits(self._hidden[:, :-1][labelled])
+        summed = nn.functional.cross_entropy(logits.float(), following[labelled], reduction="sum")
+        with torch.no_grad():
+            right = (logits.argmax(dim=-1) == following[labelled]).float().mean().item()
+            self._metrics["train" if self.model.training else "eval"]["mean_token_accuracy"].append(right)
+        return self._per_token(summed, labels, num_items_in_batch), outputs
+
+    def _head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(hidden, self._head.weight, getattr(self._head, "bias", None))
+
+    def _per_token(self, summed: torch.Tensor, labels: torch.Tensor, num_items_in_batch: Any) -> torch.Tensor:
+        """A loss that was summed over labelled tokens, as trl divides it."""
+        count = (labels[:, 1:] != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = summed / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return loss
+
+    def _output_rows(self, soft: torch.Tensor) -> torch.Tensor:
+        """The output matrix: where peft trains other rows of it than these, the one below, which need not be copied."""
+        adapter = getattr(self._head, "token_adapter", None)
+        if adapter is None:
+            return self._head.weight
+        trained = {index for rows in adapter.token_indices.values() for index in rows}
+        of_text = trained.isdisjoint(soft[1].long().tolist())
+        return adapter.base_layer.weight if of_text else self._head.weight
+
+
+def _softening(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
+    """What is added to the summed cross-entropy of labels so that some are learned as mixtures of two tokens.
+
+    The cross-entropies of two tokens at one place differ by their logits' difference, whatever the other tokens' are.
+    """
+    places, instead, shares = soft[0].long(), soft[1].long(), soft[2].to(hidden.dtype)
+    before = hidden.flatten(0, 1)[places - 1]
+    rows = head[labels.flatten()[places]] - head[instead]
+    return (shares * (before * rows.to(before.dtype)).sum(dim=-1)).sum()
+
+
+def remove_probe(model: Any) -> None:
+    """Take the probe off the model, as it was before."""
+    if hasattr(model, "statement_probe"):
+        del model.statement_probe

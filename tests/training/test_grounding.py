@@ -1,0 +1,273 @@
+"""Grounding: the lower layers and ECG rows of a language model learn from probes, and nothing else of it changes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from hf_heartllm.training.grounding import (
+    GroundedDataset,
+    GroundedLayers,
+    grounded_batch,
+    grounding_metrics,
+    standardised,
+)
+from hf_heartllm.training.lora import add_lora
+from tests.tiny import tiny_model_and_tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(20, dtype=np.uint16) + 20}
+
+
+def grounded(layers: int = 1, train_rows: str = "ecg") -> tuple:
+    model, tokenizer = tiny_model_and_tokenizer()
+    adapted = add_lora(model, r=2, lora_alpha=4, lora_dropout=0.0, train_rows=train_rows)
+    return GroundedLayers(adapted, layers, [4, 4, 4], np.array([0.5, 0.1]), 1), adapted, tokenizer
+
+
+def batch(tokenizer, numbers=((0.5,), (np.nan,))):
+    labels = {"1": np.array([1.0, 0.2], np.float32), "2": np.zeros(2, np.float32)}
+    measured = {name: np.array(one, np.float32) for name, one in zip("12", numbers)}
+    dataset = GroundedDataset(["1", "2"], CODES, labels, measured, tokenizer, [[5, 6, 7]])
+    return grounded_batch([dataset[0], dataset[1]])
+
+
+def test_losses_fall_and_only_what_is_trained_changes():
+    layers, adapted, tokenizer = grounded()
+    before = dict(grounded(layers=2)[1].named_parameters())  # another of the same seed
+    one = batch(tokenizer)
+    optimizer = torch.optim.AdamW([p for p in layers.parameters() if p.requires_grad], 0.01)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = layers(**one)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    rows = layers.ecg_rows().detach().clone()
+    layers.finish()
+    after = dict(adapted.named_parameters())
+    assert {name for name in after if name not in before} == {name for name in after if "model.norm." in name}
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed <= {name for name, one in before.items() if one.requires_grad}
+    assert any("layers.0." in name for name in changed)
+    assert not any("layers.1." in name for name in changed)
+    ids = adapted.get_base_model().config.ecg_token_ids
+    embedded = adapted.get_base_model().get_input_embeddings()(torch.tensor(ids))
+    torch.testing.assert_close(embedded.detach(), rows)
+    torch.testing.assert_close(layers.ecg_rows().detach(), rows)
+
+
+def test_it_reads_what_the_model_reads():
+    layers, adapted, tokenizer = grounded(layers=2)
+    one = batch(tokenizer)
+    with torch.no_grad():
+        layers.levels.zero_()
+        hidden = []
+        layers.backbone.register_forward_hook(lambda *called: hidden.append(called[2][0]))
+        layers(**one)
+        adapted.get_base_model().backbone(input_ids=one["input_ids"], attention_mask=one["attention_mask"])
+    inside = one["attention_mask"].bool()
+    torch.testing.assert_close(hidden[0][inside], hidden[1][inside], atol=1e-5, rtol=1e-5)
+
+
+def test_padding_and_unmeasured_numbers_change_nothing():
+    layers, _, tokenizer = grounded()
+    one = batch(tokenizer, numbers=((np.nan,), (np.nan,)))
+    first = layers(**{name: value[:1] for name, value in one.items()})
+    second = layers(
+        **{
+            name: value[1:, : one["attention_mask"][1].sum()]
+            if value.ndim > 1 and name in ("input_ids", "attention_mask")
+            else value[1:]
+            for name, value in one.items()
+        }
+    )
+    both = layers(**one)
+    torch.testing.assert_close(both["logits"], torch.cat([first["logits"], second["logits"]]), atol=1e-5, rtol=1e-4)
+    assert torch.isfinite(both["loss"])
+
+
+def test_codes_that_share_a_level_share_a_part_of_their_rows():
+    layers, _, _ = grounded()
+    with torch.no_grad():
+        layers.rows.zero_()
+        layers.levels.normal_()
+    rows = layers.ecg_rows()[2:].detach().reshape(4, 4, 4, -1)  # the last index is the least significant level
+    torch.testing.assert_close(rows[0, 1, 2] - rows[3, 1, 2], rows[0, 0, 0] - rows[3, 0, 0])
+    assert not layers.ecg_rows()[:2].any()  # start and end have none
+
+
+def test_what_cannot_be_grounded_is_said():
+    with pytest.raises(ValueError, match="3 layers: the model has 2"):
+        grounded(layers=3)
+    with pytest.raises(ValueError, match=r"lora\.train_rows ecg"):
+        grounded(train_rows="none")
+
+
+def test_numbers_are_in_deviations_and_wild_ones_are_cut():
+    found = standardised(
+        {str(i): [60.0 + i, float("nan") if i == 1 else i] for i in range(20)} | {"wild": [9000.0, 2.0]}
+    )
+    assert found["wild"][0] == 4
+    assert np.isnan(found["1"][1])
+    assert found["0"][0] < found["9"][0] < found["19"][0] < 4
+
+
+def test_metrics_are_areas_of_groups_and_the_numbers_correlation():
+    labels, numbers = np.array([[1, 0], [0, 1], [1, 1.0]]), np.array([[1.0], [2.0], [3.0]])
+    logits = np.array([[2.0, -1, 1], [-1, 1, 2], [1, 3, 3]])
+
+    class Prediction:
+        label_ids, predictions = (labels, numbers), logits
+
+    found = grounding_metrics(["AFIB", "LVH"], {"rhythm": ["AFIB"], "all": ["AFIB", "LVH"]})(Prediction)
+    assert found["auroc_rhythm"] == found["auroc_all"] == 1
+    found = grounding_metrics(["AFIB", "LVH"], {"form": ["PVC"]})(Prediction)
+    assert found == {"correlation_numbers": 1.0}  # nothing is told of a group that no statement is in
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory) -> Path:
+    """A base, its codec, and a token set of twelve records."""
+    folder = tmp_path_factory.mktemp("grounding")
+    model, tokenizer = tiny_model_and_tokenizer()
+    model.save_pretrained(folder / "codec")
+    tokenizer.save_pretrained(folder / "codec")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from hf_heartllm.training.vocabulary import train_text_tokenizer
+    from tests.tiny import WORDS
+
+    text = train_text_tokenizer(WORDS, vocab_size=320)
+    shape = LlamaConfig(
+        vocab_size=len(text),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(shape).save_pretrained(folder / "base")
+    text.save_pretrained(folder / "base")
+    rng = np.random.default_rng(0)
+    questions = [
+        [
+            {
+                "question": f"Does this ECG show {name}?",
+                "answer": answer,
+                "question_type": "verify",
+                "attribute_type": "rhythm",
+                "attribute": name,
+                "source": "labels",
+            }
+            for name, answer in (("AFIB", "yes" if i % 2 else "no"), ("SR", "no" if i % 2 else "yes"))
+        ]
+        for i in range(12)
+    ]
+    columns = {
+        "record_id": [str(i) for i in range(12)],
+        "split": ["train"] * 12,
+        "codes": pa.array([rng.integers(0, 64, 32).tolist() for _ in range(12)], pa.list_(pa.uint16())),
+        "codec": [tokenizer.codec.fingerprint()] * 12,
+        "questions": questions,
+        "report": ["sinus rhythm."] * 12,
+    }
+    (folder / "tokens").mkdir()
+    pq.write_table(pa.table(columns), folder / "tokens" / "train.parquet")
+    return folder
+
+
+def run(*arguments, expected: int = 0) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == expected, done.stdout[-1500:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, monkeypatch):
+    """The two scripts on a tiny base: the adapter names its base, goes on in stage 3, and the Auto classes load it."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    import hf_heartllm as hl
+
+    small = (
+        "--set",
+        "training.max_steps=4",
+        "--set",
+        "training.save_steps=2",
+        "--set",
+        "data.folds=1",
+        "--set",
+        "training.per_device_train_batch_size=2",
+        "--set",
+        "data.incomplete_share=0",
+    )
+    names = ("--set", "base={name: somebody/tiny, source: make it}", "--set", "lora.rank_pattern={'.*layers.0.*': 3}")
+    run(
+        "training/ground.py",
+        "--recipe",
+        "ground_smollm2",
+        "--base",
+        ready / "base",
+        "--codec",
+        ready / "codec",
+        "--tokens",
+        ready / "tokens",
+        "--output",
+        tmp_path / "grounded",
+        *small,
+        *names,
+        "--set",
+        "layers=1",
+        "--set",
+        "data.at_least=2",
+    )
+    tune = (
+        "training/finetune.py",
+        "--recipe",
+        "finetune_smollm2",
+        "--model",
+        tmp_path / "grounded" / "model",
+        "--tokens",
+        ready / "tokens",
+        "--output",
+        tmp_path / "tuned",
+        *small,
+        "--set",
+        "data.statements.at_least=2",
+    )
+    assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2)
+    monkeypatch.setenv("HEARTLLM_BASE", str(ready / "base"))
+    run(*tune)
+    folder = tmp_path / "tuned" / "model"
+    assert not (folder / "model.safetensors").exists()
+    merged = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(merged, hl.HeartLLMForCausalLM)
+    plain = hl.HeartLLMForCausalLM.from_base(str(ready / "base"), tokenizer, dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(plain, folder).eval()
+    ids = torch.tensor([[5, 6, *tokenizer.codes_to_ids([3, 1, 4]), 7]])
+    with torch.no_grad():
+        torch.testing.assert_close(merged(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
+        with adapted.disable_adapter():
+            assert not torch.allclose(merged(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-3)
+    record, _ = hl.simulate_ecg(seed=1)
+    answer = hl.pipeline("ecg-question-answering", model=str(folder))(record, question="Does this ECG show AFIB?")
+    assert answer.text in ("yes", "no")
+    monkeypatch.setenv("HEARTLLM_BASE", str(ready / "codec"))
+    with pytest.raises(ValueError, match="not the weights that the adapter was trained on"):
+        AutoModelForCausalLM.from_pretrained(folder)
