@@ -34,6 +34,7 @@ from hf_heartllm.training.examples import (
     repeat_rows,
 )
 from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.other_turns import OtherTurns, read_general_turns, unanswerable_questions
 from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
@@ -71,6 +72,7 @@ def main() -> None:
         help="folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share",
     )
     parser.add_argument("--soft-labels", type=Path, help="Parquet file of training/soft_labels.py")
+    parser.add_argument("--general-turns", type=Path, help="JSON lines of training/general_turns.py, for data.others")
     parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
     parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
@@ -82,6 +84,8 @@ def main() -> None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
+        if data.others and args.general_turns is None:
+            raise ValueError("data.others needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:
         refuse(error)
 
@@ -123,10 +127,12 @@ def main() -> None:
     without_row = len(codes.keys() - {row["record_id"] for row in every})
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data.repeat or {})
-    more = data.statements
+    more, others = data.statements, None
     asked = frequent_statements(rows, more.at_least) if more else []
     try:
         labels = _labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0)
+        if data.others:
+            others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
     except ValueError as error:
         refuse(error)
@@ -143,8 +149,11 @@ def main() -> None:
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=StatementTurns(asked, labels, more.plain_share).draw if more else None,
+        more=StatementTurns(asked, labels, more.plain_share, more.explained_share).draw if more else None,
         num_more=more.questions if more else 0,
+        others=others,
+        others_share=data.others.share if data.others else 0.0,
+        text_share=data.others.text_share if data.others else 0.0,
     )
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
     if not len(dataset):

@@ -6,6 +6,7 @@ sees the ECG and itself, at the positions it would have alone; the loss and its 
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from torch.utils.data import Dataset
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
+from hf_heartllm.training.other_turns import OtherTurns
 from hf_heartllm.training.statement_turns import Turn
 
 _ROOM = 256  # tokens behind an ECG that surely hold some question of its record
@@ -90,7 +92,16 @@ class QuestionPrompts:
             return list(before)
         return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
 
-    def turn(self, question: str, answer: str, instead: str | None = None, share: float = 0.0) -> TurnIds:
+    def turn(
+        self,
+        question: str,
+        answer: str,
+        instead: str | None = None,
+        share: float = 0.0,
+        then: tuple[str, str] | None = None,
+        goes_on: bool = False,
+        with_ecg: bool = True,
+    ) -> TurnIds:
         """Ids behind the ECG and their labels: question, answer and the end of the turn.
 
         Args:
@@ -98,14 +109,51 @@ class QuestionPrompts:
             answer: that is learned.
             instead: another answer, whose first token is learned with the probability `share` in place of the other's.
             share: of it.
+            then: a further question and answer of the same conversation.
+            goes_on: whether the answer is cut off, so that its end is not learned.
+            with_ecg: False: of a conversation without an ECG, which `plain_prefix` begins.
         """
-        _, asked = self._ids.around(question)
-        said = [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
+        asked = self._ids.around(question)[1] if with_ecg else self._plain(question)[1]
+        said = self._said(answer)
         silent = len(asked) - self.labelled_prompt_tokens
-        labels = [IGNORE_INDEX] * silent + [*asked[silent:], *said]
+        ids = [*asked, *said]
+        labels = [IGNORE_INDEX] * silent + [*asked[silent:], *said[:-1], IGNORE_INDEX if goes_on else said[-1]]
+        if then is not None:
+            between, more = self._between(question, answer, then[0]), self._said(then[1])
+            ids += [*between, *more]
+            labels += [IGNORE_INDEX] * len(between) + more
         if instead is None or not share:
-            return TurnIds([*asked, *said], labels)
-        return TurnIds([*asked, *said], labels, len(asked), self._first(instead), share)
+            return TurnIds(ids, labels)
+        return TurnIds(ids, labels, len(asked), self._first(instead), share)
+
+    def plain_prefix(self) -> list[int]:
+        """Everything up to the first words of a conversation without an ECG."""
+        return list(self._plain("?")[0])
+
+    def _plain(self, question: str) -> tuple[list[int], list[int]]:
+        """The ids before and from the words of a conversation without an ECG."""
+        first, second = (self._rendered([{"role": "user", "content": text}]) for text in (question, f"~{question}"))
+        same = next((i for i, (one, two) in enumerate(zip(first, second)) if one != two), len(first))
+        return first[:same], first[same:]
+
+    def _rendered(self, chat: Sequence[Mapping[str, str]]) -> list[int]:
+        row = self.tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, return_dict=True)
+        return list(row["input_ids"])
+
+    def _said(self, answer: str) -> list[int]:
+        return [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
+
+    def _between(self, question: str, answer: str, following: str) -> list[int]:
+        """The ids from the end of an answer to the beginning of the next."""
+        chat = [{"role": "user", "content": question}]
+        before = [*self._rendered(chat), *self._said(answer)]
+        chat += [{"role": "assistant", "content": answer}, {"role": "user", "content": following}]
+        whole = self._rendered(chat)
+        if whole[: len(before)] != before:
+            raise ValueError(
+                "this chat template does not keep what was said: no conversation of several turns is learned"
+            )
+        return whole[len(before) :]
 
     def _first(self, answer: str) -> int:
         return int(self.tokenizer.encode(answer, add_special_tokens=False)[0])
@@ -150,6 +198,9 @@ class QuestionDataset(Dataset):
         incomplete_share: probability that a record which is in `incomplete` is shown so.
         more: draws further questions about a record (`StatementTurns.draw`).
         num_more: how many of them.
+        others: draws questions that are not about an ECG.
+        others_share: probability that one stands behind an ECG.
+        text_share: probability that an example is a conversation of `others` without an ECG.
 
     Raises:
         ValueError: if a probe is to read what is left out.
@@ -177,6 +228,9 @@ class QuestionDataset(Dataset):
         incomplete_share: float = 0.0,
         more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
         num_more: int = 0,
+        others: OtherTurns | None = None,
+        others_share: float = 0.0,
+        text_share: float = 0.0,
     ) -> None:
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
@@ -188,6 +242,7 @@ class QuestionDataset(Dataset):
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.more, self.num_more = more, num_more
+        self.others, self.others_share, self.text_share = others, others_share, text_share
         self.epoch = 0
 
     @property
@@ -222,10 +277,16 @@ class QuestionDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
         rng = draws(self.seed, index, self.epoch)
+        if self.others is not None and rng.random() < self.text_share:
+            turns = self.others.without_an_ecg(rng, self.max_questions + self.num_more)
+            prefix = self.prompts.plain_prefix()
+            return self._example(row, prefix, [self.prompts.turn(*turn, with_ecg=False) for turn in turns], False)
         turns = [Turn(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if self.more is not None and self.num_more:
             turns += self.more(row["record_id"], self.num_more, rng)
+        if self.others is not None and rng.random() < self.others_share:
+            turns.append(self.others.behind_an_ecg(rng))
         if row.get("report") and rng.random() < self.report_share:
             original = row.get("report_original_english")
             report = original if original and rng.random() < 0.5 else row["report"]
@@ -236,8 +297,12 @@ class QuestionDataset(Dataset):
             if row["record_id"] in self.incomplete and rng.random() < self.incomplete_share:
                 codes = self.incomplete[row["record_id"]]
             ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
-        prefix = self.prompts.prefix(ecg_ids)
-        drawn = [self.prompts.turn(*turn) for turn in turns]
+        return self._example(row, self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns])
+
+    def _example(
+        self, row: Mapping[str, Any], prefix: list[int], drawn: Sequence[TurnIds], of_ecg: bool = True
+    ) -> dict[str, Any]:
+        """Turns behind a prefix, and what the probe is taught at its end; nothing where it is no ECG's."""
         fitting = [turn for turn in drawn if len(prefix) + len(turn.ids) <= self.max_length]
         if not fitting:  # what was drawn is too long: the row's shortest is learned instead
             fitting = [min((self.prompts.turn(*turn) for turn in _turns(row)), key=lambda turn: len(turn.ids))]
@@ -249,7 +314,9 @@ class QuestionDataset(Dataset):
             holding = stated(row)
             hard = [float(name in holding) for name in self.statements]
             example["probe_position"] = len(prefix) - 1
-            example["statement_labels"] = hard if self.soft_labels is None else [*self.soft_labels[row["record_id"]]]
+            if self.soft_labels is not None:
+                hard = [*self.soft_labels[row["record_id"]]]
+            example["statement_labels"] = hard if of_ecg else [math.nan] * len(hard)
         return example
 
 

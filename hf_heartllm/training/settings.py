@@ -174,12 +174,27 @@ class StatementSettings:
         at_least: records that a statement must hold in.
         plain_share: of the wordings that evaluations ask.
         soft_label_share: of the probabilities of --soft-labels in the answers; the rest is what was stated.
+        explained_share: of the questions that a reason is asked for.
     """
 
     questions: Positive
     at_least: Positive = 15
     plain_share: Share = 0.4
     soft_label_share: Share = 0.75
+    explained_share: Share = 0.0
+
+
+@dataclass(frozen=True)
+class OtherSettings:
+    """Questions that are not about an ECG (needs --general-turns).
+
+    Attributes:
+        share: probability that one stands behind an ECG: a general one, or one that no ECG answers.
+        text_share: of examples that are general questions without an ECG.
+    """
+
+    share: Share
+    text_share: Share
 
 
 @dataclass(frozen=True)
@@ -199,6 +214,7 @@ class QuestionData:
         draw_seed: of that draw; not training.seed, so that a next run is on the same records.
         repeat: SCP code: how often its records stand in an epoch; null: once.
         statements: further yes/no questions, in many wordings; null: none.
+        others: questions that are not about an ECG; null: none.
     """
 
     folds: Folds
@@ -213,6 +229,7 @@ class QuestionData:
     draw_seed: int = 0
     repeat: dict[str, Positive] | None = None
     statements: StatementSettings | None = None
+    others: OtherSettings | None = None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .explanations import ASKED_FOR_REASONS, WHY, explanation
 from .wordings import draw_wording, statement_names
 
 LIKELY = 0.25
 """Statements at least so probable are asked for first, since most statements hold in few records."""
+
+UNSURE = 0.3
+"""Answers less sure than this are not explained."""
 
 
 class Turn(NamedTuple):
@@ -27,12 +31,16 @@ class Turn(NamedTuple):
         answer: that is learned.
         instead: another answer that is learned with the probability `share`; None: `answer` alone.
         share: below one half.
+        then: another question and its answer, in the same conversation.
+        goes_on: whether the answer is cut off, so that its end is not learned.
     """
 
     question: str
     answer: str
     instead: str | None = None
     share: float = 0.0
+    then: tuple[str, str] | None = None
+    goes_on: bool = False
 
 
 class StatementTurns:
@@ -42,14 +50,20 @@ class StatementTurns:
         statements: SCP codes and superclasses, in the order of `probabilities`; those without a name are not asked for.
         probabilities: by `record_id`, float (statements,), how probable each is.
         plain_share: of the wordings that evaluations ask.
+        explained_share: of the questions that a reason is asked for, in the same message or in the next.
     """
 
     def __init__(
-        self, statements: Sequence[str], probabilities: Mapping[str, np.ndarray], plain_share: float = 0.4
+        self,
+        statements: Sequence[str],
+        probabilities: Mapping[str, np.ndarray],
+        plain_share: float = 0.4,
+        explained_share: float = 0.0,
     ) -> None:
         named = statement_names()
         self.columns = [index for index, name in enumerate(statements) if name in named]
-        self.statements, self.probabilities, self.plain_share = statements, probabilities, plain_share
+        self.statements, self.probabilities = statements, probabilities
+        self.plain_share, self.explained_share = plain_share, explained_share
         rates = np.mean(list(probabilities.values()), axis=0)
         self.frequency = {index: float(np.sqrt(rates[index])) + 1e-3 for index in self.columns}
 
@@ -79,4 +93,12 @@ class StatementTurns:
         asked = draw_wording(rng, statement, self.plain_share)
         yes = 1 - probability if asked.denied else probability
         answer, instead = ("yes", "no") if yes >= 0.5 else ("no", "yes")
-        return Turn(asked.text, answer, instead, min(yes, 1 - yes))
+        turn = Turn(asked.text, answer, instead, min(yes, 1 - yes))
+        if rng.random() >= self.explained_share or turn.share > UNSURE:
+            return turn
+        why = explanation(statement, statement_names()[statement]["english"][0], probability >= 0.5)
+        if why is None:
+            return turn
+        if rng.random() < 0.5:
+            return turn._replace(then=(rng.choice(WHY), why))
+        return Turn(rng.choice(ASKED_FOR_REASONS).format(asked.text), f"{answer.capitalize()}. {why}")

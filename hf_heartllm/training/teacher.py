@@ -72,7 +72,11 @@ class SFTTrainerWithTeacher(SFTTrainer):
         if self._statements:
             at_end = hidden[torch.arange(len(positions), device=hidden.device), positions]
             logits = self.accelerator.unwrap_model(model).statement_probe(at_end.float())
-            probe_loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype))
+            known = ~wanted.isnan()  # an example without an ECG has no statements
+            losses = nn.functional.binary_cross_entropy_with_logits(
+                logits, wanted.nan_to_num().to(logits.dtype), reduction="none"
+            )
+            probe_loss = (losses * known).sum() / known.sum().clamp(min=1)
             self._metrics["train"]["probe_loss"].append(probe_loss.item())
             loss = loss + self._weight * probe_loss
         return (loss, outputs) if return_outputs else loss
