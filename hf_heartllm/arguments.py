@@ -53,14 +53,15 @@ def add_options(
         kind: the dataclass.
         without: fields that get no option.
         of_fields: by the field's name, arguments of `add_argument` that are not as they would be (`type`, `metavar`,
-            `help`, `default` as it stands on the command line), and `names`: further ones of the option.
+            `help`, `default` as it stands on the command line), `names`: further ones of the option, and `old_names`,
+            see `add_old_name`.
     """
     docs, hints = attribute_docs(kind), get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in without:
             continue
         given = dict(of_fields.get(field.name, {}))
-        names = given.pop("names", ())
+        names, old_names = given.pop("names", ()), given.pop("old_names", ())
         words = docs.get(field.name, "").replace("when None", "unless given")
         options: dict[str, Any] = {"help": words, "dest": field.name}
         if field.default_factory is not dataclasses.MISSING:
@@ -74,7 +75,9 @@ def add_options(
         if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
             options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
-        parser.add_argument(option_name(field.name), *names, **options)
+        made = parser.add_argument(option_name(field.name), *names, **options)
+        for old in old_names:
+            add_old_name(parser, old, made)
 
 
 def _without_none(hint: Any) -> Any:
