@@ -53,14 +53,15 @@ def add_options(
         kind: the dataclass.
         without: fields that get no option.
         of_fields: by the field's name, arguments of `add_argument` that are not as they would be (`type`, `metavar`,
-            `help`, `default` as it stands on the command line), `names`: further ones of the option, and `old_names`,
-            see `add_old_name`.
+            `help`, `default` as it stands on the command line), `option`: its name, where it is not the field's,
+            `names`: further ones, and `old_names`, see `add_old_name`.
     """
     docs, hints = attribute_docs(kind), get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in without:
             continue
         given = dict(of_fields.get(field.name, {}))
+        name = given.pop("option", option_name(field.name))
         names, old_names = given.pop("names", ()), given.pop("old_names", ())
         words = docs.get(field.name, "").replace("when None", "unless given")
         options: dict[str, Any] = {"help": words, "dest": field.name}
@@ -72,10 +73,12 @@ def add_options(
             options["required"] = True
         options |= _of_type(_without_none(hints[field.name])) | given
         default = options.get("default")
+        if default is False:
+            options["action"] = "store_true"  # no `--no-…` for what is off anyway
         if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
             options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
-        made = parser.add_argument(option_name(field.name), *names, **options)
+        made = parser.add_argument(name, *names, **options)
         for old in old_names:
             add_old_name(parser, old, made)
 
