@@ -72,6 +72,10 @@ def add_options(
         else:
             options["required"] = True
         options |= _of_type(_without_none(hints[field.name])) | given
+        if options.get("required"):
+            options.pop("default", None)
+        if "choices" in given:
+            options["metavar"] = given.get("metavar")
         default = options.get("default")
         if default is False:
             options["action"] = "store_true"  # no `--no-…` for what is off anyway
