@@ -75,7 +75,7 @@ def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], 
             first = ECGCodecModel(ECGCodecConfig(num_refinements=0, context_layers=0))
             model = CodecWithProbe(first, STATEMENTS, 3.0, 1.0)
         elif way == DECODER:
-            model = DecoderTraining(codec, presence_weight=1.0)  # type: ignore[arg-type]
+            model = DecoderTraining(codec, lead_mask_weight=1.0)  # type: ignore[arg-type]
         else:
             model = RefinementTraining(codec)  # type: ignore[arg-type]
         labels = torch.zeros(batch, STATEMENTS)

@@ -37,13 +37,12 @@ def golden_figures(path: Path) -> list[tuple[str, float, str, str]]:
 def answers_at_two_rates(ptbxl: Path) -> tuple[list[tuple[str, float, str | None, str]], int]:
     """The embedded checkpoint asked about every record of fold 9 that is there at 100 and at 500 Hz."""
     import hf_heartllm as hl
-    from hf_heartllm.training.recordings import list_recordings
+    from hf_heartllm.data import open_records
 
     ask = hl.pipeline("ecg-question-answering")
-    slow = {recording.ecg_id: recording.path for recording in list_recordings(ptbxl, [9], 100)}
-    fast = {recording.ecg_id: recording.path for recording in list_recordings(ptbxl, [9], 500)}
-    pairs = [(slow[ecg_id], fast[ecg_id]) for ecg_id in sorted(slow.keys() & fast.keys())]
-    shares = np.array([[ask(hl.read_ecg(p), QUESTION).alternatives for p in pair] for pair in pairs], dtype=object)
+    both = (open_records(ptbxl, sampling_rate=rate, splits={9: "test"}) for rate in (100, 500))
+    pairs = [pair for pair in zip(*both, strict=True) if all(one.files for one in pair)]
+    shares = np.array([[ask(one.read(), QUESTION).alternatives for one in pair] for pair in pairs], dtype=object)
     yes = np.array([[dict(map(tuple, alternatives))["yes"] for alternatives in row] for row in shares], dtype=float)
     return [
         ("same answer at 100 and 500 Hz", float(((yes[:, 0] > 0.5) == (yes[:, 1] > 0.5)).mean()), None, "fraction"),

@@ -8,7 +8,6 @@ One row a question; a comparison question has two recordings. Configurations are
 
 from __future__ import annotations
 
-import argparse
 import csv
 import functools
 import sys
@@ -38,7 +37,7 @@ from hf_heartllm.data.ecg_qa_files import (
 from hf_heartllm.labels.ptbxl import TABLE_NAME, read_ptbxl_table, record_path
 from hf_heartllm.models.ecg_record import ECGError
 
-from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, run_build, split_shards
+from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, build_parser, run_build, split_shards
 
 RECORD_LIST_NAME = "record_list.csv"
 ROWS_PER_SHARD = 10_000
@@ -320,8 +319,7 @@ ECG-QA's own splits are by recording and cut across PTB-XL's folds; patients are
 
 def main(argv: list[str] | None = None) -> int:
     """Build the folder and print the counts. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_qa", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = build_parser("ecg_qa", __doc__)
     folder = parser.add_argument(
         "--ecg-qa", dest="source", required=True, type=Path, help="ECG-QA's folder (ecgqa, or ecgqa/ptbxl)"
     )

@@ -8,7 +8,6 @@ Records, splits and ids are those of `dataset_builders.ptb_xl`.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 from dataclasses import dataclass
@@ -28,8 +27,8 @@ from hf_heartllm.labels.ptbxl import SEX, row_source
 from hf_heartllm.models.report_text import clean_report_text
 
 from .cards import measured_table
-from .engine import BuildReport, add_build_arguments, run_build
-from .ptb_xl import CITATION, PTBXL, PTBXLConfig, add_ptbxl_arguments, ptbxl_arguments
+from .engine import BuildReport, add_build_arguments, build_parser, run_build
+from .ptb_xl import CITATION, PTBXL, PTBXLConfig, add_ptbxl_arguments, ptbxl_config
 from .reports import Background, SampleRecord, background_text, read_sample_records
 
 REPORTS = ("original", "translated", "statements", "samples")
@@ -44,10 +43,10 @@ class ECGReportConfig(PTBXLConfig):
     """What becomes a report row. Further attributes are those of `PTBXLConfig`.
 
     Attributes:
-        report: `"original"`, as PTB-XL has it, mostly German; `"translated"`, the original in English by the glossary;
-            `"statements"`, English, made from the SCP statements; `"samples"`, the English reports, and the questions,
-            that the HeartLLM authors published.
-        samples: the `dataset` folder of the authors' repository; for `report="samples"`.
+        report: original, as PTB-XL has it, mostly German; translated, the original in English by the glossary;
+            statements, English, made from the SCP statements; samples, the English reports, and the questions, that
+            the HeartLLM authors published.
+        samples: the `dataset` folder of the authors' repository, for the report samples.
         keep_uncovered: keep translations with words that the glossary lacks (in brackets); else such rows are left
             out and counted.
     """
@@ -256,26 +255,16 @@ findings that both state."""
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_report", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_ptbxl_arguments(parser)
-    parser.add_argument("--report", choices=REPORTS, default="translated", help="default: translated")
-    parser.add_argument("--samples", type=Path, help="dataset folder of the HeartLLM authors, for --report samples")
-    parser.add_argument(
-        "--keep-uncovered", action="store_true", help="keep translations with words not in the glossary"
-    )
+    parser = build_parser("ecg_report", __doc__)
+    add_ptbxl_arguments(parser, ECGReportConfig, "download")
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-
-    def builder() -> ECGReport:
-        own = {name: getattr(args, name) for name in ("report", "samples", "keep_uncovered")}
-        return ECGReport(**own, **ptbxl_arguments(args))
 
     def card(_: BuildReport) -> str:
         table = measured_table("reports: ")
         return f"{CARD}\n## Coverage and agreement\n\n{AGREEMENT}\n\n{table}\n" if table else CARD
 
-    return run_build(builder, args, card)
+    return run_build(lambda: ECGReport(**ptbxl_config(ECGReportConfig, args)), args, card)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ that tokens of another codec cannot be mixed in unnoticed.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import random
 import sys
@@ -27,7 +26,6 @@ from typing import Any
 import datasets
 import numpy as np
 
-from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data.question import Question, question_features
 from hf_heartllm.data.question_rows import read_question
 from hf_heartllm.data.sources import is_record_source, open_records
@@ -38,7 +36,7 @@ from hf_heartllm.models.ecg_record import ECGRecord
 from hf_heartllm.models.report_text import clean_report_text
 
 from .built_rows import built_files, first_ids, rows_about
-from .engine import RowBuilder, Shard, add_build_arguments, run_build
+from .engine import RowBuilder, Shard, add_build_arguments, add_config_options, build_parser, config_of, run_build
 from .token_sources import BuiltRows, CollectionRecords, Recorded
 
 CODEC_KEY = "codec_identity"
@@ -54,17 +52,19 @@ class ECGTokensConfig(datasets.BuilderConfig):
 
     Attributes:
         tokenizer: folder of a checkpoint with an `ECGTokenizer`, or of a codec alone.
-        records: what `hf_heartllm.data.open_records` opens, or a folder or Parquet file that a builder has written,
-            with `signal` or `path` in its rows; None where `labels` names the paths.
-        labels: a CSV file of labels: its splits and reports are the records', and their paths where `records` is none
-            that a builder wrote.
+        records: PTB-XL's folder, another that `hf_heartllm.data.open_records` opens, or a folder or Parquet file that
+            a builder has written, with `signal` or `path` in its rows; not needed where a label file names the paths.
+        labels: a CSV file of labels: its splits and reports are the records', and their paths unless a builder
+            wrote the records.
         records_config: which configuration of a built folder.
         record_root: where the paths of a built folder's rows begin, for rows without signals.
-        rows: folders or Parquet files with questions or reports, joined by `record_id` or `ecg_id`.
+        rows: folder or Parquet file with questions or reports, joined by `record_id` or `ecg_id`; may be repeated.
         rate: in Hz, of PTB-XL's folder.
-        train: its folds of the split, as `"1-8"`; empty for none. So too `validation` and `test`.
-        padding: whether to fill up recordings shorter than the codec's window; otherwise they are damaged ones.
-        missing_leads: whether each record is encoded without one to six of its chest leads (`draw_missing_leads`).
+        train: folds of PTB-XL's folder, '' for none.
+        validation: folds of PTB-XL's folder, '' for none.
+        test: folds of PTB-XL's folder, '' for none.
+        padding: fill up recordings shorter than the codec's window; otherwise they are damaged ones.
+        missing_leads: encode each record without one to six of its chest leads (`draw_missing_leads`).
     """
 
     tokenizer: Path = Path()
@@ -336,34 +336,18 @@ care.
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ecg_tokens", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--records", "--ptbxl", type=Path, help="PTB-XL's folder, one of recordings, or a built one")
-    parser.add_argument("--labels", type=Path, help="CSV file of labels, which names recordings, splits and reports")
-    parser.add_argument("--records-config", help="which configuration of a built folder")
-    parser.add_argument("--record-root", type=Path, help="where the paths in built rows begin, without signals in them")
-    parser.add_argument("--rows", type=Path, action="append", default=[], help="questions or reports; may be repeated")
-    parser.add_argument("--tokenizer", "--codec", required=True, type=Path, help="checkpoint, or folder of its codec")
-    rate = parser.add_argument(
-        "--sampling-rate",
-        dest="rate",
-        type=int,
-        choices=(100, 500),
-        default=100,
-        help="of PTB-XL's folder; default: 100",
-    )
-    add_old_name(parser, "--rate", rate)
-    for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
-        parser.add_argument(f"--{split}", default=default, help=f"folds of PTB-XL's folder; default: {default}")
-    parser.add_argument("--padding", action="store_true", help="fill up recordings shorter than the codec's window")
-    parser.add_argument(
-        "--missing-leads", action="store_true", help="encode each record without one to six of its chest leads"
+    parser = build_parser("ecg_tokens", __doc__)
+    add_config_options(
+        parser,
+        ECGTokensConfig,
+        records={"names": ("--ptbxl",)},
+        rows={"type": Path, "action": "append", "default": [], "metavar": "PATH"},
+        tokenizer={"names": ("--codec",), "required": True},
+        rate={"option": "--sampling-rate", "old_names": ("--rate",), "choices": (100, 500)},
     )
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-    names = ("tokenizer", "records", "labels", "records_config", "record_root", "rate", *SPLITS, "padding")
-    settings = {name: getattr(args, name) for name in (*names, "missing_leads")}
-    return run_build(lambda: ECGTokens(rows=tuple(args.rows), **settings), args, CARD)
+    return run_build(lambda: ECGTokens(**config_of(ECGTokensConfig, args, rows=tuple(args.rows))), args, CARD)
 
 
 if __name__ == "__main__":

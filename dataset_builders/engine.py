@@ -13,10 +13,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
+import datasets
 from filelock import FileLock, Timeout
+
+from hf_heartllm.arguments import add_options
 
 from .build_report import BuildReport, counts_table
 from .cards import check_identity, write_readme
@@ -25,7 +29,7 @@ from .shards import Shard, ShardFile, find_shard, is_older, plan_hash, shard_nam
 from .single_file import OTHER_FILES, SUFFIXES, check_single_file, join_shards, parts_folder
 from .workers import write_shards
 
-__all__ = ["BuildReport", "RowBuilder", "Shard", "add_build_arguments", "build", "run_build", "split_shards"]
+__all__ = ["BuildReport", "RowBuilder", "Shard", "split_shards"]
 
 ON_ERROR = ("raise", "skip")
 
@@ -162,6 +166,25 @@ def _part(text: str) -> tuple[int, int]:
         return int(first), int(last)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no part such as 0/4") from None
+
+
+def build_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of a builder's command line, by its module's name."""
+    prog, as_written = f"python -m dataset_builders.{name}", argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=prog, description=description, formatter_class=as_written)
+
+
+def add_config_options(
+    parser: argparse._ActionsContainer, kind: type[datasets.BuilderConfig], *without: str, **of_fields: dict[str, Any]
+) -> None:
+    """Add an option for each field of a builder's configuration, as of `arguments.add_options`."""
+    base = [field.name for field in fields(datasets.BuilderConfig)]
+    add_options(parser, kind, without=(*base, *without), **of_fields)
+
+
+def config_of(kind: type[datasets.BuilderConfig], args: argparse.Namespace, **others: Any) -> dict[str, Any]:
+    """The fields of a configuration that `add_config_options` asked for; `others` are not as they were given."""
+    return {one.name: getattr(args, one.name) for one in fields(kind) if hasattr(args, one.name)} | others
 
 
 def add_build_arguments(parser: argparse.ArgumentParser, output: str = "folder or *.parquet to write") -> None:

@@ -10,7 +10,6 @@ a question.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,16 +20,15 @@ import datasets
 from hf_heartllm.data.question import AS_WRITTEN, EVERY_RECORD, SAMPLED, Question
 from hf_heartllm.labels.scp import RHYTHMS, STATEMENTS
 
-from .engine import Shard, add_build_arguments, run_build, split_shards
+from .engine import Shard, add_build_arguments, build_parser, config_of, run_build, split_shards
 from .ptbxl_questions import (
     RECORD_COLUMNS,
     PTBXLQuestions,
     PTBXLQuestionsConfig,
     add_question_arguments,
-    question_settings,
 )
 from .question_generator.single import verify_question
-from .question_generator.table import plain_row
+from .question_generator.table import TYPE_SETS, plain_row
 
 KEYS_PER_SHARD = 5_000
 _TEXTS = ("set", "question", "answer", "question_type", "attribute_type", "attribute")
@@ -46,7 +44,7 @@ class EvaluationQuestionsConfig(PTBXLQuestionsConfig):
     """
 
     folds: tuple[int, ...] = (9,)
-    per_record: float = 5.0
+    per_record: float = 5
     every_record: tuple[str, ...] = ("AFIB",)
 
 
@@ -110,14 +108,13 @@ def _kind(code: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.evaluation_questions", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_question_arguments(parser, default_folds="9", per_record=5)
-    parser.add_argument("--every-record", nargs="*", default=["AFIB"], choices=list(STATEMENTS), metavar="CODE")
+    parser = build_parser("evaluation_questions", __doc__)
+    every = {"type": str, "nargs": "*", "choices": list(STATEMENTS), "metavar": "CODE", "default": ["AFIB"]}
+    add_question_arguments(parser, EvaluationQuestionsConfig, every_record=every)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-    codes = tuple(args.every_record)
-    return run_build(lambda: EvaluationQuestions(every_record=codes, **question_settings(args)), args)
+    chosen = {"types": TYPE_SETS[args.types], "every_record": tuple(args.every_record)}
+    return run_build(lambda: EvaluationQuestions(**config_of(EvaluationQuestionsConfig, args, **chosen)), args)
 
 
 if __name__ == "__main__":

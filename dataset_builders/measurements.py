@@ -12,7 +12,6 @@ the table already has are kept.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import functools
 import sys
@@ -23,7 +22,6 @@ from typing import Any
 
 import datasets
 
-from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data.record import Record, id_order
 from hf_heartllm.data.sources import open_records
 from hf_heartllm.ecg import ECGError, measure
@@ -33,7 +31,16 @@ from hf_heartllm.labels.ptbxl import TABLE_NAME, folds
 from hf_heartllm.labels.ptbxl_plus import TABLE_NAME as TABLE_12SL
 from hf_heartllm.labels.ptbxl_plus import read_12sl_features
 
-from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
+from .engine import (
+    RowBuilder,
+    Shard,
+    add_build_arguments,
+    add_config_options,
+    build_parser,
+    config_of,
+    run_build,
+    split_shards,
+)
 
 REASONS = "not_measured"
 RECORDS_PER_SHARD = 64
@@ -49,8 +56,8 @@ class MeasurementsConfig(datasets.BuilderConfig):
         labels: any collection that `hf_heartllm.data.open_records` reads, such as a CSV file of labels.
         ptb_xl_plus: PTB-XL+'s folder, whose 12SL features are taken instead of measuring.
         folds: of PTB-XL.
-        ids: text file of the `ecg_id` to measure; None for all of the folds.
-        sampling_rate: 100 or 500 Hz, of PTB-XL's recordings.
+        ids: text file of the `ecg_id` to measure; all of the folds when None.
+        sampling_rate: Hz, of PTB-XL's recordings.
         earlier: a CSV table of this builder; the rows that it has of the same recordings are kept.
     """
 
@@ -183,29 +190,22 @@ class Measurements(RowBuilder):
 
 def main(argv: list[str] | None = None) -> int:
     """Write the table. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.measurements", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = build_parser("measurements", __doc__)
     group = parser.add_mutually_exclusive_group(required=True)
-    ptbxl = group.add_argument("--ptbxl", dest="source", type=Path, help="folder of PTB-XL 1.0.x")
-    for old in ("--source", "--ptb-xl"):
-        add_old_name(group, old, ptbxl)
-    group.add_argument("--labels", type=Path, help="a collection: a CSV file of labels, a folder with one")
-    plus = parser.add_argument(
-        "--ptbxl-plus", dest="ptb_xl_plus", type=Path, help="take PTB-XL+'s 12SL features instead of measuring"
-    )
-    add_old_name(parser, "--ptb-xl-plus", plus)
-    parser.add_argument("--folds", default="1-10", help="of PTB-XL; default: 1-10")
-    parser.add_argument("--ids", type=Path, help="text file of the ecg_ids to measure; default: all of the folds")
-    parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
+    ptbxl = {"option": "--ptbxl", "old_names": ("--source", "--ptb-xl")}
+    plus = {"option": "--ptbxl-plus", "old_names": ("--ptb-xl-plus",)}
+    others = ("ptb_xl_plus", "folds", "ids", "sampling_rate", "earlier")
+    add_config_options(group, MeasurementsConfig, *others, source=ptbxl)
+    rate = {"choices": (100, 500)}
+    add_config_options(parser, MeasurementsConfig, "source", "labels", "earlier", ptb_xl_plus=plus, sampling_rate=rate)
     add_build_arguments(parser, "*.csv, *.parquet or folder to write")
     args = parser.parse_args(argv)
-    names = ("source", "labels", "ptb_xl_plus", "folds", "ids", "sampling_rate")
-    settings = {name: getattr(args, name) for name in names}
 
     def make() -> Measurements:
         if args.ptb_xl_plus and not args.source:
             raise ValueError("--ptbxl-plus goes with --ptbxl")
-        return Measurements(earlier=None if args.fresh else args.output, **settings)
+        earlier = None if args.fresh else args.output
+        return Measurements(**config_of(MeasurementsConfig, args, earlier=earlier))
 
     return run_build(make, args)
 

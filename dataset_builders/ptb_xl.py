@@ -21,7 +21,6 @@ from typing import Any, Literal
 import datasets
 import numpy as np
 
-from hf_heartllm.arguments import add_old_name
 from hf_heartllm.ecg import read_ecg
 from hf_heartllm.hashes import sha256_of
 from hf_heartllm.labels.english_reports import GLOSSARY_PATH, report_from_statements, translate_report
@@ -40,7 +39,16 @@ from hf_heartllm.labels.ptbxl import (
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.report_text import clean_report_text
 
-from .engine import RowBuilder, Shard, add_build_arguments, run_build, split_shards
+from .engine import (
+    RowBuilder,
+    Shard,
+    add_build_arguments,
+    add_config_options,
+    build_parser,
+    config_of,
+    run_build,
+    split_shards,
+)
 
 SPLITS = ("train", "validation", "test")
 LEAST_SALT = 16
@@ -75,12 +83,14 @@ class PTBXLConfig(datasets.BuilderConfig):
     Attributes:
         name: of the configuration; made from rate and signal when it is "default".
         source: folder of PTB-XL 1.0.x, with `ptbxl_database.csv`.
-        rate: 100 or 500, in Hz.
-        train: folds of the split, as `"1-8"`; empty for no such split. So too `validation` and `test`.
-        signal: `"array"`, samples in the row; `"path"`, the record's name below `source`.
-        ids: `"plain"`; `"salted"`, `ecg_id` and `patient_id` as keyed hashes, and rows in their order; `"none"`.
+        rate: of its recordings, in Hz.
+        train: folds of this split, '' for none.
+        validation: folds of this split, '' for none.
+        test: folds of this split, '' for none.
+        signal: array, samples in the row; path, the record's name below the folder.
+        ids: plain; salted, `ecg_id` and `patient_id` as keyed hashes, and rows in their order; none.
         salt: key of the hashes, at least 16 characters; whoever has it can tell the ids.
-        download: fetch what is absent from PhysioNet into `source` first.
+        download: fetch what is absent of PTB-XL 1.0.3 into the folder first (1.7 GB, PhysioNet).
     """
 
     name: str = "default"
@@ -336,44 +346,27 @@ CARD = f"""# PTB-XL
 """
 
 
-PTBXL_OPTIONS = ("source", "rate", *SPLITS, "signal", "ids")
+def add_ptbxl_arguments(parser: argparse.ArgumentParser, kind: type[PTBXLConfig], *without: str) -> None:
+    """What a builder from PTB-XL's folder takes: the fields of its configuration, with the salt in a file."""
+    source = {"option": "--ptbxl", "old_names": ("--source",), "required": True}
+    rate = {"option": "--sampling-rate", "old_names": ("--rate",), "choices": sorted(_RECORDS_PER_SHARD)}
+    add_config_options(parser, kind, "salt", *without, source=source, rate=rate)
+    parser.add_argument("--salt-file", type=Path, metavar="PATH", help="file with the salt for --ids salted")
 
 
-def add_ptbxl_arguments(parser: argparse.ArgumentParser) -> None:
-    """What every builder from PTB-XL's folder takes: `PTBXL_OPTIONS`, and the file of the salt."""
-    source = parser.add_argument("--ptbxl", dest="source", required=True, type=Path, help="folder of PTB-XL 1.0.x")
-    add_old_name(parser, "--source", source)
-    rates = sorted(_RECORDS_PER_SHARD)
-    rate = parser.add_argument(
-        "--sampling-rate", dest="rate", type=int, choices=rates, default=100, help="Hz; default: 100"
-    )
-    add_old_name(parser, "--rate", rate)
-    for split, default in zip(SPLITS, ("1-8", "9", "10"), strict=True):
-        parser.add_argument(f"--{split}", default=default, help=f"folds of this split, '' for none; default: {default}")
-    parser.add_argument("--signal", choices=("array", "path"), default="array", help="samples or the record's name")
-    parser.add_argument("--ids", choices=("plain", "salted", "none"), default="plain", help="default: plain")
-    parser.add_argument("--salt-file", type=Path, help="file with the salt for --ids salted")
-
-
-def ptbxl_arguments(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `PTBXLConfig` that `add_ptbxl_arguments` asked for."""
+def ptbxl_config(kind: type[PTBXLConfig], args: argparse.Namespace) -> dict[str, Any]:
+    """The fields that `add_ptbxl_arguments` asked for."""
     salt = args.salt_file.read_text(encoding="utf-8").strip() if args.salt_file else ""
-    return {"salt": salt, **{name: getattr(args, name) for name in PTBXL_OPTIONS}}
+    return config_of(kind, args, salt=salt)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.ptb_xl", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_ptbxl_arguments(parser)
-    parser.add_argument("--download", action="store_true", help="fetch PTB-XL 1.0.3 into it first (1.7 GB, PhysioNet)")
+    parser = build_parser("ptb_xl", __doc__)
+    add_ptbxl_arguments(parser, PTBXLConfig)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-
-    def builder() -> PTBXL:
-        return PTBXL(download=args.download, **ptbxl_arguments(args))
-
-    return run_build(builder, args, CARD)
+    return run_build(lambda: PTBXL(**ptbxl_config(PTBXLConfig, args)), args, CARD)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.labels.ptbxl import ROW_SOURCE_NAME, TABLE_NAME, folds, read_ptbxl_table
 from hf_heartllm.labels.record_ids import whole_number
 
-from .engine import RowBuilder
+from .engine import RowBuilder, add_config_options
 from .question_generator.balance import count_prevalence
 from .question_generator.prevalence import Prevalence
 from .question_generator.single import questions_for
@@ -48,17 +48,17 @@ class PTBXLQuestionsConfig(datasets.BuilderConfig):
         source: folder of PTB-XL 1.0.x.
         folds: of the records; the questions from labels are balanced over them.
         per_record: mean number of questions from labels for a record.
-        types: attribute types of these (`hf_heartllm.data.label_names.ATTRIBUTE_TYPES`).
-        not_sure: whether statements with a likelihood above 0 and below 100 are answered "not sure"; they count as
+        types: attribute types of these (`hf_heartllm.data.label_names`).
+        not_sure: answer questions on statements with a likelihood above 0 and below 100 "not sure"; they count as
             stated otherwise.
         seed: of these; a record's depend on its id, not on the other rows.
-        ecg_qa: folder of ECG-QA, whose questions about one recording are taken; None for none.
-        ecg_qa_version: `"template"` or `"paraphrased"`.
+        ecg_qa: folder of ECG-QA, whose questions about one recording are taken; without it none.
+        ecg_qa_version: of ECG-QA's questions.
     """
 
     source: Path = Path()
     folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
-    per_record: float = 14.0
+    per_record: float = 14
     types: tuple[str, ...] = TYPE_SETS["statements"]
     not_sure: bool = False
     seed: int = 0
@@ -148,24 +148,17 @@ def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def add_question_arguments(parser: argparse.ArgumentParser, default_folds: str, per_record: float) -> None:
-    """What these builders take from the command line."""
-    parser.add_argument("--ptbxl", required=True, type=Path, help="folder of PTB-XL 1.0.x")
-    parser.add_argument("--folds", type=folds, default=folds(default_folds), help=f"default: {default_folds}")
-    parser.add_argument(
-        "--per-record", type=float, default=per_record, help=f"mean questions from labels; default: {per_record:g}"
+def add_question_arguments(
+    parser: argparse.ArgumentParser, kind: type[PTBXLQuestionsConfig], **of_fields: dict[str, Any]
+) -> None:
+    """What these builders take from the command line: the fields of their configuration."""
+    add_config_options(
+        parser,
+        kind,
+        source={"option": "--ptbxl", "required": True},
+        folds={"type": folds, "metavar": "FOLDS"},
+        types={"type": str, "choices": list(TYPE_SETS), "default": "statements"},
+        ecg_qa={"metavar": "DIR"},
+        ecg_qa_version={"option": "--version"},
+        **of_fields,
     )
-    parser.add_argument("--types", choices=list(TYPE_SETS), default="statements", help="default: statements")
-    parser.add_argument(
-        "--not-sure", action="store_true", help="ask for possible statements with the answer 'not sure'"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ecg-qa", type=Path, metavar="DIR", help="folder of ECG-QA, for its questions")
-    parser.add_argument("--version", choices=("template", "paraphrased"), default="paraphrased", help="of ECG-QA")
-
-
-def question_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `PTBXLQuestionsConfig` that `add_question_arguments` asked for."""
-    names = ("folds", "per_record", "not_sure", "seed", "ecg_qa")
-    chosen = {name: getattr(args, name) for name in names}
-    return chosen | {"source": args.ptbxl, "types": TYPE_SETS[args.types], "ecg_qa_version": args.version}

@@ -22,7 +22,17 @@ from hf_heartllm.ecg import simulate_ecg, write_ecg
 from hf_heartllm.labels.ptbxl import TABLE_NAME
 
 from . import engine
-from .engine import BuildReport, RowBuilder, Shard, add_build_arguments, run_build, split_shards
+from .engine import (
+    BuildReport,
+    RowBuilder,
+    Shard,
+    add_build_arguments,
+    add_config_options,
+    build_parser,
+    config_of,
+    run_build,
+    split_shards,
+)
 
 # Name → (arguments of simulate_ecg, SCP codes); a pair of numbers is a range that the argument is drawn from.
 CONDITIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -147,23 +157,12 @@ def condition_names(text: str) -> tuple[str, ...]:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the data set. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.simulated", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--records", type=int, default=200, help="default: 200")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sampling-rate", type=int, default=100, metavar="HZ", help="default: 100")
-    parser.add_argument("--first-id", type=int, default=1, metavar="N", help="ecg_id of the first record; default: 1")
-    parser.add_argument(
-        "--conditions",
-        type=condition_names,
-        default=tuple(CONDITIONS),
-        metavar="A,B",
-        help=f"which take turns, by default all: {', '.join(CONDITIONS)}",
-    )
+    parser = build_parser("simulated", __doc__)
+    help_ = f"which take turns, by default all: {', '.join(CONDITIONS)}"
+    add_config_options(parser, SimulatedConfig, "folder", conditions={"type": condition_names, "help": help_})
     add_build_arguments(parser, "folder to write")
     args = parser.parse_args(argv)
-    names = ("records", "seed", "sampling_rate", "first_id", "conditions")
-    settings = {name: getattr(args, name) for name in names} | {"folder": args.output}
+    settings = config_of(SimulatedConfig, args, folder=args.output)
     args.output = args.output / TABLE_NAME
     return run_build(lambda: Simulated(**settings), args)
 

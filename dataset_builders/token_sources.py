@@ -62,7 +62,7 @@ class CollectionRecords:
     @functools.cached_property
     def present(self) -> dict[str, list[str]]:
         """The ids of the records that are on disk, by split."""
-        return {name: [one.record_id for one in of if _files(one)] for name, of in self.source.splits().items()}
+        return {name: [one.record_id for one in of if one.files] for name, of in self.source.splits().items()}
 
     def plan(self) -> list[Shard]:
         """Records in the order of the collection, split by split."""
@@ -92,7 +92,7 @@ class CollectionRecords:
     def shard_files(self, shard: Shard) -> Iterator[Path]:
         """The recordings of a shard."""
         for record_id in shard.keys:
-            yield from _files(self.by_id[record_id])
+            yield from self.by_id[record_id].files
 
     def recorded(self, shard: Shard) -> Iterator[Recorded]:
         """The recordings of a shard."""
@@ -226,15 +226,6 @@ def _reports(record: Record) -> tuple[str | None, str | None]:
     """The report made from statements, and the original one in English."""
     made, own = report_of_labels(record), english_report(record)
     return None if made is None else made.text, None if own is None else own.text
-
-
-def _files(record: Record) -> list[Path]:
-    """The files of a recording that are there; one of the two of WFDB is enough: without the other it is damaged."""
-    if record.path is None:
-        return []
-    place = Path(record.root or "") / record.path
-    found = [place.with_name(f"{place.name}{suffix}") for suffix in (".hea", ".dat", ".mat")]
-    return [path for path in (place, *found) if path.is_file()]
 
 
 def _on_reports(source: RecordSource) -> list[str]:

@@ -7,7 +7,6 @@ The row names the record's files; it holds no signal.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 from collections.abc import Iterator
@@ -25,17 +24,16 @@ from hf_heartllm.ecg import read_ecg
 from hf_heartllm.ecg.beats import beat_times
 from hf_heartllm.models.report_text import clean_report_text
 
-from .engine import Shard, add_build_arguments, run_build, split_shards
+from .engine import Shard, add_build_arguments, build_parser, config_of, run_build, split_shards
 from .ptbxl_questions import (
     RECORD_COLUMNS,
     PTBXLQuestions,
     PTBXLQuestionsConfig,
     add_question_arguments,
-    question_settings,
 )
 from .question_generator.beats import questions_on_beats
 from .question_generator.numeric import RangePrevalence, count_ranges, questions_on_ranges
-from .question_generator.table import plain_row
+from .question_generator.table import TYPE_SETS, plain_row
 from .reports import read_english_reports, report_from_codes
 
 LABELS = "ptb-xl labels"
@@ -48,7 +46,7 @@ class TrainingRowsConfig(PTBXLQuestionsConfig):
     """What stands in a row. Further attributes are those of `PTBXLQuestionsConfig`.
 
     Attributes:
-        measure_beats: whether to ask for rate and regularity, measured on the recordings at 100 Hz.
+        measure_beats: ask for rate and regularity too, measured on the recordings at 100 Hz.
         measurements: CSV table of durations in ms by `ecg_id`, which are asked for too.
         english_reports: the `dataset` folder of the HeartLLM authors' samples, with original reports in English; what
             the device printed round the findings is taken out, and what was nothing else is None.
@@ -151,18 +149,12 @@ class TrainingRows(PTBXLQuestions):
 
 def main(argv: list[str] | None = None) -> int:
     """Build from the command line. Returns the exit code: 2 for bad input, with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.training_rows", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_question_arguments(parser, default_folds="1-8", per_record=14)
-    parser.add_argument(
-        "--measure-beats", action="store_true", help="ask for rate and regularity too (reads the records)"
-    )
-    parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by ecg_id, asked for too")
-    parser.add_argument("--english-reports", type=Path, help="the dataset folder of the HeartLLM authors' samples")
+    parser = build_parser("training_rows", __doc__)
+    add_question_arguments(parser, TrainingRowsConfig)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
-    own = {name: getattr(args, name) for name in ("measure_beats", "measurements", "english_reports")}
-    return run_build(lambda: TrainingRows(**own, **question_settings(args)), args)
+    types = TYPE_SETS[args.types]
+    return run_build(lambda: TrainingRows(**config_of(TrainingRowsConfig, args, types=types)), args)
 
 
 if __name__ == "__main__":

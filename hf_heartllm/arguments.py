@@ -53,14 +53,16 @@ def add_options(
         kind: the dataclass.
         without: fields that get no option.
         of_fields: by the field's name, arguments of `add_argument` that are not as they would be (`type`, `metavar`,
-            `help`, `default` as it stands on the command line), and `names`: further ones of the option.
+            `help`, `default` as it stands on the command line), `option`: its name, where it is not the field's,
+            `names`: further ones, and `old_names`, see `add_old_name`.
     """
     docs, hints = attribute_docs(kind), get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in without:
             continue
         given = dict(of_fields.get(field.name, {}))
-        names = given.pop("names", ())
+        name = given.pop("option", option_name(field.name))
+        names, old_names = given.pop("names", ()), given.pop("old_names", ())
         words = docs.get(field.name, "").replace("when None", "unless given")
         options: dict[str, Any] = {"help": words, "dest": field.name}
         if field.default_factory is not dataclasses.MISSING:
@@ -70,11 +72,19 @@ def add_options(
         else:
             options["required"] = True
         options |= _of_type(_without_none(hints[field.name])) | given
+        if options.get("required"):
+            options.pop("default", None)
+        if "choices" in given:
+            options["metavar"] = given.get("metavar")
         default = options.get("default")
+        if default is False:
+            options["action"] = "store_true"  # no `--no-…` for what is off anyway
         if not (default is None or isinstance(default, bool) or default in ((), [])) and "help" not in given:
             options["help"] += f"; default: {' '.join(_words(default))}"
         options["help"] = options["help"].replace("%", "%%") if "help" not in given else options["help"]
-        parser.add_argument(option_name(field.name), *names, **options)
+        made = parser.add_argument(name, *names, **options)
+        for old in old_names:
+            add_old_name(parser, old, made)
 
 
 def _without_none(hint: Any) -> Any:

@@ -169,7 +169,7 @@ def _is_script(arguments: list[str]) -> bool:
 def _module(name: str, arguments: list[str]) -> int:
     with mock.patch.object(sys, "argv", [name, *arguments]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*found in sys.modules", RuntimeWarning)  # it was imported by another test
-        runpy.run_module(name, run_name="__main__")
+        runpy.run_module(name, run_name="__main__", alter_sys=True)  # classes find their module, as with `-m`
     return 0
 
 

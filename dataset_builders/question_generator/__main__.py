@@ -10,15 +10,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from hf_heartllm.arguments import add_old_name
 from hf_heartllm.data import label_file
 
-from ..engine import add_build_arguments, run_build
-from .builder import SampledQuestions
+from ..engine import add_build_arguments, add_config_options, build_parser, config_of, run_build
+from .builder import QuestionGeneratorConfig, SampledQuestions
 from .cards import card_of
 from .table import TYPE_SETS
 
@@ -29,22 +28,16 @@ def main(argv: list[str] | None = None) -> int:
     if "--help-labels" in arguments:
         print(label_file.__doc__)
         return 0
-    parser = argparse.ArgumentParser(prog="python -m dataset_builders.question_generator", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = build_parser("question_generator", __doc__)
     group = parser.add_mutually_exclusive_group(required=True)
-    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, help="folder of PTB-XL 1.0.x")
+    ptbxl = group.add_argument("--ptbxl", dest="ptb_xl", type=Path, metavar="PATH", help="folder of PTB-XL 1.0.x")
     add_old_name(group, "--ptb-xl", ptbxl)
-    group.add_argument("--labels", type=Path, help="CSV file (see --help-labels), or a folder of labelled WFDB records")
-    parser.add_argument("--measurements", type=Path, help="CSV table of durations in ms by record_id or ecg_id")
-    parser.add_argument("--types", choices=list(TYPE_SETS), default="all", help="attribute types; default: all")
-    parser.add_argument("--per-record", type=float, help="mean questions on one recording; default: all")
-    parser.add_argument(
-        "--pairs", type=int, default=50, help="comparisons an attribute and change; 0: none; default: 50"
-    )
+    label_help = "CSV file (see --help-labels), or a folder of labelled WFDB records"
+    group.add_argument("--labels", type=Path, metavar="PATH", help=label_help)
+    types = {"type": str, "choices": list(TYPE_SETS), "default": "all"}
+    rate = {"choices": (100, 500)}
+    add_config_options(parser, QuestionGeneratorConfig, "source", "not_sure", "folds", types=types, sampling_rate=rate)
     parser.add_argument("--possible-is-stated", action="store_true", help='no "not sure": possible statements are yes')
-    parser.add_argument("--sampling-rate", type=int, choices=(100, 500), default=500, help="of PTB-XL; default: 500")
-    parser.add_argument("--split", help="only the questions of this part, such as test; default: all")
-    parser.add_argument("--seed", type=int, default=0)
     add_build_arguments(parser)
     args = parser.parse_args(argv)
     made: list[SampledQuestions] = []
@@ -53,18 +46,9 @@ def main(argv: list[str] | None = None) -> int:
         source = args.ptb_xl or args.labels
         if not source.exists():
             raise FileNotFoundError(f"{source}: no such file or folder")
-        builder = SampledQuestions(
-            config_name="ptb-xl" if args.ptb_xl else args.labels.stem,
-            source=source,
-            measurements=args.measurements,
-            types=TYPE_SETS[args.types],
-            per_record=args.per_record,
-            not_sure=not args.possible_is_stated,
-            pairs=args.pairs,
-            seed=args.seed,
-            split=args.split,
-            sampling_rate=args.sampling_rate,
-        )
+        chosen = {"source": source, "types": TYPE_SETS[args.types], "not_sure": not args.possible_is_stated}
+        name = "ptb-xl" if args.ptb_xl else args.labels.stem
+        builder = SampledQuestions(config_name=name, **config_of(QuestionGeneratorConfig, args, **chosen))
         made.append(builder)
         return builder
 

@@ -37,15 +37,15 @@ class QuestionGeneratorConfig(datasets.BuilderConfig):
         measurements: a CSV table of durations in ms: `record_id` or `ecg_id`, and some of the columns of
             `hf_heartllm.ecg.measurements` that `numeric.FEATURES` names; added to the records.
         types: attribute types to ask for.
-        per_record: mean number of questions from labels on one recording; None keeps all that the labels give.
+        per_record: mean number of questions from labels on one recording; all of them when None.
         not_sure: whether what the labels call possible is answered "not sure"; it counts as stated otherwise.
         pairs: at most so many comparison questions with yes, and as many with no, for each attribute and change, over
             pairs of two patients and over pairs of one; 0 for none.
         seed: of all choices.
         folds: of PTB-XL, the part of each fold, as (fold, split).
-        sampling_rate: 100 or 500, of the paths of PTB-XL's recordings.
-        split: the part whose questions are wanted; None: all. Each part is balanced by itself, so its questions are
-            the same either way.
+        sampling_rate: Hz, of the paths of PTB-XL's recordings.
+        split: the part whose questions are wanted, such as test; all when None. Each part is balanced by itself, so
+            its questions are the same either way.
     """
 
     source: Path | None = None

@@ -215,7 +215,7 @@ def checkpoint_facts(source: str) -> dict[str, Any]:
             "vocabulary": model.config.get_text_config().vocab_size,
         },
         "codec": {
-            "identity": codec.fingerprint(),
+            "fingerprint": codec.fingerprint(),
             "parameters": sum(parameter.numel() for parameter in codec.parameters()),
             "parameters_of_its_encoder": sum(one.numel() for one in getattr(codec, "encoder", codec).parameters()),
             # with the running means and variances of its normalisations, which are no parameters

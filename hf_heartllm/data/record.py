@@ -119,6 +119,15 @@ class Record:
 
         return read_ecg(self.path if self.root is None else self.root / self.path, **self.reading)
 
+    @property
+    def files(self) -> list[Path]:
+        """The recording's files that are there; one of the two of WFDB is enough: without the other it is damaged."""
+        if self.path is None:
+            return []
+        place = Path(self.root or "") / self.path
+        found = [place.with_name(f"{place.name}{suffix}") for suffix in (".hea", ".dat", ".mat")]
+        return [path for path in (place, *found) if path.is_file()]
+
     def __repr__(self) -> str:
         whose = "an unknown patient" if self.patient_id is None else f"patient {self.patient_id!r}"
         said = ", ".join(sorted(self.codes)) or "no statement"

@@ -160,6 +160,6 @@ def read_labelled_folder(folder: str | Path) -> LabelledFolder:
     if not labels:
         raise ECGError(
             f"{folder}: no WFDB header states a diagnosis ('#Dx: …' as in the PhysioNet/CinC Challenges, or "
-            "'#<diagnoses>:' as in LUDB)"
+            "'#<diagnoses>:' as in LUDB); write a labels.csv that names them (docs/your-recordings.md)"
         )
     return LabelledFolder(labels, tuple(without), unknown)

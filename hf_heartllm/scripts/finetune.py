@@ -8,9 +8,8 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from hf_heartllm.training.examples import (
 )
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.other_turns import OtherTurns, read_general_turns, unanswerable_questions
-from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.stages import (
@@ -54,29 +53,31 @@ from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What stage 3 is told beside its recipe.
+
+    Attributes:
+        model: checkpoint folder to start from.
+        rows: Parquet files of dataset_builders.training_rows; --tokens when None.
+        tokens: folders of dataset_builders.ecg_tokens.
+        incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
+        soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
+        general_turns: JSON lines of training/general_turns.py, for data.others.
+        ptbxl: folder of PTB-XL, whose table names devices (for data.devices).
+    """
+
+    model: Path
+    rows: list[Path] | None = None
+    tokens: list[Path]
+    incomplete: list[Path] = field(default_factory=list)
+    soft_labels: Path | None = None
+    general_turns: Path | None = None
+    ptbxl: Path | None = None
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=recipe_help(FinetuneRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
-    parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
-    parser.add_argument(
-        "--rows", type=Path, nargs="+", help="Parquet files of dataset_builders.training_rows; default: --tokens"
-    )
-    parser.add_argument("--tokens", required=True, type=Path, nargs="+", help="folders of dataset_builders.ecg_tokens")
-    parser.add_argument(
-        "--incomplete",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share",
-    )
-    parser.add_argument("--soft-labels", type=Path, help="Parquet file of training/soft_labels.py")
-    parser.add_argument("--general-turns", type=Path, help="JSON lines of training/general_turns.py, for data.others")
-    parser.add_argument("--ptbxl", type=Path, help="folder of PTB-XL, whose table names devices (for data.devices)")
-    parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    args = parser.parse_args()
+    args = read_options(Options, FinetuneRecipe, __doc__)
     try:
         recipe = read_recipe(args.recipe, FinetuneRecipe, args.set)
         data, settings = recipe.data, recipe.training
@@ -105,7 +106,7 @@ def main() -> None:
             raise ValueError("--incomplete has none of the records of --tokens")
         say_left_out({"not in --tokens": len(incomplete) - known}, len(incomplete), "records of --incomplete")
         recorded = None
-        if data.devices is not None:
+        if data.devices is not None and args.ptbxl is not None:
             recorded = {str(int(i)) for i in of_devices(read_ptbxl_table(args.ptbxl), data.devices)["ecg_id"]}
         every = [row for path in args.rows or args.tokens for row in load_rows(path)]
         rows = choose_rows(
@@ -131,7 +132,7 @@ def main() -> None:
     asked = frequent_statements(rows, more.at_least) if more else []
     try:
         labels = _labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0)
-        if data.others:
+        if data.others and args.general_turns is not None:
             others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
     except ValueError as error:

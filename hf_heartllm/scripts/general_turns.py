@@ -9,24 +9,39 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from hf_heartllm.arguments import add_options, settings_of
 from hf_heartllm.models.whole_files import write_whole
 from hf_heartllm.training.other_turns import general_questions
 
 BATCH = 8
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What is asked; the options of this program are these fields.
+
+    Attributes:
+        base: a language model: its folder, or its name on the Hub.
+        output: JSON lines to write.
+        max_tokens: tokens of an answer.
+    """
+
+    base: str
+    output: Path
+    max_tokens: int = 64
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", required=True, help="a language model: its folder, or its name on the Hub")
-    parser.add_argument("--output", required=True, type=Path, help="JSON lines to write")
-    parser.add_argument("--max-tokens", type=int, default=64, help="of an answer; default: 64")
-    args = parser.parse_args()
+    add_options(parser, Settings)
+    args = settings_of(Settings, parser.parse_args())
     tokenizer = AutoTokenizer.from_pretrained(args.base, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32).eval()
     questions = general_questions()

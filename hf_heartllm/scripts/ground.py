@@ -8,12 +8,11 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +41,36 @@ from hf_heartllm.training.grounding import (
     standardised,
 )
 from hf_heartllm.training.lora import add_lora
-from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import GroundRecipe
 from hf_heartllm.training.stages import is_main_process, refuse, save_adapter, say_left_out, training_arguments
 from hf_heartllm.training.statement_labels import hard_labels, softened
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What grounding is told beside its recipe.
+
+    Attributes:
+        base: a language model: its folder, or its name on the Hub.
+        codec: checkpoint folder with the codec; the embedded one when None.
+        tokens: folders of dataset_builders.ecg_tokens.
+        incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
+        soft_labels: Parquet file of training/soft_labels.py, for data.soft_label_share.
+        measurements: CSV table of dataset_builders.measurements, for data.numbers.
+    """
+
+    base: str
+    codec: Path | None = None
+    tokens: list[Path]
+    incomplete: list[Path] = field(default_factory=list)
+    soft_labels: Path | None = None
+    measurements: Path | None = None
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=recipe_help(GroundRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
-    parser.add_argument("--base", required=True, help="a language model: its folder, or its name on the Hub")
-    parser.add_argument("--codec", type=Path, help="checkpoint folder with the codec; default: the embedded one")
-    parser.add_argument("--tokens", required=True, type=Path, nargs="+", help="folders of dataset_builders.ecg_tokens")
-    parser.add_argument("--incomplete", type=Path, nargs="+", default=[], help="of ecg_tokens --missing-leads")
-    parser.add_argument("--soft-labels", type=Path, help="Parquet file of training/soft_labels.py")
-    parser.add_argument("--measurements", type=Path, help="CSV table of dataset_builders.measurements")
-    parser.add_argument("--output", required=True, type=Path, help="folder; the adapter is written to its `model`")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    args = parser.parse_args()
+    args = read_options(Options, GroundRecipe, __doc__)
     try:
         recipe = read_recipe(args.recipe, GroundRecipe, args.set)
         data = recipe.data

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
-from hf_heartllm.training.recipes import read_recipe, recipe_help
+from hf_heartllm.training.recipes import RecipeOptions, read_options, read_recipe
 from hf_heartllm.training.settings import BaseRecipe
 from hf_heartllm.training.stages import refuse, save_checkpoint
 from hf_heartllm.training.vocabulary import train_text_tokenizer
@@ -36,18 +36,22 @@ def texts(path: Path) -> Iterator[str]:
             yield row["report"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What a base is made of, beside its recipe.
+
+    Attributes:
+        rows: file of dataset_builders.training_rows, or folder of ecg_tokens.
+        codec: folder of the trained codec.
+        output: checkpoint folder to write.
+    """
+
+    rows: Path
+    codec: Path
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=recipe_help(BaseRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipe", "--config", required=True, type=Path)
-    parser.add_argument(
-        "--rows", required=True, type=Path, help="file of dataset_builders.training_rows, or folder of ecg_tokens"
-    )
-    parser.add_argument("--codec", required=True, type=Path, help="folder of the trained codec")
-    parser.add_argument("--output", required=True, type=Path, help="checkpoint folder to write")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    args = parser.parse_args()
+    args = read_options(Options, BaseRecipe, __doc__)
     try:
         recipe = read_recipe(args.recipe, BaseRecipe, args.set)
         said = list(texts(args.rows))

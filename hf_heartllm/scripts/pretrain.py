@@ -8,8 +8,7 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transformers import Trainer, TrainingArguments, set_seed
@@ -19,7 +18,7 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset, PackedCollator
 from hf_heartllm.training.lora import add_lora
-from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import PretrainRecipe
 from hf_heartllm.training.stages import (
@@ -32,17 +31,23 @@ from hf_heartllm.training.stages import (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What stage 2 is told beside its recipe.
+
+    Attributes:
+        model: checkpoint folder to start from.
+        rows: Parquet file of dataset_builders.training_rows; --tokens when None.
+        tokens: folder of dataset_builders.ecg_tokens.
+    """
+
+    model: Path
+    rows: Path | None = None
+    tokens: Path
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=recipe_help(PretrainRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
-    parser.add_argument("--model", required=True, type=Path, help="checkpoint folder to start from")
-    parser.add_argument("--rows", type=Path, help="Parquet file of dataset_builders.training_rows; default: --tokens")
-    parser.add_argument("--tokens", required=True, type=Path, help="folder of dataset_builders.ecg_tokens")
-    parser.add_argument("--output", required=True, type=Path, help="folder; the model is written to its `model`")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    args = parser.parse_args()
+    args = read_options(Options, PretrainRecipe, __doc__)
     try:
         recipe = read_recipe(args.recipe, PretrainRecipe, args.set)
     except (OSError, ValueError) as error:

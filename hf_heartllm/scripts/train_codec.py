@@ -1,10 +1,10 @@
-"""Train an ECG codec on a data set in PTB-XL's layout.
+"""Train an ECG codec on recordings: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records.
 
-    python training/train_codec.py --recipe training/recipes/codec.yaml --ptbxl DIR --output build/codec
+    python training/train_codec.py --recipe training/recipes/codec.yaml --records DIR --output build/codec
     python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
-        --ptbxl DIR --output build/codec_refinements
+        --records DIR --output build/codec_refinements
     python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
-        --ptbxl DIR --output build/codec_decoder
+        --records DIR --output build/codec_decoder
 
 The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the
 first codebook's decoder further, with attention over the beats before and after. The codes of the first codebook stay
@@ -18,15 +18,14 @@ Run again after an interruption, it goes on from the last whole checkpoint. On s
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from hf_heartllm.arguments import add_old_name
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.codec_classes import codec_model
 from hf_heartllm.models.ecg_codec import ECGCodec
@@ -45,12 +44,12 @@ from hf_heartllm.training.codec_training import (
     probe_statements,
 )
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help
-from hf_heartllm.training.recordings import RecordingDataset, list_recordings, long_enough
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
+from hf_heartllm.training.recordings import RecordingDataset, training_records, usable_records
 from hf_heartllm.training.refinement_start import start_from_principal_components
 from hf_heartllm.training.settings import CodecRecipe
 from hf_heartllm.training.soft_labels import read_soft_labels
-from hf_heartllm.training.stages import refuse, say_left_out, say_unread
+from hf_heartllm.training.stages import refuse, say_notes, say_usable
 
 
 class CodecTrainer(Trainer):
@@ -59,7 +58,7 @@ class CodecTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
-        for name in ("reconstruction_loss", "second_codebook_loss", "probe_loss", "presence_loss", "envelope_loss"):
+        for name in ("reconstruction_loss", "second_codebook_loss", "probe_loss", "lead_mask_loss", "envelope_loss"):
             if name in outputs:
                 parts.setdefault(name, []).append(float(outputs[name]))
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
@@ -85,20 +84,27 @@ class SaveCodec(TrainerCallback):
         self.codec.save_pretrained(self.folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What a training of a codec is told beside its recipe.
+
+    Attributes:
+        records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records; several are read
+            together.
+        output: folder for checkpoints and the codec.
+        codec: codec to go on from, with a recipe that names a `part` of it.
+        soft_labels: of training/soft_labels.py, for probe.soft_label_share.
+    """
+
+    records: list[Path]
+    codec: Path | None = None
+    soft_labels: Path | None = None
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=recipe_help(CodecRecipe), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipe", "--config", required=True, type=Path, help="YAML file, see training/recipes")
-    parser.add_argument("--ptbxl", required=True, type=Path, nargs="+", help="folders in PTB-XL's layout")
-    parser.add_argument("--output", required=True, type=Path, help="folder for checkpoints and the codec")
-    parser.add_argument("--codec", type=Path, help="codec to go on from, with a recipe that names a `part` of it")
-    labels = parser.add_argument(
-        "--soft-labels", type=Path, help="of training/soft_labels.py, for probe.soft_label_share"
-    )
-    add_old_name(parser, "--probabilities", labels)
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    args = parser.parse_args()
+    records = {"names": ("--ptbxl",), "metavar": "SOURCE"}
+    soft_labels = {"old_names": ("--probabilities",)}
+    args = read_options(Options, CodecRecipe, __doc__, records=records, soft_labels=soft_labels)
     try:
         recipe = read_recipe(args.recipe, CodecRecipe, args.set)
         if (recipe.preset is not None) == (args.codec is not None):
@@ -110,15 +116,19 @@ def main() -> None:
             before = ECGCodec.from_pretrained(args.codec)
             config = before.config
         extractor = ECGFeatureExtractor.from_codec(config)
-        chosen = folds(data.folds)
-        every = [one for folder in args.ptbxl for one in list_recordings(folder, chosen, data.sampling_rate)]
-        usable, lost, unread = long_enough(every, extractor, data.crop_samples)
-        recordings = usable[: data.max_records]
-        lost["beyond data.max_records"] = len(usable) - len(recordings)
-        say_left_out(lost, len(every), "recordings")
-        say_unread(unread)
+        every, notes = [], list[str]()
+        for path in args.records:
+            there, said = training_records(path, folds(data.folds), data.sampling_rate)
+            every += there
+            notes += said
+        found = usable_records(every, extractor, data.crop_samples, data.max_records)
+        say_notes(notes)
+        say_usable(found, len(every))
+        recordings = found.records
         if not recordings:
-            raise ValueError(f"none of the {len(every)} recordings is long enough: nothing to train on")
+            raise ValueError(f"none of the {len(every)} recordings can be read and is long enough: nothing to train on")
+        if extractor.window_samples is None and data.crop_samples is None and len(found.seconds) > 1:
+            raise ValueError("recordings differ in length: name the samples of a stretch with data.crop_samples")
         statements: list[str] = []
         probabilities, share = None, 0.0
         if probe := recipe.probe:
@@ -127,7 +137,7 @@ def main() -> None:
         if share:
             if args.soft_labels is None:
                 raise ValueError("probe.soft_label_share needs --soft-labels; training/soft_labels.py writes it")
-            ids = [recording.ecg_id for recording in recordings]
+            ids = [recording.record_id for recording in recordings]
             probabilities = read_soft_labels(args.soft_labels, statements, ids)
         set_seed(recipe.training["seed"])
         begins_anew = last_whole_checkpoint(args.output) is None
@@ -144,9 +154,9 @@ def main() -> None:
 
     model: torch.nn.Module
     if probe is not None and recipe.part in (None, FIRST_CODEBOOK):
-        model = CodecWithProbe(codec, len(statements), probe.weight, recipe.even_weight, recipe.presence_weight)
+        model = CodecWithProbe(codec, len(statements), probe.weight, recipe.even_weight, recipe.lead_mask_weight)
     elif recipe.part == DECODER:
-        model = DecoderTraining(codec, recipe.presence_weight)
+        model = DecoderTraining(codec, recipe.lead_mask_weight)
     else:
         model = RefinementTraining(codec)
     dataset = RecordingDataset(
@@ -158,6 +168,7 @@ def main() -> None:
         data.augmentation,
         probabilities,
         share,
+        found.features,
     )
     if isinstance(model, RefinementTraining) and begins_anew:
         shown = range(0, len(dataset), -(-len(dataset) // recipe.start_recordings))
@@ -166,6 +177,8 @@ def main() -> None:
         except ValueError as error:
             refuse(error)
     parameters = sum(parameter.numel() for parameter in codec.parameters())
+    if probe and probe.weight and not statements:
+        print(f"no statement occurs in {probe.at_least} recordings (probe.at_least): no probe is trained", flush=True)
     print(f"{len(dataset)} recordings, {parameters:,} parameters, probe over {len(statements)} statements", flush=True)
 
     trainer = CodecTrainer(

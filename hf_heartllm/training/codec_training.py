@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hf_heartllm.labels.scp import superclasses
+from hf_heartllm.data.record import Record
+from hf_heartllm.evaluation.codec.probes import cross_entropy_of_known
 from hf_heartllm.models.codec_config import CodecConfig
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
@@ -23,7 +24,7 @@ from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.ecg_codec_local import envelope
 from hf_heartllm.models.ecg_leads import INDEPENDENT_LEADS, LIMB_LEADS, augmented_leads
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
-from hf_heartllm.training.recordings import Recording
+from hf_heartllm.training.recordings import statements_of
 
 PRESETS: dict[str, type[CodecConfig]] = {"default": ECGCodecConfig, "heartllm-paper": PaperCodecConfig}
 """What a recipe names as `preset`."""
@@ -36,7 +37,7 @@ leads such as a derived aVL decide, and little is learned (after 100 steps an er
 SHARED_VARIANCE_REFINED = 0.02
 """The same for trainings that begin with a signal that is mostly there."""
 
-PRESENCE_WEIGHT = 0.05
+LEAD_MASK_WEIGHT = 0.05
 """Of the binary cross-entropy of which leads are there, beside the reconstruction's error; see `CodecWithProbe`."""
 
 
@@ -143,7 +144,7 @@ class CodecWithProbe(nn.Module):
         num_statements: statements of the probe; 0 for reconstruction alone.
         probe_weight: weight of the probe's binary cross-entropy.
         even_weight: weight of `uneven_use` of the codebook that a language model reads (our codec).
-        presence_weight: weight of the binary cross-entropy of which leads are there (our codec). With the little of
+        lead_mask_weight: weight of the binary cross-entropy of which leads are there (our codec). With the little of
             the default the codes do not tell a missing lead from one that is there.
     """
 
@@ -153,7 +154,7 @@ class CodecWithProbe(nn.Module):
         num_statements: int,
         probe_weight: float,
         even_weight: float = 0.0,
-        presence_weight: float = PRESENCE_WEIGHT,
+        lead_mask_weight: float = LEAD_MASK_WEIGHT,
     ) -> None:
         super().__init__()
         self.codec = codec
@@ -161,7 +162,7 @@ class CodecWithProbe(nn.Module):
             codec.refinement.requires_grad_(False)
         self.probe_weight = probe_weight
         self.even_weight = even_weight
-        self.presence_weight = presence_weight
+        self.lead_mask_weight = lead_mask_weight
         self.probe = (
             StatementProbe(len(codec.config.levels), num_statements) if num_statements and probe_weight else None
         )
@@ -177,7 +178,7 @@ class CodecWithProbe(nn.Module):
 
         Args:
             input_features: what the codec reads.
-            statement_labels: 0 or 1 (batch, statements).
+            statement_labels: 0 to 1 (batch, statements); NaN is left open, and counts neither way.
             target_features: what it should decode to; the input by default.
             as_recorded: bool (batch,), rows whose statements still hold for the input (its gain is not changed).
         """
@@ -190,7 +191,7 @@ class CodecWithProbe(nn.Module):
             quantized = output.quantized
         if self.probe is not None and statement_labels is not None:
             logits = self.probe(quantized).float()
-            each = nn.functional.binary_cross_entropy_with_logits(logits, statement_labels.float(), reduction="none")
+            each = cross_entropy_of_known(logits, statement_labels.float())
             rows = torch.ones(len(each), device=each.device) if as_recorded is None else as_recorded.float()
             probe_loss = (each.mean(dim=-1) * rows).sum() / rows.sum().clamp(min=1)
             result["loss"] = result["loss"] + self.probe_weight * probe_loss
@@ -200,7 +201,7 @@ class CodecWithProbe(nn.Module):
     def _first_codebook(self, features: torch.Tensor, target: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
         output = self.codec(features, return_loss=False, num_codebooks=1)
         result = first_codebook_losses(
-            self.codec.config, output, features, target, SHARED_VARIANCE, self.presence_weight
+            self.codec.config, output, features, target, SHARED_VARIANCE, self.lead_mask_weight
         )
         if self.even_weight:
             result["loss"] = result["loss"] + self.even_weight * uneven_use(output.latents)
@@ -213,7 +214,7 @@ def first_codebook_losses(
     features: torch.Tensor,
     target: torch.Tensor,
     shared_variance: float,
-    presence_weight: float = PRESENCE_WEIGHT,
+    lead_mask_weight: float = LEAD_MASK_WEIGHT,
 ) -> dict[str, Any]:
     """What our codec's decoding of the first codebook is trained with.
 
@@ -223,21 +224,21 @@ def first_codebook_losses(
         features: (batch, leads, samples) in mV, what the codec read.
         target: the same, what it should decode.
         shared_variance: see `relative_error`.
-        presence_weight: see `CodecWithProbe`.
+        lead_mask_weight: see `CodecWithProbe`.
 
     Returns:
-        `loss`; for the log `reconstruction_loss`, `presence_loss`, `envelope_loss` and the `codes` (batch, tokens).
+        `loss`; for the log `reconstruction_loss`, `lead_mask_loss`, `envelope_loss` and the `codes` (batch, tokens).
     """
     error = relative_error(output.reconstruction, target, shared_variance, config.leads)
     present = (~torch.isnan(features).any(dim=-1)).float()
-    presence = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
+    lead_mask = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
     wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
     amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
     return {
-        "loss": (error + 1e-4).sqrt().mean() + presence_weight * presence + 0.2 * amplitude,
+        "loss": (error + 1e-4).sqrt().mean() + lead_mask_weight * lead_mask + 0.2 * amplitude,
         "codes": output.codes[:, 0],
         "envelope_loss": amplitude.detach(),
-        "presence_loss": presence.detach(),
+        "lead_mask_loss": lead_mask.detach(),
         "reconstruction_loss": error.detach().mean(),
     }
 
@@ -270,12 +271,12 @@ class DecoderTraining(PartTraining):
 
     Args:
         codec: ours, with a trained first codebook.
-        presence_weight: see `CodecWithProbe`.
+        lead_mask_weight: see `CodecWithProbe`.
     """
 
-    def __init__(self, codec: ECGCodecModel, presence_weight: float) -> None:
+    def __init__(self, codec: ECGCodecModel, lead_mask_weight: float) -> None:
         super().__init__(codec, "decoder")
-        self.presence_weight = presence_weight
+        self.lead_mask_weight = lead_mask_weight
 
     def forward(
         self, input_features: torch.Tensor, target_features: torch.Tensor | None = None, **unread: torch.Tensor
@@ -284,7 +285,7 @@ class DecoderTraining(PartTraining):
         output = self.codec(input_features, return_loss=False, num_codebooks=1)
         target = input_features if target_features is None else target_features
         return first_codebook_losses(
-            self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED, self.presence_weight
+            self.codec.config, output, input_features, target, SHARED_VARIANCE_REFINED, self.lead_mask_weight
         )
 
 
@@ -351,11 +352,8 @@ def extended(codec: ECGCodec, **sizes: Any) -> ECGCodec:
     return larger
 
 
-def probe_statements(recordings: Sequence[Recording], at_least: int) -> list[str]:
-    """SCP codes that occur in at least so many recordings, alphabetically, then the superclasses that do."""
-    counts = Counter(code for recording in recordings for code in recording.statements)
-    groups = Counter(group for recording in recordings for group in superclasses(recording.statements))
-    return [
-        *sorted(code for code, count in counts.items() if count >= at_least),
-        *(f"superclass {group}" for group, count in groups.items() if count >= at_least),
-    ]
+def probe_statements(recordings: Sequence[Record], at_least: int) -> list[str]:
+    """Codes that occur in at least so many recordings, alphabetically, then the superclasses that do."""
+    counts = Counter(name for recording in recordings for name in statements_of(recording))
+    often = [name for name, count in counts.items() if count >= at_least]
+    return sorted(often, key=lambda name: (True, "") if name.startswith("superclass ") else (False, name))

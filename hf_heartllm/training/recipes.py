@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
 import enum
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from hf_heartllm.arguments import attribute_docs
+from hf_heartllm.arguments import add_options, attribute_docs, settings_of
 from hf_heartllm.models.whole_files import write_whole
 
 from .settings import BaseRecipe, CodecRecipe, FinetuneRecipe
@@ -68,6 +70,10 @@ _WORDS = {
 """What pydantic says, in words for whoever writes a recipe."""
 
 
+_OLD_NAMES = {"presence_weight": "lead_mask_weight"}
+"""Settings as they were called before, for one more version."""
+
+
 class Problem(NamedTuple):
     """What is wrong with a setting."""
 
@@ -88,8 +94,13 @@ def read_recipe(path: str | Path, kind: type[Kind], overrides: Sequence[str] = (
         ValueError: one line that names what is misspelt, missing, of another type or out of range.
     """
     recipe = _read_yaml(find_recipe(path))
+    for name in {*recipe, *(override.partition("=")[0] for override in overrides)} & _OLD_NAMES.keys():
+        line = f"the setting {name} is called {_OLD_NAMES[name]} now; the old name goes with the next version"
+        warnings.warn(line, FutureWarning, stacklevel=2)
+    recipe = _renamed(recipe)
     for override in overrides:
         name, equals, value = override.partition("=")
+        name = _OLD_NAMES.get(name, name)
         if not equals or not name:
             raise ValueError(f"--set {override}: give SECTION.KEY=VALUE")
         *sections, key = name.split(".")
@@ -142,6 +153,10 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise ValueError(f"{path}: a recipe is a mapping of sections")
     return recipe
+
+
+def _renamed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {_OLD_NAMES.get(name, name): value for name, value in recipe.items()}
 
 
 def _checked(kind: type[Kind], recipe: Mapping[str, Any]) -> tuple[Kind | None, list[Problem]]:
@@ -274,6 +289,42 @@ def _decoder_problems(decoder: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown("decoder", decoder, [*_parameters(config), *config.attribute_map, *_OF_ANY_DECODER])
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecipeOptions:
+    """What every training is told on its command line.
+
+    Attributes:
+        recipe: YAML file, see training/recipes.
+        output: folder; the model is written to its `model`.
+        set: override the recipe.
+    """
+
+    recipe: Path
+    output: Path
+    set: list[str] = dataclasses.field(default_factory=list)
+
+
+Options = TypeVar("Options", bound=RecipeOptions)
+
+
+def read_options(kind: type[Options], recipe: type, description: str | None, **of_fields: dict[str, Any]) -> Options:
+    """The command line of a training.
+
+    Args:
+        kind: its options.
+        recipe: the recipe that it reads, whose settings the help tells.
+        description: of the script.
+        of_fields: as of `arguments.add_options`.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, epilog=recipe_help(recipe), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    recipes = {"names": ("--config",)}
+    settings = {"action": "extend", "metavar": "SECTION.KEY=VALUE"}
+    add_options(parser, kind, recipe=recipes, set=settings, **of_fields)
+    return settings_of(kind, parser.parse_args())
+
+
 def recipe_help(kind: type, recipes: str = "") -> str:
     """The settings of a recipe, for a script's help."""
     lines = [f"settings of --recipe{recipes}, each of which --set overrides:"]
@@ -298,7 +349,7 @@ def begin_run(output: str | Path, recipe: Any) -> None:
     kept = output / "recipe.yaml"
     settings = dataclasses.asdict(recipe)
     if kept.is_file():
-        written = _read_yaml(kept)
+        written = _renamed(_read_yaml(kept))
         before, _ = _checked(type(recipe), written)
         begun = written if before is None else dataclasses.asdict(before)  # with what was not there to be set then
         differing = [

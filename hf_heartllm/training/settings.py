@@ -294,8 +294,8 @@ class CodecData:
     """What a codec is trained on.
 
     Attributes:
-        folds: of PTB-XL, such as 1-8.
-        sampling_rate: Hz, of the files that are read.
+        folds: of PTB-XL, such as 1-8; of other collections the split train is read.
+        sampling_rate: Hz, of PTB-XL's files that are read.
         max_records: the first so many; null: all.
         crop_samples: of a random stretch of each recording; null: whole windows.
         augmentation: changes of what the codec reads; null: none.
@@ -335,7 +335,7 @@ class CodecRecipe:
         part: of the codec that --codec names: what is trained further.
         probe: of statements, for a new codec or its first codebook.
         even_weight: of the even use of the first codebook's levels.
-        presence_weight: of which leads are there.
+        lead_mask_weight: of which leads are there.
         start_recordings: whose principal components the refinements begin with.
     """
 
@@ -346,7 +346,7 @@ class CodecRecipe:
     part: Literal["first codebook", "decoder", "refinements"] | None = None
     probe: CodecProbeSettings | None = None
     even_weight: Weight = 0.0
-    presence_weight: Weight = 0.0
+    lead_mask_weight: Weight = 0.0
     start_recordings: Positive = 500
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ mixed with the labels (knowledge distillation, arXiv:1503.02531, cross-fitted).
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hf_heartllm.data.record import id_order
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
 from hf_heartllm.models.whole_files import written_whole
 
-ID = "ecg_id"
+ID = "record_id"
+OLD_ID = "ecg_id"
+"""What the column was called while PTB-XL was all that there was."""
 
 
 def cross_fitted(
@@ -66,35 +70,45 @@ def cross_fitted(
 
 
 def write_soft_labels(
-    path: str | os.PathLike[str], ecg_ids: Sequence[int], statements: Sequence[str], probabilities: np.ndarray
+    path: str | os.PathLike[str], record_ids: Sequence[str], statements: Sequence[str], probabilities: np.ndarray
 ) -> None:
-    """Write a Parquet file: `ecg_id`, then a float32 column for each statement. It appears whole or not at all."""
-    columns: dict[str, Any] = {ID: pa.array(ecg_ids, pa.int64())}
+    """Write a Parquet file: `record_id`, then a float32 column for each statement. It appears whole or not at all."""
+    columns: dict[str, Any] = {ID: pa.array(record_ids, pa.string())}
     columns |= {name: pa.array(probabilities[:, i], pa.float32()) for i, name in enumerate(statements)}
     with written_whole(path) as temporary:
         pq.write_table(pa.table(columns), temporary)
 
 
 def read_soft_labels(
-    path: str | os.PathLike[str], statements: Sequence[str], ecg_ids: Sequence[int]
-) -> Mapping[int, np.ndarray]:
-    """Probabilities by `ecg_id`, each float32 (statements,).
+    path: str | os.PathLike[str], statements: Sequence[str], record_ids: Sequence[str]
+) -> Mapping[str, np.ndarray]:
+    """Probabilities by `record_id`, each float32 (statements,).
 
     Args:
         path: of `write_soft_labels`.
         statements: in the order of the result.
-        ecg_ids: recordings that must be there.
+        record_ids: recordings that must be there.
 
     Raises:
-        ValueError: if a statement or a recording is not in the file, or the file does not exist.
+        ValueError: if there is no such file, a statement or a recording is not in it, or two recordings have one name.
     """
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException:
+        raise ValueError(f"{path}: no Parquet file; training/soft_labels.py writes it") from None
+    column = next((name for name in (ID, OLD_ID) if name in table.column_names), None)
+    if column is None:
+        raise ValueError(f"{path}: has no column {ID}; training/soft_labels.py writes it")
+    if twice := [name for name, number in Counter(record_ids).items() if number > 1]:
+        raise ValueError(
+            f"{path}: its probabilities are by record, and {len(twice)} are there twice, such as {twice[0]}"
+        )
     if absent := [name for name in statements if name not in table.column_names]:
         raise ValueError(f"{path}: no probabilities of {', '.join(absent)}; make it with the recipe's `at_least`")
     rows = np.stack([table[name].to_numpy() for name in statements], axis=1).astype(np.float32)
-    found = dict(zip(table[ID].to_pylist(), rows, strict=True))
-    if absent_ids := sorted(set(ecg_ids) - found.keys()):
+    found = {str(name): row for name, row in zip(table[column].to_pylist(), rows, strict=True)}
+    if absent_ids := sorted(set(record_ids) - found.keys(), key=id_order):
         raise ValueError(f"{path}: no probabilities of record {absent_ids[0]} ({len(absent_ids)} such)")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from hf_heartllm.models.base_model import BaseModel
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from hf_heartllm.training.recordings import MOST_REASONS, Usable
 
 
 def load_checkpoint(folder: str | Path) -> tuple[HeartLLMForCausalLM, ECGTokenizer]:
@@ -127,10 +128,21 @@ def say_left_out(left_out: Mapping[str, int], count: int, what: str) -> None:
             print(f"left out: {number} of {count} {what} {reason}", flush=True)
 
 
-def say_unread(leads: Mapping[str, int]) -> None:
-    """Print which leads of the recordings no codec reads: name → number of recordings."""
-    if leads:
-        named = ", ".join(f"{lead} ({number} recordings)" for lead, number in sorted(leads.items()))
+def say_notes(notes: Iterable[str]) -> None:
+    """Print what was decided or left out, each a sentence."""
+    for note in notes:
+        print(f"note: {note}", flush=True)
+
+
+def say_usable(found: Usable, count: int, what: str = "recordings") -> None:
+    """Print what of some recordings is no part of a training, and what is wrong with those that are."""
+    say_left_out(found.lost, count, what)
+    for remark, number in found.remarks.most_common(MOST_REASONS):
+        print(f"read so: {number} of {count} {what}: {remark}", flush=True)
+    if (more := len(found.remarks) - MOST_REASONS) > 0:
+        print(f"read so: {what} with {more} other remarks", flush=True)
+    if found.unread:
+        named = ", ".join(f"{lead} ({number} recordings)" for lead, number in sorted(found.unread.items()))
         print(f"not read, since the codec reads the twelve standard leads: {named}", flush=True)
 
 

@@ -131,6 +131,22 @@ def test_every_documented_command_sets_what_its_recipe_has():
     assert found > 5
 
 
+def test_a_setting_is_read_under_its_old_name_for_one_version(tmp_path):
+    text = (RECIPES / "codec.yaml").read_text().replace("lead_mask_weight: 0.05", "presence_weight: 0.5")
+    (tmp_path / "before.yaml").write_text(text)
+    with pytest.warns(FutureWarning, match="presence_weight is called lead_mask_weight now"):
+        recipe = read_recipe(tmp_path / "before.yaml", CodecRecipe)
+    assert recipe.lead_mask_weight == 0.5
+    with pytest.warns(FutureWarning):
+        assert read("codec", ["presence_weight=2"]).lead_mask_weight == 2
+    before = yaml.safe_dump({**asdict(recipe), "presence_weight": recipe.lead_mask_weight})
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.yaml").write_text(before.replace("lead_mask_weight: 0.5\n", ""))
+    begin_run(tmp_path / "run", recipe)  # a run of the version before goes on
+    with pytest.raises(ValueError, match="other settings of lead_mask_weight was begun"):
+        begin_run(tmp_path / "run", read("codec"))
+
+
 def test_a_run_goes_on_with_its_own_recipe_only(tmp_path):
     recipe = read("codec")
     begin_run(tmp_path / "run", recipe)

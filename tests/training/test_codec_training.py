@@ -38,7 +38,7 @@ def test_the_weight_of_presence_counts_in_the_loss(training):
     codec = tiny_codec()
     features = torch.randn(4, len(codec.config.leads), 1000)
     features[:, 5] = float("nan")
-    results = [training(codec, presence_weight=weight).train()(features) for weight in (0.0, 2.0)]
-    presence = results[1]["presence_loss"]
+    results = [training(codec, lead_mask_weight=weight).train()(features) for weight in (0.0, 2.0)]
+    presence = results[1]["lead_mask_loss"]
     assert presence > 0.1  # an untrained codec does not know
     assert torch.allclose(results[1]["loss"], results[0]["loss"] + 2 * presence)

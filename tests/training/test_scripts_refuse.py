@@ -101,8 +101,11 @@ def test_stage_three_without_anything_to_ask(refused, checkpoint, tmp_path, sett
     ("options", "message"),
     [
         (("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
-        (("--set", "data.folds=5"), "no record of folds [5] at 100 Hz"),
-        (("--set", "data.crop_samples=2000"), "none of the 4 recordings is long enough: nothing to train on"),
+        (("--set", "data.folds=5"), "no recording of folds [5] at 100 Hz is on disk, of 0"),
+        (
+            ("--set", "data.crop_samples=2000"),
+            "none of the 4 recordings can be read and is long enough",
+        ),
     ],
 )
 def test_a_codec_without_recordings(refused, tmp_path, options, message):

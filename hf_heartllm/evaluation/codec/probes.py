@@ -107,6 +107,12 @@ class ProbeInput:
         return torch.from_numpy(np.concatenate(parts, axis=-1).transpose(0, 2, 1).copy())
 
 
+def cross_entropy_of_known(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of each logit, 0 where the label is left open (NaN)."""
+    known = (~labels.isnan()).to(logits.dtype)
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), known, reduction="none")
+
+
 def train_probe(
     data: ProbeInput,
     labels: np.ndarray,
@@ -120,7 +126,7 @@ def train_probe(
 
     Args:
         data: of the training records.
-        labels: float32 (records, targets).
+        labels: float32 (records, targets); NaN is left open, and counts neither way.
         seed: of weights, order and crops.
         training: the budget.
         device: where to train.
@@ -144,7 +150,7 @@ def train_probe(
                 start = int(rng.integers(x.shape[-1] - length + 1))
                 logits = probe(x[..., start : start + length].to(device))
                 wanted = torch.from_numpy(labels[rows]).to(device)
-                loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+                loss = cross_entropy_of_known(logits, wanted).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
