@@ -13,7 +13,7 @@ from ...ecg import STANDARD_LEADS, ECGRecord
 from ...models.ecg_codec import ECGCodec
 from ...models.ecg_leads import derive_limb_leads
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
-from ..answering import weights_fingerprint
+from ..provenance import weights_fingerprint
 
 COMMON_RATE = 100.0
 """Hz at which originals and decoded recordings are compared, whatever a codec's own rate."""
