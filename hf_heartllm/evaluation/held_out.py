@@ -57,11 +57,6 @@ class HeldOutSet:
     settings: CheckpointSettings
 
     @property
-    def all_known(self) -> bool:
-        """Whether what no label states is absent, as in PTB-XL; elsewhere it may be left open."""
-        return self.source.layout == PTB_XL
-
-    @property
     def parts(self) -> str:
         """What was trained on, in words."""
         return parts_words(self.training, self.settings.training_folds)
@@ -72,12 +67,13 @@ class HeldOutSet:
         read = reading_words(source, settings.sampling_rate)
         asker = asker_of(checkpoint, tokens, read, parts, **settings.asking)
         facts = question_facts(settings.questions, self.whole, self.asked)
-        data = "PTB-XL 1.0.3" if self.all_known else f"{source.layout} {settings.records.resolve().name}"
+        data = "PTB-XL 1.0.3" if source.layout == PTB_XL else f"{source.layout} {settings.records.resolve().name}"
         return Run(subject, asker, facts, data, source.files, settings)
 
     def notes(self, of_questions: bool = True) -> list[str]:
         """What was compared, what could not be looked up, and (`of_questions`) what is counted more than once."""
-        found = [self.apart.note(self.parts), *self.left_out, *(() if self.all_known else self.source.notes)]
+        of_source = () if self.source.layout == PTB_XL else self.source.notes
+        found = [self.apart.note(self.parts), *self.left_out, *of_source]
         found += unnamed_notes((one.record for one in self.asked), self.training)
         repeated = sum(len(one.questions) - len(set(one.questions)) for one in self.asked)
         if of_questions and repeated:

@@ -97,8 +97,7 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
     other = [record for record in source if part_of(record) == to_measure][: args.max_records]
     for others_are, others in (("the questions", chosen), ("what was trained on", training)):
         _check_apart("what is measured", other, others_are, others)
-    all_known = source.layout == PTB_XL  # elsewhere what is not stated may be left open
-    statements = asked_statements(training, all_known)
+    statements = asked_statements(training)
     if not statements:
         raise ValueError(
             f"{args.records}: no statement that some of {len(training)} training records have and others have not"
@@ -112,13 +111,13 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
     )
     answered = answers.answers(asked, (REAL,))
     statements_asked = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
-    found = fit_calibration(answered, prevalences(chosen, statements_asked, all_known))
+    found = fit_calibration(answered, prevalences(chosen, statements_asked))
     if found.natural_temperature is None or found.yes_share is None:
         raise ValueError(f"{args.questions}: no yes/no questions on statements")
     of_statements = replace(answers, folder=args.output / "statements")
-    margins = statement_margins(of_statements, chosen, statements, all_known=all_known)
+    margins = statement_margins(of_statements, chosen, statements)
     to_judge = replace(carries, folder=args.output / "measured")
-    asked_again = statement_margins(to_judge, other, statements, all_known=all_known)
+    asked_again = statement_margins(to_judge, other, statements)
     fitted = measured(fit_points(margins, found.natural_temperature, found.yes_share), asked_again)
     facts = {
         "questions_file": question_facts(args.questions, asked, asked),

@@ -91,7 +91,7 @@ def classified_rhythms(records: str) -> Classified:
 def test_the_majority_of_no_training_record_is_none(records):
     persons = {number: Person("male", "< 50", "CS", "") for number in ("1", "2")}
     assert majority_choices(training_majority([], TASKS.values()), classified_rhythms(records), persons) is None
-    training = [Record("9", age=60.0, sex="female", labels=statement_labels({"IMI"}))]
+    training = [Record("9", age=60.0, sex="female", labels=statement_labels({"IMI"}), complete=True)]
     counted = training_majority(training, TASKS.values())
     found = majority_choices(counted, classified_rhythms(records), persons)
     assert (found is None) == (records == ONE_CLASS)  # it has no rhythm, so no commonest one

@@ -72,7 +72,7 @@ def evaluate_qa(
         if settings.calibration_questions is None:
             raise ValueError("--write-calibration: needs --calibration-questions, which it is fitted on")
     held_out = read_held_out(settings, settings.train_rows, waveforms=parts)
-    asked, training, all_known = held_out.asked, held_out.training, held_out.all_known
+    asked, training = held_out.asked, held_out.training
     if settings.write_calibration is not None and not training:
         raise ValueError(f"--write-calibration: no record is of {held_out.parts}, whose prevalences it states")
     check_some_balanced(asked, settings.questions)
@@ -93,8 +93,8 @@ def evaluate_qa(
         majority = counted.columns(zip(answered.questions, whose, strict=True))
 
     statements = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
-    prior = prevalences(training, statements, all_known)
-    natural = prevalences([one.record for one in held_out.whole], statements, all_known)
+    prior = prevalences(training, statements)
+    natural = prevalences([one.record for one in held_out.whole], statements)
     calibration, calibration_facts = None, None
     if settings.calibration_questions is not None:
         fitted_on, calibration_facts = _calibration_questions(held_out, settings.calibration_questions)
@@ -129,7 +129,7 @@ def evaluate_qa(
     if settings.write_calibration is not None and calibration is not None:
         of = prevalence_facts(held_out.source, training, settings.training_folds)
         fitted = {**(calibration_facts or {}), **of, "model": checkpoint.facts()}
-        carried = calibration.carried(asked_statements(training, all_known), fitted)
+        carried = calibration.carried(asked_statements(training), fitted)
         write_calibration(settings.write_calibration, carried)
     notes = [
         *(PUBLISHED, BACKGROUND_NOTE),
@@ -169,7 +169,7 @@ def _calibration_questions(held_out: HeldOutSet, path: Path) -> tuple[list[Asked
         "questions_file": question_facts(path, whole, asked),
         "folds": parts,
         "folds_in_training": [part for part in parts if part in trained],
-        "prevalence": prevalences(records, statements, held_out.all_known),
+        "prevalence": prevalences(records, statements),
     }
 
 

@@ -37,23 +37,15 @@ class LabelledSet:
     notes: tuple[str, ...] = ()
 
 
-def label_truth(record: Record, task: Task | None = None) -> Truth:
-    """What the labels say of a class.
-
-    Args:
-        record: the record.
-        task: of the class, in a collection whose labels may leave it open; None: in PTB-XL all are known.
-    """
-    if task is not None:
-        return lambda name: record.says(task.name, name)
-    held = record.codes | record.stated("superclass")
-    return lambda name: name in held
+def label_truth(record: Record, task: Task) -> Truth:
+    """What the labels say of a class of a task."""
+    return lambda name: record.says(task.name, name)
 
 
 def _with_questions(
     records: Iterable[Record],
     tasks: Sequence[Task],
-    truth: Callable[[Record, Task], Truth],
+    truth: Callable[[Record, Task], Truth] = label_truth,
     unstated: frozenset[str] = frozenset(),
 ) -> tuple[list[AskedRecord], list[str]]:
     """The records with their questions, and the ids of those without any about a class that is not `unstated`."""
@@ -100,7 +92,7 @@ def ptbxl_set(records: Sequence[Record], folds: Sequence[int], tasks: Sequence[T
             f"PTB-XL's table names no patient of its {len(of_folds)} records of fold {words}: patients cannot be kept "
             "apart from the training's; fill in patient_id"
         )
-    asked, _ = _with_questions(chosen, tasks, lambda record, task: label_truth(record))
+    asked, _ = _with_questions(chosen, tasks)
     facts = {"folds": list(folds), "records_without_patient": unknown}
     note = f"{unknown} records of these folds name no patient and were left out: theirs cannot be compared."
     return LabelledSet(f"PTB-XL, fold {words}", asked, facts=facts, notes=(note,) if unknown else ())
@@ -120,7 +112,7 @@ def label_file_set(source: RecordSource, splits: Sequence[str], tasks: Sequence[
     unstated = frozenset(
         one for task in tasks for one in task.classes if not any(record.says(task.name, one) for record in source)
     )
-    asked, unasked = _with_questions(of_splits, tasks, label_truth, unstated)
+    asked, unasked = _with_questions(of_splits, tasks, unstated=unstated)
     if not asked:
         tasked = ", ".join(task.name for task in tasks)
         raise ValueError(f"{name}: none of {len(of_splits)} records of split {words} has a known class of {tasked}")

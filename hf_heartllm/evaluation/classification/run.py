@@ -69,7 +69,7 @@ def evaluate_classification(checkpoint: Checkpoint, settings: ClassifySettings, 
     run = Run("classify", asker, facts, whole.title, source.files if source else (), settings)
     answered, persons = asker.answers(asked), people(one.record for one in asked)
     seen = settings.seen or seen_of(checkpoint.answerer.model)
-    usual = training_majority(training, tasks, all_known=not of_file) if training else None
+    usual = training_majority(training, tasks) if training else None
     absent = _no_training(settings, source)
     tables: dict[str, list[ControlledResult]] = {}
     of_classes: list[ControlledResult] = []
