@@ -71,6 +71,9 @@ def evaluate_qa(
         check_checkpoint_folder(settings.write_calibration)
         if settings.calibration_questions is None:
             raise ValueError("--write-calibration: needs --calibration-questions, which it is fitted on")
+    baseline_facts = None if control is None else control.facts()
+    if baseline_facts is not None and baseline_facts["weights"] == checkpoint.weights:
+        raise ValueError(f"--text-only-baseline {baseline_facts['name']}: it has the weights of the evaluated model")
     held_out = read_held_out(settings, settings.train_rows, waveforms=parts)
     asked, training = held_out.asked, held_out.training
     if settings.write_calibration is not None and not training:
@@ -79,11 +82,8 @@ def evaluate_qa(
     run, bootstrap = held_out.run("qa", checkpoint, parts, settings.tokens), settings.bootstrap
     other = None if settings.against is None else other_answers(settings.against, run.questions, asked)
     answered = run.asker.answers(asked)
-    text_alone, baseline_facts = None, None
+    text_alone = None
     if control is not None:
-        baseline_facts = control.facts()
-        if baseline_facts["weights"] == checkpoint.weights:
-            raise ValueError(f"--text-only-baseline {control.name}: it has the weights of the evaluated model")
         its = held_out.run("qa", control, parts / "text-only-baseline", settings.tokens)
         text_alone = its.asker.answers(asked, (REAL,)).chosen[REAL]
     persons, majority = people(one.record for one in asked), None
@@ -95,7 +95,7 @@ def evaluate_qa(
     statements = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
     prior = prevalences(training, statements)
     natural = prevalences([one.record for one in held_out.whole], statements)
-    calibration, calibration_facts = None, None
+    calibration, calibration_facts = None, dict[str, Any]()
     if settings.calibration_questions is not None:
         fitted_on, calibration_facts = _calibration_questions(held_out, settings.calibration_questions)
         its_answers = replace(run.asker, folder=parts / "calibration").answers(fitted_on, (REAL,))
@@ -128,13 +128,13 @@ def evaluate_qa(
 
     if settings.write_calibration is not None and calibration is not None:
         of = prevalence_facts(held_out.source, training, settings.training_folds)
-        fitted = {**(calibration_facts or {}), **of, "model": checkpoint.facts()}
+        fitted = {**calibration_facts, **of, "model": checkpoint.facts()}
         carried = calibration.carried(asked_statements(training), fitted)
         write_calibration(settings.write_calibration, carried)
     notes = [
         *(PUBLISHED, BACKGROUND_NOTE),
         *held_out.notes(),
-        *_calibration_notes(calibration, (calibration_facts or {}).get("folds_in_training", ())),
+        *_calibration_notes(calibration, calibration_facts.get("folds_in_training", ())),
         *([] if baseline_facts is None else [CONTROL_NOTE.format(**baseline_facts)]),
         *([] if settings.generate else [NOTHING_WRITTEN]),
         f"Reliability and risk–coverage are drawn in {parts.name}/pictures: {names_drawn}.",
@@ -144,7 +144,7 @@ def evaluate_qa(
         "against": against,
         "training_rows": None if settings.train_rows is None else file_facts(settings.train_rows),
         "leakage": held_out.apart.document(),
-        "calibration": None if calibration is None else {**calibration.document(), **(calibration_facts or {})},
+        "calibration": None if calibration is None else {**calibration.document(), **calibration_facts},
         "prevalence_training_folds": {f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
         "statements": statement_figures(answered, natural),
     }
