@@ -173,6 +173,11 @@ def answer_questions(asker: Asker, asked: Sequence[AskedRecord], conditions: Seq
     with PartialResults(asker.folder / OUTCOMES, mark) as partial:
         outcomes = outcomes_of(partial.lines)
         plan = [(one, condition) for one in asked for condition in conditions]
+        for one, condition in plan:  # a resumed run answers as one that was not broken off: equal scores stay equal
+            if condition in without_ecg and (kept := outcomes.get((one.record_id, condition))) is not None:
+                for question, scores in zip(one.questions, kept, strict=True):
+                    key = _key(condition, question, told.get(one.record_id, ""))
+                    without_ecg[condition].setdefault(key, scores)
         with tqdm(total=len(plan), unit="record", disable=not asker.progress) as bar:
             for first in range(0, len(plan), JOBS):
                 part = plan[first : first + JOBS]

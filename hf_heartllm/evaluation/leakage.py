@@ -155,7 +155,7 @@ def training_leakage(
                 f"{min(both, key=id_order)}): give questions about other records, or name the folds of training with "
                 "--training-folds (none: the checkpoint was trained on nothing of this collection)"
             )
-    if parts is None or rate != 100:
+    if parts is None or rate != 100 or not training:
         return Leakage(len(trained), len(tested), 0, 0, ())
     found = compare_waveforms(test, training, parts, rate, progress=progress)
     return replace(found, training_patients=len(trained), test_patients=len(tested))
