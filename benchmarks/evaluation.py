@@ -70,11 +70,13 @@ def one_answer_at_a_time(answerer: Any, asked: Sequence[Any], ecg_of: Callable[[
 
 def shared(answerer: Any, asked: Sequence[Any], ecg_of: Callable[[Any], Any]) -> list[Any]:
     """The same, as `heartllm evaluate qa` does it."""
-    from hf_heartllm.evaluation.answering import answer_questions
+    from hf_heartllm.evaluation.answering import Asker, answer_questions
     from hf_heartllm.evaluation.conditions import REAL
+    from hf_heartllm.evaluation.provenance import Checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
-        found = answer_questions(answerer, asked, ecg_of, folder, conditions=(REAL,), progress=False)
+        asker = Asker(Checkpoint(answerer, ""), ecg_of, "", Path(folder), progress=False)
+        found = answer_questions(asker, asked, (REAL,))
     return [np.array(scores) for one in asked for scores in found[one.record_id, REAL]]
 
 
@@ -84,8 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from hf_heartllm.data.sources import open_records
-    from hf_heartllm.evaluation.answering import ecg_source
-    from hf_heartllm.evaluation.provenance import question_facts
+    from hf_heartllm.evaluation.answering import asker_of
+    from hf_heartllm.evaluation.provenance import Checkpoint, question_facts
     from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
     from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
     from hf_heartllm.inference import load_answerer
@@ -96,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         whole = read_questions(args.questions, open_records(args.ptbxl)).asked
         records = evenly_spaced(whole, args.records)
-        ecg_of, _ = ecg_source(answerer, args.tokens, "")
+        ecg_of = asker_of(Checkpoint(answerer, ""), args.tokens, "", Path()).ecg_of
         for one in records:
             ecg_of(one.record)  # encoding is not what is timed
     except ValueError as error:

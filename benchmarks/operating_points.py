@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from hf_heartllm.data.sources import open_records
-from hf_heartllm.evaluation.answering import ecg_source
+from hf_heartllm.evaluation.answering import asker_of
 from hf_heartllm.evaluation.confidence import expected_calibration_error
 from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.evaluation.people import patient_numbers
+from hf_heartllm.evaluation.provenance import Checkpoint
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.inference import load_answerer
 from hf_heartllm.labels.ptbxl import folds
@@ -118,10 +119,10 @@ def main(argv: list[str] | None = None) -> int:
     if calibration is None or not calibration.one_of:
         print(f"error: {source}: no calibration.json with operating points (training/calibrate.py)", file=sys.stderr)
         return 2
-    answerer = load_answerer(source)
+    checkpoint = Checkpoint(load_answerer(source), "")
     records = [record for record in open_records(args.ptbxl) if record.fold in args.folds][: args.max_records]
-    ecg_of, ecgs = ecg_source(answerer, args.tokens, "records at 100 Hz")
-    asked = statement_margins(answerer, records, calibration.statements, ecg_of, ecgs, args.parts)
+    asker = asker_of(checkpoint, args.tokens, "records at 100 Hz", args.parts)
+    asked = statement_margins(asker, records, calibration.statements)
     found = figures(asked, calibration, args.resamples)
     fold_words = ",".join(map(str, args.folds))
     rows = [

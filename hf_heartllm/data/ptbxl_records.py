@@ -164,6 +164,7 @@ def record_of(row: Mapping[Any, Any], split: str, rate: int = 500, root: Path | 
         weight=_number(row.get("weight")),
         device=_text(row.get("device")),
         time=_text(row.get("recording_date")),
+        complete=True,
     )
 
 

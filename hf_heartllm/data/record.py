@@ -50,6 +50,7 @@ class Record:
         weight: in kg, or None.
         device: what it was recorded with, or None.
         time: when, as text that sorts (ISO 8601), or None.
+        complete: whether an SCP code or superclass that it does not state is absent, as in PTB-XL; else it may be open.
 
     Examples:
         >>> record = Record("A 17", patient_id="Z-9", labels={"rhythm": frozenset({"AFIB"})}, path="a/17.csv")
@@ -78,6 +79,7 @@ class Record:
     weight: float | None = None
     device: str | None = None
     time: str | None = None
+    complete: bool = False
 
     @property
     def patient(self) -> str:
@@ -102,6 +104,8 @@ class Record:
         """
         if name in (self.stated(kind) if kind == "superclass" else self.codes):
             return True
+        if self.complete:
+            return False
         open_ = self.labels.get(kind) is None or any(name in names for names in self.unknown.values())
         return None if open_ else False
 

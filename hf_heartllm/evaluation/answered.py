@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,16 @@ class Answered:
                 AnsweredQuestion((one.answer,), None if said is None else (said,), allowed=one.answer_set)
                 for one, said in zip(self.questions, predictions, strict=True)
             ]
+        )
+
+    def with_conditions(self, other: Answered) -> Answered:
+        """The same questions, under the conditions of `other` as they were answered there."""
+        return replace(
+            self,
+            right={**self.right, **other.right},
+            chosen={**self.chosen, **other.chosen},
+            probabilities={**self.probabilities, **other.probabilities},
+            scores={**self.scores, **other.scores},
         )
 
     def of_answer(self, condition: str, rows: Iterable[int], answer: str) -> np.ndarray:

@@ -7,7 +7,6 @@ An answer is a set: ECG-QA's questions can have several answers, and their order
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .groups import groups_of
 from .intervals import Bootstrap, Resampled, ratio
 from .metrics import Metric
 
@@ -187,16 +187,7 @@ GROUPINGS = {"question_type": "question type", "attribute_type": "attribute type
 
 def grouped(questions: Sequence[AnsweredQuestion]) -> dict[str, list[int]]:
     """Rows of all questions, then of each known question type, attribute type, template and subgroup, by name."""
-    names = {words: [getattr(question, name) for question in questions] for name, words in GROUPINGS.items()}
+    columns = {words: [getattr(question, name) or None for question in questions] for name, words in GROUPINGS.items()}
     for name in dict.fromkeys(name for question in questions for name, _ in question.subgroups):
-        names[name] = [dict(question.subgroups).get(name, "") for question in questions]
-    groups: dict[str, list[int]] = {"all": list(range(len(questions)))}
-    for words, values in names.items():
-        rows: dict[str, list[int]] = defaultdict(list)
-        for index, value in enumerate(values):
-            if value:
-                rows[value].append(index)
-        # Template 9 before template 10.
-        for value in sorted(rows, key=lambda value: (int(value) if value.isdigit() else 0, value)):
-            groups[f"{words} {value}"] = rows[value]
-    return groups
+        columns[name] = [dict(question.subgroups).get(name) or None for question in questions]
+    return {"all": list(range(len(questions))), **groups_of(columns)}

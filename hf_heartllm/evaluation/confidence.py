@@ -78,23 +78,10 @@ def reliability(
     """
     values, truth, share = _columns(confidence, right, weights)
     edges, of_row = np.linspace(0, 1, bins + 1), _bin_of(values, bins)
-    total = share.sum()
-    table = []
-    for index in range(bins):
-        rows = of_row == index
-        weight = share[rows].sum()
-        known = weight > 0
-        table.append(
-            ReliabilityBin(
-                low=float(edges[index]),
-                high=float(edges[index + 1]),
-                rows=int(rows.sum()),
-                weight=float(weight / total) if total > 0 else 0.0,
-                confidence=float(values[rows] @ share[rows] / weight) if known else float("nan"),
-                accuracy=float(truth[rows] @ share[rows] / weight) if known else float("nan"),
-            )
-        )
-    return table
+    weight, believed, true = (np.bincount(of_row, one, bins) for one in (share, share * values, share * truth))
+    columns = (edges[:-1], edges[1:], np.bincount(of_row, minlength=bins), ratio(weight, weight.sum(), 0.0))
+    means = (ratio(believed, weight), ratio(true, weight))
+    return [ReliabilityBin(*row) for row in zip(*(one.tolist() for one in (*columns, *means)), strict=True)]
 
 
 def expected_calibration_error(

@@ -141,6 +141,11 @@ def interval_document(found: Interval | None) -> dict[str, Any] | None:
     }
 
 
+def interval_documents(found: Mapping[str, Interval]) -> dict[str, dict[str, Any] | None]:
+    """Named intervals for JSON."""
+    return {name: interval_document(one) for name, one in found.items()}
+
+
 def controlled_table(found: Iterable[ControlledResult], every_margin: bool = False) -> str:
     """Results as a Markdown table, controls as columns, each value with its 95 % interval.
 

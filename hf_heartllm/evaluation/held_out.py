@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data.record import Record
 from ..data.sources import PTB_XL, RecordSource, open_records
-from ..inference import Answerer
-from .answering import Ecgs, ecg_source
-from .people import Person, people
-from .provenance import file_facts, model_facts
+from .answering import asker_of
+from .leakage import Leakage, training_leakage, unnamed_notes
+from .majority import read_training_rows
+from .provenance import Checkpoint, question_facts
 from .question_file import AskedRecord, evenly_spaced, read_questions
-from .results import MODEL_LIBRARIES, library_versions
+from .runner import Run
 from .settings import CheckpointSettings
 
 OTHER_RECORDS = "records of a folder at their own rates"
 """What is read where it is not PTB-XL's."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model that is asked.
-
-    Attributes:
-        answerer: the model.
-        name: of the checkpoint, for the page.
-    """
-
-    answerer: Answerer
-    name: str
-
-    def facts(self) -> dict[str, Any]:
-        """What names it."""
-        return model_facts(self.answerer, self.name)
 
 
 def trained_on(record: Record, folds: Sequence[int]) -> bool:
@@ -56,16 +39,20 @@ class HeldOutSet:
     Attributes:
         source: the whole collection.
         training: its records that the checkpoint was trained on.
+        train_rows: the rows that it was trained on; None where they were not given.
         whole: all records that the question file asks about, of the wanted devices.
         asked: those that are evaluated.
+        apart: that none of them is the training's.
         left_out: what of the question file is not asked, each a sentence.
         settings: of the evaluation.
     """
 
     source: RecordSource
     training: list[Record]
+    train_rows: Sequence[Mapping[str, Any]] | None
     whole: list[AskedRecord]
     asked: list[AskedRecord]
+    apart: Leakage
     left_out: tuple[str, ...]
     settings: CheckpointSettings
 
@@ -74,39 +61,20 @@ class HeldOutSet:
         """What was trained on, in words."""
         return parts_words(self.training, self.settings.training_folds)
 
-    def persons(self) -> dict[str, Person]:
-        """Who the evaluated records are of, by `record_id`."""
-        return people(one.record for one in self.asked)
-
-    def ecgs(self, answerer: Answerer, tokens: Path | None = None) -> tuple[Ecgs, str]:
-        """`answering.ecg_source` of this collection."""
-        return ecg_source(answerer, tokens, reading_words(self.source, self.settings.sampling_rate))
-
-    def document(self, subject: str, names: dict[str, Any], **found: Any) -> dict[str, Any]:
-        """What every evaluation writes, and what this one found."""
-        return {
-            "format": f"heartllm evaluate {subject}",
-            "format_version": 2,
-            "settings": self.settings.plain(),
-            "versions": library_versions(MODEL_LIBRARIES),
-            "model": names,
-            "data": data_words(self.source, self.settings.records),
-            "tables_read": [file_facts(path) for path in self.source.files],
-            **found,
-        }
+    def run(self, subject: str, checkpoint: Checkpoint, parts: Path, tokens: Path | None = None) -> Run:
+        """A checkpoint before these records; `tokens` as in `answering.asker_of`."""
+        settings, source = self.settings, self.source
+        read = reading_words(source, settings.sampling_rate)
+        asker = asker_of(checkpoint, tokens, read, parts, **settings.asking)
+        facts = question_facts(settings.questions, self.whole, self.asked)
+        data = "PTB-XL 1.0.3" if source.layout == PTB_XL else f"{source.layout} {settings.records.resolve().name}"
+        return Run(subject, asker, facts, data, source.files, settings)
 
     def notes(self, of_questions: bool = True) -> list[str]:
-        """What could not be looked up, and (`of_questions`) what is counted more than once."""
-        found = [*self.left_out, *(self.source.notes if self.source.layout != PTB_XL else ())]
-        if unknown := sum(record.patient_id is None for record in self.training):
-            found.append(
-                f"{unknown} training records name no patient, so patients of the test were not compared with theirs."
-            )
-        if unknown := sum(one.record.patient_id is None for one in self.asked):
-            found.append(
-                f"{unknown} test records name no patient: each counts as a patient of its own, so intervals are too "
-                "narrow where a patient has several, and they were not compared with the training's."
-            )
+        """What was compared, what could not be looked up, and (`of_questions`) what is counted more than once."""
+        of_source = () if self.source.layout == PTB_XL else self.source.notes
+        found = [self.apart.note(self.parts), *self.left_out, *of_source]
+        found += unnamed_notes((one.record for one in self.asked), self.training)
         repeated = sum(len(one.questions) - len(set(one.questions)) for one in self.asked)
         if of_questions and repeated:
             found.append(f"{repeated} questions are asked twice of the same record, and count twice.")
@@ -118,25 +86,45 @@ class HeldOutSet:
         return found
 
 
-def read_held_out(settings: CheckpointSettings) -> HeldOutSet:
-    """Open the collection and join the question file to it.
+def read_held_out(
+    settings: CheckpointSettings,
+    train_rows: Path | None = None,
+    *,
+    waveforms: Path | None = None,
+    wanted: Callable[[Record], bool] | None = None,
+) -> HeldOutSet:
+    """Open the collection, join the question file to it, and see that nothing of it is the training's.
+
+    Args:
+        settings: of the evaluation.
+        train_rows: rows that the checkpoint was trained on, which may be of other records.
+        waveforms: folder where their comparison is kept, and copies of training records are left out; None: they are
+            not compared.
+        wanted: the records that can be evaluated; None: all.
 
     Raises:
-        ValueError: if no question is about a record of the wanted devices, or the file's patients are not the records'.
+        ValueError: if no question is about a record of the wanted devices, the file's patients are not the records',
+            or a patient or record of training is in the test set.
     """
     source = open_records(settings.records, sampling_rate=settings.sampling_rate)
     found = read_questions(settings.questions, source)
     whole = found.asked
     if settings.devices is not None:
-        wanted = settings.devices.strip().upper()
-        whole = [one for one in whole if wanted and (one.record.device or "").strip().upper().startswith(wanted)]
+        device = settings.devices.strip().upper()
+        whole = [one for one in whole if device and (one.record.device or "").strip().upper().startswith(device)]
         if not whole:
             raise ValueError(
                 f"{settings.questions}: devices {settings.devices!r}: no record of a device whose name begins so"
             )
     training = [record for record in source if trained_on(record, settings.training_folds)]
-    asked = evenly_spaced(whole, settings.max_records)
-    return HeldOutSet(source, training, whole, asked, found.notes, settings)
+    asked = evenly_spaced([one for one in whole if wanted is None or wanted(one.record)], settings.max_records)
+    rows = None if train_rows is None else read_training_rows(train_rows)
+    apart = training_leakage(
+        *(asked, training, rows or ()), parts=waveforms, rate=settings.sampling_rate, progress=settings.progress
+    )
+    copied = {test for test, _ in apart.copies}
+    asked = [one for one in asked if one.record_id not in copied]
+    return HeldOutSet(source, training, rows, whole, asked, apart, found.notes, settings)
 
 
 def check_some_balanced(asked: Sequence[AskedRecord], path: Path) -> None:
@@ -160,8 +148,3 @@ def parts_words(records: Iterable[Record], folds: Sequence[int]) -> str:
 def reading_words(source: RecordSource, rate: int) -> str:
     """How recordings are read, in words."""
     return f"records at {rate} Hz" if source.layout == PTB_XL else OTHER_RECORDS
-
-
-def data_words(source: RecordSource, path: Path) -> str:
-    """The collection, in words."""
-    return "PTB-XL 1.0.3" if source.layout == PTB_XL else f"{source.layout} {path.resolve().name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,31 @@ class Leakage:
             return f"no waveform was compared with any of training, since no samples of {which} records were looked up"
         return f"{self.test_waveforms} test and {self.training_waveforms} training waveforms were compared"
 
+    def note(self, parts: str, opening: str | None = None) -> str:
+        """All of it in a sentence; `opening` stands for `patient_words` where they do not fit."""
+        said = f"{opening or self.patient_words(parts)}; {self.waveform_words()}"
+        if self.by_waveform:
+            copied = ", ".join(test for test, _ in self.copies)
+            said += (
+                f" by their samples as stored; {len(self.copies)} copies were left out{': ' if copied else ''}{copied}"
+            )
+        return f"{said}."
+
+
+def unnamed_notes(test: Iterable[Record], training: Iterable[Record]) -> list[str]:
+    """How many of the records name no patient, and what follows from it; none where all do."""
+    notes = []
+    if unknown := sum(record.patient_id is None for record in training):
+        notes.append(
+            f"{unknown} training records name no patient, so patients of the test were not compared with theirs."
+        )
+    if unknown := sum(record.patient_id is None for record in test):
+        notes.append(
+            f"{unknown} test records name no patient: each counts as a patient of its own, so intervals are too "
+            "narrow where a patient has several, and they were not compared with the training's."
+        )
+    return notes
+
 
 def waveform_hashes(records: Iterable[Record], progress: bool = True) -> list[tuple[str, bytes]]:
     """`record_id` and hash of each record's samples as they lie on disk, without those that are not there.
@@ -96,36 +121,6 @@ def _stored_samples(record: Record) -> bytes | None:
     return None
 
 
-def check_leakage(
-    test: Iterable[Record],
-    training_patients: Iterable[str],
-    training_ids: Iterable[str],
-) -> Leakage:
-    """Compare the patients and names of test records with those of training.
-
-    Args:
-        test: the records to evaluate on.
-        training_patients: patients whose records a model was trained on.
-        training_ids: names of the training records.
-
-    Raises:
-        ValueError: if a record or a patient is in both.
-    """
-    test = list(test)
-    trained, tested = set(training_patients), {one.patient_id for one in test if one.patient_id is not None}
-    advice = (
-        "give questions about other records, or name the folds of training with --training-folds (none: the checkpoint "
-        "was trained on nothing of this collection)"
-    )
-    for what, both in (("patients", trained & tested), ("records", {one.record_id for one in test} & {*training_ids})):
-        if both:
-            raise ValueError(
-                f"{len(both)} {what} of the test set are in the training records too (such as "
-                f"{min(both, key=id_order)}): {advice}"
-            )
-    return Leakage(len(trained), len(tested), 0, 0, ())
-
-
 def training_leakage(
     asked: Iterable[AskedRecord],
     training: Sequence[Record],
@@ -149,23 +144,42 @@ def training_leakage(
         ValueError: if a record or a patient is in both.
     """
     rows, test = list(rows), [one.record for one in asked]
-    patients = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
-    patients |= {record.patient_id for record in training if record.patient_id is not None}
-    names = {record.record_id for record in training}
-    found = check_leakage(test, patients, {*names, *(row["record_id"] for row in rows)})
-    if parts is None or rate != 100:
-        return found
-    mark = run_mark([record.record_id for record in test], sorted(names), rate)
-    kept = leakage_once(parts / "leakage.jsonl", mark, lambda: check_copies(test, training, progress))
-    return replace(kept, training_patients=found.training_patients, test_patients=found.test_patients)
+    tested = {one.patient_id for one in test if one.patient_id is not None}
+    trained = {name for row in rows if (name := record_text(row["patient_id"])) is not None}
+    trained |= {record.patient_id for record in training if record.patient_id is not None}
+    names = {record.record_id for record in training} | {row["record_id"] for row in rows}
+    for what, both in (("patients", trained & tested), ("records", {one.record_id for one in test} & names)):
+        if both:
+            raise ValueError(
+                f"{len(both)} {what} of the test set are in the training records too (such as "
+                f"{min(both, key=id_order)}): give questions about other records, or name the folds of training with "
+                "--training-folds (none: the checkpoint was trained on nothing of this collection)"
+            )
+    if parts is None or rate != 100 or not training:
+        return Leakage(len(trained), len(tested), 0, 0, ())
+    found = compare_waveforms(test, training, parts, rate, progress=progress)
+    return replace(found, training_patients=len(trained), test_patients=len(tested))
 
 
-def check_copies(test: Iterable[Record], training: Iterable[Record], progress: bool = True) -> Leakage:
-    """Compare the waveforms of records with those of training, where patients of both cannot be compared."""
-    ours, theirs = waveform_hashes(test, progress), waveform_hashes(training, progress)
-    known = {digest: record_id for record_id, digest in theirs}
-    copies = tuple((record_id, known[digest]) for record_id, digest in ours if digest in known)
-    return Leakage(0, len(ours), len(theirs), len(ours), copies)
+def compare_waveforms(
+    test: Sequence[Record], training: Sequence[Record], parts: Path, *rate: int, progress: bool = True
+) -> Leakage:
+    """Compare waveforms, not patients; kept in a file of `parts`, since those of a large set take a minute to read.
+
+    Raises:
+        ValueError: if the file is of another comparison, or of another `rate` in Hz.
+    """
+    mark = run_mark([record.record_id for record in test], sorted({record.record_id for record in training}), *rate)
+    with PartialResults(parts / "leakage.jsonl", mark) as partial:
+        if partial.lines:
+            kept = partial.lines[0]
+            return Leakage(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
+        ours, theirs = waveform_hashes(test, progress), waveform_hashes(training, progress)
+        known = {digest: record_id for record_id, digest in theirs}
+        copies = tuple((record_id, known[digest]) for record_id, digest in ours if digest in known)
+        found = Leakage(0, len(ours), len(theirs), len(ours), copies)
+        partial.append(asdict(found))
+    return found
 
 
 def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str, str]:
@@ -176,23 +190,3 @@ def copies_within(records: Iterable[Record], progress: bool = True) -> dict[str,
     first: dict[bytes, str] = {}
     found = waveform_hashes(records, progress)
     return {one: first[digest] for one, digest in found if first.setdefault(digest, one) != one}
-
-
-def leakage_once(path: Path, mark: str, look: Callable[[], Leakage]) -> Leakage:
-    """What was looked up, kept in a file: the waveforms of a large set take a minute to read.
-
-    Args:
-        path: of the file.
-        mark: names what is compared (`partial.run_mark`).
-        look: compares.
-
-    Raises:
-        ValueError: if the file is of another comparison.
-    """
-    with PartialResults(path, mark) as partial:
-        if partial.lines:
-            kept = partial.lines[0]
-            return Leakage(**{**kept, "copies": tuple((a, b) for a, b in kept["copies"])})
-        found = look()
-        partial.append(asdict(found))
-    return found

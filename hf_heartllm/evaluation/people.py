@@ -11,6 +11,7 @@ import numpy as np
 from ..data.record import Record, id_order
 from ..labels.ptbxl import AGE_OVER_89
 from ..models.prompts import background_text
+from .groups import groups_of
 
 UNKNOWN = "unknown"
 AGE_BANDS = ("< 50", "50–64", "65–79", "≥ 80")
@@ -59,10 +60,9 @@ def people(records: Iterable[Record]) -> dict[str, Person]:
 
 def subgroups(persons: Iterable[Person]) -> dict[str, list[int]]:
     """Rows of each sex, age band and device family that occurs, by name."""
-    rows: dict[str, list[int]] = {}
-    for index, person in enumerate(persons):
-        for words, value in (("sex", person.sex), ("age", person.age_band), ("device", person.device)):
-            rows.setdefault(f"{words} {value}", []).append(index)
+    persons = list(persons)
+    columns = {"sex": [one.sex for one in persons], "age": [one.age_band for one in persons]}
+    rows = groups_of({**columns, "device": [one.device for one in persons]})
     order = ["sex male", "sex female", *(f"age {band}" for band in AGE_BANDS)]
     return {name: rows[name] for name in sorted(rows, key=lambda n: (order.index(n) if n in order else 99, n))}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..hashes import sha256_of
+from ..labels.record_ids import record_text
 from ..labels.scp import STATEMENTS
 from .answers import AnsweredQuestion
 
@@ -184,10 +185,7 @@ def _name(value: Any) -> str:
     """An id as text: 15709.0, 15709 and "15709" are one; lists are joined; empty where there is none."""
     if isinstance(value, list):
         return "+".join(map(_name, value))
-    if value is None or value != value:
-        return ""
-    text = str(value).strip()
-    return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
+    return record_text(value) or ""
 
 
 def _controls(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Prediction, ...]]:

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..hashes import file_sha256
 from ..inference import Answerer
-from .answering import weights_fingerprint
 from .question_file import AskedRecord, question_set_hash
 
 
-def model_facts(answerer: Answerer, name: str) -> dict[str, Any]:
-    """What names a checkpoint: its weights, and what it reads ECGs with, by hash."""
-    return {
-        "name": name,
-        "weights": weights_fingerprint(answerer.model),
-        **answerer.reads,
-        "parameters": sum(parameter.numel() for parameter in answerer.model.parameters()),
-        "dtype": str(answerer.model.dtype).removeprefix("torch."),
-    }
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that is asked.
+
+    Attributes:
+        answerer: the model.
+        name: of the checkpoint, for the page.
+    """
+
+    answerer: Answerer
+    name: str
+
+    @cached_property
+    def weights(self) -> str:
+        """`weights_fingerprint` of the model."""
+        return weights_fingerprint(self.answerer.model)
+
+    def facts(self) -> dict[str, Any]:
+        """What names it: its weights, and what it reads ECGs with, by hash."""
+        model = self.answerer.model
+        return {
+            "name": self.name,
+            "weights": self.weights,
+            **self.answerer.reads,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "dtype": str(model.dtype).removeprefix("torch."),
+        }
+
+
+def weights_fingerprint(model: Any) -> str:
+    """Sixteen hexadecimal digits over a model's weights: partial results of another checkpoint are not mixed in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def question_facts(path: Path, whole: Sequence[AskedRecord], asked: Sequence[AskedRecord]) -> dict[str, Any]:

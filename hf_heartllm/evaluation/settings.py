@@ -57,49 +57,54 @@ class CheckpointSettings(RunSettings):
     Attributes:
         records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records.
         questions: Parquet file of the test questions, such as of dataset_builders.evaluation_questions.
-        tokens: codes of the records, made with the checkpoint's codec, instead of reading them.
         devices: only records of devices whose name begins so, such as CS or AT; all, known or not, when None.
     """
 
     records: Path
     questions: Path
-    tokens: Path | None = None
     devices: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class QASettings(CheckpointSettings):
-    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
+class ComparedSettings(CheckpointSettings):
+    """The same, beside what training answers most often, and beside another checkpoint.
 
     Attributes:
-        train_rows: rows of dataset_builders.training_rows, for the commonest answers.
+        tokens: codes of the records, made with the checkpoint's codec, instead of reading them.
+        train_rows: rows of dataset_builders.training_rows, for the commonest answers or report.
+        against: partial results of another checkpoint's run on the same file, for paired differences.
+    """
+
+    tokens: Path | None = None
+    train_rows: Path | None = None
+    against: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QASettings(ComparedSettings):
+    """What to evaluate on, and how. Further attributes are those of `ComparedSettings`.
+
+    Attributes:
         calibration_questions: questions about records that the checkpoint was not trained on, for the temperature.
         write_calibration: checkpoint folder to write calibration.json to: temperatures, in place of any operating
             points there.
-        against: partial results of another checkpoint's run on the same questions, for paired differences.
         generate: questions answered in free text too.
     """
 
-    train_rows: Path | None = None
     calibration_questions: Path | None = None
     write_calibration: Path | None = None
-    against: Path | None = None
     generate: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportSettings(CheckpointSettings):
-    """What to evaluate on, and how. Further attributes are those of `CheckpointSettings`.
+class ReportSettings(ComparedSettings):
+    """What to evaluate on, and how. Further attributes are those of `ComparedSettings`.
 
     Attributes:
-        train_rows: rows of dataset_builders.training_rows, for the commonest report.
         reference: the true report: made of the SCP statements, or PTB-XL's own in English.
-        against: partial results of another checkpoint's run on the same records, for paired differences.
     """
 
-    train_rows: Path | None = None
     reference: Literal["statements", "translated"] = "statements"
-    against: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,7 @@ from pathlib import Path
 from hf_heartllm.data.record import Record, id_order
 from hf_heartllm.data.sources import PTB_XL, RecordSource, open_records
 from hf_heartllm.data.splits import split_name
-from hf_heartllm.evaluation.answered import tabulate
-from hf_heartllm.evaluation.answering import answer_questions, ecg_source
+from hf_heartllm.evaluation.answering import asker_of
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences
 from hf_heartllm.evaluation.checkpoint.calibration_file import (
     asked_statements,
@@ -39,7 +38,7 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
 )
 from hf_heartllm.evaluation.conditions import REAL
 from hf_heartllm.evaluation.held_out import part_of, reading_words, trained_on
-from hf_heartllm.evaluation.provenance import model_facts, question_facts
+from hf_heartllm.evaluation.provenance import Checkpoint, question_facts
 from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.inference import checkpoint_name, load_answerer
 from hf_heartllm.labels.ptbxl import folds
@@ -98,27 +97,27 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
     other = [record for record in source if part_of(record) == to_measure][: args.max_records]
     for others_are, others in (("the questions", chosen), ("what was trained on", training)):
         _check_apart("what is measured", other, others_are, others)
-    all_known = source.layout == PTB_XL  # elsewhere what is not stated may be left open
-    statements = asked_statements(training, all_known)
+    statements = asked_statements(training)
     if not statements:
         raise ValueError(
             f"{args.records}: no statement that some of {len(training)} training records have and others have not"
         )
-    answerer, carrier = load_answerer(args.model, dtype="float32"), load_answerer(args.checkpoint, dtype="float32")
-    ecg_of, ecgs = ecg_source(answerer, args.tokens, reading_words(source, 100))
-    outcomes = answer_questions(answerer, asked, ecg_of, args.output / "balanced", conditions=(REAL,), ecgs=ecgs)
-    answered = tabulate(asked, outcomes, (REAL,))
+    answers, carries = (
+        asker_of(
+            Checkpoint(load_answerer(folder, dtype="float32"), checkpoint_name(folder)),
+            *(args.tokens, reading_words(source, 100), args.output / "balanced"),
+        )
+        for folder in (args.model, args.checkpoint)
+    )
+    answered = answers.answers(asked, (REAL,))
     statements_asked = {(q.attribute_type, q.attribute) for q in answered.questions if q.is_yes_no}
-    found = fit_calibration(answered, prevalences(chosen, statements_asked, all_known))
+    found = fit_calibration(answered, prevalences(chosen, statements_asked))
     if found.natural_temperature is None or found.yes_share is None:
         raise ValueError(f"{args.questions}: no yes/no questions on statements")
-    margins = statement_margins(
-        answerer, chosen, statements, ecg_of, ecgs, args.output / "statements", all_known=all_known
-    )
-    its_ecgs, words = ecg_source(carrier, args.tokens, reading_words(source, 100))
-    asked_again = statement_margins(
-        carrier, other, statements, its_ecgs, words, args.output / "measured", all_known=all_known
-    )
+    of_statements = replace(answers, folder=args.output / "statements")
+    margins = statement_margins(of_statements, chosen, statements)
+    to_judge = replace(carries, folder=args.output / "measured")
+    asked_again = statement_margins(to_judge, other, statements)
     fitted = measured(fit_points(margins, found.natural_temperature, found.yes_share), asked_again)
     facts = {
         "questions_file": question_facts(args.questions, asked, asked),
@@ -126,7 +125,7 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
         "folds_in_training": [part for part in parts if part in trained],
         "measured_folds": [to_measure],
         **prevalence_facts(source, training, args.training_folds),
-        "model": model_facts(answerer, checkpoint_name(args.model)),
+        "model": answers.checkpoint.facts(),
     }
     return replace(found.carried(fitted.statements, facts), one_of=fitted.one_of)
 

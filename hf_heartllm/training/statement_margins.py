@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from ..data.question import EVERY_RECORD, Question
 from ..data.record import Record
-from ..evaluation.answering import Ecgs, answer_questions
-from ..evaluation.checkpoint.calibration import states
+from ..evaluation.answering import Asker, answer_questions
 from ..evaluation.conditions import REAL
 from ..evaluation.question_file import AskedRecord
-from ..inference import Answerer
 from ..models.answer_calibration import AskedStatement
 from .operating_points import StatementMargins
 
@@ -21,21 +18,17 @@ YES_NO = ("yes", "no")
 
 
 def asked_of_every_record(
-    records: Sequence[Record], statements: Sequence[AskedStatement], all_known: bool = True
+    records: Sequence[Record], statements: Sequence[AskedStatement]
 ) -> tuple[list[AskedRecord], np.ndarray, np.ndarray]:
     """The questions, and whether the labels state and whether they deny what is asked for, bool (records, statements).
 
     Args:
         records: of the wanted part of a collection.
         statements: with the questions they are asked by.
-        all_known: what is not stated is absent, as in PTB-XL; else the labels may leave it open.
     """
     asked, stated, denied = [], [], []
     for record in records:
-        if all_known:
-            held: list[bool | None] = [states(record, one.attribute_type, one.attribute) for one in statements]
-        else:
-            held = [record.says(one.attribute_type, one.attribute) for one in statements]
+        held = [record.says(one.attribute_type, one.attribute) for one in statements]
         questions = []
         for one, yes in zip(statements, held, strict=True):
             about = "verify", one.attribute_type, one.attribute
@@ -47,32 +40,20 @@ def asked_of_every_record(
 
 
 def statement_margins(
-    answerer: Answerer,
-    records: Sequence[Record],
-    statements: Sequence[AskedStatement],
-    ecg_of: Ecgs,
-    ecgs: str,
-    parts: Path,
-    progress: bool = True,
-    all_known: bool = True,
+    asker: Asker, records: Sequence[Record], statements: Sequence[AskedStatement]
 ) -> StatementMargins:
     """Ask every record for every statement.
 
     Args:
-        answerer: the model.
+        asker: whom; its folder keeps partial results.
         records: those asked about.
         statements: those asked for.
-        ecg_of: reads a record's recording.
-        ecgs: names what it gives.
-        parts: folder for partial results; a broken-off run goes on from there.
-        progress: show a bar.
-        all_known: see `asked_of_every_record`.
 
     Raises:
         ValueError: if the folder holds partial results of another run.
     """
-    asked, stated, denied = asked_of_every_record(records, statements, all_known)
-    found = answer_questions(answerer, asked, ecg_of, parts, conditions=(REAL,), progress=progress, ecgs=ecgs)
+    asked, stated, denied = asked_of_every_record(records, statements)
+    found = answer_questions(asker, asked, (REAL,))
     margins = [[scores[0] - scores[1] for scores in found[one.record_id, REAL]] for one in asked]
     patients = np.array([record.patient for record in records])
     return StatementMargins(tuple(statements), np.array(margins, dtype=np.float64), stated, patients, denied)

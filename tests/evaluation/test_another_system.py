@@ -13,7 +13,7 @@ import torch
 from hf_heartllm.ecg.beats import beat_times
 from hf_heartllm.evaluation.checkpoint.questions import QASettings, evaluate_qa
 from hf_heartllm.evaluation.classification.run import ClassifySettings, evaluate_classification
-from hf_heartllm.evaluation.held_out import Checkpoint
+from hf_heartllm.evaluation.provenance import Checkpoint
 from hf_heartllm.models.answer_scores import summarise
 from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow

@@ -13,6 +13,7 @@ from hf_heartllm.data.question import EVERY_RECORD, Question
 from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation import answering
 from hf_heartllm.evaluation.conditions import NO_ECG, REAL, SHUFFLED_ECG, other_patients
+from hf_heartllm.evaluation.provenance import Checkpoint
 from hf_heartllm.evaluation.question_file import AskedRecord, read_questions
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -100,11 +101,12 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def ecg_of(tiny):
-    return answering.ecg_source(tiny, None, "simulated")[0]
+    return answering.each_once(lambda one: tiny.read(one.read()))
 
 
 def ask(answerer, ecg_of, folder, records=RECORDS, conditions=CONDITIONS, **more):
-    return answering.answer_questions(answerer, records, ecg_of, folder, conditions=conditions, progress=False, **more)
+    asker = answering.Asker(Checkpoint(answerer, "tiny"), ecg_of, "simulated", folder, progress=False, **more)
+    return answering.answer_questions(asker, records, conditions)
 
 
 def test_a_broken_off_run_goes_on_where_it_stopped(tiny, ecg_of, tmp_path, monkeypatch):
@@ -127,6 +129,13 @@ def test_a_broken_off_run_goes_on_where_it_stopped(tiny, ecg_of, tmp_path, monke
         ask(tiny, until_the_fifth, folder)
     with (folder / "outcomes.jsonl").open("a") as file:
         file.write('{"record_id": "12", "cond')  # cut while writing
+    score = tiny.score
+
+    def with_ecgs_alone(prompts, sets):
+        assert all(prompt.record is not None for prompt in prompts)  # what needs no ECG was answered before
+        return score(prompts, sets)
+
+    monkeypatch.setattr(tiny, "score", with_ecgs_alone)
     again = []
     resumed = ask(tiny, lambda one: again.append(one.record_id) or ecg_of(one), folder)
     assert json.dumps(sorted(resumed.items())) == json.dumps(sorted(whole.items()))

@@ -99,7 +99,7 @@ def test_a_predictive_value_by_hand_and_where_nothing_is_called():
 
 def test_prevalences_are_shares_of_records():
     codes = ({"AFIB"}, {"IMI", "SR"}, {"NORM"}, {"SR"})
-    records = [Record(str(number), labels=statement_labels(one)) for number, one in enumerate(codes)]
+    records = [Record(str(number), labels=statement_labels(one), complete=True) for number, one in enumerate(codes)]
     wanted = {AFIB, ("superclass", "MI"), ("rhythm", "PACE"), ("noise", "V1")}
     assert prevalences(records, wanted) == {AFIB: 0.25, ("superclass", "MI"): 0.25}
 

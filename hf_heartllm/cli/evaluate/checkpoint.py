@@ -14,8 +14,8 @@ from ...arguments import add_old_name, add_options, given_options, option_name
 from ..common import UsageError, add_model_argument, fold_list, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
-    from ...evaluation.held_out import Checkpoint
-    from ...evaluation.page import Evaluation
+    from ...evaluation.provenance import Checkpoint
+    from ...evaluation.runner import Evaluation
     from ...evaluation.settings import RunSettings
 
 
@@ -77,7 +77,7 @@ def load_checkpoint(args: argparse.Namespace, model: str | None = None, option: 
     source = model_source(args.model if model is None else model, option)
     quiet_transformers()
     from ...checkpoints import checkpoint
-    from ...evaluation.held_out import Checkpoint
+    from ...evaluation.provenance import Checkpoint
     from ...inference import checkpoint_name, load_answerer
 
     folder = checkpoint() if source is None else source

@@ -62,33 +62,21 @@ class Calibration:
         return AnswerCalibration(*temperatures, self.yes_share, statements, at_edge=self.at_edge, fitted_on=fitted_on)
 
 
-def states(record: Record, kind: str, name: str) -> bool:
-    """Whether a record's labels state a statement of PTB-XL's, of whichever type, or a superclass."""
-    return name in (record.stated(kind) if kind == "superclass" else record.codes)
-
-
-def prevalences(
-    records: Sequence[Record], statements: set[Statement], all_known: bool = True
-) -> dict[Statement, float]:
+def prevalences(records: Sequence[Record], statements: set[Statement]) -> dict[Statement, float]:
     """Share of the records that state each of these; without those that nobody states, or everybody.
 
-    Statements and superclasses only: other attributes are not known for every record. Records whose labels say nothing
-    of this type do not count.
+    Statements and superclasses only: other attributes are not known for every record. Records whose labels leave a
+    statement open do not count for it.
 
     Args:
         records: of the wanted part of a collection.
         statements: those wanted.
-        all_known: what is not stated is absent, as in PTB-XL; else records whose labels leave a statement open do not
-            count for it.
     """
     found = {}
     for kind, name in statements:
         if kind not in ("rhythm", "form", "diagnosis", "superclass"):
             continue
-        if all_known:
-            held = [states(record, kind, name) for record in records if kind in record.labels]
-        else:
-            held = [said for record in records if (said := record.says(kind, name)) is not None]
+        held = [said for record in records if (said := record.says(kind, name)) is not None]
         share = float(np.mean(held)) if held else 0.0
         if 0 < share < 1:
             found[kind, name] = share

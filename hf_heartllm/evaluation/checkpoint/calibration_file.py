@@ -18,20 +18,16 @@ from .calibration import prevalences
 _OTHER_PHRASES = {"NORM": ("normal",)}
 
 
-def asked_statements(records: Sequence[Record], all_known: bool = True) -> tuple[AskedStatement, ...]:
+def asked_statements(records: Sequence[Record]) -> tuple[AskedStatement, ...]:
     """Every statement and superclass that some of the records state, and some do not, with its prevalence.
 
     A statement that is both a diagnosis and a finding of form is asked for by the same words, so it stands once.
-
-    Args:
-        records: of the wanted part of a collection.
-        all_known: see `prevalences`.
     """
     named = {("superclass", name): words for name, words in SUPERCLASSES.items() if name not in STATEMENTS}
     for code, one in STATEMENTS.items():
         kind = one.categories[0]
         named["diagnosis" if kind == "diagnostic" else kind, code] = one.phrase
-    shares = prevalences(records, set(named), all_known)
+    shares = prevalences(records, set(named))
     return tuple(
         AskedStatement(kind, name, (named[kind, name], *_OTHER_PHRASES.get(name, ())), round(shares[kind, name], 6))
         for kind, name in sorted(shares)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..answered import Answered
 from ..answers import EXACT, MACRO_F1, Answers
 from ..conditions import CONDITIONS
 from ..controlled import MAJORITIES, MARGIN, RANKS_NOTHING, TEXT_ONLY, ControlledResult
+from ..groups import groups_of
 from ..intervals import NONE, Bootstrap, Interval, Settings
 from ..metrics import AUROC, MACRO_AUROC, Measured, Ranked, controlled
 from ..people import Person, subgroups
@@ -30,15 +31,14 @@ Majority = Mapping[str, Sequence[str | None]]
 
 def question_groups(answered: Answered) -> dict[str, np.ndarray]:
     """Rows of the balanced questions: all, by question type, by attribute type, by both."""
-    groups: dict[str, list[int]] = {}
-    order: dict[str, int] = {}
-    for index in answered.balanced.tolist():
-        kind, attribute = answered.questions[index].question_type, answered.questions[index].attribute_type
-        titles = (f"all {answered.set_name}", f"question type {kind}", f"attribute type {attribute}")
-        for rank, title in enumerate((*titles, f"{kind} {attribute}")):
-            groups.setdefault(title, []).append(index)
-            order[title] = rank
-    return {title: np.array(groups[title]) for title in sorted(groups, key=lambda title: (order[title], title))}
+    questions = [answered.questions[row] for row in answered.balanced]
+    columns = {
+        "all": [answered.set_name for _ in questions],
+        "question type": [one.question_type for one in questions],
+        "attribute type": [one.attribute_type for one in questions],
+        "": [f"{one.question_type} {one.attribute_type}" for one in questions],
+    }
+    return {title: answered.balanced[rows] for title, rows in groups_of(columns).items()}
 
 
 def measured_answers(
@@ -87,44 +87,45 @@ def subgroup_results(
     return [one for title, rows in groups.items() for one in of_all.results((EXACT,), title, answered.balanced[rows])]
 
 
-def auroc_groups(answered: Answered) -> Iterator[tuple[str, str, np.ndarray, str | None]]:
-    """Title, answer, rows and target of each AUROC with enough questions on both sides.
+def auroc_results(answered: Answered, settings: Settings) -> list[ControlledResult]:
+    """The AUROC of each answer by its probability, where enough questions have it and enough have not.
 
     Yes/no questions are ranked by p("yes"), statement by statement: those that every record is asked, and the balanced
     ones. Open questions (`query`) are ranked by the probability of each answer of their closed set. Two alternatives
     (`choose`) have no answer in common to rank.
-    """
-    rows: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for index, question in enumerate(answered.questions):
-        if question.every_record and question.is_yes_no:
-            rows[0, "every record", question.attribute_type, question.attribute, "yes"].append(index)
-        elif question.is_yes_no:
-            rows[1, answered.set_name, question.attribute_type, question.attribute, "yes"].append(index)
-        elif question.question_type == "query":
-            for answer in question.answer_set:
-                rows[2, answered.set_name, question.attribute_type, "query", answer, question.answer_set].append(index)
-    for key in sorted(rows, key=str):
-        _, what, attribute_type, attribute, answer, *_ = key
-        positives = sum(answered.questions[row].answer == answer for row in rows[key])
-        if min(positives, len(rows[key]) - positives) < MIN_POSITIVES:
-            continue
-        of = f"{attribute} ({attribute_type})" if answer == "yes" else f"{attribute_type} query: {answer}"
-        target = AUROC_TARGETS.get(attribute) if what == "every record" else None
-        yield f"{of}, {what}, {positives} positive", answer, np.array(rows[key]), target
-
-
-def auroc_results(answered: Answered, settings: Settings) -> list[ControlledResult]:
-    """The AUROC of each answer by its probability, statement by statement.
 
     Among the balanced questions about half of the records without a statement have another abnormality of its kind,
     so these are harder than a record drawn at random; the questions that every record is asked are not balanced.
     """
+    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for index, question in enumerate(answered.questions):
+        if question.every_record and question.is_yes_no:
+            groups[0, "every record", question.attribute_type, question.attribute, "yes"].append(index)
+        elif question.is_yes_no:
+            groups[1, answered.set_name, question.attribute_type, question.attribute, "yes"].append(index)
+        elif question.question_type == "query":
+            for answer in question.answer_set:
+                key = 2, answered.set_name, question.attribute_type, "query", answer, question.answer_set
+                groups[key].append(index)
     found = []
-    for title, answer, rows, target in auroc_groups(answered):
+    for key in sorted(groups, key=str):
+        _, what, attribute_type, attribute, answer, *_ = key
+        rows = np.array(groups[key])
         labels = np.array([answered.questions[row].answer == answer for row in rows])
+        if min(labels.sum(), (~labels).sum()) < MIN_POSITIVES:
+            continue
+        of = f"{attribute} ({attribute_type})" if answer == "yes" else f"{attribute_type} query: {answer}"
         ranked = {one: Ranked(labels, answered.of_answer(one, rows, answer)) for one in CONDITIONS}
-        bootstrap = Bootstrap(answered.patients[rows], **settings)
-        found.append(controlled(AUROC, title, ranked, bootstrap, absent=RANKS_NOTHING, target=target))
+        found.append(
+            controlled(
+                AUROC,
+                f"{of}, {what}, {labels.sum()} positive",
+                ranked,
+                Bootstrap(answered.patients[rows], **settings),
+                absent=RANKS_NOTHING,
+                target=AUROC_TARGETS.get(attribute) if what == "every record" else None,
+            )
+        )
     return found
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from ...inference import Answerer
 from ...models.pipeline_ecg import MAX_ANSWER_TOKENS
 from ..answered import Answered
-from ..answering import Ecgs, Key, Request, backgrounds, weights_fingerprint, write_texts
+from ..answering import Asker, backgrounds, write_texts
 from ..answers import EXACT, MACRO_F1, OUTSIDE, Answers
-from ..conditions import CONDITIONS, other_patients, shown_record
 from ..controlled import MAJORITIES, TEXT_ONLY, ControlledResult
 from ..metrics import Measured
 from ..partial import run_mark
@@ -21,49 +18,23 @@ from ..question_file import AskedRecord
 
 
 def generate_answers(
-    answerer: Answerer,
-    answered: Answered,
-    rows: Sequence[int],
-    asked: Sequence[AskedRecord],
-    ecg_of: Ecgs,
-    folder: Path,
-    *,
-    ecgs: str,
-    seed: int = 0,
-    progress: bool = True,
+    asker: Asker, answered: Answered, rows: Sequence[int], asked: Sequence[AskedRecord]
 ) -> dict[str, list[str]]:
     """Let the model write its answers to some questions under every condition; greedy.
 
     Args:
-        answerer: the model.
+        asker: that of the closed-set scoring, so that both see the same ECGs.
         answered: all questions.
         rows: places of those to ask.
         asked: all records, for the control's choice.
-        ecg_of: reads a record's recording.
-        folder: for partial results.
-        ecgs: names what `ecg_of` gives.
-        seed: of the control's choice; that of the closed-set scoring, so that both see the same ECGs.
-        progress: show a bar on stderr.
 
     Returns:
         condition → texts, in the order of `rows`.
     """
-    records = {one.record_id: one.record for one in asked}
-    other, told = other_patients(records.values(), seed), backgrounds(asked)
-    mark = run_mark(weights_fingerprint(answerer.model), asked, ecgs, sorted(told.items()))
-    requests: dict[Key, Request] = {}
-    for condition in CONDITIONS:
-        for row in rows:
-            own = answered.record_ids[row]
-            shown = shown_record(condition, own, records, other)
-            requests[condition, row] = condition, shown, answered.questions[row].text, told[own]
-    texts = write_texts(
-        *(answerer, requests, ecg_of, folder / "generated.jsonl", run_mark(mark, list(rows), seed)),
-        max_new_tokens=MAX_ANSWER_TOKENS,
-        title="generated",
-        progress=progress,
-    )
-    return {condition: [texts[condition, row] for row in rows] for condition in CONDITIONS}
+    mark = run_mark(asker.checkpoint.weights, asked, asker.ecgs, sorted(backgrounds(asked).items()))
+    mark = run_mark(mark, list(rows), asker.seed)
+    wanted = [(answered.record_ids[row], answered.questions[row].text) for row in rows]
+    return write_texts(*(asker, asked, wanted, "generated.jsonl", mark), names=rows, max_new_tokens=MAX_ANSWER_TOKENS)
 
 
 def generated_results(

@@ -13,14 +13,16 @@ from ..answering import OUTCOMES, outcomes_of
 from ..conditions import REAL
 from ..intervals import Bootstrap, Interval, Settings
 from ..question_file import AskedRecord
+from ..runner import Run
 from .figures import question_groups
 
 NAME = "evaluated.json"
 
 
-def write_identity(parts: Path, model: dict[str, Any], questions: dict[str, Any]) -> None:
+def write_identity(run: Run) -> None:
     """Note beside the outcomes whose they are, for a later comparison."""
-    write_whole(parts / NAME, json.dumps({"model": model, "questions": questions}, indent=1) + "\n")
+    identity = {"model": run.asker.checkpoint.facts(), "questions": run.questions}
+    write_whole(run.asker.folder / NAME, json.dumps(identity, indent=1) + "\n")
 
 
 def read_other_run(
@@ -31,7 +33,7 @@ def read_other_run(
     Args:
         other: folder of its partial results.
         file: which of them.
-        questions: what names this run's questions (`facts.question_facts`).
+        questions: what names this run's questions (`provenance.question_facts`).
         subject: of `heartllm evaluate`.
 
     Raises:
@@ -47,20 +49,15 @@ def read_other_run(
     return identity["model"], [json.loads(line) for line in lines]
 
 
-def compare(
-    answered: Answered, asked: Sequence[AskedRecord], questions: dict[str, Any], other: Path, settings: Settings
-) -> tuple[dict[str, Any], dict[str, Interval]]:
-    """This checkpoint less another on the real ECGs, by group of questions.
+def other_answers(
+    other: Path, questions: Mapping[str, Any], asked: Sequence[AskedRecord]
+) -> tuple[dict[str, Any], Answered]:
+    """What names another checkpoint, and its answers by the real ECGs.
 
     Args:
-        answered: this checkpoint's answers.
-        asked: what was asked.
-        questions: what names the questions (`facts.question_facts`).
-        other: folder of partial results of the other checkpoint's run.
-        settings: of the bootstrap.
-
-    Returns:
-        What names the other checkpoint, and the difference in exact match of each group.
+        other: folder of partial results of its run.
+        questions: what names the questions (`provenance.question_facts`).
+        asked: the records wanted.
 
     Raises:
         ValueError: if the other run was on other questions, or is not whole.
@@ -69,9 +66,13 @@ def compare(
     found = outcomes_of(lines)
     if absent := [one.record_id for one in asked if (one.record_id, REAL) not in found]:
         raise ValueError(f"{other}: no answers about record {absent[0]} ({len(absent)} are missing)")
-    theirs = tabulate(asked, found, (REAL,)).right[REAL]
-    ours, differences = answered.right[REAL], {}
-    for title, rows in question_groups(answered).items():
-        bootstrap = Bootstrap(answered.patients[rows], **settings)
-        differences[title] = bootstrap.mean(ours[rows]).minus(bootstrap.mean(theirs[rows]))
-    return model, differences
+    return model, tabulate(asked, found, (REAL,))
+
+
+def answer_differences(ours: Answered, theirs: Answered, settings: Settings) -> dict[str, Interval]:
+    """Group of questions → our exact match less theirs, on the real ECGs."""
+    differences = {}
+    for title, rows in question_groups(ours).items():
+        bootstrap = Bootstrap(ours.patients[rows], **settings)
+        differences[title] = bootstrap.mean(ours.right[REAL][rows]).minus(bootstrap.mean(theirs.right[REAL][rows]))
+    return differences

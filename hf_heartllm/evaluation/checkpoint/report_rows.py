@@ -55,7 +55,7 @@ def other_reports(
 
     Args:
         other: folder of partial results of its run.
-        questions: what names the question file (`facts.question_facts`).
+        questions: what names the question file (`provenance.question_facts`).
         asked: the records wanted.
 
     Raises:

@@ -12,17 +12,16 @@ from ...data.record import Record
 from ...inference import Answerer
 from ...models.ecg_reading import Reading
 from ...models.ecg_record import ECGError, ECGWarning
-from ..answered import Answered, tabulate
-from ..answering import Ecgs, answer_questions, each_once
+from ..answered import Answered
+from ..answering import Ecgs, each_once
 from ..answers import EXACT
-from ..conditions import BACKGROUND, CONDITIONS, NO_ECG, NO_QUESTION, REAL, SHUFFLED_ECG
-from ..controlled import ControlledResult, interval_document
-from ..held_out import Checkpoint, check_some_balanced, read_held_out
+from ..conditions import REAL, WITH_ECG
+from ..controlled import ControlledResult, interval_documents
+from ..held_out import check_some_balanced, read_held_out
 from ..intervals import Bootstrap, Interval, Settings
-from ..leakage import training_leakage
-from ..page import Evaluation, difference_section
 from ..people import id_number
-from ..provenance import question_facts
+from ..provenance import Checkpoint
+from ..runner import Evaluation, difference_section
 from ..settings import RobustnessSettings
 from .corruptions import Corruption, corruptions
 from .figures import auroc_results, measured_answers
@@ -44,57 +43,43 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
         ValueError: if a patient of training is among the records, a kind is unknown, or the folder holds partial
             results of another run.
     """
-    tried, answerer = chosen(settings.kinds), checkpoint.answerer
+    tried = chosen(settings.kinds)
     held_out = read_held_out(settings)
-    asked = held_out.asked
-    apart = training_leakage(asked, held_out.training)
+    asked, bootstrap = held_out.asked, settings.bootstrap
     check_some_balanced(asked, settings.questions)
-    ecg_of, ecgs = held_out.ecgs(answerer)
-    options, bootstrap = settings.asking, settings.bootstrap
-    plain = answer_questions(answerer, asked, ecg_of, parts / UNDISTURBED, conditions=CONDITIONS, ecgs=ecgs, **options)
-    undisturbed = tabulate(asked, plain, CONDITIONS)
-    rows = _results(undisturbed, UNDISTURBED, bootstrap)
+    run = held_out.run("robustness", checkpoint, parts)
+    undisturbed = replace(run.asker, folder=parts / UNDISTURBED).answers(asked)
+    tables = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}
-    notes = []
+    refused = []
     for corruption in tried:
-        folder = parts / re.sub(r"[^a-z0-9.]+", "-", corruption.name.lower())
+        asker = replace(
+            run.asker,
+            ecg_of=_disturbed(checkpoint.answerer, settings.seed, corruption),
+            ecgs=f"{run.asker.ecgs}, {corruption.name}",
+            folder=parts / re.sub(r"[^a-z0-9.]+", "-", corruption.name.lower()),
+        )
         try:
-            outcomes = answer_questions(
-                *(answerer, asked, _disturbed(answerer, settings.seed, corruption), folder),
-                conditions=(REAL, SHUFFLED_ECG, NO_QUESTION),
-                ecgs=f"{ecgs}, {corruption.name}",
-                **options,
-            )
+            answered = undisturbed.with_conditions(asker.answers(asked, WITH_ECG))
         except ECGError as error:
             reason = str(error).rpartition(": ")[2]  # without the record's place on this machine
-            notes.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
+            refused.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
             continue
-        without_ecg = {key: value for key, value in plain.items() if key[1] in (NO_ECG, BACKGROUND)}
-        answered = tabulate(asked, {**outcomes, **without_ecg}, CONDITIONS)
-        for title, found in _results(answered, corruption.name, bootstrap).items():
-            rows[title] += found
+        for title, rows in _results(answered, corruption.name, bootstrap).items():
+            tables[title] += rows
         drawn = Bootstrap(answered.patients[answered.balanced], **bootstrap)
         disturbed, plainly = (drawn.mean(one.right[REAL][one.balanced]) for one in (answered, undisturbed))
         changes[corruption.name] = disturbed.minus(plainly)
-    found_changes = {name: interval_document(change) for name, change in changes.items()}
-    document = held_out.document(
-        "robustness",
-        checkpoint.facts(),
-        ecgs=ecgs,
-        questions=question_facts(settings.questions, held_out.whole, asked),
-        tables={title: [row.document() for row in found] for title, found in rows.items()},
-        changes=found_changes,
-        notes=[
-            "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
-            f"The recordings have {settings.sampling_rate} Hz: at a higher rate nothing is added above half of that.",
-            "Another patient's ECG is disturbed likewise; without an ECG nothing is, so those columns stand still.",
-            f"{apart.patient_words(held_out.parts)} (by patient).",
-            *held_out.notes(),
-            *notes,
-        ],
-    )
-    sections = difference_section("Change against the undisturbed recordings", "corruption", found_changes)
-    return Evaluation(f"Disturbed recordings answered by {checkpoint.name}", rows, document, sections)
+    notes = [
+        "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
+        f"The recordings have {settings.sampling_rate} Hz: at a higher rate nothing is added above half of that.",
+        "Another patient's ECG is disturbed likewise; without an ECG nothing is, so those columns stand still.",
+        *held_out.notes(),
+        *refused,
+    ]
+    sections = difference_section("Change against the undisturbed recordings", "corruption", changes)
+    found = {"changes": interval_documents(changes)}
+    return Evaluation(run, "Disturbed recordings answered", tables, notes, found, sections)
 
 
 def chosen(kinds: Sequence[str] | None) -> list[Corruption]:

@@ -15,18 +15,12 @@ from .records import label_truth
 from .tasks import Task, task_questions
 
 
-def training_majority(training: Sequence[Record], tasks: Iterable[Task], all_known: bool = True) -> MajorityAnswers:
-    """The answers that the labels of training records give to the tasks' questions.
-
-    Args:
-        training: the records.
-        tasks: whose questions are asked.
-        all_known: what is not stated is absent, as in PTB-XL; else the labels may leave it open.
-    """
+def training_majority(training: Sequence[Record], tasks: Iterable[Task]) -> MajorityAnswers:
+    """The answers that the labels of training records give to the tasks' questions."""
     counted, persons, tasks = MajorityAnswers(), people(training), list(tasks)
     for record in training:
         for task in tasks:
-            for question in task_questions(task, label_truth(record, None if all_known else task)):
+            for question in task_questions(task, label_truth(record, task)):
                 counted.add(question, persons[record.record_id].group)
     return counted
 

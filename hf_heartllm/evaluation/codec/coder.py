@@ -13,7 +13,7 @@ from ...ecg import STANDARD_LEADS, ECGRecord
 from ...models.ecg_codec import ECGCodec
 from ...models.ecg_leads import derive_limb_leads
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
-from ..answering import weights_fingerprint
+from ..provenance import weights_fingerprint
 
 COMMON_RATE = 100.0
 """Hz at which originals and decoded recordings are compared, whatever a codec's own rate."""
@@ -84,10 +84,19 @@ class Coder:
         """Numbers of codebooks that stand in the tables: one, two, four and all, where there are so many."""
         return sorted({min(count, self.num_codebooks) for count in (1, 2, 4, self.num_codebooks)})
 
+    def words(self, count: int) -> str:
+        """Some of its codebooks with their rate, as `"2 codebooks (520 bit/s)"`."""
+        return f"{codebook_words(count)} ({self.config.bits_per_second_of(count):.0f} bit/s)"
+
     @property
     def reads_baseline(self) -> bool:
         """Whether the features keep the slow baseline of the recording (those in mV do not)."""
         return bool(self.config.feature_units != "mV")
+
+
+def codebook_words(count: int) -> str:
+    """As `"2 codebooks"`."""
+    return f"{count} codebook{'s' if count > 1 else ''}"
 
 
 def with_mean_and_amplitude(record: ECGRecord, original: ECGRecord, window_samples: int | None) -> ECGRecord:

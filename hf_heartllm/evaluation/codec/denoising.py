@@ -19,7 +19,7 @@ from ...models.ecg_leads import INDEPENDENT_LEADS
 from ..intervals import Bootstrap
 from ..people import id_number, patient_numbers
 from ..results import Result
-from .coder import COMMON_RATE, Coder, twelve_leads
+from .coder import COMMON_RATE, Coder, codebook_words, twelve_leads
 from .distortion import distortion, in_band
 from .parts import Part
 
@@ -79,7 +79,7 @@ def denoising(coder: Coder, records: Iterable[Record]) -> Part:
             features = coder.features(noisy)
             codes = coder.codec.encode(features, coder.num_codebooks)
             for count in counts:
-                words = f"{count} codebook{'s' if count > 1 else ''}"
+                words = codebook_words(count)
                 decoded = coder.decode(codes[:, :count], noisy)
                 note(condition, f"{words}, quantised", clean, twelve_leads(decoded))
                 with torch.no_grad():
@@ -96,7 +96,7 @@ def denoising(coder: Coder, records: Iterable[Record]) -> Part:
         if condition == "no noise":
             continue
         for count in counts:
-            words = f"{count} codebook{'s' if count > 1 else ''}"
+            words = codebook_words(count)
             for other in (way for way in (f"{words}, not quantised", "plain filter") if way in ways):
                 gain = bootstrap.mean(ways[f"{words}, quantised"]).minus(bootstrap.mean(ways[other]))
                 title = f"{condition}: SNR gained, {words}, quantised − {other.removeprefix(words + ', ')}"

@@ -163,9 +163,9 @@ def fidelity(coder: Coder, records: Iterable[Record], name: str) -> Part:
             noised[count].add_beats(beats.tolist(), beat_times(noisy).tolist(), one)
     figures = _figures(f"{name}, features themselves, as if coded without loss: ", features, None, judged=False)
     for count in prefixes:
-        rate = coder.config.bits_per_second_of(count)
-        label = f"{name}, {count} codebook{'s' if count > 1 else ''} ({rate:.0f} bit/s): "
-        figures += _figures(label, changed[count], noised[count], judged=count == prefixes[-1])
+        figures += _figures(
+            f"{name}, {coder.words(count)}: ", changed[count], noised[count], judged=count == prefixes[-1]
+        )
     return Part(figures)
 
 

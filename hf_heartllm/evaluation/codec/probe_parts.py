@@ -22,7 +22,6 @@ from .probes import (
     ProbeInput,
     ProbeTraining,
     auroc_figures,
-    margin_figures,
     probe_scores,
     random_codec,
     raw_extractor,
@@ -119,13 +118,13 @@ class ProbeRun:
         for name in [name for name in scores if name != coder.name]:
             bars = AS_GOOD_AS_RAW if name == RAW else None if name == RANDOM else ABOVE_THE_OTHER
             title = f"{coder.name}: probes: codes − {name if name in (RAW, RANDOM) else f'codes of {name}'}"
-            figures += margin_figures(title, self.labels, scores[coder.name], scores[name], self.patients, bars)
+            figures += auroc_figures(title, self.labels, scores[coder.name], self.patients, bars, less=scores[name])
         for count in coder.prefixes():
             decoded = self._scores_of_decoded(count, raw[0])
             rate = coder.config.bits_per_second_of(count)
             title = f"{coder.name}: probes: trained on originals, decoded ({rate:.0f} bit/s) − originals"
             bars = LOST_BY_DECODING if count == coder.num_codebooks else None
-            figures += margin_figures(title, self.labels, decoded, scores[RAW], self.patients, bars)
+            figures += auroc_figures(title, self.labels, decoded, self.patients, bars, less=scores[RAW])
         words = f"trained on {len(self.train)} records, {settings.probe_passes} passes"
         if self.left_out:
             words += f"; {self.left_out} records that cannot be read or are not of 10 s and twelve leads left out"

@@ -21,7 +21,7 @@ from ...models.codec_config import CodecConfig
 from ...models.configuration_ecg_codec import ECGCodecConfig
 from ...models.ecg_codec import ECGCodec
 from ...models.feature_extraction_ecg import ECGFeatureExtractor
-from ..intervals import Bootstrap
+from ..intervals import Bootstrap, Interval, Resampled
 from ..results import Result
 from .rates import code_levels
 from .targets import groups, judged_columns
@@ -191,6 +191,8 @@ def auroc_figures(
     scores: np.ndarray,
     patients: np.ndarray,
     bars: Mapping[str, str] | None = None,
+    *,
+    less: np.ndarray | None = None,
 ) -> list[Result]:
     """Areas of one input's probes, mean over seeds, with intervals over patients.
 
@@ -200,6 +202,7 @@ def auroc_figures(
         scores: (seeds, records, targets).
         patients: (records,).
         bars: name of a row of `targets.groups` → what it should reach.
+        less: scores of other probes, whose areas are taken off, records paired.
     """
     bootstrap = Bootstrap(patients, resamples=RESAMPLES)
     figures = []
@@ -208,24 +211,8 @@ def auroc_figures(
             area = bootstrap.auroc(labels[:, columns], scores[:, :, columns])
             positive = int(labels[:, columns].sum())
             data = f"{len(scores)} seeds, {judged} statement{'s' if judged > 1 else ''}, {positive} positive"
-            figures.append(Result.of(f"{title}: {name}", area, unit="AUROC", target=(bars or {}).get(name), data=data))
-    return figures
-
-
-def margin_figures(
-    title: str,
-    labels: np.ndarray,
-    a: np.ndarray,
-    b: np.ndarray,
-    patients: np.ndarray,
-    bars: Mapping[str, str] | None = None,
-) -> list[Result]:
-    """Areas under `a` less those under `b`, both (seeds, records, targets), records paired; `bars` as above."""
-    bootstrap = Bootstrap(patients, resamples=RESAMPLES)
-    figures = []
-    for name, columns in groups().items():
-        if judged_columns(labels, columns):
-            first, second = (bootstrap.auroc(labels[:, columns], one[:, :, columns]) for one in (a, b))
-            target = (bars or {}).get(name)
-            figures.append(Result.of(f"{title}: {name}", first.minus(second), target=target, unit="AUROC"))
+            found: Interval | Resampled = area
+            if less is not None:
+                found, data = area.minus(bootstrap.auroc(labels[:, columns], less[:, :, columns])), ""
+            figures.append(Result.of(f"{title}: {name}", found, unit="AUROC", target=(bars or {}).get(name), data=data))
     return figures

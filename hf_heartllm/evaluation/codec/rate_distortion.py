@@ -12,7 +12,7 @@ from ...ecg import ECGError
 from ..intervals import Bootstrap
 from ..people import patient_numbers
 from ..results import Result
-from .coder import COMMON_RATE, Coder, twelve_leads
+from .coder import COMMON_RATE, Coder, codebook_words, twelve_leads
 from .distortion import distortion, in_band
 from .parts import Part
 from .rates import codebook_bits, perplexity
@@ -78,13 +78,8 @@ def rate_distortion(coder: Coder, records: Iterable[Record]) -> Part:
     return Part(figures, arrays)
 
 
-def _label(coder: Coder, count: int) -> str:
-    rate = coder.config.bits_per_second_of(count)
-    return f"{count} codebook{'s' if count > 1 else ''} ({rate:.0f} bit/s)"
-
-
 def _distortions(coder: Coder, arrays: dict[str, np.ndarray], count: int) -> list[Result]:
-    label, bootstrap = _label(coder, count), Bootstrap(arrays["patient"])
+    label, bootstrap = coder.words(count), Bootstrap(arrays["patient"])
     named = {**MEASURES, "unfiltered_prdn": ("PRDN against the unfiltered original", "%")}
     figures = [
         Result.of(f"{label}: {title}", bootstrap.mean(arrays[f"{measure} {count}"]), unit=unit)
@@ -103,7 +98,7 @@ def _rates(coder: Coder, codes: list[np.ndarray], seconds: float) -> list[Result
         rows = [one[index] for one in codes]
         size = math.prod(levels)
         together = np.concatenate(rows)
-        label = _label(coder, index + 1)
+        label = coder.words(index + 1)
         figures.append(Result(f"{label}: rate, fixed length", config.bits_per_second_of(index + 1), unit="bit/s"))
         for order, words in ((0, "order 0"), (1, "order 1")):
             sums[order] += codebook_bits(rows, levels, order)
@@ -141,6 +136,6 @@ def compared(ours: Part, other: Part, codebooks: int, other_codebooks: int = 1) 
     figures = []
     for measure, title in (("relative_error", "relative squared error"), ("prdn", "PRDN")):
         a, b = ours.arrays[f"{measure} {codebooks}"][first], other.arrays[f"{measure} {other_codebooks}"][second]
-        words = f"{codebooks} codebook{'s' if codebooks > 1 else ''}"
+        words = codebook_words(codebooks)
         figures.append(Result.of(f"{title}, {words} over the other codec's", bootstrap.ratio(a, b), unit="ratio"))
     return figures
