@@ -1,0 +1,332 @@
+"""What a language model that reads ECGs keeps of its base's knowledge, and how it takes words that were not trained.
+
+    python benchmarks/language_skills.py --model FOLDER --ptbxl DIR --tokens TOKENS
+
+Three models are compared: the untouched base, the model with its adapter off, and with it on. Perplexity is of 20,000
+words of Python's language reference, which every Python brings and which has nothing to do with ECGs. General questions
+(`questions/general.txt`), questions that no ECG answers (`questions/unanswerable.tsv`) and wordings
+(`questions/wordings.tsv`) were none of them trained on. Records are of fold 9. Writes benchmarks/results/language.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import hf_heartllm as hl
+from hf_heartllm.arguments import add_options, settings_of
+from hf_heartllm.data.sources import open_records
+from hf_heartllm.data.token_file import load_rows
+from hf_heartllm.evaluation.intervals import Bootstrap, Resampled
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
+from hf_heartllm.hashes import sha256_of
+from hf_heartllm.inference import Prompt, load_answerer, read_stored_ecgs
+from hf_heartllm.models.base_model import BaseModel, find_base
+from hf_heartllm.models.ecg_answerer import TokenAnswerer
+from hf_heartllm.training.examples import stated
+
+HERE = Path(__file__).resolve().parent
+QUESTIONS = HERE / "questions"
+RESULTS = HERE / "results" / "language.json"
+FOLD = 9
+WORDS = 20_000
+WINDOW = 512
+"""Tokens that perplexity is measured on at once."""
+ANSWER_TOKENS = 32
+REFUSAL = re.compile(r"can(?:'|no)t be answered from an ECG|cannot be answered from an ECG", re.IGNORECASE)
+POSITIVE, NEGATIVE = 60, 140
+"""Records with and without a finding that each wording is asked about."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured; the options of this program are these fields.
+
+    Attributes:
+        model: checkpoint folder.
+        ptbxl: folder of PTB-XL.
+        tokens: its ECG tokens, of dataset_builders.ecg_tokens.
+        base: the untouched language model; where None, where the checkpoint's base lies.
+        records: of fold 9, for the questions of its own set; drawn.
+        output: file of results.
+    """
+
+    model: Path
+    ptbxl: Path
+    tokens: Path
+    base: Path | None = None
+    records: int = 200
+    output: Path = RESULTS
+
+
+def plain_text(words: int = WORDS) -> str:
+    """Paragraphs of Python's language reference, without code and headings, up to so many words."""
+    from pydoc_data.topics import topics
+
+    kept: list[str] = []
+    count = 0
+    for name in sorted(topics):
+        for paragraph in topics[name].split("\n\n"):
+            lines = paragraph.splitlines()
+            text = " ".join(line.strip() for line in lines)
+            if (
+                len(text.split()) < 20
+                or any(line.startswith("   ") for line in lines)
+                or "::" in text
+                or "*" in text[:2]
+            ):
+                continue
+            kept.append(text)
+            count += len(text.split())
+            if count >= words:
+                return "\n\n".join(kept)
+    raise ValueError(f"Python's topics hold {count} words of plain text, fewer than {words}")
+
+
+@torch.no_grad()
+def perplexity(model: Any, ids: Sequence[int], limit: int) -> tuple[float, np.ndarray]:
+    """Perplexity over the base's own vocabulary, and the mean negative log-likelihood of each window.
+
+    Args:
+        model: a causal language model.
+        ids: of the text.
+        limit: tokens of the base's vocabulary: what an ECG row takes from text counts against the model.
+    """
+    losses = []
+    for start in tqdm(range(0, len(ids) - 1, WINDOW), desc="perplexity", unit="window", leave=False):
+        window = torch.tensor([list(ids[start : start + WINDOW + 1])])
+        logits = model(input_ids=window[:, :-1], use_cache=False).logits[0].float()
+        losses.append(torch.nn.functional.cross_entropy(logits, window[0, 1:], reduction="none").numpy())
+        assert int(window.max()) < limit
+    each = np.array([one.mean() for one in losses])
+    return float(math.exp(np.concatenate(losses).mean())), each
+
+
+@torch.no_grad()
+def greedy(model: Any, rows: Sequence[Sequence[int]], end: int, tokens: int = ANSWER_TOKENS) -> list[list[int]]:
+    """Greedy continuations, one row at a time, without the end token."""
+    written = []
+    for row in tqdm(rows, desc="answers", unit="question", leave=False):
+        ids = torch.tensor([list(row)])
+        out = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, pad_token_id=end
+        )
+        answer = out[0, len(row) :].tolist()
+        written.append(answer[: answer.index(end)] if end in answer else answer)
+    return written
+
+
+def chat_ids(tokenizer: Any, question: str, ecg: Sequence[int] | None = None) -> list[int]:
+    """A question by the chat template, behind an ECG or without one."""
+    content: Any = question
+    if ecg is not None:
+        content = [{"type": "ecg", "ecg": list(ecg)}, {"type": "text", "text": f" {question}"}]
+    chat = [{"role": "user", "content": content}]
+    return list(tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"])
+
+
+def answered(name: str, hits: Sequence[bool], data: str) -> tuple[str, Resampled, str]:
+    """A share of questions with its interval over them."""
+    return name, Bootstrap(np.arange(len(hits))).mean(np.array(hits, dtype=float)), data
+
+
+class Measured:
+    """The three models and fold 9's records.
+
+    Args:
+        settings: what is measured.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        config = hl.HeartLLMConfig.from_pretrained(settings.model)
+        reference = config.base_model
+        if reference is None and settings.base is None:
+            raise ValueError(f"{settings.model} holds whole weights: name its base with --base")
+        base = find_base(BaseModel(**reference), settings.base) if reference else str(settings.base)
+        self.answerer = load_answerer(settings.model, dtype=torch.float32)
+        self.base = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+        self.base_tokenizer = AutoTokenizer.from_pretrained(base)
+        if not isinstance(self.answerer, TokenAnswerer):
+            raise ValueError(f"{settings.model}: a checkpoint that reads ECG tokens is measured here")
+        self.model, self.tokenizer = self.answerer.model, self.answerer.tokenizer
+        self.off = self.model
+        if reference:
+            self.off = hl.HeartLLMForCausalLM.base_of(settings.model, base_model=base, dtype=torch.float32)
+        self.ecgs = read_stored_ecgs(self.answerer, settings.tokens)
+        rows = [row for row in load_rows(settings.tokens) if row.get("strat_fold") == FOLD]
+        self.rows = [row for row in rows if row["record_id"] in self.ecgs]
+        self.patients = {one.record_id: one.patient_id for one in open_records(settings.ptbxl)}
+        drawn = np.random.default_rng(0).permutation(len(self.rows))[: settings.records]
+        self.drawn = [self.rows[index] for index in sorted(drawn)]
+
+    def ecg_ids(self, record_id: str) -> list[int]:
+        """The ECG tokens of a record, with start and end."""
+        (window,) = self.ecgs[record_id].readable
+        return [self.tokenizer.ecg_start_token_id, *window.ecg, self.tokenizer.ecg_end_token_id]
+
+    def text_skills(self) -> Iterator[tuple[str, Resampled, str]]:
+        """Perplexity and answers of the untouched base, and with the adapter off and on."""
+        text = plain_text()
+        ids = self.base_tokenizer(text)["input_ids"]
+        data = f"{len(text.split())} words of Python's language reference, sha256 {sha256_of(text)[:12]}"
+        models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.model}
+        limit, of = len(self.base_tokenizer), {}
+        for name, model in models.items():
+            value, of[name] = perplexity(model, ids, limit)
+            windows = Bootstrap(np.arange(len(of[name])))
+            yield f"perplexity of plain English, {name}", windows.without_samples(value), data
+        rise = np.exp(of["adapter on"].mean() - of["untouched base"].mean()) - 1
+        yield "perplexity with the adapter over the base's, less 1", windows.without_samples(float(rise)), data
+        general = (QUESTIONS / "general.txt").read_text(encoding="utf-8").splitlines()
+        end = self.tokenizer.eos_token_id
+        asked = [chat_ids(self.tokenizer, question) for question in general]
+        answers = {name: greedy(model, asked, end) for name, model in models.items()}
+        words = f"{len(general)} general questions, greedy, the first {ANSWER_TOKENS} tokens"
+        for name in ("adapter off", "adapter on"):
+            same = [one == two for one, two in zip(answers["untouched base"], answers[name], strict=True)]
+            yield answered(f"answers equal to the base's to the letter, no ECG, {name}", same, words)
+        shared = [_shared(one, two) for one, two in zip(answers["untouched base"], answers["adapter on"], strict=True)]
+        yield "tokens before the first difference, share, no ECG, adapter on", _mean(shared), words
+        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)]["record_id"]) for i in range(len(general))]
+        with_ecg = [chat_ids(self.tokenizer, question, ecg) for question, ecg in zip(general, behind, strict=True)]
+        written = greedy(self.model, with_ecg, end)
+        same = [one == two for one, two in zip(answers["untouched base"], written, strict=True)]
+        yield answered("answers equal to the base's to the letter, behind an ECG", same, words)
+        same_words = [
+            _same_words(self.tokenizer.decode(one), self.tokenizer.decode(two))
+            for one, two in zip(answers["untouched base"], written, strict=True)
+        ]
+        yield "words in common with the base's answer (F1), behind an ECG", _mean(same_words), words
+        for question, one, two in list(zip(general, answers["untouched base"], written, strict=True))[:8]:
+            print(f"  {question}\n    base: {self.tokenizer.decode(one)!r}\n    ours: {self.tokenizer.decode(two)!r}")
+
+    def refusals(self) -> Iterator[tuple[str, Resampled, str]]:
+        """Questions that no ECG answers, and those of fold 9 that were declined all the same."""
+        end = self.tokenizer.eos_token_id
+        path = QUESTIONS / "unanswerable.tsv"
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)]["record_id"]) for i in range(len(rows))]
+        asked = [chat_ids(self.tokenizer, row["question"], ecg) for row, ecg in zip(rows, behind, strict=True)]
+        said = [self.tokenizer.decode(one) for one in greedy(self.model, asked, end)]
+        refused = [bool(REFUSAL.search(text)) for text in said]
+        for row, text, right in zip(rows, said, refused, strict=True):
+            if not right:
+                print(f"  not declined: {row['question']!r}: {text!r}")
+        yield answered(
+            "declined what no ECG answers", refused, f"{len(rows)} questions of topics that were not trained"
+        )
+        drawn = np.random.default_rng(1)
+        pairs = [
+            (row, row["questions"][drawn.integers(len(row["questions"]))]) for row in self.drawn if row["questions"]
+        ]
+        asked = [chat_ids(self.tokenizer, one.text, self.ecg_ids(row["record_id"])) for row, one in pairs]
+        said = [self.tokenizer.decode(one) for one in greedy(self.model, asked, end, 16)]
+        false = [bool(REFUSAL.search(text)) for text in said]
+        yield answered("declined what an ECG answers", false, f"a question each of {len(pairs)} records of fold {FOLD}")
+
+    def wordings(self) -> Iterator[tuple[str, Resampled, str]]:
+        """AUROC of each wording of six questions."""
+        path = QUESTIONS / "wordings.tsv"
+        by_topic: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"):
+            by_topic[row["attribute"]].append((row["question"], row["negated"] == "1"))
+        for topic, wordings in by_topic.items():
+            records, holds = self._judged(topic)
+            scores = np.zeros((len(records), len(wordings)))
+            for place, record_id in enumerate(tqdm(records, desc=topic, unit="record", leave=False)):
+                reading = self.ecgs[record_id]
+                prompts = [Prompt(reading, text) for text, _ in wordings]
+                for column, found in enumerate(self.answerer.score(prompts, [("yes", "no")] * len(prompts))):
+                    margin = found.log_likelihoods[0] - found.log_likelihoods[1]
+                    scores[place, column] = -margin if wordings[column][1] else margin
+            bootstrap = Bootstrap(np.array([self.patients[one] for one in records]))
+            areas = [bootstrap.auroc(holds, scores[:, column]) for column in range(len(wordings))]
+            order = np.argsort([area.value for area in areas])
+            data = f"{int(holds.sum())} records with it and {int((~holds).sum())} without, fold {FOLD}, 20 wordings"
+            yield f"{topic}, best wording", areas[order[-1]], f"{data}: {wordings[order[-1]][0]!r}"
+            yield f"{topic}, worst wording", areas[order[0]], f"{data}: {wordings[order[0]][0]!r}"
+            yield f"{topic}, best less worst wording", areas[order[-1]].minus(areas[order[0]]), data
+            denied = [(area.value > 0.5, text) for area, (text, is_denied) in zip(areas, wordings) if is_denied]
+            wrong = "; ".join(text for right, text in denied if not right)
+            yield answered(f"{topic}, denials the right way round", [right for right, _ in denied], wrong or "all")
+            for i in order:
+                print(f"  {topic}: {areas[i].value:.3f} {'denied ' if wordings[i][1] else ''}{wordings[i][0]!r}")
+
+    def _judged(self, topic: str) -> tuple[list[str], np.ndarray]:
+        """Records with and without a finding, drawn."""
+        holding = {row["record_id"]: _holds(topic, row) for row in self.rows}
+        rng = np.random.default_rng(0)
+        chosen: list[str] = []
+        for wanted, most in ((True, POSITIVE), (False, NEGATIVE)):
+            there = sorted(record_id for record_id, holds in holding.items() if holds is wanted)
+            chosen += [there[index] for index in sorted(rng.permutation(len(there))[:most])]
+        return chosen, np.array([bool(holding[record_id]) for record_id in chosen])
+
+
+def _holds(topic: str, row: Mapping[str, Any]) -> bool | None:
+    """Whether a record has a finding; tachycardia by the beats that were counted on it, None where they were not."""
+    if topic != "TACHYCARDIA":
+        return topic in stated(row)
+    rates = [one.answer for one in row["questions"] if one.attribute == "heart rate"]
+    low = re.match(r"\d+", rates[0]) if rates else None
+    return None if low is None else int(low[0]) >= 100
+
+
+def _mean(values: Sequence[float]) -> Resampled:
+    return Bootstrap(np.arange(len(values))).mean(np.array(values))
+
+
+def _shared(one: Sequence[int], two: Sequence[int]) -> float:
+    """The share of a continuation before it differs from another."""
+    first = next((i for i, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
+    return first / max(len(one), len(two), 1)
+
+
+def _same_words(one: str, two: str) -> float:
+    """F1 of the words of two texts."""
+    first, second = (set(re.findall(r"\w+", text.lower())) for text in (one, two))
+    both = len(first & second)
+    return 2 * both / (len(first) + len(second)) if first or second else 1.0
+
+
+def main() -> int:
+    """Measure, print and write. Returns the exit code: 2 for bad input, with one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/language_skills.py", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_options(parser, Settings)
+    settings = settings_of(Settings, parser.parse_args())
+    try:
+        measured = Measured(settings)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    name = settings.model.resolve().name
+    command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS"
+    facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
+    results = []
+    for part in (measured.text_skills, measured.refusals, measured.wordings):
+        for what, value, data in part():
+            results.append(Result.of(f"{name}, {what}", value, data=data, **facts))
+            print(f"{value.value:.4f}  {what}  ({data})", flush=True)
+    write_results(settings.output, results)
+    return 0
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "language_skills"))
