@@ -10,6 +10,7 @@ repository holds it once; a wheel and `heartllm export` hold the files themselve
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 from pathlib import Path
@@ -25,6 +26,9 @@ def embed(model: Path, name: str) -> Path:
     shutil.rmtree(scratch, ignore_errors=True)
     ignored = shutil.ignore_patterns("*.py", "training_args.bin", "__pycache__", *KEPT)
     shutil.copytree(model, scratch, ignore=ignored)
+    for words in scratch.glob("tokenizer.json"):  # a large vocabulary is indented by more than half of its size
+        text = json.loads(words.read_text(encoding="utf-8"))
+        words.write_text(json.dumps(text, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     for file in scratch.rglob("*"):
         file.chmod(0o755 if file.is_dir() else 0o644)  # safetensors writes files that nobody else can read
     for code in sorted((PACKAGE / "models").glob("*.py")):

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..ecg.readers.formats import UNSTATED, either, recording_help
-from ..models.checkpoint_files import default_checkpoint
+from ..models.checkpoint_files import default_checkpoint, find_checkpoint
 from ..models.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     from ..models.ecg_record import require_leads
 
     try:
-        folder = default_checkpoint() if model is None else Path(model)
+        folder = default_checkpoint() if model is None else Path(find_checkpoint(model))
         settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
@@ -244,9 +244,10 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
 
 
 def model_source(model: str | None, option: str = "--model") -> str | None:
-    """What an option such as --model names, checked; None is the embedded checkpoint."""
+    """What an option such as --model names, checked; None is heartllm-tiny, which the package ships."""
     if model is None:
         return None
+    model = os.fspath(find_checkpoint(model))
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise UsageError(f"{option} {model}: the folder holds no config.json, so it is no checkpoint")
@@ -255,7 +256,12 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     elif Path(model).exists():
         raise UsageError(f"{option} {model}: a file; give the checkpoint's folder")
     elif os.path.isabs(model) or model.startswith(".") or model.count("/") != 1:
-        raise UsageError(f"{option} {model}: no such folder, and no name of a Hub repository (OWNER/NAME)")
+        from ..checkpoints import available
+
+        raise UsageError(
+            f"{option} {model}: no such folder, none of the package's checkpoints ({', '.join(available())}), and no "
+            "name of a Hub repository (OWNER/NAME)"
+        )
     return model
 
 

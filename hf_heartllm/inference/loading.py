@@ -20,7 +20,7 @@ def load_answerer(source: str | os.PathLike[str] | None = None, device: str = "c
     """Load a checkpoint as a model that answers prompts.
 
     Args:
-        source: its folder, or its repository on the Hub; None: the embedded checkpoint.
+        source: its folder, the name of an embedded checkpoint, or a repository on the Hub; None: heartllm-tiny.
         device: where it runs.
         dtype: of the weights; None: as saved.
 
@@ -38,8 +38,9 @@ def load_answerer(source: str | os.PathLike[str] | None = None, device: str = "c
     from transformers import AutoConfig
 
     from ..checkpoints import checkpoint
+    from ..models.checkpoint_files import find_checkpoint
 
-    folder = checkpoint() if source is None else source
+    folder = checkpoint() if source is None else find_checkpoint(source)
     kind = AutoConfig.from_pretrained(folder).model_type
     if kind not in SYSTEMS:
         raise ValueError(f"{folder}: a model of type {kind!r} reads no ECGs; those that do are {', '.join(SYSTEMS)}")

@@ -21,6 +21,14 @@ def default_checkpoint() -> Path:
     return folder
 
 
+def find_checkpoint(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """What a name stands for: a folder, else a checkpoint that the package ships, else a repository on the Hub."""
+    if Path(name).exists() or os.path.basename(name) != os.fspath(name):
+        return name
+    folder = Path(__file__).resolve().parents[1] / "checkpoints" / name
+    return folder if (folder / "config.json").is_file() else name
+
+
 def file_beside(source: str | os.PathLike[str], name: str, revision: str | None = None) -> Path | None:
     """Where a checkpoint's file lies; None where it has none of that name, or the Hub cannot be asked.
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from .answer_calibration import AnswerCalibration, read_calibration
-from .checkpoint_files import default_checkpoint
+from .checkpoint_files import default_checkpoint, find_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
@@ -237,7 +237,8 @@ def pipeline(
 
     Args:
         task: `"ecg-question-answering"` or `"ecg-report"`.
-        model: a model, or a folder or Hub repository to load it from; None is the embedded checkpoint.
+        model: a model, or a folder, an embedded checkpoint's name or a Hub repository to load it from; None is
+            heartllm-tiny, which the package ships.
         tokenizer: its tokenizer, or where to load it from; None: from where the model comes.
         calibration: for answers and findings; None: the file `calibration.json` beside the model, where it is loaded
             from a folder or repository that has one. A model given as an object may have other weights by now, so its
@@ -260,6 +261,8 @@ def pipeline(
         raise ValueError(f"no task {task!r}; there are {', '.join(PIPELINES)}")
     if model is None:
         model = default_checkpoint()
+    elif isinstance(model, (str, os.PathLike)):
+        model = find_checkpoint(model)
     if tokenizer is None:
         tokenizer = model
         if not isinstance(model, (str, os.PathLike)):

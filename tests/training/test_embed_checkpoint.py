@@ -27,3 +27,21 @@ def test_a_calibration_comes_with_its_weights_and_goes_with_them(tmp_path, monke
     assert not (target / "calibration.json").exists()
     assert (target / "LICENSE").read_text() == "kept"
     assert (target / "answer_calibration.py").is_symlink()
+
+
+def test_a_large_vocabulary_is_written_without_indentation(tmp_path, monkeypatch):
+    import json
+
+    spec = importlib.util.spec_from_file_location("embed_checkpoint", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    (tmp_path / "package" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "package" / "models").mkdir()
+    (tmp_path / "model").mkdir()
+    words = {"model": {"vocab": {"Ġä": 1, "b": 2}}}
+    (tmp_path / "model" / "tokenizer.json").write_text(json.dumps(words, indent=2), encoding="utf-8")
+    monkeypatch.setattr(script, "PACKAGE", tmp_path / "package")
+    written = (script.embed(tmp_path / "model", "tiny") / "tokenizer.json").read_text(encoding="utf-8")
+    assert json.loads(written) == words
+    assert written.count("\n") == 1
+    assert "Ġä" in written
