@@ -256,6 +256,12 @@ class GroundingTrainer(Trainer):
         every = self.model.state_dict() if state_dict is None else state_dict
         super()._save(output_dir, {name: value for name, value in every.items() if name in trained})
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """A checkpoint lacks what is not trained, and nothing else."""
+        trained = {name for name, one in self.model.named_parameters() if one.requires_grad}
+        if absent := sorted(trained & {*load_result.missing_keys}) or sorted(load_result.unexpected_keys):
+            raise ValueError(f"the checkpoint is of another model: {absent[0]} ({len(absent)} such)")
+
 
 def grounding_metrics(
     statements: Sequence[str], groups: Mapping[str, Sequence[str]]

@@ -42,11 +42,16 @@ def softened(
         raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
     table = pq.read_table(path)
     column = next((name for name in ("record_id", "ecg_id") if name in table.column_names), None)
-    known = [name for name in statements if name in table.column_names]
+    # NORM is a statement too; the other superclasses have columns of their own kind
+    named = {
+        name: next((one for one in (name, f"superclass {name}") if one in table.column_names), None)
+        for name in statements
+    }
+    known = [name for name in statements if named[name] is not None]
     if column is None or not known:
         raise ValueError(f"{path}: no soft labels of training/soft_labels.py (record_id, and a column a statement)")
     columns = [list(statements).index(name) for name in known]
-    probabilities = np.stack([table[name].to_numpy() for name in known], axis=1).astype(np.float32)
+    probabilities = np.stack([table[named[name]].to_numpy() for name in known], axis=1).astype(np.float32)
     mixed, found = dict(labels), 0
     for record_id, row in zip(map(str, table[column].to_pylist()), probabilities, strict=True):
         if record_id in labels:
