@@ -47,10 +47,11 @@ from hf_heartllm.training.stages import (
     say_left_out,
     training_arguments,
 )
-from hf_heartllm.training.statement_labels import hard_labels, softened
+from hf_heartllm.training.statement_labels import RATES, hard_labels, softened, with_rates
 from hf_heartllm.training.statement_turns import StatementTurns
 from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
+from hf_heartllm.training.wordings import in_some_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,7 @@ def main() -> None:
     more, others = data.statements, None
     asked = frequent_statements(rows, more.at_least) if more else []
     try:
-        labels = _labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0)
+        labels = with_rates(_labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0), rows)
         if data.others and args.general_turns is not None:
             others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
@@ -150,8 +151,9 @@ def main() -> None:
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=StatementTurns(asked, labels, more.plain_share, more.explained_share).draw if more else None,
+        more=StatementTurns([*asked, *RATES], labels, more.plain_share, more.explained_share).draw if more else None,
         num_more=more.questions if more else 0,
+        reword=in_some_case if more and more.plain_share < 1 else None,
         others=others,
         others_share=data.others.share if data.others else 0.0,
         text_share=data.others.text_share if data.others else 0.0,

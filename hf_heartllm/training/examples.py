@@ -198,6 +198,7 @@ class QuestionDataset(Dataset):
         incomplete_share: probability that a record which is in `incomplete` is shown so.
         more: draws further questions about a record (`StatementTurns.draw`).
         num_more: how many of them.
+        reword: changes the letters of the rows' questions, such as `wordings.in_some_case`; None: they stay.
         others: draws questions that are not about an ECG.
         others_share: probability that one stands behind an ECG.
         text_share: probability that an example is a conversation of `others` without an ECG.
@@ -228,6 +229,7 @@ class QuestionDataset(Dataset):
         incomplete_share: float = 0.0,
         more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
         num_more: int = 0,
+        reword: Callable[[random.Random, str], str] | None = None,
         others: OtherTurns | None = None,
         others_share: float = 0.0,
         text_share: float = 0.0,
@@ -241,7 +243,7 @@ class QuestionDataset(Dataset):
         self.rows = [row for row in rows if self._is_example(row)]
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
-        self.more, self.num_more = more, num_more
+        self.more, self.num_more, self.reword = more, num_more, reword
         self.others, self.others_share, self.text_share = others, others_share, text_share
         self.epoch = 0
 
@@ -283,6 +285,8 @@ class QuestionDataset(Dataset):
             return self._example(row, prefix, [self.prompts.turn(*turn, with_ecg=False) for turn in turns], False)
         turns = [Turn(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
+        if self.reword is not None:
+            turns = [turn._replace(question=self.reword(rng, turn.question)) for turn in turns]
         if self.more is not None and self.num_more:
             turns += self.more(row["record_id"], self.num_more, rng)
         if self.others is not None and rng.random() < self.others_share:

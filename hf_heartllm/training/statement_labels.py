@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,33 @@ def hard_labels(rows: Sequence[Mapping[str, Any]], statements: Sequence[str]) ->
         holding = stated(row)
         found[row["record_id"]] = np.array([name in holding for name in statements], dtype=np.float32)
     return found
+
+
+RATES = ("heart rate < 60", "heart rate 60 to 100", "heart rate > 100")
+"""What is asked of a record's rate beside its statements, as `wordings` call it."""
+
+
+def rate_labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """By `record_id`, float32 (3,): which of `RATES` the beats that were counted on a record make true.
+
+    A row tells its rate as the answer to the question for it, such as "90 to 99" or "below 40"; one that does not is
+    left out. A rate of 100 to 109 is taken as above 100.
+    """
+    found = {}
+    for row in rows:
+        answers = [one.answer for one in row["questions"] or () if one.attribute == "heart rate"]
+        told = re.match(r"(below )?(\d+)", answers[0]) if answers else None
+        if told is not None:
+            rate = int(told[2]) - bool(told[1])
+            found[row["record_id"]] = np.array([rate < 60, 60 <= rate < 100, rate >= 100], dtype=np.float32)
+    return found
+
+
+def with_rates(labels: Mapping[str, np.ndarray], rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Labels, and behind them those of `RATES`; NaN where the rate is not known."""
+    rates = rate_labels(rows)
+    unknown = np.full(len(RATES), np.nan, dtype=np.float32)
+    return {name: np.concatenate([one, rates.get(name, unknown)]) for name, one in labels.items()}
 
 
 def softened(

@@ -47,8 +47,9 @@ class StatementTurns:
     """Draws yes/no questions about records.
 
     Args:
-        statements: SCP codes and superclasses, in the order of `probabilities`; those without a name are not asked for.
-        probabilities: by `record_id`, float (statements,), how probable each is.
+        statements: SCP codes, superclasses and ranges of the heart rate, in the order of `probabilities`; those without
+            a name are not asked for.
+        probabilities: by `record_id`, float (statements,), how probable each is; NaN where it is not known.
         plain_share: of the wordings that evaluations ask.
         explained_share: of the questions that a reason is asked for, in the same message or in the next.
     """
@@ -64,7 +65,7 @@ class StatementTurns:
         self.columns = [index for index, name in enumerate(statements) if name in named]
         self.statements, self.probabilities = statements, probabilities
         self.plain_share, self.explained_share = plain_share, explained_share
-        rates = np.mean(list(probabilities.values()), axis=0)
+        rates = np.nan_to_num(np.nanmean(list(probabilities.values()), axis=0))
         self.frequency = {index: float(np.sqrt(rates[index])) + 1e-3 for index in self.columns}
 
     def draw(self, record_id: str, count: int, rng: random.Random) -> list[Turn]:
@@ -78,10 +79,11 @@ class StatementTurns:
         if record_id not in self.probabilities:
             return []
         probable = self.probabilities[record_id]
-        likely = [index for index in self.columns if probable[index] >= LIKELY]
+        known = [index for index in self.columns if not np.isnan(probable[index])]
+        likely = [index for index in known if probable[index] >= LIKELY]
         rng.shuffle(likely)
         chosen = likely[: (count + 1) // 2]
-        others = [index for index in self.columns if index not in chosen]
+        others = [index for index in known if index not in chosen]
         while others and len(chosen) < count:
             index = rng.choices(others, [self.frequency[one] for one in others])[0]
             others.remove(index)

@@ -112,38 +112,92 @@ GERMAN_DENIED: tuple[str, ...] = (
     "Ist {} nicht vorhanden?",
 )
 
-# A normal ECG is no finding that a patient has: it is asked for in words of its own.
-NORMAL: tuple[str, ...] = (
-    "Is this ECG normal?",
-    "Would you call this recording normal?",
-    "Does this ECG show a normal ecg?",
-    "Is the ECG within normal limits?",
-    "Is everything normal?",
-    "Normal ECG?",
-    "Normal?",
-    "Is this a healthy ECG?",
-    "Is this tracing unremarkable?",
-    "Nothing abnormal?",
-    "Does the ECG look fine?",
-    "Is this ECG free of abnormalities?",
-    "Could I report this ECG as normal?",
-    "Ist das EKG normal?",
-    "Ist dieses EKG unauffällig?",
-    "Ist alles in Ordnung?",
-)
-ABNORMAL: tuple[str, ...] = (
-    "Is this ECG abnormal?",
-    "Is anything abnormal?",
-    "Is there anything wrong with this ECG?",
-    "Does this ECG show any abnormality?",
-    "Abnormal ECG?",
-    "Is the ECG pathological?",
-    "Are there pathological findings?",
-    "Does anything on this tracing deviate from normal?",
-    "Ist das EKG auffällig?",
-    "Ist das EKG pathologisch?",
-    "Stimmt etwas nicht mit diesem EKG?",
-)
+OWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "NORM": (
+        (
+            "Is this ECG normal?",
+            "Would you call this recording normal?",
+            "Does this ECG show a normal ecg?",
+            "Is the ECG within normal limits?",
+            "Is everything normal?",
+            "Normal ECG?",
+            "Normal?",
+            "Is this a healthy ECG?",
+            "Is this tracing unremarkable?",
+            "Nothing abnormal?",
+            "Does the ECG look fine?",
+            "Is this ECG free of abnormalities?",
+            "Could I report this ECG as normal?",
+            "Ist das EKG normal?",
+            "Ist dieses EKG unauffällig?",
+            "Ist alles in Ordnung?",
+        ),
+        (
+            "Is this ECG abnormal?",
+            "Is anything abnormal?",
+            "Is there anything wrong with this ECG?",
+            "Does this ECG show any abnormality?",
+            "Abnormal ECG?",
+            "Is the ECG pathological?",
+            "Are there pathological findings?",
+            "Does anything on this tracing deviate from normal?",
+            "Ist das EKG auffällig?",
+            "Ist das EKG pathologisch?",
+            "Stimmt etwas nicht mit diesem EKG?",
+        ),
+    ),
+    "PACE": (
+        ("Is the rhythm paced?", "Does the patient have a working pacemaker?", "Is this a paced ECG?", "Paced?"),
+        ("Is the rhythm unpaced?", "Is there no sign of a pacemaker?"),
+    ),
+    "heart rate > 100": (
+        (
+            "Is the heart rate high?",
+            "Is the heart rate above 100?",
+            "Is the heart beating too fast?",
+            "Is the pulse fast?",
+            "Is the patient tachycardic?",
+            "Is the ventricular rate over 100/min?",
+            "Does the heart beat quickly?",
+            "Schlägt das Herz zu schnell?",
+            "Ist der Puls zu hoch?",
+        ),
+        (
+            "Is the heart rate 100 at most?",
+            "Is the heart rate not above 100?",
+            "Is the pulse not too fast?",
+            "Is the patient free of tachycardia?",
+        ),
+    ),
+    "heart rate < 60": (
+        (
+            "Is the heart rate low?",
+            "Is the heart rate below 60?",
+            "Is the heart beating too slowly?",
+            "Is the pulse slow?",
+            "Is the patient bradycardic?",
+            "Is the ventricular rate under 60/min?",
+            "Schlägt das Herz zu langsam?",
+            "Ist der Puls zu niedrig?",
+        ),
+        (
+            "Is the heart rate 60 at least?",
+            "Is the heart rate not below 60?",
+            "Is the pulse not too slow?",
+            "Is the patient free of bradycardia?",
+        ),
+    ),
+    "heart rate 60 to 100": (
+        (
+            "Is the heart rate normal?",
+            "Is the rate between 60 and 100?",
+            "Is the pulse in the normal range?",
+            "Ist die Herzfrequenz normal?",
+        ),
+        ("Is the heart rate abnormal?", "Is the rate outside 60 to 100?", "Is the pulse too fast or too slow?"),
+    ),
+}
+"""Statements that are asked for in words of their own too: (affirmed, denied); a normal ECG in no others."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +215,7 @@ class AskedStatement:
 
 @lru_cache
 def statement_names() -> dict[str, dict[str, tuple[str, ...]]]:
-    """SCP code or superclass → its names by kind: `english`, `short` (abbreviations) and `german`."""
+    """SCP code, superclass or range of the heart rate → its names: `english`, `short` (abbreviations), `german`."""
     path = files("hf_heartllm").joinpath("labels/statement_names.tsv")
     rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t")
     kinds = ("english", "short", "german")
@@ -181,20 +235,21 @@ def draw_wording(rng: random.Random, code: str, plain_share: float = 0.4) -> Ask
     """
     names = statement_names()[code]
     first = names["english"][0]
+    own = OWN.get(code)
     if rng.random() < plain_share:
-        return AskedStatement(rng.choice(NORMAL[:2] if code == "NORM" else AFFIRMED[:5]).format(first), False)
+        return AskedStatement(rng.choice(OWN["NORM"][0][:2] if code == "NORM" else AFFIRMED[:5]).format(first), False)
     denied = rng.random() < 0.35
-    if code == "NORM":
-        return AskedStatement(_in_some_case(rng, rng.choice(ABNORMAL if denied else NORMAL)), denied)
+    if own is not None and (code == "NORM" or rng.random() < 0.5):
+        return AskedStatement(in_some_case(rng, rng.choice(own[denied])), denied)
     if names["german"] and rng.random() < 0.15:
         templates, name = (GERMAN_DENIED if denied else GERMAN_AFFIRMED), rng.choice(names["german"])
     else:
         templates = DENIED if denied else AFFIRMED
         name = rng.choice([*names["english"], *names["short"], first, first])
-    return AskedStatement(_in_some_case(rng, rng.choice(templates).format(name)), denied)
+    return AskedStatement(in_some_case(rng, rng.choice(templates).format(name)), denied)
 
 
-def _in_some_case(rng: random.Random, text: str) -> str:
+def in_some_case(rng: random.Random, text: str) -> str:
     """Now and then all capitals, all small, without the question mark, or with blanks around."""
     draw = rng.random()
     if draw < 0.12:

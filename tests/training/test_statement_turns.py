@@ -14,31 +14,32 @@ from hypothesis import strategies as st
 from hf_heartllm.data.question import Question
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
 from hf_heartllm.training import wordings
-from hf_heartllm.training.statement_labels import hard_labels, softened
+from hf_heartllm.training.statement_labels import RATES, hard_labels, softened, with_rates
 from hf_heartllm.training.statement_turns import StatementTurns
 from hf_heartllm.training.wordings import draw_wording, statement_names
 
 ROOT = Path(__file__).resolve().parents[2]
-CODES = sorted({*STATEMENTS, *SUPERCLASSES})
+CODES = sorted({*STATEMENTS, *SUPERCLASSES, *RATES})
 
 
 def test_every_statement_and_superclass_has_a_name_and_is_first_called_as_questions_call_it():
     assert sorted(statement_names()) == CODES
     phrases = {code: one.phrase for code, one in STATEMENTS.items()} | SUPERCLASSES
-    assert {code: names["english"][0] for code, names in statement_names().items()} == phrases
+    firsts = {code: names["english"][0] for code, names in statement_names().items() if code not in RATES}
+    assert firsts == phrases
 
 
 @given(st.sampled_from(CODES), st.integers(0, 10_000), st.floats(0, 1))
 def test_a_wording_names_the_statement_and_says_whether_it_denies(code, seed, plain_share):
     asked = draw_wording(random.Random(seed), code, plain_share)
     text = asked.text.casefold()
-    if code == "NORM":
-        found = {one.casefold().rstrip("?.") for one in (wordings.ABNORMAL if asked.denied else wordings.NORMAL)}
-        assert text.rstrip("?.") in found or not plain_share
-    else:
-        assert any(name.casefold() in text for names in statement_names()[code].values() for name in names)
-        denied = [one for one in (*wordings.DENIED, *wordings.GERMAN_DENIED) if _fits(one, text)]
-        assert bool(denied) == asked.denied
+    own = {one.casefold().rstrip("?."): denied for denied in (0, 1) for one in wordings.OWN.get(code, ((), ()))[denied]}
+    if text.rstrip("?.") in own:
+        assert own[text.rstrip("?.")] == asked.denied
+        return
+    assert any(name.casefold() in text for names in statement_names()[code].values() for name in names)
+    denied = [one for one in (*wordings.DENIED, *wordings.GERMAN_DENIED) if _fits(one, text)]
+    assert bool(denied) == asked.denied
 
 
 def _fits(template: str, text: str) -> bool:
@@ -76,7 +77,7 @@ def test_wordings_that_robustness_is_measured_with_are_not_trained():
     trained = set()
     for code, names in statement_names().items():
         every = [one for kind in names.values() for one in kind]
-        lists = [wordings.NORMAL, wordings.ABNORMAL] if code == "NORM" else []
+        lists = wordings.OWN.get(code, ())
         templates = (*wordings.AFFIRMED, *wordings.DENIED, *wordings.GERMAN_AFFIRMED, *wordings.GERMAN_DENIED)
         trained |= {template.format(name) for template in templates for name in every}
         trained |= {one for some in lists for one in some}
@@ -98,6 +99,9 @@ def test_soft_labels_are_mixed_with_what_was_stated(tmp_path):
     assert mixed["1"].tolist() == pytest.approx([0.7, 0])
     assert mixed["2"].tolist() == [0, 0]
     assert labels["1"].tolist() == [1, 0]
+    columns = {"record_id": ["2"], "superclass MI": pa.array([0.8], pa.float32())}
+    of_class = softened(hard_labels(rows, ["MI"]), ["MI"], _table(tmp_path / "class.parquet", columns), 0.5)
+    assert of_class["2"].tolist() == pytest.approx([0.4])
     for wrong in (tmp_path / "none.parquet", _table(tmp_path / "a.parquet", {"ecg_id": [1]})):
         with pytest.raises(ValueError, match=r"soft_labels\.py"):
             softened(labels, ["AFIB"], wrong, 0.5)
@@ -111,3 +115,20 @@ def _table(path: Path, columns: dict) -> Path:
 
     pq.write_table(pa.table(columns), path)
     return path
+
+
+def test_the_rate_is_asked_for_where_beats_were_counted():
+    answers = ["60 to 69", "below 40", "100 to 109", None]
+    rows = [
+        {
+            "record_id": str(i),
+            "questions": [Question("Rate?", (one,), (), "query", "beats", "heart rate")] if one else [],
+        }
+        for i, one in enumerate(answers)
+    ]
+    labels = with_rates(hard_labels(rows, ["AFIB"]), rows)
+    assert [labels[str(i)][1:].tolist() for i in range(3)] == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert np.isnan(labels["3"][1:]).all()
+    turns = StatementTurns(["AFIB", *RATES], labels)
+    assert len(turns.draw("2", 9, random.Random(0))) == 4
+    assert len(turns.draw("3", 9, random.Random(0))) == 1
