@@ -16,7 +16,7 @@ from .checkpoint_files import default_checkpoint, find_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
-from .question_answering import QuestionAnswerer, Wishes, is_yes_no_question
+from .question_answering import OTHER_QUESTIONS, QuestionAnswerer, Wishes, is_yes_no_question
 from .question_understanding import TrainedQuestions, read_trained_questions
 from .report_writing import write_reports
 
@@ -128,7 +128,8 @@ class ECGQuestionAnsweringPipeline(ECGPipeline):
 
     def _question_answerer(self) -> QuestionAnswerer:
         longest = (MAX_ANSWER_TOKENS, MAX_REPORT_TOKENS)
-        return QuestionAnswerer(self.answerer, self.calibration, self.questions, *longest)
+        declines = OTHER_QUESTIONS in (getattr(self.model.config, "seen_in_training", None) or ())
+        return QuestionAnswerer(self.answerer, self.calibration, self.questions, *longest, may_decline=declines)
 
 
 class ECGReportPipeline(ECGPipeline):

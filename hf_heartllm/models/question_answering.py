@@ -31,6 +31,8 @@ from .operating_points import Decision
 from .question_understanding import NotUnderstood, TrainedQuestions, UnderstoodQuestion
 
 YES_NO = ("yes", "no")
+OTHER_QUESTIONS = "other questions"
+"""In a checkpoint's `seen_in_training`: it was trained on questions that no ECG answers, too."""
 YES_NO_OPENINGS = frozenset(["is", "are", "was", "were", "does", "do", "did", "has", "have", "can", "could"])
 # of a whole recording: windows that overlap cannot be added, and intervals lie across their borders
 WHOLE_ALONE = frozenset({"number of beats", "longest RR interval", "shortest RR interval"})
@@ -116,6 +118,7 @@ class QuestionAnswerer:
         questions: what these weights were trained to answer; None: every question is put to the model as it is.
         max_answer_tokens: of free text.
         max_report_tokens: of free text that is a report.
+        may_decline: whether the model was trained to answer some yes/no questions with neither, because no ECG tells.
     """
 
     answerer: Answerer
@@ -123,6 +126,7 @@ class QuestionAnswerer:
     questions: TrainedQuestions | None
     max_answer_tokens: int
     max_report_tokens: int
+    may_decline: bool = False
 
     def ask(self, record: ECGRecord, questions: Sequence[str], wishes: Wishes) -> list[Asked | ECGAnswer]:
         """Understand questions about a recording, which is read once, if any of them needs it.
@@ -165,9 +169,20 @@ class QuestionAnswerer:
         """The answers, in order."""
         closed = [one for one in asked if isinstance(one, Asked) and one.answers is not None]
         free = [one for one in asked if isinstance(one, Asked) and one.answers is None]
-        found = {id(one): self._closed(one, scores) for one, scores in zip(closed, self._scores(closed), strict=True)}
+        found = {}
+        for one, scores in zip(closed, self._scores(closed), strict=True):
+            if self._is_declined(one, scores):
+                free.append(one)
+            else:
+                found[id(one)] = self._closed(one, scores)
         found |= {id(one): self._free_text(one, texts) for one, texts in zip(free, self._texts(free), strict=True)}
         return [one if isinstance(one, ECGAnswer) else _finished(one, found[id(one)]) for one in asked]
+
+    def _is_declined(self, asked: Asked, scored: Sequence[Sequence[AnswerScores]]) -> bool:
+        """Whether the model would rather say something else than yes or no, as to what no ECG answers."""
+        if not self.may_decline or asked.wishes.answers is not None or not asked.yes_no:
+            return False
+        return all(np.logaddexp.reduce(of_window[0].log_likelihoods) < np.log(0.5) for of_window in scored)
 
     def _understand(self, question: str) -> UnderstoodQuestion | NotUnderstood:
         return UnderstoodQuestion(question) if self.questions is None else self.questions.understand(question)

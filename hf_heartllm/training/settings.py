@@ -263,7 +263,7 @@ class FinetuneRecipe:
 
     data: QuestionData
     training: dict[str, Any]
-    seen_in_training: list[Literal["labels", "report text", "letter choice", "yes/no"]]
+    seen_in_training: list[Literal["labels", "report text", "letter choice", "yes/no", "other questions"]]
     probe: ProbeSettings | None = None
     lora: LoraSettings | None = None
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.question_answering import OTHER_QUESTIONS
 from .tasks import FORMATS
 
 LABELS, REPORT_TEXT, PROMPT_FORMAT, NOTHING = "labels", "report text", "prompt format", "nothing"
-NAMES = (LABELS, REPORT_TEXT, *FORMATS)
+NAMES = (LABELS, REPORT_TEXT, OTHER_QUESTIONS, *FORMATS)
 
 
 @dataclass(frozen=True)
