@@ -22,8 +22,8 @@ class HeartLLMConfig(PretrainedConfig):
         format_version: version of the checkpoint's layout.
         tie_word_embeddings: taken from `text_config` where there is one, because the inner value decides.
         seen_in_training: what the weights saw of what they may be tested on, some of `"labels"`, `"report text"`,
-            `"letter choice"` and `"yes/no"` (`heartllm evaluate classify`), and `"other questions"` that no ECG answers, so
-            that the model may say so; an empty list: none of them; None: unknown.
+            `"letter choice"` and `"yes/no"` (`heartllm evaluate classify`), and `"other questions"` that no ECG
+            answers, so that the model may say so; an empty list: none of them; None: unknown.
         base_model: of a checkpoint that holds an adapter alone, the base it belongs to (`base_model.BaseModel`): its
             `name`, `revision`, `sha256` and `source`; None: the checkpoint holds whole weights.
 
