@@ -47,7 +47,7 @@ from hf_heartllm.training.stages import (
     say_left_out,
     training_arguments,
 )
-from hf_heartllm.training.statement_labels import RATES, hard_labels, softened, with_rates
+from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
 from hf_heartllm.training.statement_turns import StatementTurns
 from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
@@ -132,10 +132,12 @@ def main() -> None:
     more, others = data.statements, None
     asked = frequent_statements(rows, more.at_least) if more else []
     try:
-        labels = with_rates(_labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0), rows)
+        labels = with_measured(_labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0), rows)
         if data.others and args.general_turns is not None:
             others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
+        if probe and probe.measured:
+            statements, of_probe = [*statements, *MEASURED], with_measured(of_probe, rows)
     except ValueError as error:
         refuse(error)
     dataset = QuestionDataset(
@@ -151,7 +153,7 @@ def main() -> None:
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=StatementTurns([*asked, *RATES], labels, more.plain_share, more.explained_share).draw if more else None,
+        more=StatementTurns([*asked, *MEASURED], labels, more.plain_share, more.explained_share).draw if more else None,
         num_more=more.questions if more else 0,
         reword=in_some_case if more and more.plain_share < 1 else None,
         others=others,

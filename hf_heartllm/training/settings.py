@@ -240,11 +240,13 @@ class ProbeSettings:
         weight: of its loss.
         at_least: records that a statement must hold in.
         soft_label_share: of the probabilities of --soft-labels in what it is to tell; the rest is what was stated.
+        measured: whether it is to tell the range of the heart rate, and whether the rhythm is irregular, too.
     """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     at_least: Positive
     soft_label_share: Share = 0.0
+    measured: bool = False
 
 
 @dataclass(frozen=True)

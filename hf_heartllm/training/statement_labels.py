@@ -22,31 +22,29 @@ def hard_labels(rows: Sequence[Mapping[str, Any]], statements: Sequence[str]) ->
     return found
 
 
-RATES = ("heart rate < 60", "heart rate 60 to 100", "heart rate > 100")
-"""What is asked of a record's rate beside its statements, as `wordings` call it."""
+MEASURED = ("heart rate < 60", "heart rate 60 to 100", "heart rate > 100", "irregular rhythm")
+"""What is asked of a record's beats beside its statements, as `wordings` call it."""
+
+_REGULAR = {"very regular": 0.0, "regular": 0.0, "irregular": 1.0, "very irregular": 1.0}
 
 
-def rate_labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """By `record_id`, float32 (3,): which of `RATES` the beats that were counted on a record make true.
+def measured_labels(row: Mapping[str, Any]) -> np.ndarray:
+    """Float32 (4,): which of `MEASURED` the beats that were counted on a record make true; NaN where not known.
 
-    A row tells its rate as the answer to the question for it, such as "90 to 99" or "below 40"; one that does not is
-    left out. A rate of 100 to 109 is taken as above 100.
+    A row tells them as the answers to the questions for rate and regularity, such as "90 to 99", "below 40" and "very
+    regular". A rate of 100 to 109 is taken as above 100, and a slightly irregular rhythm as neither.
     """
-    found = {}
-    for row in rows:
-        answers = [one.answer for one in row["questions"] or () if one.attribute == "heart rate"]
-        told = re.match(r"(below )?(\d+)", answers[0]) if answers else None
-        if told is not None:
-            rate = int(told[2]) - bool(told[1])
-            found[row["record_id"]] = np.array([rate < 60, 60 <= rate < 100, rate >= 100], dtype=np.float32)
-    return found
+    answers = {one.attribute: one.answer for one in row["questions"] or ()}
+    told = re.match(r"(below )?(\d+)", answers.get("heart rate", ""))
+    rate = np.nan if told is None else int(told[2]) - bool(told[1])
+    ranges = [np.nan] * 3 if told is None else [rate < 60, 60 <= rate < 100, rate >= 100]
+    return np.array([*ranges, _REGULAR.get(answers.get("regularity", ""), np.nan)], dtype=np.float32)
 
 
-def with_rates(labels: Mapping[str, np.ndarray], rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Labels, and behind them those of `RATES`; NaN where the rate is not known."""
-    rates = rate_labels(rows)
-    unknown = np.full(len(RATES), np.nan, dtype=np.float32)
-    return {name: np.concatenate([one, rates.get(name, unknown)]) for name, one in labels.items()}
+def with_measured(labels: Mapping[str, np.ndarray], rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Labels of records, and behind them those of `MEASURED`."""
+    measured = {row["record_id"]: measured_labels(row) for row in rows}
+    return {name: np.concatenate([one, measured[name]]) for name, one in labels.items()}
 
 
 def softened(

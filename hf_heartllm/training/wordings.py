@@ -196,6 +196,10 @@ OWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("Is the heart rate abnormal?", "Is the rate outside 60 to 100?", "Is the pulse too fast or too slow?"),
     ),
+    "irregular rhythm": (
+        ("Is the rhythm irregular?", "Is the heartbeat irregular?", "Do the RR intervals vary a lot?"),
+        ("Is the rhythm regular?", "Is the heartbeat regular?", "Are the RR intervals all alike?"),
+    ),
 }
 """Statements that are asked for in words of their own too: (affirmed, denied); a normal ECG in no others."""
 
@@ -215,7 +219,7 @@ class AskedStatement:
 
 @lru_cache
 def statement_names() -> dict[str, dict[str, tuple[str, ...]]]:
-    """SCP code, superclass or range of the heart rate → its names: `english`, `short` (abbreviations), `german`."""
+    """SCP code, superclass or what was measured → its names: `english`, `short` (abbreviations), `german`."""
     path = files("hf_heartllm").joinpath("labels/statement_names.tsv")
     rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t")
     kinds = ("english", "short", "german")

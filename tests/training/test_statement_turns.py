@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from hf_heartllm.data.question import Question
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
 from hf_heartllm.training import wordings
-from hf_heartllm.training.statement_labels import RATES, hard_labels, softened, with_rates
+from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
 from hf_heartllm.training.statement_turns import StatementTurns
 from hf_heartllm.training.wordings import draw_wording, statement_names
 
 ROOT = Path(__file__).resolve().parents[2]
-CODES = sorted({*STATEMENTS, *SUPERCLASSES, *RATES})
+CODES = sorted({*STATEMENTS, *SUPERCLASSES, *MEASURED})
 
 
 def test_every_statement_and_superclass_has_a_name_and_is_first_called_as_questions_call_it():
     assert sorted(statement_names()) == CODES
     phrases = {code: one.phrase for code, one in STATEMENTS.items()} | SUPERCLASSES
-    firsts = {code: names["english"][0] for code, names in statement_names().items() if code not in RATES}
+    firsts = {code: names["english"][0] for code, names in statement_names().items() if code not in MEASURED}
     assert firsts == phrases
 
 
@@ -117,18 +117,18 @@ def _table(path: Path, columns: dict) -> Path:
     return path
 
 
-def test_the_rate_is_asked_for_where_beats_were_counted():
-    answers = ["60 to 69", "below 40", "100 to 109", None]
-    rows = [
-        {
-            "record_id": str(i),
-            "questions": [Question("Rate?", (one,), (), "query", "beats", "heart rate")] if one else [],
-        }
-        for i, one in enumerate(answers)
-    ]
-    labels = with_rates(hard_labels(rows, ["AFIB"]), rows)
-    assert [labels[str(i)][1:].tolist() for i in range(3)] == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
-    assert np.isnan(labels["3"][1:]).all()
-    turns = StatementTurns(["AFIB", *RATES], labels)
-    assert len(turns.draw("2", 9, random.Random(0))) == 4
-    assert len(turns.draw("3", 9, random.Random(0))) == 1
+def test_rate_and_regularity_are_asked_for_where_beats_were_counted():
+    told = [("60 to 69", "regular"), ("below 40", "very irregular"), ("100 to 109", "slightly irregular"), None]
+    rows = []
+    for place, one in enumerate(told):
+        pairs = zip(("heart rate", "regularity"), one) if one else ()
+        asked = [Question("?", (answer,), (), "query", "beats", name) for name, answer in pairs]
+        rows.append({"record_id": str(place), "questions": asked})
+    labels = with_measured(hard_labels(rows, ["AFIB"]), rows)
+    found = [labels[str(place)][1:] for place in range(4)]
+    assert [one[:3].tolist() for one in found[:3]] == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert [one[3].tolist() for one in found[:2]] == [0, 1]
+    assert np.isnan(found[2][3])
+    assert np.isnan(found[3]).all()
+    turns = StatementTurns(["AFIB", *MEASURED], labels)
+    assert [len(turns.draw(name, 9, random.Random(0))) for name in "0123"] == [5, 5, 4, 1]
