@@ -24,16 +24,9 @@ from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.examples import (
-    PackedCollator,
-    QuestionDataset,
-    QuestionPrompts,
-    as_hub_dataset,
-    frequent_statements,
-    repeat_rows,
-)
+from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, repeat_rows
 from hf_heartllm.training.lora import add_lora
-from hf_heartllm.training.other_turns import OtherTurns, read_general_turns, unanswerable_questions
+from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
@@ -48,10 +41,11 @@ from hf_heartllm.training.stages import (
     training_arguments,
 )
 from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
-from hf_heartllm.training.statement_turns import StatementTurns
 from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
-from hf_heartllm.training.wordings import in_some_case
+from hf_heartllm.training.turns.others import OtherTurns, read_general_turns, unanswerable_questions
+from hf_heartllm.training.turns.statements import StatementTurns
+from hf_heartllm.training.turns.wordings import in_some_case
 
 
 @dataclass(frozen=True, kw_only=True)

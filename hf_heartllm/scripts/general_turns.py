@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hf_heartllm.arguments import add_options, settings_of
 from hf_heartllm.models.whole_files import write_whole
-from hf_heartllm.training.other_turns import general_questions
+from hf_heartllm.training.turns.others import general_questions
 
 BATCH = 8
 

@@ -16,8 +16,9 @@ from transformers import Trainer, TrainingArguments, set_seed
 from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.examples import ForecastDataset, PackedCollator
+from hf_heartllm.training.examples import ForecastDataset
 from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.packing import PackedCollator
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import PretrainRecipe

@@ -161,7 +161,8 @@ def test_rows_of_two_codecs_in_one_folder_are_refused_when_loaded(folder: Path, 
 
 
 def test_training_reads_the_folder(folder: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, QuestionPrompts
+    from hf_heartllm.training.examples import ForecastDataset, QuestionDataset
+    from hf_heartllm.training.packing import QuestionPrompts
 
     tokenizer = tiny_model_and_tokenizer(0)[1]
     codes, rows = load_codes(output, tokenizer.codec.fingerprint()), load_rows(output)

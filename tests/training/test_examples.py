@@ -10,16 +10,8 @@ from hf_heartllm.data.question import Question
 from hf_heartllm.data.token_file import load_all_codes, load_codes
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
-from hf_heartllm.training.examples import (
-    ForecastDataset,
-    PackedCollator,
-    QuestionDataset,
-    QuestionPrompts,
-    TurnIds,
-    as_hub_dataset,
-    pack_turns,
-    repeat_rows,
-)
+from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, as_hub_dataset, repeat_rows
+from hf_heartllm.training.packing import PackedCollator, QuestionPrompts, TurnIds, pack_turns
 from tests.tiny import tiny_model_and_tokenizer
 from tests.token_sets import write_token_set
 

@@ -7,15 +7,8 @@ import pytest
 import torch
 
 from hf_heartllm.data.question import Question
-from hf_heartllm.training.examples import (
-    PackedCollator,
-    QuestionDataset,
-    QuestionPrompts,
-    as_hub_dataset,
-    frequent_statements,
-    pack_turns,
-    stated,
-)
+from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, stated
+from hf_heartllm.training.packing import PackedCollator, QuestionPrompts, pack_turns
 from tests.tiny import tiny_model_and_tokenizer
 
 CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}

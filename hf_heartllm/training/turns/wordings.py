@@ -220,7 +220,7 @@ class AskedStatement:
 @lru_cache
 def statement_names() -> dict[str, dict[str, tuple[str, ...]]]:
     """SCP code, superclass or what was measured → its names: `english`, `short` (abbreviations), `german`."""
-    path = files("hf_heartllm").joinpath("labels/statement_names.tsv")
+    path = files("hf_heartllm").joinpath("training/turns/statement_names.tsv")
     rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t")
     kinds = ("english", "short", "german")
     return {row["code"]: {kind: tuple(filter(None, (row[kind] or "").split("|"))) for kind in kinds} for row in rows}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from .statement_turns import Turn
+from .turn import Turn
 
 REFUSALS = (
     "That can't be answered from an ECG.",
@@ -37,7 +37,7 @@ def unanswerable_questions() -> list[str]:
 
 
 def _lines(name: str) -> list[str]:
-    text = files("hf_heartllm").joinpath(f"training/{name}").read_text(encoding="utf-8")
+    text = files("hf_heartllm").joinpath(f"training/turns/{name}").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from hf_heartllm.data.question import Question
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
-from hf_heartllm.training import wordings
 from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
-from hf_heartllm.training.statement_turns import StatementTurns
-from hf_heartllm.training.wordings import draw_wording, statement_names
+from hf_heartllm.training.turns import wordings
+from hf_heartllm.training.turns.statements import StatementTurns
+from hf_heartllm.training.turns.wordings import draw_wording, statement_names
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = sorted({*STATEMENTS, *SUPERCLASSES, *MEASURED})

@@ -12,15 +12,17 @@ import pytest
 
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
 from hf_heartllm.models.prompts import IGNORE_INDEX
-from hf_heartllm.training.examples import QuestionDataset, QuestionPrompts
-from hf_heartllm.training.explanations import CRITERIA, explanation
-from hf_heartllm.training.other_turns import (
+from hf_heartllm.training.examples import QuestionDataset
+from hf_heartllm.training.packing import QuestionPrompts
+from hf_heartllm.training.turns.explanations import CRITERIA, explanation
+from hf_heartllm.training.turns.others import (
     OtherTurns,
     general_questions,
     read_general_turns,
     unanswerable_questions,
 )
-from hf_heartllm.training.statement_turns import StatementTurns, Turn
+from hf_heartllm.training.turns.statements import StatementTurns
+from hf_heartllm.training.turns.turn import Turn
 from tests.tiny import tiny_model_and_tokenizer
 
 QUESTIONS = Path(__file__).resolve().parents[2] / "benchmarks" / "questions"

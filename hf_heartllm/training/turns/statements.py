@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from .explanations import ASKED_FOR_REASONS, WHY, explanation
+from .turn import Turn
 from .wordings import draw_wording, statement_names
 
 LIKELY = 0.25
@@ -21,26 +21,6 @@ LIKELY = 0.25
 
 UNSURE = 0.3
 """Answers less sure than this are not explained."""
-
-
-class Turn(NamedTuple):
-    """A question and its answer.
-
-    Attributes:
-        question: the text.
-        answer: that is learned.
-        instead: another answer that is learned with the probability `share`; None: `answer` alone.
-        share: below one half.
-        then: another question and its answer, in the same conversation.
-        goes_on: whether the answer is cut off, so that its end is not learned.
-    """
-
-    question: str
-    answer: str
-    instead: str | None = None
-    share: float = 0.0
-    then: tuple[str, str] | None = None
-    goes_on: bool = False
 
 
 class StatementTurns:
