@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,6 +85,9 @@ class QuestionPrompts:
         self.tokenizer = tokenizer
         self.labelled_prompt_tokens = labelled_prompt_tokens
         self._ids = PromptIds(tokenizer)
+        self._answer_ids = lru_cache(maxsize=100_000)(
+            lambda text: tuple(tokenizer.encode(text, add_special_tokens=False))
+        )
 
     def prefix(self, ecg_ids: Sequence[int] | None) -> list[int]:
         """Everything up to the end of the ECG, the same for every question on it; None: of a question without one."""
@@ -141,7 +145,7 @@ class QuestionPrompts:
         return list(row["input_ids"])
 
     def _said(self, answer: str) -> list[int]:
-        return [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
+        return [*self._answer_ids(answer), self.tokenizer.eos_token_id]
 
     def _between(self, question: str, answer: str, following: str) -> list[int]:
         """The ids from the end of an answer to the beginning of the next."""
@@ -249,6 +253,13 @@ class QuestionDataset(Dataset):
     def num_absent(self) -> int:
         """Rows that are no examples."""
         return self.left_out.total()
+
+    def length(self, index: int) -> int:
+        """Tokens of an example as this epoch draws it; its questions are not counted as read."""
+        counted = self.num_turns, self.num_cut
+        tokens = len(self[index]["input_ids"])
+        self.num_turns, self.num_cut = counted
+        return tokens
 
     def _is_example(self, row: Mapping[str, Any]) -> bool:
         """Whether a row can be learned from; counts it in `left_out` if not."""
