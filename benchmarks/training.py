@@ -250,12 +250,15 @@ def train_and_judge(way: str, material: Material, held: forecast.HeldOut, minute
     batches, _ = stage_two(way, material)
     step, marks = Step(untrained(material), batches), Marks.of(material.tokenizer)
     prefix = [marks.start] if way == OURS else [marks.bos, marks.start]
-    size, spent, steps, found = material.tokenizer.ecg_codebook_size, 0.0, 0, []
+    size, spent, steps = material.tokenizer.ecg_codebook_size, 0.0, 0
+    found: list[Judged] = []
     for until in 60 * np.geomspace(minutes / 40, minutes, EVALUATIONS):
         while spent < until:
             started = time.perf_counter()
             step()
             spent, steps = spent + time.perf_counter() - started, steps + 1
+        if found and found[-1].steps == steps:
+            continue  # a step took longer than the time between two evaluations
         found.append(Judged(spent, steps, forecast.of_model(step.model, held, prefix, marks.offset, size)))
         said = ", ".join(f"{name} {found[-1].mean(name):.3f}" for name in forecast.UNITS)
         print(f"{way}: {spent:.0f} s, {steps} steps: {said}", flush=True)
