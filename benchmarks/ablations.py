@@ -1,6 +1,7 @@
 """The ablations of the HeartLLM paper (arXiv:2508.15338, Figure 3), for the tiny decoder: w/o TAB, w/o FT, w/o DISC.
 
-    python benchmarks/ablations.py --ptbxl build/ptb-xl --tokens build/tokens --output build/ablations
+    python benchmarks/ablations.py --ptbxl build/ptb-xl --tokens build/tokens --questions build/fold9.parquet \\
+        --output build/ablations
 
 TAB is the patient's background (age, sex, height, weight) in front of questions and report requests; FT is stage 2,
 forecasting of ECG tokens; DISC is the codes: without it the language model reads the same encoder's output, not
@@ -8,15 +9,14 @@ rounded, through a learned projection, and stage 2 forecasts that output. The pa
 without values that are at hand, so the table is ours alone. Stages 2 and 3 are those of pretrain_tiny.yaml and
 finetune_tiny.yaml with fewer steps; every arm of a seed begins with the same weights and draws the same questions.
 
-Judged on questions with a closed answer set about fold 9. Each finished run is kept in --output, so the command may be
-run again after an interruption. The table is printed, drawn as ablations.svg there, and written to
-benchmarks/results/ablations.json once every arm has every seed.
+Judged on fold 9: exact match of the balanced questions, AUROC of the yes/no questions that every record is asked, and
+reports. Each finished run is kept in --output, so the command may be run again after an interruption. The table is
+printed, drawn as ablations.svg there, and written to benchmarks/results/ablations.json once every arm has every seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import random
 import sys
@@ -33,24 +33,22 @@ import torch
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+from benchmarks.ablation_figures import FULL, NO_DISC, NO_FT, NO_TAB, draw, results_of, table_of  # noqa: E402
 from benchmarks.continuous_ecg import (  # noqa: E402
     LatentEmbedding,
     LatentForecast,
     PlacesForCodes,
     read_latents,
 )
-from hf_heartllm.data.record import Record  # noqa: E402
+from benchmarks.training_material import Material, Row, read_material, untrained  # noqa: E402
+from hf_heartllm.evaluation.question_file import AskedRecord, question_set_hash, read_questions  # noqa: E402
 from hf_heartllm.models.prompts import background_text  # noqa: E402
 from hf_heartllm.training.statement_turns import Turn  # noqa: E402
 
-FULL, NO_TAB, NO_FT, NO_DISC = "full", "w/o TAB", "w/o FT", "w/o DISC"
 ARMS = (FULL, NO_TAB, NO_FT, NO_DISC)
-EXACT, AUROC = "exact match", "AUROC of yes/no"
 RECIPES = REPOSITORY / "hf_heartllm" / "recipes"
-JUDGED_QUESTIONS = 16
-"""Of a record, at most."""
-
-Row = Mapping[str, Any]
+REPORT_TOKENS, REPORTS_AT_ONCE = 64, 16
+"""The longest report, and how many are written together."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,8 @@ class Settings:
         question_steps: of stage 3.
         max_records: of folds 1 to 8, drawn; None: all.
         judged: records of fold 9, drawn; None: all.
+        reports: how many of these have their report written.
+        questions: hash of the question file.
         codec: its fingerprint.
         decoder: sizes of the language model.
     """
@@ -70,6 +70,8 @@ class Settings:
     question_steps: int
     max_records: int | None
     judged: int | None
+    reports: int
+    questions: str
     codec: str
     decoder: dict[str, Any] = field(default_factory=dict)
 
@@ -78,66 +80,12 @@ class Settings:
         return json.loads(json.dumps(vars(self)))  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class Material:
-    """What every arm has.
-
-    Attributes:
-        tokenizer: of the checkpoint.
-        decoder: its language model's configuration.
-        train: rows of folds 1 to 8.
-        judged: rows of fold 9.
-        codes: by `record_id`.
-        records: likewise.
-        backgrounds: likewise.
-    """
-
-    tokenizer: Any
-    decoder: Any
-    train: Sequence[Row]
-    judged: Sequence[Row]
-    codes: Mapping[str, np.ndarray]
-    records: Mapping[str, Record]
-    backgrounds: Mapping[str, str]
-
-
-def read_material(ptbxl: Path, tokens: Path, checkpoint: str | None, most: int | None, judged: int | None) -> Material:
-    """Rows with codes and records.
-
-    Raises:
-        ValueError: if there are none to train or to judge on.
-    """
-    from transformers import AutoConfig
-
-    import hf_heartllm as hl
-    from hf_heartllm.data import open_records
-    from hf_heartllm.data.token_file import load_codes, load_rows
-    from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
-
-    folder = checkpoint or str(hl.checkpoint())
-    tokenizer = ECGTokenizer.from_pretrained(folder)
-    codes = load_codes(tokens, tokenizer.codec.fingerprint())
-    folds = dict.fromkeys(range(1, 9), "train") | {9: "test"}
-    records = {one.record_id: one for one in open_records(ptbxl, splits=folds) if one.files}
-    rows = [row for row in load_rows(tokens) if row["record_id"] in codes and row["record_id"] in records]
-    of_split: dict[str, list[Row]] = {"train": [], "test": []}
-    for row in rows:
-        of_split[records[row["record_id"]].split].append(row)
-    draw = random.Random(0)
-    chosen = {
-        split: found if count is None else draw.sample(found, min(count, len(found)))
-        for (split, found), count in zip(of_split.items(), (most, judged), strict=True)
-    }
-    if not all(chosen.values()):
-        raise ValueError(f"{tokens}: {len(chosen['train'])} records of folds 1-8 and {len(chosen['test'])} of fold 9")
-    used = {row["record_id"] for found in chosen.values() for row in found}
-    records = {name: one for name, one in records.items() if name in used}
-    backgrounds = {
+def backgrounds_of(material: Material) -> dict[str, str]:
+    """What is told of each patient, by `record_id`."""
+    return {
         name: background_text(one.age or None, one.sex, one.height or None, one.weight or None)
-        for name, one in records.items()
+        for name, one in material.records.items()
     }
-    decoder = AutoConfig.from_pretrained(folder).text_config
-    return Material(tokenizer, decoder, chosen["train"], chosen["test"], codes, records, backgrounds)
 
 
 def told(row: Row, background: str) -> dict[str, Any]:
@@ -162,18 +110,17 @@ class ReportTurns:
         return [Turn(request, self._reports[record_id])]
 
 
-def run(arm: str, seed: int, material: Material, settings: Settings, output: Path) -> dict[str, Any]:
+def run(
+    arm: str, seed: int, material: Material, asked: Sequence[AskedRecord], settings: Settings, output: Path
+) -> dict[str, Any]:
     """Train and judge one arm with one seed."""
-    from transformers import AutoModelForCausalLM, set_seed
+    from transformers import set_seed
 
     from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 
     started = time.monotonic()
     set_seed(seed)
-    config = copy.deepcopy(material.decoder)
-    config.vocab_size = len(material.tokenizer)
-    decoder = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model = HeartLLMForCausalLM.from_base(decoder, material.tokenizer, seed=seed)
+    model = HeartLLMForCausalLM.from_base(untrained(material), material.tokenizer, seed=seed)
     tokenizer, codes = material.tokenizer, material.codes
     if arm == NO_DISC:
         records = sorted(material.records.values(), key=lambda one: one.record_id)
@@ -181,15 +128,22 @@ def run(arm: str, seed: int, material: Material, settings: Settings, output: Pat
         embedding = LatentEmbedding(model.get_input_embeddings(), table)
         model.set_input_embeddings(embedding)
         tokenizer = PlacesForCodes(tokenizer, embedding.num_embeddings)
-    backgrounds = {} if arm == NO_TAB else material.backgrounds
+    backgrounds = {} if arm == NO_TAB else backgrounds_of(material)
     with tempfile.TemporaryDirectory(dir=output, prefix=".running-") as scratch:
         if arm != NO_FT:
             of_train = [codes[row["record_id"]] for row in material.train if row["record_id"] in codes]
             forecast(model, tokenizer, of_train, settings, seed, Path(scratch))
         ask(model, tokenizer, material.train, codes, backgrounds, settings, seed, Path(scratch))
-    judged = judge(model, tokenizer, material, codes, backgrounds)
-    return {"arm": arm, "seed": seed, "settings": settings.document(), "minutes": (time.monotonic() - started) / 60,
-            "questions": judged}  # fmt: skip
+    judged = judge(model, tokenizer, asked, codes, backgrounds)
+    reports = judge_reports(model, tokenizer, material, codes, backgrounds, settings.reports)
+    return {
+        "arm": arm,
+        "seed": seed,
+        "settings": settings.document(),
+        "minutes": round((time.monotonic() - started) / 60, 2),
+        "questions": judged,
+        "reports": reports,
+    }
 
 
 def forecast(
@@ -285,133 +239,69 @@ def _arguments(of_recipe: Mapping[str, Any], steps: int, seed: int) -> dict[str,
 
 
 def judge(
-    model: Any, tokenizer: Any, material: Material, codes: Mapping[str, np.ndarray], backgrounds: Mapping[str, str]
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[AskedRecord],
+    codes: Mapping[str, np.ndarray],
+    backgrounds: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """The questions about fold 9 with a closed answer set: what was right, and of yes/no how likely yes is."""
+    """What was right, and of yes/no how likely yes is."""
     from hf_heartllm.models.ecg_answerer import TokenAnswerer
     from hf_heartllm.models.ecg_prompts import Prompt
 
     answerer, found = TokenAnswerer(model, tokenizer), []
-    for number, row in enumerate(material.judged):
-        name = row["record_id"]
-        asked = [one for one in row["questions"] if one.answer_set and set(one.answers) <= set(one.answer_set)]
-        asked = [one for one in asked if len(one.answers) == 1]
-        asked = random.Random(f"judged-{name}").sample(asked, min(JUDGED_QUESTIONS, len(asked)))
-        if name not in codes or not asked:
+    for number, of_record in enumerate(asked, start=1):
+        name, questions = of_record.record_id, of_record.questions
+        if name not in codes:
             continue
         reading = answerer.reading_of_codes(codes[name])
-        prompts = [Prompt(reading, one.text, backgrounds.get(name, "")) for one in asked]
-        for question, scores in zip(asked, answerer.score(prompts, [one.answer_set for one in asked]), strict=True):
-            one = {"record": name, "patient": material.records[name].patient, "attribute": question.attribute}
-            one |= {"right": scores.best == question.answer}
+        prompts = [Prompt(reading, one.text, backgrounds.get(name, "")) for one in questions]
+        for question, scores in zip(
+            questions, answerer.score(prompts, [one.answer_set for one in questions]), strict=True
+        ):
+            one: dict[str, Any] = {"record": name, "patient": of_record.record.patient, "attribute": question.attribute}
+            one |= {"every": question.every_record, "right": scores.best == question.answer}
             if question.is_yes_no:
                 of = dict(zip(scores.answers, scores.log_likelihoods.tolist(), strict=True))
                 one |= {"label": int(question.answer == "yes"), "margin": round(of["yes"] - of["no"], 4)}
             found.append(one)
-        if (number + 1) % 200 == 0:
-            print(f"judged {number + 1:,} of {len(material.judged):,} records", flush=True)
+        if number % 200 == 0:
+            print(f"judged {number:,} of {len(asked):,} records", flush=True)
     return found
 
 
-def figures(runs: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Measure → arm → `Resampled`, the mean over the seeds, on resamples of patients that are the same for all arms.
+def judge_reports(
+    model: Any,
+    tokenizer: Any,
+    material: Material,
+    codes: Mapping[str, np.ndarray],
+    backgrounds: Mapping[str, str],
+    most: int,
+) -> list[dict[str, Any]]:
+    """Reports about fold 9, written greedily, beside the true ones: F of ROUGE-L (rouge-score, not stemmed)."""
+    from hf_heartllm.evaluation.libraries import library
+    from hf_heartllm.models.ecg_answerer import TokenAnswerer
+    from hf_heartllm.models.ecg_prompts import Prompt
+    from hf_heartllm.training.examples import REPORT_REQUESTS
 
-    Questions that not every run was judged on (a recording that could not be encoded) are left out of all.
-    """
-    from hf_heartllm.evaluation.intervals import Bootstrap
-
-    tables = {arm: [_by_question(run["questions"]) for run in of_arm] for arm, of_arm in runs.items()}
-    every = [table for of_arm in tables.values() for table in of_arm]
-    keys = sorted(set.intersection(*(set(table) for table in every)))
-    if not keys:
-        raise ValueError("the runs were judged on no question in common")
-    first = every[0]
-    exact = Bootstrap([first[key]["patient"] for key in keys])
-    records = sorted({key[0] for key in keys})
-    patients = {key[0]: first[key]["patient"] for key in keys}
-    ranked = Bootstrap([patients[name] for name in records])
-    yes_no = [key for key in keys if "label" in first[key]]
-    attributes = sorted({first[key]["attribute"] for key in yes_no})
-    place = {key: (records.index(key[0]), attributes.index(first[key]["attribute"])) for key in yes_no}
-
-    def matrix(table: Mapping[Any, Any], name: str) -> np.ndarray:
-        values = np.full((len(records), len(attributes)), np.nan)
-        for key in yes_no:
-            values[place[key]] = table[key][name]
-        return values
-
-    found: dict[str, dict[str, Any]] = {EXACT: {}, AUROC: {}}
-    for arm, of_arm in tables.items():
-        right = np.array([[table[key]["right"] for key in keys] for table in of_arm], dtype=float)
-        found[EXACT][arm] = exact.mean(right.mean(axis=0))
-        if attributes:
-            margins = np.stack([matrix(table, "margin") for table in of_arm])
-            found[AUROC][arm] = ranked.auroc(matrix(first, "label"), margins)
-    return {measure: of_arms for measure, of_arms in found.items() if of_arms}
-
-
-def _by_question(questions: Sequence[dict[str, Any]]) -> dict[tuple[str, int], dict[str, Any]]:
-    counts: dict[str, int] = {}
-    found = {}
-    for one in questions:
-        counts[one["record"]] = counts.get(one["record"], 0) + 1
-        found[one["record"], counts[one["record"]]] = one
-    return found
-
-
-def table_of(runs: Mapping[str, Sequence[dict[str, Any]]]) -> str:
-    """The table of the runs so far, in Markdown: means over seeds with 95 % intervals, and the difference to full."""
-    lines = [
-        "| arm | seeds | measure | mean | 95 % interval | less full | lowest and highest seed |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for measure, of_arms in figures(runs).items():
-        for arm, value in of_arms.items():
-            ends, less = value.interval(), "–"
-            if arm != FULL and FULL in of_arms:
-                other = value.minus(of_arms[FULL])
-                less = f"{other.value:+.3f} ({other.low:+.3f} to {other.high:+.3f})"
-            each = [figures({arm: [one]})[measure][arm].value for one in runs[arm]]
-            lines.append(
-                f"| {arm} | {len(runs[arm])} | {measure} | {value.value:.3f} | {ends.low:.3f} to {ends.high:.3f} "
-                f"| {less} | {min(each):.3f}, {max(each):.3f} |"
+    scorer = library("rouge_score.rouge_scorer").RougeScorer(["rougeL"])
+    answerer, found = TokenAnswerer(model, tokenizer), []
+    rows = [row for row in material.judged if row.get("report") and row["record_id"] in codes][:most]
+    for first in range(0, len(rows), REPORTS_AT_ONCE):
+        some = rows[first : first + REPORTS_AT_ONCE]
+        prompts = [
+            Prompt(
+                answerer.reading_of_codes(codes[row["record_id"]]),
+                REPORT_REQUESTS[0],
+                backgrounds.get(row["record_id"], ""),
             )
-    return "\n".join(lines)
-
-
-def results_of(runs: Mapping[str, Sequence[dict[str, Any]]], data: str) -> list[Any]:
-    """The rows of the results file."""
-    from hf_heartllm.evaluation.results import Result, current_commit, machine_words
-
-    facts = {
-        "data": data,
-        "command": "python benchmarks/ablations.py --ptbxl DIR --tokens DIR --output DIR",
-        "commit": current_commit(REPOSITORY),
-        "machine": machine_words(),
-    }
-    rows = []
-    for measure, of_arms in figures(runs).items():
-        rows += [Result.of(f"ablation, {measure}, {arm}", one, **facts).rounded(4) for arm, one in of_arms.items()]
-        rows += [
-            Result.of(f"ablation, {measure}, {arm} less full", one.minus(of_arms[FULL]), **facts).rounded(4)
-            for arm, one in of_arms.items()
-            if arm != FULL and FULL in of_arms
+            for row in some
         ]
-    return rows
-
-
-def draw(runs: Mapping[str, Sequence[dict[str, Any]]], path: Path) -> None:
-    """The plot of the table."""
-    from benchmarks import plots
-
-    shown = {}
-    for measure, of_arms in figures(runs).items():
-        for arm, value in of_arms.items():
-            ends = value.interval()
-            known = not np.isnan(ends.low)
-            shown[arm, measure] = {"value": value.value, "interval": [ends.low, ends.high] if known else None}
-    measures = tuple(dict.fromkeys(measure for _, measure in shown))
-    plots.draw(plots.Plot("", "arm", measures, "fold 9"), shown, path)
+        for row, texts in zip(some, answerer.generate(prompts, REPORT_TOKENS), strict=True):
+            name = row["record_id"]
+            score = scorer.score(row["report"], texts[0].text if texts else "")["rougeL"].fmeasure
+            found.append({"record": name, "patient": material.records[name].patient, "score": round(score, 4)})
+    return found
 
 
 def read_run(path: Path, settings: Settings) -> dict[str, Any] | None:
@@ -430,12 +320,14 @@ def read_run(path: Path, settings: Settings) -> dict[str, Any] | None:
 
 def main(argv: list[str] | None = None) -> int:
     """Train, judge, print, draw and write. Returns the exit code."""
-    from hf_heartllm.evaluation.results import write_results
+    from hf_heartllm.evaluation.libraries import MissingLibraryError, library
+    from hf_heartllm.evaluation.results import current_commit, machine_words, write_results
     from hf_heartllm.models.whole_files import write_whole
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder of PTB-XL")
     parser.add_argument("--tokens", required=True, type=Path, help="folder of dataset_builders.ecg_tokens, folds 1-9")
+    parser.add_argument("--questions", required=True, type=Path, help="file of dataset_builders.evaluation_questions")
     parser.add_argument("--output", required=True, type=Path, help="folder that keeps the runs, and for the plot")
     parser.add_argument("--model", help="checkpoint whose decoder, codec and words are used; default: the embedded one")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="default: all")
@@ -444,21 +336,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--question-steps", type=int, default=1200, help="of stage 3; default: 1200")
     parser.add_argument("--max-records", type=int, help="of folds 1-8, drawn; default: all")
     parser.add_argument("--judged", type=int, default=800, help="records of fold 9, drawn; default: 800")
+    parser.add_argument("--reports", type=int, default=200, help="of these, with a report; 0: none; default: 200")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "benchmarks" / "results" / "ablations.json")
     args = parser.parse_args(argv)
     numbers = (args.forecast_steps, args.question_steps, args.judged, args.threads, args.max_records or 1)
-    if min(numbers) < 1:
-        parser.error("numbers of steps, records and threads are 1 or more")
+    if min(numbers) < 1 or args.reports < 0:
+        parser.error("numbers of steps, records and threads are 1 or more, --reports is 0 or more")
     torch.set_num_threads(args.threads)
     runs: dict[str, list[dict[str, Any]]] = {arm: [] for arm in args.arms}
     try:
+        if args.reports:
+            library("rouge_score.rouge_scorer")  # before the hours that end with it
         args.output.mkdir(parents=True, exist_ok=True)
         material = read_material(args.ptbxl, args.tokens, args.model, args.max_records, args.judged)
+        judged = [material.records[row["record_id"]] for row in material.judged]
+        asked, mark = read_questions(args.questions, judged).asked, question_set_hash(args.questions)
         sizes = {name: getattr(material.decoder, name) for name in ("hidden_size", "num_hidden_layers")}
         codec = material.tokenizer.codec.fingerprint()
-        settings = Settings(args.forecast_steps, args.question_steps, args.max_records, args.judged, codec, sizes)
-        if not any(material.backgrounds.values()):
+        settings = Settings(
+            args.forecast_steps, args.question_steps, args.max_records, args.judged, args.reports, mark, codec, sizes
+        )
+        if not any(backgrounds_of(material).values()):
             print(f"note: no record states age, sex, height or weight, so {NO_TAB} is the same as {FULL}", flush=True)
         for seed in dict.fromkeys(args.seeds):
             for arm in args.arms:
@@ -466,7 +365,7 @@ def main(argv: list[str] | None = None) -> int:
                 found = read_run(path, settings)
                 if found is None:
                     print(f"{arm}, seed {seed}", flush=True)
-                    found = run(arm, seed, material, settings, args.output)
+                    found = run(arm, seed, material, asked, settings, args.output)
                     write_whole(path, json.dumps(found) + "\n")
                 runs[arm].append(found)
             print(table_of(runs), flush=True)
@@ -476,8 +375,8 @@ def main(argv: list[str] | None = None) -> int:
                 f"PTB-XL: {len(material.train):,} records of folds 1-8 trained on, {len(material.judged):,} of fold 9 "
                 f"judged; {args.forecast_steps} and {args.question_steps} steps, {len(runs[FULL])} seeds"
             )
-            write_results(args.results, results_of(runs, data))
-    except (OSError, ValueError) as error:
+            write_results(args.results, results_of(runs, data, current_commit(REPOSITORY), machine_words()))
+    except (OSError, ValueError, MissingLibraryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

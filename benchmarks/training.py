@@ -42,6 +42,7 @@ from benchmarks.reference_training import (  # noqa: E402
     published_encoder,
     question_batch,
 )
+from benchmarks.training_material import FOLDS, Material, read_material, untrained  # noqa: E402
 from hf_heartllm.data.record import Record  # noqa: E402
 from hf_heartllm.models.prompts import IGNORE_INDEX, TrainingRow  # noqa: E402
 
@@ -59,74 +60,20 @@ Found = list[tuple[str, float, str, str | None]]
 """Name, value, unit, target."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """What is trained on.
-
-    Attributes:
-        tokenizer: of the embedded checkpoint.
-        decoder: its configuration.
-        rows: of records with codes, folds 1 to 8, in a random order.
-        codes: by `record_id`.
-        records: by `record_id`, at 100 Hz.
-        fast: those that are there at 500 Hz.
-        judged: of fold 9.
-    """
-
-    tokenizer: Any
-    decoder: Any
-    rows: list[dict[str, Any]]
-    codes: Mapping[str, np.ndarray]
-    records: Mapping[str, Record]
-    fast: Mapping[str, Record]
-    judged: list[Record]
-
-
-def read_material(ptbxl: Path, tokens: Path, checkpoint: str | None, judged: int, seed: int = 0) -> Material:
-    """Read rows, codes and where recordings lie.
-
-    Raises:
-        ValueError: if there is nothing to train on, or nothing to judge on.
-    """
-    from transformers import AutoConfig
-
-    import hf_heartllm as hl
-    from hf_heartllm.data import open_records
-    from hf_heartllm.data.token_file import load_codes, load_rows
-    from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
-
-    folder = checkpoint or str(hl.checkpoint())
-    tokenizer = ECGTokenizer.from_pretrained(folder)
-    codes = load_codes(tokens, tokenizer.codec.fingerprint())
-    folds = dict.fromkeys(range(1, 9), "train") | {9: "test"}
-    slow, fast = (
-        {one.record_id: one for one in open_records(ptbxl, sampling_rate=rate, splits=folds) if one.files}
-        for rate in (100, 500)
-    )
-    rows = [row for row in load_rows(tokens) if row["record_id"] in codes and row["record_id"] in slow]
-    rows = [row for row in rows if slow[row["record_id"]].split == "train"]
-    test = [one for one in slow.values() if one.split == "test" and one.record_id in codes]
-    if not rows or not test:
-        raise ValueError(f"{tokens}: {len(rows)} records of folds 1-8 and {len(test)} of fold 9 have codes and signals")
-    draw = random.Random(seed)
-    rows = draw.sample(rows, len(rows))
-    fast = {name: one for name, one in fast.items() if one.split == "train"}
-    drawn = draw.sample(test, min(judged, len(test)))
-    decoder = AutoConfig.from_pretrained(folder).text_config
-    return Material(tokenizer, decoder, rows, codes, slow, fast, drawn)
-
-
-def untrained(material: Material, size: int | None = None, seed: int = 0) -> torch.nn.Module:
-    """The decoder with random weights; `size` is that of its vocabulary, where it is not the tokenizer's."""
-    import copy
-
-    from transformers import AutoModelForCausalLM
-
+def untrained_by_seed(material: Material, size: int | None = None, seed: int = 0) -> torch.nn.Module:
+    """The same weights for each way."""
     torch.manual_seed(seed)
-    config = copy.deepcopy(material.decoder)
-    config.vocab_size = size or len(material.tokenizer)
-    model: torch.nn.Module = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return model.train()
+    model: torch.nn.Module = untrained(material, size)
+    return model
+
+
+def fast_records(ptbxl: Path, material: Material) -> dict[str, Record]:
+    """Those of the trained-on records that are there at 500 Hz, by `record_id`."""
+    from hf_heartllm.data import open_records
+
+    known = {row["record_id"] for row in material.train}
+    fast = open_records(ptbxl, sampling_rate=500, splits=FOLDS)
+    return {one.record_id: one for one in fast if one.record_id in known and one.files}
 
 
 class Step:
@@ -170,12 +117,14 @@ def public_forecasts(encode: Encode, records: Sequence[Record], marks: Marks) ->
         yield forecast_batch(encode(some), marks, rng)
 
 
-def stage_two(way: str, material: Material) -> tuple[Iterator[Batch], int | None]:
+def stage_two(
+    way: str, material: Material, fast: Mapping[str, Record] | None = None
+) -> tuple[Iterator[Batch], int | None]:
     """Batches of a way, and the size of its vocabulary where it is another than the tokenizer's."""
     tokenizer, marks = material.tokenizer, Marks.of(material.tokenizer)
-    ids = [row["record_id"] for row in material.rows]
+    ids = [row["record_id"] for row in material.train]
     if way == AS_PUBLISHED:
-        records = list(material.fast.values())
+        records = list((fast or {}).values())
         return public_forecasts(published_encoder(), records, marks), marks.offset + PUBLISHED_CODES
     if way == PUBLIC:
         return public_forecasts(our_encoder(tokenizer), [material.records[one] for one in ids], marks), None
@@ -198,22 +147,22 @@ def supervised_share(batch: Batch, tokens: int) -> float:
     return (labelled(batch) - ends) / RECORDS / tokens
 
 
-def stage_two_speed(material: Material, repetitions: int) -> Found:
+def stage_two_speed(material: Material, fast: Mapping[str, Record], repetitions: int) -> Found:
     """Records a second of stage 2."""
-    ways = ([AS_PUBLISHED] if material.fast else []) + [PUBLIC, CACHED, OURS]
+    ways = ([AS_PUBLISHED] if fast else []) + [PUBLIC, CACHED, OURS]
     steps: dict[str, Callable[[], object]] = {}
     shares: dict[str, float] = {}
     found: Found = []
     for way in ways:
-        batches, size = stage_two(way, material)
+        batches, size = stage_two(way, material, fast)
         first = next(batches)
-        codes = 313 if way == AS_PUBLISHED else material.codes[material.rows[0]["record_id"]].size
+        codes = 313 if way == AS_PUBLISHED else material.codes[material.train[0]["record_id"]].size
         shares[way] = supervised_share(first, codes)
         pads = 1 - float(first["attention_mask"].float().mean())
         found.append((f"stage 2, labelled positions a record, {way}", labelled(first) / RECORDS, "tokens", None))
         found.append((f"stage 2, positions a record, {way}", first["labels"].numel() / RECORDS, "tokens", None))
         found.append((f"stage 2, padding, {way}", pads, "fraction", "<= 0.03" if way == OURS else None))
-        steps[way] = Step(untrained(material, size), batches)
+        steps[way] = Step(untrained_by_seed(material, size), batches)
     seconds = interleaved(steps, dict.fromkeys(ways, repetitions), "stage 2")
     equal = {way: RECORDS / seconds[way] * shares[way] / shares[ways[0]] for way in ways}
     for way in ways:
@@ -248,7 +197,7 @@ class Judged:
 def train_and_judge(way: str, material: Material, held: forecast.HeldOut, minutes: float) -> list[Judged]:
     """Train for some minutes, judged at times that grow by a factor."""
     batches, _ = stage_two(way, material)
-    step, marks = Step(untrained(material), batches), Marks.of(material.tokenizer)
+    step, marks = Step(untrained_by_seed(material), batches), Marks.of(material.tokenizer)
     prefix = [marks.start] if way == OURS else [marks.bos, marks.start]
     size, spent, steps = material.tokenizer.ecg_codebook_size, 0.0, 0
     found: list[Judged] = []
@@ -284,7 +233,8 @@ def forecast_scores(material: Material, minutes: float) -> tuple[list[Any], Foun
     from hf_heartllm.evaluation.intervals import Bootstrap
     from hf_heartllm.evaluation.results import Result
 
-    held = forecast.held_out(material.judged, material.codes, material.tokenizer)
+    judged = [material.records[row["record_id"]] for row in material.judged]
+    held = forecast.held_out(judged, material.codes, material.tokenizer)
     beats, codec = forecast.of_last_beats(held), forecast.of_true_codes(held)
     ways = {way: train_and_judge(way, material, held, minutes) for way in (PUBLIC, CACHED, OURS)}
     last: dict[str, forecast.Scores] = {way: judged[-1].scores for way, judged in ways.items()}
@@ -337,7 +287,7 @@ def question_prompts(material: Material, ids: set[str]) -> list[tuple[str, Calla
         return TrainingRow([*prefix, *turn.ids], [IGNORE_INDEX] * len(prefix) + turn.labels)
 
     found: list[tuple[str, Callable[[Sequence[int]], TrainingRow]]] = []
-    for one in material.rows:
+    for one in material.train:
         if one["record_id"] in ids:
             asked = [(question.text, question.answer) for question in one["questions"]]
             asked += [(REPORT_REQUESTS[0], one["report"])] if one.get("report") else []
@@ -359,7 +309,7 @@ def our_examples(material: Material) -> Any:
     from hf_heartllm.training.examples import QuestionDataset, QuestionPrompts
 
     prompts = QuestionPrompts(material.tokenizer, 1)
-    return QuestionDataset(material.rows, material.codes, prompts, QUESTIONS, LONGEST, REPORTS)
+    return QuestionDataset(list(material.train), material.codes, prompts, QUESTIONS, LONGEST, REPORTS)
 
 
 def our_questions(material: Material) -> Iterator[Batch]:
@@ -375,15 +325,13 @@ def our_questions(material: Material) -> Iterator[Batch]:
         examples.epoch += 1
 
 
-def stage_three_speed(material: Material, repetitions: int) -> Found:
+def stage_three_speed(material: Material, fast: Mapping[str, Record], repetitions: int) -> Found:
     """Rows (questions and reports) a second of stage 3."""
     marks, size = Marks.of(material.tokenizer), Marks.of(material.tokenizer).offset + PUBLISHED_CODES
     batches: dict[str, Iterator[Batch]] = {}
-    known = {row["record_id"] for row in material.rows}
-    fast = {name: one for name, one in material.fast.items() if name in known}
     if fast:
         batches[AS_PUBLISHED] = public_questions(published_encoder(), material, fast, marks)
-    slow = {name: material.records[name] for name in known}
+    slow = {row["record_id"]: material.records[row["record_id"]] for row in material.train}
     batches[PUBLIC] = public_questions(our_encoder(material.tokenizer), material, slow, marks)
     batches[OURS] = our_questions(material)
     rows: dict[str, list[int]] = {way: [] for way in batches}
@@ -396,7 +344,7 @@ def stage_three_speed(material: Material, repetitions: int) -> Found:
 
     steps: dict[str, Callable[[], object]] = {
         way: Step(
-            untrained(material, size if way == AS_PUBLISHED else None),
+            untrained_by_seed(material, size if way == AS_PUBLISHED else None),
             counted(way),
             loss_of_labels if way == OURS else None,
         )
@@ -452,7 +400,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--minutes, --repetitions, --judged and --threads are above 0")
     torch.set_num_threads(args.threads)
     try:
-        material = read_material(args.ptbxl, args.tokens, args.model, args.judged)
+        material = read_material(args.ptbxl, args.tokens, args.model, judged=args.judged)
+        fast = fast_records(args.ptbxl, material)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -461,14 +410,14 @@ def main(argv: list[str] | None = None) -> int:
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
     }
-    trained_on = f"PTB-XL, folds 1-8, {len(material.rows):,} records, {args.threads} threads"
+    trained_on = f"PTB-XL, folds 1-8, {len(material.train):,} records, {args.threads} threads"
     for part in args.parts:
         scored: list[Result] = []
         data = trained_on
         if part == "speed":
-            found = stage_two_speed(material, args.repetitions)
+            found = stage_two_speed(material, fast, args.repetitions)
         elif part == "questions":
-            found = stage_three_speed(material, args.repetitions)
+            found = stage_three_speed(material, fast, args.repetitions)
         elif part == "padding":
             found = padding(material, 2000)
         else:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.ablations import ARMS, AUROC, EXACT, FULL, NO_FT, ReportTurns, figures, told
+from benchmarks.ablation_figures import AUROC, EXACT, FULL, NO_FT, ROUGE, figures
+from benchmarks.ablations import ARMS, ReportTurns, told
 from benchmarks.continuous_ecg import LatentEmbedding, PlacesForCodes
 from hf_heartllm.data.question import Question
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
@@ -70,15 +71,17 @@ def test_arms_are_compared_on_the_same_questions_and_patients():
     def run(right: bool) -> dict:
         rows = [
             {"record": f"{i}", "patient": f"p{i // 2}", "attribute": "AFIB", "right": right or i % 4 == 0,
-             "label": i % 2, "margin": float(i % 2 if right else 0)}
-            for i in range(40)
+             "every": every, "label": i % 2, "margin": float(i % 2 if right else 0)}
+            for i in range(40) for every in (False, True)
         ]  # fmt: skip
-        return {"questions": rows if right else rows[:32]}
+        reports = [{"record": f"{i}", "patient": f"p{i // 2}", "score": 0.5 + right / 4} for i in range(9)]
+        return {"questions": rows if right else rows[:64], "reports": reports}
 
     found = figures({FULL: [run(True)], NO_FT: [run(False), run(True)]})
     assert found[EXACT][FULL].value == 1
     assert found[EXACT][NO_FT].value == pytest.approx((0.25 + 1) / 2)
     assert (found[AUROC][FULL].value, found[AUROC][NO_FT].value) == (1, 0.75)
+    assert (found[ROUGE][FULL].value, found[ROUGE][NO_FT].value) == (0.75, 0.625)
     less = found[EXACT][NO_FT].minus(found[EXACT][FULL])
     assert less.rows == 32
     assert less.high < 0
@@ -99,6 +102,8 @@ def test_both_benchmarks_from_recordings_to_their_tables(tmp_path):
     model = tiny_checkpoint(tmp_path / "model")
     run("-m", "dataset_builders.simulated", "--records", 99, "--output", data)
     run("-m", "dataset_builders.training_rows", "--ptbxl", data, "--folds", "1-9", "--output", rows)
+    questions = tmp_path / "questions.parquet"
+    run("-m", "dataset_builders.evaluation_questions", "--ptbxl", data, "--folds", "9", "--output", questions)
     codec = ("--codec", model / "codec")
     run("-m", "dataset_builders.ecg_tokens", "--ptbxl", data, *codec, "--rows", rows, "--output", tokens)
     common = ("--ptbxl", data, "--tokens", tokens, "--model", model, "--threads", 1)
@@ -110,10 +115,18 @@ def test_both_benchmarks_from_recordings_to_their_tables(tmp_path):
     assert next(padded) < next(padded)
     assert found["stage 2, at equal supervised codes, ours over public code, our codec"]["value"] > 1
     assert found["forecast, heart-rate error, repeat the last beats"]["interval"]
-    few = ("--forecast-steps", 2, "--question-steps", 2, "--seeds", 0, "--output", tmp_path / "runs")
-    ablations = ("benchmarks/ablations.py", *common, *few, "--results", tmp_path / "ablations.json")
+    few = ("--forecast-steps", 2, "--question-steps", 2, "--seeds", 0, "--reports", 4, "--output", tmp_path / "runs")
+    ablations = (
+        "benchmarks/ablations.py",
+        *common,
+        *few,
+        "--questions",
+        questions,
+        "--results",
+        tmp_path / "ablations.json",
+    )
     said = run(*ablations)
     assert all(f"{arm}, seed 0" in said for arm in ARMS)
-    assert len(json.loads((tmp_path / "ablations.json").read_text())) == 2 * (len(ARMS) + len(ARMS) - 1)
+    assert len(json.loads((tmp_path / "ablations.json").read_text())) == 3 * (len(ARMS) + len(ARMS) - 1)
     assert "<svg" in (tmp_path / "runs" / "ablations.svg").read_text()
     assert f"{FULL}, seed 0" not in run(*ablations)  # what is finished is kept
