@@ -15,6 +15,9 @@ from hf_heartllm.evaluation.results import Result
 FULL, NO_TAB, NO_FT, NO_DISC = "full", "w/o TAB", "w/o FT", "w/o DISC"
 EXACT, AUROC, ROUGE = "exact match", "AUROC of yes/no", "ROUGE-L of reports"
 
+AT_LEAST = 5
+"""Recordings with and without a statement that an AUROC needs."""
+
 Runs = Mapping[str, Sequence[Mapping[str, Any]]]
 """Arm → its runs, one a seed."""
 
@@ -34,9 +37,13 @@ def figures(runs: Runs) -> dict[str, dict[str, Resampled]]:
     patients = {key[0]: first[key]["patient"] for key in keys}
     ranked = Bootstrap([patients[name] for name in records])
     balanced = [key for key in keys if not first[key]["every"]]
-    yes_no = [key for key in keys if first[key]["every"] and "label" in first[key]]
+    labels: dict[str, list[int]] = {}
+    for key in keys:
+        if "label" in first[key]:
+            labels.setdefault(first[key]["attribute"], []).append(first[key]["label"])
+    attributes = sorted(name for name, each in labels.items() if AT_LEAST <= sum(each) <= len(each) - AT_LEAST)
+    yes_no = [key for key in keys if "label" in first[key] and first[key]["attribute"] in attributes]
     exact = Bootstrap([first[key]["patient"] for key in balanced]) if balanced else None
-    attributes = sorted({first[key]["attribute"] for key in yes_no})
     place = {key: (records.index(key[0]), attributes.index(first[key]["attribute"])) for key in yes_no}
 
     def matrix(table: Mapping[Any, Any], name: str) -> np.ndarray:

@@ -9,7 +9,7 @@ rounded, through a learned projection, and stage 2 forecasts that output. The pa
 without values that are at hand, so the table is ours alone. Stages 2 and 3 are those of pretrain_tiny.yaml and
 finetune_tiny.yaml with fewer steps; every arm of a seed begins with the same weights and draws the same questions.
 
-Judged on fold 9: exact match of the balanced questions, AUROC of the yes/no questions that every record is asked, and
+Judged on fold 9: exact match of the balanced questions, mean AUROC of the statements of yes/no questions, and
 reports. Each finished run is kept in --output, so the command may be run again after an interruption. The table is
 printed, drawn as ablations.svg there, and written to benchmarks/results/ablations.json once every arm has every seed.
 """
@@ -308,12 +308,16 @@ def read_run(path: Path, settings: Settings) -> dict[str, Any] | None:
     """A finished run, or None.
 
     Raises:
-        ValueError: if it had other settings.
+        ValueError: if it had other settings, or is none.
     """
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if found["settings"] != settings.document():
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        of_run = found["settings"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path}: holds no finished run; remove it") from None
+    if of_run != settings.document():
         raise ValueError(f"{path}: a run with other settings; give another --output")
     return found
 
@@ -377,7 +381,7 @@ def main(argv: list[str] | None = None) -> int:
             )
             write_results(args.results, results_of(runs, data, current_commit(REPOSITORY), machine_words()))
     except (OSError, ValueError, MissingLibraryError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", *str(error).split(), file=sys.stderr)
         return 2
     return 0
 

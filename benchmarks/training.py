@@ -379,6 +379,11 @@ def padding(material: Material, most: int) -> Found:
     return found
 
 
+def _refused(error: Exception) -> int:
+    print("error:", *str(error).split(), file=sys.stderr)
+    return 2
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -403,8 +408,7 @@ def main(argv: list[str] | None = None) -> int:
         material = read_material(args.ptbxl, args.tokens, args.model, judged=args.judged)
         fast = fast_records(args.ptbxl, material)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _refused(error)
     facts = {
         "command": "python benchmarks/training.py --ptbxl DIR --tokens DIR",
         "commit": current_commit(REPOSITORY),
@@ -414,14 +418,18 @@ def main(argv: list[str] | None = None) -> int:
     for part in args.parts:
         scored: list[Result] = []
         data = trained_on
-        if part == "speed":
-            found = stage_two_speed(material, fast, args.repetitions)
-        elif part == "questions":
-            found = stage_three_speed(material, fast, args.repetitions)
-        elif part == "padding":
-            found = padding(material, 2000)
-        else:
-            scored, found, judged = forecast_scores(material, args.minutes)
+        try:
+            if part == "speed":
+                found = stage_two_speed(material, fast, args.repetitions)
+            elif part == "questions":
+                found = stage_three_speed(material, fast, args.repetitions)
+            elif part == "padding":
+                found = padding(material, 2000)
+            else:
+                scored, found, judged = forecast_scores(material, args.minutes)
+        except (OSError, ValueError) as error:
+            return _refused(error)
+        if part == "forecast":
             data = f"{trained_on}, {args.minutes:g} minutes of each way; judged on {judged} records of fold 9"
         rows = [Result(**{**one.rounded(4).document(), **facts, "data": data}) for one in scored]
         rows += [
