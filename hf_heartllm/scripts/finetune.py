@@ -183,6 +183,7 @@ def main() -> None:
         data_collator=PackedCollator(tokenizer.pad_token_id),
         processing_class=tokenizer,
         callbacks=[EpochOfDraws(dataset)],
+        draws=dataset,
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
     if dataset.num_cut:

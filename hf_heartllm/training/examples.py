@@ -144,6 +144,13 @@ class QuestionDataset(Dataset):
         """Rows that are no examples."""
         return self.left_out.total()
 
+    def length(self, index: int) -> int:
+        """Tokens of an example as this epoch draws it; its questions are not counted as read."""
+        counted = self.num_turns, self.num_cut
+        tokens = len(self[index]["input_ids"])
+        self.num_turns, self.num_cut = counted
+        return tokens
+
     def _is_example(self, row: Mapping[str, Any]) -> bool:
         """Whether a row can be learned from; counts it in `left_out` if not."""
         turns = _turns(row)

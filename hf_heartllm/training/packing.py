@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,9 @@ class QuestionPrompts:
         self.tokenizer = tokenizer
         self.labelled_prompt_tokens = labelled_prompt_tokens
         self._ids = PromptIds(tokenizer)
+        self._answer_ids = lru_cache(maxsize=100_000)(
+            lambda text: tuple(tokenizer.encode(text, add_special_tokens=False))
+        )
 
     def prefix(self, ecg_ids: Sequence[int] | None) -> list[int]:
         """Everything up to the end of the ECG, the same for every question on it; None: of a question without one."""
@@ -105,7 +109,7 @@ class QuestionPrompts:
         return list(row["input_ids"])
 
     def _said(self, answer: str) -> list[int]:
-        return [*self.tokenizer.encode(answer, add_special_tokens=False), self.tokenizer.eos_token_id]
+        return [*self._answer_ids(answer), self.tokenizer.eos_token_id]
 
     def _between(self, question: str, answer: str, following: str) -> list[int]:
         """The ids from the end of an answer to the beginning of the next."""

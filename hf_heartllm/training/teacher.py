@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from trl import SFTTrainer
 
+from hf_heartllm.training.length_groups import LengthGroups
+
 _CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "num_logits_to_keep")
 """Settings of models whose logits are not the hidden states times the output matrix."""
 
@@ -28,10 +30,19 @@ class SFTTrainerWithTeacher(SFTTrainer):
         model: a `HeartLLMForCausalLM`, or peft's model of one (without a probe).
         statements: how many the probe tells; 0: there is none.
         probe_weight: of the probe's loss.
+        draws: the `QuestionDataset` behind `train_dataset`, whose examples' lengths `group_by_length` goes by.
     """
 
-    def __init__(self, *args: Any, model: Any, statements: int = 0, probe_weight: float = 0.0, **kwargs: Any) -> None:
-        self._statements, self._weight = statements, probe_weight
+    def __init__(
+        self,
+        *args: Any,
+        model: Any,
+        statements: int = 0,
+        probe_weight: float = 0.0,
+        draws: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._statements, self._weight, self._draws = statements, probe_weight, draws
         heart = model.get_base_model() if hasattr(model, "peft_config") else model
         if statements:
             width = heart.config.get_text_config().hidden_size
@@ -43,6 +54,12 @@ class SFTTrainerWithTeacher(SFTTrainer):
         self._of_labels_alone = not any(getattr(config, name, None) for name in _CHANGED_LOGITS)
         heart.language_model.base_model.register_forward_hook(self._keep)
         super().__init__(*args, model=model, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """`train_sampling_strategy: group_by_length` goes by what an epoch draws, which transformers does not know."""
+        if self._draws is None or self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        return LengthGroups(self._draws, self.args.train_batch_size, self.args.seed)
 
     def _keep(self, _: nn.Module, __: Any, output: Any) -> None:
         self._hidden = output[0]
