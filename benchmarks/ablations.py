@@ -33,8 +33,6 @@ import torch
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from hf_heartllm.training.statement_turns import Turn  # noqa: E402
-
 from benchmarks.ablation_figures import FULL, NO_DISC, NO_FT, NO_TAB, draw, results_of, table_of  # noqa: E402
 from benchmarks.continuous_ecg import (  # noqa: E402
     LatentEmbedding,
@@ -45,6 +43,7 @@ from benchmarks.continuous_ecg import (  # noqa: E402
 from benchmarks.training_material import Material, Row, read_material, untrained  # noqa: E402
 from hf_heartllm.evaluation.question_file import AskedRecord, question_set_hash, read_questions  # noqa: E402
 from hf_heartllm.models.prompts import background_text  # noqa: E402
+from hf_heartllm.training.turns.turn import Turn  # noqa: E402
 
 ARMS = (FULL, NO_TAB, NO_FT, NO_DISC)
 RECIPES = REPOSITORY / "hf_heartllm" / "recipes"
@@ -153,7 +152,8 @@ def forecast(
     """Stage 2."""
     from transformers import Trainer, TrainingArguments
 
-    from hf_heartllm.training.examples import ForecastDataset, PackedCollator
+    from hf_heartllm.training.examples import ForecastDataset
+    from hf_heartllm.training.packing import PackedCollator
     from hf_heartllm.training.recipes import read_recipe
     from hf_heartllm.training.settings import PretrainRecipe
     from hf_heartllm.training.stages import training_arguments
@@ -183,14 +183,8 @@ def ask(
     from trl import SFTConfig
 
     from hf_heartllm.training.draws import EpochOfDraws
-    from hf_heartllm.training.examples import (
-        PackedCollator,
-        QuestionDataset,
-        QuestionPrompts,
-        as_hub_dataset,
-        frequent_statements,
-        repeat_rows,
-    )
+    from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, repeat_rows
+    from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
     from hf_heartllm.training.recipes import read_recipe
     from hf_heartllm.training.settings import FinetuneRecipe
     from hf_heartllm.training.stages import training_arguments

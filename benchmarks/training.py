@@ -280,7 +280,8 @@ def loss_of_labels(model: Any, batch: Batch) -> torch.Tensor:
 
 def question_prompts(material: Material, ids: set[str]) -> list[tuple[str, Callable[[Sequence[int]], TrainingRow]]]:
     """A row for each question, and each report, of some records, in the words of our examples."""
-    from hf_heartllm.training.examples import REPORT_REQUESTS, QuestionPrompts
+    from hf_heartllm.training.examples import REPORT_REQUESTS
+    from hf_heartllm.training.packing import QuestionPrompts
 
     prompts = QuestionPrompts(material.tokenizer)
 
@@ -308,7 +309,8 @@ def public_questions(
 
 def our_examples(material: Material) -> Any:
     """The examples of stage 3."""
-    from hf_heartllm.training.examples import QuestionDataset, QuestionPrompts
+    from hf_heartllm.training.examples import QuestionDataset
+    from hf_heartllm.training.packing import QuestionPrompts
 
     prompts = QuestionPrompts(material.tokenizer, 1)
     return QuestionDataset(list(material.train), material.codes, prompts, QUESTIONS, LONGEST, REPORTS)
@@ -316,8 +318,8 @@ def our_examples(material: Material) -> Any:
 
 def our_questions(material: Material) -> Iterator[Batch]:
     """Stage 3 as in ours: the questions of a record behind one ECG, records of about one length together."""
-    from hf_heartllm.training.examples import PackedCollator
     from hf_heartllm.training.length_groups import LengthGroups
+    from hf_heartllm.training.packing import PackedCollator
 
     examples, collate = our_examples(material), PackedCollator(material.tokenizer.pad_token_id)
     while True:
