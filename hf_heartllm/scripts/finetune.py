@@ -22,7 +22,6 @@ from hf_heartllm.data.token_file import load_all_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
-from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import (
     PackedCollator,
@@ -45,6 +44,7 @@ from hf_heartllm.training.stages import (
     save_adapter,
     save_checkpoint,
     say_left_out,
+    train_from_last,
     training_arguments,
 )
 from hf_heartllm.training.statement_labels import hard_labels, softened
@@ -186,7 +186,7 @@ def main() -> None:
         processing_class=tokenizer,
         callbacks=[EpochOfDraws(dataset)],
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    train_from_last(trainer)
     if dataset.num_cut:
         cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
         print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)
