@@ -31,6 +31,7 @@ from hf_heartllm.training.examples import (
     frequent_statements,
     repeat_rows,
 )
+from hf_heartllm.training.held_out import HeldOut, draw_asked
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.other_turns import OtherTurns, read_general_turns, unanswerable_questions
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
@@ -117,6 +118,7 @@ def main() -> None:
             with_codes=codes.keys(),
             seed=data.draw_seed,
         )
+        unseen = choose_rows(every, set(folds(data.eval_folds)), splits=("validation",)) if data.eval_folds else []
     except (OSError, ValueError) as error:
         refuse(error)
     with_ecg = data.ecg == "real"
@@ -129,9 +131,9 @@ def main() -> None:
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data.repeat or {})
     more, others = data.statements, None
-    asked = frequent_statements(rows, more.at_least) if more else []
+    frequent = frequent_statements(rows, more.at_least) if more else []
     try:
-        labels = _labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0)
+        labels = _labels(rows, frequent, args.soft_labels, more.soft_label_share if more else 0.0)
         if data.others and args.general_turns is not None:
             others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
@@ -150,7 +152,7 @@ def main() -> None:
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=StatementTurns(asked, labels, more.plain_share, more.explained_share).draw if more else None,
+        more=StatementTurns(frequent, labels, more.plain_share, more.explained_share).draw if more else None,
         num_more=more.questions if more else 0,
         others=others,
         others_share=data.others.share if data.others else 0.0,
@@ -186,6 +188,11 @@ def main() -> None:
         processing_class=tokenizer,
         callbacks=[EpochOfDraws(dataset)],
     )
+    if unseen:
+        drawn = {"train": rows, "held_out": unseen}
+        asked = {name: draw_asked(some, codes, data.eval_records, with_ecg) for name, some in drawn.items()}
+        every_steps = int(settings.get("eval_steps") or 200)
+        trainer.add_callback(HeldOut(trainer, QuestionPrompts(tokenizer), asked, every_steps, data.eval_answers))
     train_from_last(trainer)
     if dataset.num_cut:
         cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"

@@ -12,6 +12,10 @@ from typing import Any, NoReturn
 
 import torch
 from transformers import Trainer
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
 
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
 from hf_heartllm.models.base_model import BaseModel
@@ -138,7 +142,18 @@ def train_from_last(trainer: Trainer) -> None:
 
 
 def training_arguments(settings: dict[str, Any], output: Path) -> dict[str, Any]:
-    """Arguments that every stage gives its Trainer, beside the recipe's."""
+    """Arguments that every stage gives its Trainer, beside the recipe's.
+
+    Ends the script where `report_to` names a tracker that is not installed.
+    """
+    named = settings.get("report_to") or []
+    for name in [named] if isinstance(named, str) else named:
+        if name in ("none", "all"):
+            continue
+        if name not in INTEGRATION_TO_CALLBACK:
+            refuse(f"training.report_to: there is no {name}; there are {', '.join(sorted(INTEGRATION_TO_CALLBACK))}")
+        if name not in get_available_reporting_integrations():
+            refuse(f"training.report_to: {name} is not installed (pip install {name})")
     return {
         "output_dir": str(output),
         "remove_unused_columns": False,
