@@ -1,12 +1,12 @@
 """Any language model learns to read ECGs, with plain transformers, datasets, peft and trl.
 
-    python examples/finetune_your_llm.py TOKENS BASE OUTPUT [STEPS]
+    python examples/finetune_your_llm.py TOKENS BASE OUTPUT [--steps 200]
 
-TOKENS is a folder of `dataset_builders.ecg_tokens`, encoded by the shipped codec; BASE a language model's name on the
-Hub or its folder. OUTPUT gets the adapter and its tokenizer, which then answer a question about a record.
+TOKENS is a folder of `dataset_builders.ecg_tokens` of the shipped codec, BASE a language model's name on the Hub or its
+folder, OUTPUT a folder for the adapter and its tokenizer, which then answer a question about a record.
 """
 
-import sys
+import argparse
 
 import torch
 from datasets import load_dataset
@@ -16,7 +16,10 @@ from trl import SFTConfig, SFTTrainer
 
 import hf_heartllm as hl
 
-tokens, base, output, steps = [*sys.argv[1:], "200"][:4]
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("places", nargs=3, metavar=("TOKENS", "BASE", "OUTPUT"))
+parser.add_argument("--steps", type=int, default=200)
+(tokens, base, output), steps = vars(parser.parse_args()).values()
 codec = hl.ECGTokenizer.from_pretrained().codec
 tokenizer = hl.ECGTokenizer.from_base(AutoTokenizer.from_pretrained(base), codec, ecg_chat="ecgs first")
 data = load_dataset(tokens)
@@ -40,12 +43,11 @@ data = data.map(single_questions, batched=True, remove_columns=data["train"].col
 held_out = data["validation"].select(range(min(len(data["validation"]), 500))) if "validation" in data else None
 model = hl.HeartLLMForCausalLM.from_base(base, tokenizer, dtype="float32")
 lora = LoraConfig(r=16, target_modules="all-linear", trainable_token_indices=model.trainable_token_indices())
-gpu = {"use_cpu": not torch.cuda.is_available(), "bf16": torch.cuda.is_available()}
-settings = {"max_steps": int(steps), "learning_rate": 1e-3, "warmup_steps": 10, "per_device_train_batch_size": 8}
+on = {"use_cpu": not torch.cuda.is_available(), "bf16": torch.cuda.is_available(), "gradient_checkpointing": False}
+settings = {"max_steps": steps, "learning_rate": 1e-3, "warmup_steps": 10, "per_device_train_batch_size": 8}
 shown = {"logging_steps": 10, "eval_strategy": "no" if held_out is None else "steps", "eval_steps": 100}
-arguments = SFTConfig(output, max_length=None, gradient_checkpointing=False, **settings, **shown, **gpu)
-trainer = SFTTrainer(model, arguments, train_dataset=data["train"], eval_dataset=held_out, processing_class=tokenizer,
-                     peft_config=lora)  # fmt: skip
+config = SFTConfig(output, max_length=None, **settings, **shown, **on)
+trainer = SFTTrainer(model, config, None, data["train"], held_out, tokenizer, peft_config=lora)
 trainer.train()
 trainer.save_model(output)  # the adapter, and the tokenizer with its codec
 
@@ -53,5 +55,5 @@ model = PeftModel.from_pretrained(hl.HeartLLMForCausalLM.from_base(base, tokeniz
 row = (held_out or data["train"])[0]
 ids = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True, return_tensors="pt")
 said = model.generate(**ids, max_new_tokens=40, do_sample=False)[0, ids["input_ids"].shape[1] :]
-print(f"{row['prompt'][0]['content'][-1]['text']}\nanswer: {tokenizer.decode(said, skip_special_tokens=True)}")
-print(f"truth: {row['completion'][0]['content'][0]['text']}")
+asked, truth = row["prompt"][0]["content"][-1]["text"], row["completion"][0]["content"][0]["text"]
+print(f"{asked}\nanswer: {tokenizer.decode(said, skip_special_tokens=True)}\ntruth: {truth}")

@@ -28,13 +28,19 @@ from unittest import mock
 
 from hf_heartllm import cli
 from hf_heartllm.training.recipes import find_recipe, read_recipe
-from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, PretrainRecipe
+from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, GroundRecipe, PretrainRecipe
 
 from .documents import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SEPARATOR = "\x1e"
-RECIPES = {"base": BaseRecipe, "codec": CodecRecipe, "pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
+RECIPES = {
+    "base": BaseRecipe,
+    "codec": CodecRecipe,
+    "ground": GroundRecipe,
+    "pretrain": PretrainRecipe,
+    "finetune": FinetuneRecipe,
+}
 HARMLESS = ("cp", "mv", "rm", "mkdir", "ln")
 """Commands that do nothing where lines are only checked."""
 

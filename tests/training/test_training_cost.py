@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,3 +91,24 @@ def test_the_table_has_a_row_for_each():
     assert lines[1].split()[:2] == ["model", "trained"]
     with pytest.raises(ValueError, match="gpus must be above 0"):
         Setting(gpus=0)
+
+
+@pytest.mark.parametrize("name", ["fsdp.yaml", "zero3.yaml"])
+def test_accelerate_reads_the_recipes_that_were_not_run(name, tmp_path):
+    from accelerate.commands.config.config_args import ClusterConfig
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "larger-models.md").read_text(encoding="utf-8")
+    file = tmp_path / name
+    file.write_text(page.partition(f"<!-- file: {name} -->\n```yaml\n")[2].partition("```")[0])
+    config = ClusterConfig.from_yaml_file(str(file))
+    assert config.num_processes == 8
+    if name == "fsdp.yaml":
+        from accelerate.utils import FullyShardedDataParallelPlugin
+
+        known = inspect.signature(FullyShardedDataParallelPlugin).parameters
+        own = {"fsdp_transformer_layer_cls_to_wrap": "transformer_cls_names_to_wrap"}
+        assert {own.get(one, one.removeprefix("fsdp_")) for one in config.fsdp_config} <= {
+            *known,
+            "version",
+            "fsdp_version",
+        }
