@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 from pathlib import Path
@@ -145,3 +146,26 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(inputs, tmp_path):
     assert (tmp_path / "model" / "model.safetensors").is_file()
     to_the_end(pretraining(9), tmp_path)
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ground", "finetune", "finetune (adapter)"])
+def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
+    stage = next(one for one in stages(grounded, steps=6) if one.name == name)
+    # rows that fill the batches: the last of an epoch would be filled up with its first rows in two processes
+    plain = ["lora.lora_dropout=0"] if name == "ground" else ["data.repeat=null"]
+    changes = [*plain, "training.logging_steps=1", "training.save_steps=6"]
+    words = [*stage.words, *(part for one in changes for part in ("--set", one))]
+
+    def losses(output: str, batch: int, *launcher: str) -> list[float]:
+        set_batch = ["--set", f"training.per_device_train_batch_size={batch}"]
+        told = Stage(name, [*launcher, *words, *set_batch], stage.environment)
+        to_the_end(told, tmp_path / output)
+        log = json.loads((tmp_path / output / "log.json").read_text())["log_history"]
+        return [one["loss"] for one in log if "loss" in one]
+
+    one = losses("one", 4)
+    two = losses("two", 2, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
+    assert len(one) == 6
+    assert one[-1] < one[0]
+    assert two == pytest.approx(one, rel=1e-3)
