@@ -68,8 +68,9 @@ def tiny_base(folder: Path) -> Path:
 
     text = train_text_tokenizer([QUESTION, "yes", "no"] * 3, 300)
     text.chat_template = (
-        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + eos_token }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+        "{% for message in messages %}"
+        "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
     )
     text.save_pretrained(folder)
     config = LlamaConfig(
@@ -113,7 +114,9 @@ def test_a_language_model_of_ones_own(tmp_path: Path, monkeypatch: pytest.Monkey
     space = run_guide(base, records=2, steps=2, folder=tmp_path, monkeypatch=monkeypatch)
     assert space["trainer"].state.global_step == 2
     check_what_the_guide_made(space, tmp_path)
-    capsys.readouterr()
+    assert "truth: yes answer: " in capsys.readouterr().out  # of the row that the page holds out
+    assert "{% generation %}" in space["tokenizer"].chat_template  # the block of answers alone has run
+    assert space["told"].state.log_history[-1]["held_out_ecg_perplexity"] > 1
     assert cli.main(["tokenize", "example:af", "--text", "--model", "merged"]) == 0
     assert capsys.readouterr().out.startswith("<|start_ecg|><ecg_")
 

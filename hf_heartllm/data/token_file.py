@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -177,11 +178,27 @@ def _splits(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The tables of a built folder by split, in their order."""
     import datasets
 
+    _check_shards(Path(path))
     try:
         found: dict[str, Any] = datasets.load_dataset(str(path))
     except (datasets.exceptions.DatasetsError, FileNotFoundError, ValueError):
         raise ValueError(f"{path}: no folder of rows, as dataset_builders writes it, or one without any") from None
     return found
+
+
+def _check_shards(folder: Path) -> None:
+    """Refuses a folder from which a file is gone that the names of the others count: `train-00000-of-00035.parquet`."""
+    there: dict[tuple[Path, str, int], set[int]] = {}
+    for file in folder.rglob("*.parquet"):
+        if match := re.fullmatch(r"(.+)-(\d+)-of-(\d+)(-.*)?\.parquet", file.name):
+            there.setdefault((file.parent, match[1], int(match[3])), set()).add(int(match[2]))
+    for (parent, split, count), numbers in there.items():
+        if absent := sorted(set(range(count)) - numbers):
+            first = (parent / f"{split}-{absent[0]:05d}-of-{count:05d}").relative_to(folder)
+            raise ValueError(
+                f"{folder}: {len(absent)} of {count} files of {split} are missing, {first}….parquet the first; "
+                "build or copy them again"
+            )
 
 
 def _check_codec(path: str | os.PathLike[str], found: set[str], wanted: str | None) -> None:

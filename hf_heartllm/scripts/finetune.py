@@ -22,9 +22,9 @@ from hf_heartllm.data.token_file import load_all_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
-from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, repeat_rows
+from hf_heartllm.training.held_out import HeldOut, draw_asked
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
@@ -38,6 +38,7 @@ from hf_heartllm.training.stages import (
     save_adapter,
     save_checkpoint,
     say_left_out,
+    train_from_last,
     training_arguments,
 )
 from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
@@ -112,6 +113,7 @@ def main() -> None:
             with_codes=codes.keys(),
             seed=data.draw_seed,
         )
+        unseen = choose_rows(every, set(folds(data.eval_folds)), splits=("validation",)) if data.eval_folds else []
     except (OSError, ValueError) as error:
         refuse(error)
     with_ecg = data.ecg == "real"
@@ -124,9 +126,9 @@ def main() -> None:
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
     rows = repeat_rows(rows, data.repeat or {})
     more, others = data.statements, None
-    asked = frequent_statements(rows, more.at_least) if more else []
+    frequent = frequent_statements(rows, more.at_least) if more else []
     try:
-        labels = with_measured(_labels(rows, asked, args.soft_labels, more.soft_label_share if more else 0.0), rows)
+        labels = with_measured(_labels(rows, frequent, args.soft_labels, more.soft_label_share if more else 0.0), rows)
         if data.others and args.general_turns is not None:
             others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
         of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
@@ -134,6 +136,7 @@ def main() -> None:
             statements, of_probe = [*statements, *MEASURED], with_measured(of_probe, rows)
     except ValueError as error:
         refuse(error)
+    turns = StatementTurns([*frequent, *MEASURED], labels, more.plain_share, more.explained_share) if more else None
     dataset = QuestionDataset(
         rows,
         codes,
@@ -147,7 +150,7 @@ def main() -> None:
         with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=StatementTurns([*asked, *MEASURED], labels, more.plain_share, more.explained_share).draw if more else None,
+        more=turns.draw if turns else None,
         num_more=more.questions if more else 0,
         reword=in_some_case if more and more.plain_share < 1 else None,
         others=others,
@@ -185,7 +188,12 @@ def main() -> None:
         callbacks=[EpochOfDraws(dataset)],
         draws=dataset,
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    if unseen:
+        drawn = {"train": rows, "held_out": unseen}
+        asked = {name: draw_asked(some, codes, data.eval_records, with_ecg) for name, some in drawn.items()}
+        every_steps = int(settings.get("eval_steps") or 200)
+        trainer.add_callback(HeldOut(trainer, QuestionPrompts(tokenizer), asked, every_steps, data.eval_answers))
+    train_from_last(trainer)
     if dataset.num_cut:
         cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
         print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)

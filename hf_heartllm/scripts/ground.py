@@ -29,7 +29,6 @@ from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
-from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import frequent_statements
 from hf_heartllm.training.grounding import (
@@ -44,7 +43,14 @@ from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import GroundRecipe
-from hf_heartllm.training.stages import is_main_process, refuse, save_adapter, say_left_out, training_arguments
+from hf_heartllm.training.stages import (
+    is_main_process,
+    refuse,
+    save_adapter,
+    say_left_out,
+    train_from_last,
+    training_arguments,
+)
 from hf_heartllm.training.statement_labels import hard_labels, softened
 
 
@@ -93,6 +99,8 @@ def main() -> None:
     say_left_out({"of other folds or splits": len(every) - len(rows)}, len(every), "rows")
     say_left_out({"without codes": sum(row["record_id"] not in codes for row in rows)}, len(rows), "rows")
     rows, unseen = ([row for row in some if row["record_id"] in codes] for some in (rows, unseen))
+    if not rows:
+        refuse("none of the rows of these folds has codes: nothing to train on")
     statements = frequent_statements(rows, data.at_least)
     holds = hard_labels([*rows, *unseen], statements)
     base_rates = np.mean([holds[row["record_id"]] for row in rows], axis=0)
@@ -110,20 +118,22 @@ def main() -> None:
         ]
         numbers = standardised(_measured(args.measurements, names, list(holds)))
     around, _ = PromptIds(tokenizer).around("?")
-    begin_run(args.output, recipe)
-
-    language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
-    base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
-    model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
-    grounded = GroundedLayers(
-        model,
-        recipe.layers,
-        getattr(codec.config, "levels", None),
-        base_rates,
-        len(names),
-        recipe.forecast_weight,
-        recipe.number_weight,
-    )
+    try:
+        language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
+        base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
+        model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
+        grounded = GroundedLayers(
+            model,
+            recipe.layers,
+            getattr(codec.config, "levels", None),
+            base_rates,
+            len(names),
+            recipe.forecast_weight,
+            recipe.number_weight,
+        )
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except (OSError, ValueError) as error:
+        refuse(error)
     prefixes = _prefixes(tokenizer, around, data.short_prompt_share)
     dataset = GroundedDataset(
         [row["record_id"] for row in rows],
@@ -160,7 +170,7 @@ def main() -> None:
         callbacks=[EpochOfDraws(dataset)],
         rows_learning_rate=recipe.rows_learning_rate,
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    train_from_last(trainer)
     grounded.finish()
     if is_main_process():
         longest = max(codes[row["record_id"]].size for row in rows)

@@ -15,7 +15,6 @@ from transformers import Trainer, TrainingArguments, set_seed
 
 from hf_heartllm.data.token_file import load_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds
-from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.examples import ForecastDataset
 from hf_heartllm.training.lora import add_lora
 from hf_heartllm.training.packing import PackedCollator
@@ -28,6 +27,7 @@ from hf_heartllm.training.stages import (
     refuse,
     save_checkpoint,
     say_left_out,
+    train_from_last,
     training_arguments,
 )
 
@@ -86,7 +86,7 @@ def main() -> None:
         train_dataset=dataset,
         data_collator=PackedCollator(tokenizer.pad_token_id),
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+    train_from_last(trainer)
     if is_main_process():
         final = trained.merge_and_unload() if recipe.lora else model
         save_checkpoint(final, tokenizer, args.output / "model")

@@ -49,7 +49,7 @@ from hf_heartllm.training.recordings import RecordingDataset, training_records, 
 from hf_heartllm.training.refinement_start import start_from_principal_components
 from hf_heartllm.training.settings import CodecRecipe
 from hf_heartllm.training.soft_labels import read_soft_labels
-from hf_heartllm.training.stages import refuse, say_notes, say_usable
+from hf_heartllm.training.stages import refuse, say_notes, say_usable, train_from_last
 
 
 class CodecTrainer(Trainer):
@@ -194,7 +194,7 @@ def main() -> None:
         callbacks=[EpochOfDraws(dataset), SaveCodec(codec, args.output / "codec")],
     )
     try:
-        trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.output))
+        train_from_last(trainer)
     except ECGError as error:  # a recording that is damaged, or lacks leads that the codec needs
         refuse(error)
     codec.save_pretrained(args.output / "codec")

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import Trainer
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.training.checkpoints import TrainingError
 from hf_heartllm.training.draws import draws
 
 MOST_DEVIATIONS = 4.0
@@ -256,11 +260,14 @@ class GroundingTrainer(Trainer):
         every = self.model.state_dict() if state_dict is None else state_dict
         super()._save(output_dir, {name: value for name, value in every.items() if name in trained})
 
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
-        """A checkpoint lacks what is not trained, and nothing else."""
-        trained = {name for name, one in self.model.named_parameters() if one.requires_grad}
-        if absent := sorted(trained & {*load_result.missing_keys}) or sorted(load_result.unexpected_keys):
-            raise ValueError(f"the checkpoint is of another model: {absent[0]} ({len(absent)} such)")
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Likewise."""
+        found = load_file(Path(resume_from_checkpoint) / SAFE_WEIGHTS_NAME)
+        model = self.model if model is None else model
+        absent = {name for name, one in model.named_parameters() if one.requires_grad} - found.keys()
+        strange = model.load_state_dict(found, strict=False).unexpected_keys
+        if absent or strange:
+            raise TrainingError(f"{resume_from_checkpoint}: of another model ({sorted([*absent, *strange])[0]})")
 
 
 def grounding_metrics(

@@ -215,6 +215,9 @@ class QuestionData:
         repeat: SCP code: how often its records stand in an epoch; null: once.
         statements: further yes/no questions, in many wordings; null: none.
         others: questions that are not about an ECG; null: none.
+        eval_folds: on whose records perplexities are told, and answers shown, every `training.eval_steps`; null: none.
+        eval_records: of them, drawn, and as many of those that are trained on; one question each.
+        eval_answers: that are shown beside the truth.
     """
 
     folds: Folds
@@ -230,6 +233,9 @@ class QuestionData:
     repeat: dict[str, Positive] | None = None
     statements: StatementSettings | None = None
     others: OtherSettings | None = None
+    eval_folds: Folds | None = None
+    eval_records: Positive = 32
+    eval_answers: Count = 4
 
 
 @dataclass(frozen=True)

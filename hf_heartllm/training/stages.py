@@ -5,17 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from transformers import Trainer
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
 
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
 from hf_heartllm.models.base_model import BaseModel
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from hf_heartllm.training.checkpoints import (
+    AllStepsDoneError,
+    StopAtNaN,
+    StopWhereItEnded,
+    TrainingError,
+    last_whole_checkpoint,
+    one_line_where_it_ends,
+)
 from hf_heartllm.training.recordings import MOST_REASONS, Usable
 
 
@@ -36,18 +50,12 @@ def save_checkpoint(
         folder: replaced where it exists.
         dtype: of the stored weights of the language model; by default as they are. The codec stays float32.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(scratch, ignore_errors=True)
     if dtype is not None:
         model = model.to(dtype)
         model.config.dtype = dtype
-    model.save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(scratch, folder)
+    with _whole_folder(Path(folder)) as scratch:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
 
 
 def load_adapter(folder: str | Path) -> tuple[Any, ECGTokenizer, BaseModel]:
@@ -78,33 +86,74 @@ def save_adapter(
     """
     from safetensors.torch import load_file, save_file
 
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(scratch, ignore_errors=True)
     heart = model.get_base_model()
-    heart.config.base_model = base.document()
-    try:
-        heart.save_pretrained(scratch, state_dict={})  # configuration and code
-    finally:
-        heart.config.base_model = None
-    for file in scratch.glob("model*.safetensors*"):
-        file.unlink()
     for config in model.peft_config.values():
         config.base_model_name_or_path, config.revision = base.name, base.revision
-    model.save_pretrained(scratch)
-    (scratch / "README.md").unlink(missing_ok=True)  # peft's, which says nothing of ECGs
-    weights = scratch / ADAPTER_WEIGHTS
-    if dtype is not None:
-        save_file({name: value.to(dtype) for name, value in load_file(weights).items()}, weights, {"format": "pt"})
-    tokenizer.save_pretrained(scratch)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(scratch, folder)
+    heart.config.base_model = base.document()
+    try:
+        with _whole_folder(Path(folder)) as scratch:
+            heart.save_pretrained(scratch, state_dict={})  # configuration and code
+            for file in scratch.glob("model*.safetensors*"):
+                file.unlink()
+            heart.config.base_model = None
+            model.save_pretrained(scratch)
+            (scratch / "README.md").unlink(missing_ok=True)  # peft's, which says nothing of ECGs
+            weights = scratch / ADAPTER_WEIGHTS
+            if dtype is not None:
+                stored = {name: value.to(dtype) for name, value in load_file(weights).items()}
+                save_file(stored, weights, {"format": "pt"})
+            tokenizer.save_pretrained(scratch)
+    finally:
+        heart.config.base_model = None
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of another once it is whole; one line where it cannot be written."""
+    scratch, before = (folder.with_name(f".{folder.name}.{what}") for what in ("writing", "before"))
+    try:
+        with one_line_where_it_ends(folder.parent):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(scratch, ignore_errors=True)
+            yield scratch
+            shutil.rmtree(before, ignore_errors=True)
+            if folder.exists():
+                os.replace(folder, before)  # at once, where removing it takes a while
+            os.replace(scratch, folder)
+            shutil.rmtree(before, ignore_errors=True)
+    except TrainingError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        refuse(error)
+
+
+def train_from_last(trainer: Trainer) -> None:
+    """Train to the end, from the last whole checkpoint where there is one; what stops it on the way is one line."""
+    output = str(trainer.args.output_dir)
+    trainer.add_callback(StopWhereItEnded())
+    trainer.add_callback(StopAtNaN())
+    try:
+        with one_line_where_it_ends(output), suppress(AllStepsDoneError):
+            trainer.train(resume_from_checkpoint=last_whole_checkpoint(output))
+    except TrainingError as error:
+        for callback in trainer.callback_handler.callbacks:
+            if (bar := getattr(callback, "training_bar", None)) is not None:
+                bar.close()  # so that the line stands by itself
+        refuse(error)
 
 
 def training_arguments(settings: dict[str, Any], output: Path) -> dict[str, Any]:
-    """Arguments that every stage gives its Trainer, beside the recipe's."""
+    """Arguments that every stage gives its Trainer, beside the recipe's.
+
+    Ends the script where `report_to` names a tracker that is not installed.
+    """
+    named = settings.get("report_to") or []
+    for name in [named] if isinstance(named, str) else named:
+        if name in ("none", "all"):
+            continue
+        if name not in INTEGRATION_TO_CALLBACK:
+            refuse(f"training.report_to: there is no {name}; there are {', '.join(sorted(INTEGRATION_TO_CALLBACK))}")
+        if name not in get_available_reporting_integrations():
+            refuse(f"training.report_to: {name} is not installed (pip install {name})")
     return {
         "output_dir": str(output),
         "remove_unused_columns": False,

@@ -40,7 +40,7 @@ def test_half_written_checkpoints_are_passed_over(tmp_path):
     }.items():
         (tmp_path / f"checkpoint-{step}").mkdir()
         for name in files:
-            (tmp_path / f"checkpoint-{step}" / name).touch()
+            (tmp_path / f"checkpoint-{step}" / name).write_text("{}")
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")
 
 

@@ -249,6 +249,8 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         *small,
         "--set",
         "data.statements.at_least=2",
+        "--set",
+        "data.others=null",
     )
     assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2)
     monkeypatch.setenv("HEARTLLM_BASE", str(ready / "base"))

@@ -114,3 +114,75 @@ def test_a_codec_without_recordings(refused, tmp_path, options, message):
     assert message in line
     if "crop" in options[1]:
         assert "left out: 4 of 4 recordings shorter than the 20 s that the training reads" in said
+
+
+STAGES = [("pretrain.py", "pretrain_tiny"), ("finetune.py", "finetune_tiny"), ("ground.py", "ground_smollm2")]
+
+
+def starts(script: str, checkpoint: Path, tokens: Path) -> tuple[object, ...]:
+    """The options of a stage on a token set."""
+    if script != "ground.py":
+        return ("--model", checkpoint, "--tokens", tokens)
+    off = ("--set", "data.incomplete_share=0")
+    return ("--base", checkpoint, "--codec", checkpoint, "--tokens", tokens, *off)
+
+
+@pytest.mark.parametrize(("script", "recipe"), STAGES)
+def test_a_token_set_without_one_of_its_files(refused, checkpoint, tmp_path, script, recipe):
+    _, tokens = data_of(tmp_path, checkpoint)
+    whole = tokens / "train.parquet"
+    for number in (0, 2):
+        (tokens / f"train-0000{number}-of-00003-abc.parquet").write_bytes(whole.read_bytes())
+    whole.unlink()
+    line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tokens))
+    assert "1 of 3 files of train are missing, train-00001-of-00003….parquet the first" in line
+
+
+@pytest.mark.parametrize(("script", "recipe"), STAGES)
+def test_tokens_of_another_codec(refused, checkpoint, tmp_path, script, recipe):
+    tokens = write_token_set(tmp_path / "tokens", (1, 2), [[0] * 8] * 2, "another")
+    line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tokens))
+    assert "encoded by codec another, but the model's codec is " in line
+
+
+@pytest.mark.parametrize(("script", "recipe"), STAGES)
+def test_a_setting_that_is_misspelt(refused, checkpoint, tmp_path, script, recipe):
+    more = ("--set", "training.learning_rat=0.1")
+    line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tmp_path), *more)
+    assert "training.learning_rat: no such setting; did you mean training.learning_rate?" in line
+
+
+@pytest.mark.parametrize(("script", "recipe"), STAGES)
+def test_a_setting_that_is_missing(refused, checkpoint, tmp_path, script, recipe):
+    lines = (TRAINING / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8").splitlines()
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("\n".join(line for line in lines if not line.startswith("  folds:")))
+    line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tmp_path), "--recipe", mine)
+    assert "data.folds: missing (of PTB-XL, such as 1-8)" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--set", "layers=9"), "9 layers: the model has 2"),
+        (("--set", "lora.train_rows=none"), "the ECG rows of the vocabulary are not trained"),
+        (("--set", "data.folds=10"), "no rows of folds [10]"),
+    ],
+)
+def test_grounding_that_cannot_begin(refused, tmp_path, options, message):
+    from benchmarks.kills import tiny_inputs
+
+    folder = tiny_inputs(tmp_path)
+    own = ("--base", folder / "base", "--codec", folder / "checkpoint", "--tokens", folder / "tokens")
+    small = (
+        "--set",
+        "data.incomplete_share=0",
+        "--set",
+        "data.at_least=2",
+        "--set",
+        "lora.rank_pattern={}",
+        "--set",
+        "layers=1",
+    )
+    line, _ = refused("ground.py", "ground_smollm2.yaml", *own, *small, *options)
+    assert message in line
