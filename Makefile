@@ -53,14 +53,18 @@ lint: $(DEV)  ## style, types, the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes, a file of tests in each: most tests leave a second core idle. WORKERS=0 is one process.
+WORKERS := 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
+
 # Nothing that the tests do may reach a network; huggingface_hub reads this once, when it is imported.
 test test-all: export HF_HUB_OFFLINE = 1
 
 test: lint  ## lint and the fast tests (10 minutes at most on 2 cores)
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(PYTEST_ARGS)
 
 test-all: lint  ## lint and every test; run `make base` and `make data` first, or the tests on them are skipped
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-newest: export HF_HUB_OFFLINE = 1
 test-newest: $(NEWEST)/.installed  ## the fast tests with the newest versions that pyproject.toml allows, in .venv-newest

@@ -16,9 +16,10 @@ from .checkpoint_files import default_checkpoint, find_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
-from .question_answering import OTHER_QUESTIONS, QuestionAnswerer, Wishes, is_yes_no_question
+from .question_answering import QuestionAnswerer, Wishes, is_yes_no_question
 from .question_understanding import TrainedQuestions, read_trained_questions
 from .report_writing import write_reports
+from .trained_wordings import OTHER_QUESTIONS
 
 __all__ = [
     "CUSTOM_PIPELINES",

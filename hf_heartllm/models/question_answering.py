@@ -31,8 +31,6 @@ from .operating_points import Decision
 from .question_understanding import NotUnderstood, TrainedQuestions, UnderstoodQuestion
 
 YES_NO = ("yes", "no")
-OTHER_QUESTIONS = "other questions"
-"""In a checkpoint's `seen_in_training`: it was trained on questions that no ECG answers, too."""
 YES_NO_OPENINGS = frozenset(["is", "are", "was", "were", "does", "do", "did", "has", "have", "can", "could"])
 # of a whole recording: windows that overlap cannot be added, and intervals lie across their borders
 WHOLE_ALONE = frozenset({"number of beats", "longest RR interval", "shortest RR interval"})

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from .question_text import folded
 
+OTHER_QUESTIONS = "other questions"
+"""In a checkpoint's `seen_in_training`: it was trained on questions that no ECG answers, too."""
+
 TERM, FIRST, SECOND = "{term}", "{first}", "{second}"
 
 

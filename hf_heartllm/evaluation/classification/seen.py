@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...models.question_answering import OTHER_QUESTIONS
+from ...models.trained_wordings import OTHER_QUESTIONS
 from .tasks import FORMATS
 
 LABELS, REPORT_TEXT, PROMPT_FORMAT, NOTHING = "labels", "report text", "prompt format", "nothing"
