@@ -40,21 +40,16 @@ def test_examples_point_at_the_end_of_the_ecg():
     assert batch["statement_labels"].tolist() == [[1, 1], [1, 0]]
 
 
-def test_the_probe_is_trained_and_taken_off(tmp_path):
-    pytest.importorskip("trl")
+def trainer_of(model, tokenizer, dataset, tmp_path, steps=1, **teacher):
     from trl import SFTConfig
 
-    from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
+    from hf_heartllm.training.teacher import SFTTrainerWithTeacher
 
-    model, tokenizer = tiny_model_and_tokenizer()
-    names = set(model.state_dict())
-    before = model.get_input_embeddings().weight.detach().clone()
-    dataset = QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer), statements=["AFIB", "PVC"])
-    trainer = SFTTrainerWithTeacher(
+    return SFTTrainerWithTeacher(
         model=model,
         args=SFTConfig(
             output_dir=str(tmp_path),
-            max_steps=12,
+            max_steps=steps,
             learning_rate=0.02,
             logging_steps=1,
             per_device_train_batch_size=2,
@@ -69,39 +64,25 @@ def test_the_probe_is_trained_and_taken_off(tmp_path):
         train_dataset=as_hub_dataset(dataset),
         data_collator=PackedCollator(tokenizer.pad_token_id),
         processing_class=tokenizer,
-        statements=2,
-        probe_weight=1.0,
+        **teacher,
     )
+
+
+def test_the_probe_is_trained_and_taken_off(tmp_path):
+    pytest.importorskip("trl")
+    from hf_heartllm.training.teacher import remove_probe
+
+    model, tokenizer = tiny_model_and_tokenizer()
+    names = set(model.state_dict())
+    before = model.get_input_embeddings().weight.detach().clone()
+    dataset = QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer), statements=["AFIB", "PVC"])
+    trainer = trainer_of(model, tokenizer, dataset, tmp_path, steps=12, statements=2, probe_weight=1.0)
     trainer.train()
     losses = [entry["probe_loss"] for entry in trainer.state.log_history if "probe_loss" in entry]
     assert losses[-1] < 0.7 * losses[0]
     assert not torch.equal(before, model.get_input_embeddings().weight)
     remove_probe(model)
     assert set(model.state_dict()) == names
-
-
-def trainer_of(model, tokenizer, dataset, tmp_path):
-    from trl import SFTConfig
-
-    from hf_heartllm.training.teacher import SFTTrainerWithTeacher
-
-    return SFTTrainerWithTeacher(
-        model=model,
-        args=SFTConfig(
-            output_dir=str(tmp_path),
-            max_steps=1,
-            per_device_train_batch_size=2,
-            use_cpu=True,
-            bf16=False,
-            report_to=[],
-            max_length=None,
-            remove_unused_columns=False,
-            dataset_kwargs={"skip_prepare_dataset": True},
-        ),
-        train_dataset=as_hub_dataset(dataset),
-        data_collator=PackedCollator(tokenizer.pad_token_id),
-        processing_class=tokenizer,
-    )
 
 
 def test_logits_of_labelled_tokens_alone_give_the_loss_of_trl(tmp_path):
