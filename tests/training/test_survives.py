@@ -154,6 +154,8 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
     stage = next(one for one in stages(grounded, steps=6) if one.name == name)
     # rows that fill the batches: the last of an epoch would be filled up with its first rows in two processes
     plain = ["lora.lora_dropout=0"] if name == "ground" else ["data.repeat=null"]
+    if name == "finetune":
+        plain.append("training.train_sampling_strategy=random")  # groups depend on the size of a batch
     changes = [*plain, "training.logging_steps=1", "training.save_steps=6"]
     words = [*stage.words, *(part for one in changes for part in ("--set", one))]
 
@@ -166,6 +168,5 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
 
     one = losses("one", 4)
     two = losses("two", 2, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
-    assert len(one) == 6
-    assert one[-1] < one[0]
+    assert len({*one}) == 6  # each step has its own records
     assert two == pytest.approx(one, rel=1e-3)
