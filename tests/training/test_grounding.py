@@ -268,7 +268,8 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         with adapted.disable_adapter():
             assert not torch.allclose(merged(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-3)
     record, _ = hl.simulate_ecg(seed=1)
-    answer = hl.pipeline("ecg-question-answering", model=str(folder))(record, question="Does this ECG show AFIB?")
+    ask = hl.pipeline("ecg-question-answering", model=str(folder))
+    answer = ask(record, question="Does this ECG show AFIB?", answers=["yes", "no"])
     assert answer.text in ("yes", "no")
     monkeypatch.setenv("HEARTLLM_BASE", str(ready / "codec"))
     with pytest.raises(ValueError, match="not the weights that the adapter was trained on"):
