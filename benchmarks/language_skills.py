@@ -96,20 +96,20 @@ def plain_text(words: int = WORDS) -> str:
 
 
 @torch.no_grad()
-def perplexity(model: Any, ids: Sequence[int], limit: int) -> tuple[float, np.ndarray]:
-    """Perplexity over the base's own vocabulary, and the mean negative log-likelihood of each window.
+def perplexity(model: Any, ids: Sequence[int]) -> tuple[float, np.ndarray]:
+    """Perplexity of a text, and the mean negative log-likelihood of each window of it.
+
+    It is over the model's whole vocabulary: what ECG tokens take from text counts against the model.
 
     Args:
         model: a causal language model.
         ids: of the text.
-        limit: tokens of the base's vocabulary: what an ECG row takes from text counts against the model.
     """
     losses = []
     for start in tqdm(range(0, len(ids) - 1, WINDOW), desc="perplexity", unit="window", leave=False):
         window = torch.tensor([list(ids[start : start + WINDOW + 1])])
         logits = model(input_ids=window[:, :-1], use_cache=False).logits[0].float()
         losses.append(torch.nn.functional.cross_entropy(logits, window[0, 1:], reduction="none").numpy())
-        assert int(window.max()) < limit
     each = np.array([one.mean() for one in losses])
     return float(math.exp(np.concatenate(losses).mean())), each
 
@@ -184,9 +184,9 @@ class Measured:
         ids = self.base_tokenizer(text)["input_ids"]
         data = f"{len(text.split())} words of Python's language reference, sha256 {sha256_of(text)[:12]}"
         models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.model}
-        limit, of = len(self.base_tokenizer), {}
+        of: dict[str, np.ndarray] = {}
         for name, model in models.items():
-            value, of[name] = perplexity(model, ids, limit)
+            value, of[name] = perplexity(model, ids)
             windows = Bootstrap(np.arange(len(of[name])))
             yield f"perplexity of plain English, {name}", windows.without_samples(value), data
         rise = np.exp(of["adapter on"].mean() - of["untouched base"].mean()) - 1

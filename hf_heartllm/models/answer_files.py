@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers.utils import logging
 
+from .adapter_checkpoint import ADAPTER_WEIGHTS
 from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
 from .checkpoint_files import file_beside
 from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
@@ -115,6 +116,9 @@ def _has_weights_of(model: Any, source: str | os.PathLike[str], revision: str | 
     """
     from safetensors import safe_open
 
+    if file_beside(source, ADAPTER_WEIGHTS, revision) is not None:  # whole weights are not there to compare
+        _, mark = getattr(model, "_answer_files", ({}, None))
+        return mark is not None and _weights_mark(model.named_parameters()) == mark
     single, index = "model.safetensors", "model.safetensors.index.json"
     listing = file_beside(source, index, revision)
     names = [single] if listing is None else sorted(set(json.loads(listing.read_text())["weight_map"].values()))

@@ -125,7 +125,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             ValueError: if the checkpoint holds whole weights.
         """
         from_hub = _of_the_hub(kwargs)
-        config = kwargs.get("config") or cls.config_class.from_pretrained(source, **from_hub)
+        # a copy: what is given may be loaded with again
+        config = copy.deepcopy(kwargs.get("config")) or cls.config_class.from_pretrained(source, **from_hub)
         if not config.base_model:
             raise ValueError(f"{source} holds whole weights and no adapter")
         folder = find_base(BaseModel(**config.base_model), base_model, any_base, **from_hub)
@@ -138,7 +139,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         if file_beside(source, "generation_config.json", from_hub.get("revision")) is not None:
             model.generation_config = GenerationConfig.from_pretrained(source, **from_hub)
         model.config.base_model = None  # what is in memory is whole
-        model.config.name_or_path = os.fspath(source)
+        model.name_or_path = model.config.name_or_path = os.fspath(source)
         return model.eval()
 
     @classmethod

@@ -79,6 +79,24 @@ def write_soft_labels(
         pq.write_table(pa.table(columns), temporary)
 
 
+def soft_label_table(path: str | os.PathLike[str]) -> tuple[list[str], pa.Table]:
+    """The records of a file of `write_soft_labels`, and its columns.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException:
+        raise ValueError(f"{path}: no Parquet file; training/soft_labels.py writes it") from None
+    column = next((name for name in (ID, OLD_ID) if name in table.column_names), None)
+    if column is None:
+        raise ValueError(f"{path}: has no column {ID}; training/soft_labels.py writes it")
+    return [str(name) for name in table[column].to_pylist()], table
+
+
 def read_soft_labels(
     path: str | os.PathLike[str], statements: Sequence[str], record_ids: Sequence[str]
 ) -> Mapping[str, np.ndarray]:
@@ -92,15 +110,7 @@ def read_soft_labels(
     Raises:
         ValueError: if there is no such file, a statement or a recording is not in it, or two recordings have one name.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowException:
-        raise ValueError(f"{path}: no Parquet file; training/soft_labels.py writes it") from None
-    column = next((name for name in (ID, OLD_ID) if name in table.column_names), None)
-    if column is None:
-        raise ValueError(f"{path}: has no column {ID}; training/soft_labels.py writes it")
+    names, table = soft_label_table(path)
     if twice := [name for name, number in Counter(record_ids).items() if number > 1]:
         raise ValueError(
             f"{path}: its probabilities are by record, and {len(twice)} are there twice, such as {twice[0]}"
@@ -108,7 +118,7 @@ def read_soft_labels(
     if absent := [name for name in statements if name not in table.column_names]:
         raise ValueError(f"{path}: no probabilities of {', '.join(absent)}; make it with the recipe's `at_least`")
     rows = np.stack([table[name].to_numpy() for name in statements], axis=1).astype(np.float32)
-    found = {str(name): row for name, row in zip(table[column].to_pylist(), rows, strict=True)}
+    found = dict(zip(names, rows, strict=True))
     if absent_ids := sorted(set(record_ids) - found.keys(), key=id_order):
         raise ValueError(f"{path}: no probabilities of record {absent_ids[0]} ({len(absent_ids)} such)")
     return found

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from hf_heartllm.training.examples import stated
+from hf_heartllm.training.soft_labels import soft_label_table
 
 
 def hard_labels(rows: Sequence[Mapping[str, Any]], statements: Sequence[str]) -> dict[str, np.ndarray]:
@@ -64,22 +64,19 @@ def softened(
     Raises:
         ValueError: if the file is none of soft labels, or has none of the records.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file; training/soft_labels.py writes it")
-    table = pq.read_table(path)
-    column = next((name for name in ("record_id", "ecg_id") if name in table.column_names), None)
+    names, table = soft_label_table(path)
     # NORM is a statement too; the other superclasses have columns of their own kind
     named = {
         name: next((one for one in (name, f"superclass {name}") if one in table.column_names), None)
         for name in statements
     }
     known = [name for name in statements if named[name] is not None]
-    if column is None or not known:
-        raise ValueError(f"{path}: no soft labels of training/soft_labels.py (record_id, and a column a statement)")
+    if not known:
+        raise ValueError(f"{path}: none of the statements is there; training/soft_labels.py writes a column for each")
     columns = [list(statements).index(name) for name in known]
     probabilities = np.stack([table[named[name]].to_numpy() for name in known], axis=1).astype(np.float32)
     mixed, found = dict(labels), 0
-    for record_id, row in zip(map(str, table[column].to_pylist()), probabilities, strict=True):
+    for record_id, row in zip(names, probabilities, strict=True):
         if record_id in labels:
             mixed[record_id] = labels[record_id].copy()
             mixed[record_id][columns] = share * row + (1 - share) * labels[record_id][columns]

@@ -133,3 +133,26 @@ def test_a_checkpoint_of_whole_weights_has_no_base(tmp_path):
         HeartLLMForCausalLM.from_pretrained(tmp_path, base_model="x")
     with pytest.raises(ValueError, match="holds whole weights"):
         HeartLLMForCausalLM.base_of(tmp_path)
+
+
+def test_a_configuration_may_be_loaded_with_again_and_answers_files_go_with_the_weights(base, tmp_path):
+    from hf_heartllm.models.answer_files import known_beside
+    from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
+    from hf_heartllm.models.question_understanding import TrainedQuestions
+    from hf_heartllm.models.trained_wordings import TrainedGroup
+    from hf_heartllm.training.stages import save_adapter
+
+    model, tokenizer = adapted()
+    folder = tmp_path / "adapter"
+    save_adapter(model, tokenizer, folder, BaseModel("somebody/Tiny", folder_sha256(base)))
+    group = TrainedGroup("verify", "rhythm", ("no", "yes"), ("Does this ECG show {term}?",), {"AFIB": "AF"})
+    (folder / "questions.json").write_text(json.dumps(TrainedQuestions((group,)).document()))
+    config = HeartLLMConfig.from_pretrained(folder)
+    first, second = (
+        HeartLLMForCausalLM.from_pretrained(folder, config=config, base_model=base, dtype=torch.float32) for _ in "12"
+    )
+    assert torch.equal(logits(first, tokenizer), logits(second, tokenizer))
+    assert known_beside(first, None, None)[1] is not None
+    with torch.no_grad():
+        first.get_input_embeddings().weight[5] += 1
+    assert known_beside(first, None, None) == (None, None)

@@ -156,7 +156,7 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
     plain = ["lora.lora_dropout=0"] if name == "ground" else ["data.repeat=null"]
     if name == "finetune":
         plain.append("training.train_sampling_strategy=random")  # groups depend on the size of a batch
-    changes = [*plain, "training.logging_steps=1", "training.save_steps=6"]
+    changes = [*plain, "training.logging_steps=1", "training.save_steps=3"]
     words = [*stage.words, *(part for one in changes for part in ("--set", one))]
 
     def losses(output: str, batch: int, *launcher: str) -> list[float]:
@@ -168,5 +168,14 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
 
     one = losses("one", 4)
     two = losses("two", 2, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
-    assert len({*one}) == 6  # each step has its own records
+    assert len(one) == 6
+    early, late = (_weights(tmp_path / "one" / f"checkpoint-{step}") for step in (3, 6))
+    assert any(not torch.equal(early[name], late[name]) for name in late)  # it was trained
     assert two == pytest.approx(one, rel=1e-3)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    (file,) = folder.glob("*model.safetensors")
+    return load_file(file)
