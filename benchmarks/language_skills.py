@@ -1,6 +1,6 @@
 """What a language model that reads ECGs keeps of its base's knowledge, and how it takes words that were not trained.
 
-    python benchmarks/language_skills.py --model FOLDER --ptbxl DIR --tokens TOKENS
+    python benchmarks/language_skills.py --model FOLDER --ptbxl DIR --tokens TOKENS --questions fold9.parquet
 
 Three models are compared: the untouched base, the model with its adapter off, and with it on. Perplexity is of 20,000
 words of Python's language reference, which every Python brings and which has nothing to do with ECGs. General questions
@@ -16,7 +16,7 @@ import math
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,16 @@ from tqdm import tqdm
 
 import hf_heartllm as hl
 from hf_heartllm.arguments import add_options, settings_of
+from hf_heartllm.data.record import Record
 from hf_heartllm.data.sources import open_records
-from hf_heartllm.data.token_file import load_rows
 from hf_heartllm.evaluation.intervals import Bootstrap, Resampled
+from hf_heartllm.evaluation.question_file import read_questions
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.hashes import sha256_of
 from hf_heartllm.inference import Prompt, load_answerer, read_stored_ecgs
+from hf_heartllm.labels.scp import SUPERCLASSES
 from hf_heartllm.models.base_model import BaseModel, find_base
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
-from hf_heartllm.training.examples import stated
 
 HERE = Path(__file__).resolve().parent
 QUESTIONS = HERE / "questions"
@@ -58,6 +59,7 @@ class Settings:
         model: checkpoint folder.
         ptbxl: folder of PTB-XL.
         tokens: its ECG tokens, of dataset_builders.ecg_tokens.
+        questions: questions on fold 9, of dataset_builders.evaluation_questions.
         base: the untouched language model; where None, where the checkpoint's base lies.
         records: of fold 9, for the questions of its own set; drawn.
         output: file of results.
@@ -66,6 +68,7 @@ class Settings:
     model: Path
     ptbxl: Path
     tokens: Path
+    questions: Path
     base: Path | None = None
     records: int = 200
     output: Path = RESULTS
@@ -96,8 +99,8 @@ def plain_text(words: int = WORDS) -> str:
 
 
 @torch.no_grad()
-def perplexity(model: Any, ids: Sequence[int]) -> tuple[float, np.ndarray]:
-    """Perplexity of a text, and the mean negative log-likelihood of each window of it.
+def perplexity(model: Any, ids: Sequence[int]) -> float:
+    """Perplexity of a text, which is read in windows.
 
     It is over the model's whole vocabulary: what ECG tokens take from text counts against the model.
 
@@ -110,8 +113,7 @@ def perplexity(model: Any, ids: Sequence[int]) -> tuple[float, np.ndarray]:
         window = torch.tensor([list(ids[start : start + WINDOW + 1])])
         logits = model(input_ids=window[:, :-1], use_cache=False).logits[0].float()
         losses.append(torch.nn.functional.cross_entropy(logits, window[0, 1:], reduction="none").numpy())
-    each = np.array([one.mean() for one in losses])
-    return float(math.exp(np.concatenate(losses).mean())), each
+    return float(math.exp(np.concatenate(losses).mean()))
 
 
 @torch.no_grad()
@@ -167,11 +169,13 @@ class Measured:
         if reference:
             self.off = hl.HeartLLMForCausalLM.base_of(settings.model, base_model=base, dtype=torch.float32)
         self.ecgs = read_stored_ecgs(self.answerer, settings.tokens)
-        rows = [row for row in load_rows(settings.tokens) if row.get("strat_fold") == FOLD]
-        self.rows = [row for row in rows if row["record_id"] in self.ecgs]
-        self.patients = {one.record_id: one.patient_id for one in open_records(settings.ptbxl)}
-        drawn = np.random.default_rng(0).permutation(len(self.rows))[: settings.records]
-        self.drawn = [self.rows[index] for index in sorted(drawn)]
+        records = [one for one in open_records(settings.ptbxl) if one.fold == FOLD]
+        asked = read_questions(settings.questions, records).asked
+        self.asked = [one for one in asked if one.record_id in self.ecgs]
+        if not self.asked:
+            raise ValueError(f"{settings.questions}: no question is about a record of fold {FOLD} in {settings.tokens}")
+        drawn = np.random.default_rng(0).permutation(len(self.asked))[: settings.records]
+        self.drawn = [self.asked[index] for index in sorted(drawn)]
 
     def ecg_ids(self, record_id: str) -> list[int]:
         """The ECG tokens of a record, with start and end."""
@@ -184,13 +188,12 @@ class Measured:
         ids = self.base_tokenizer(text)["input_ids"]
         data = f"{len(text.split())} words of Python's language reference, sha256 {sha256_of(text)[:12]}"
         models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.model}
-        of: dict[str, np.ndarray] = {}
-        for name, model in models.items():
-            value, of[name] = perplexity(model, ids)
-            windows = Bootstrap(np.arange(len(of[name])))
+        found = {name: perplexity(model, ids) for name, model in models.items()}
+        windows = Bootstrap(np.arange(math.ceil(len(ids) / WINDOW)))
+        for name, value in found.items():
             yield f"perplexity of plain English, {name}", windows.without_samples(value), data
-        rise = np.exp(of["adapter on"].mean() - of["untouched base"].mean()) - 1
-        yield "perplexity with the adapter over the base's, less 1", windows.without_samples(float(rise)), data
+        rise = found["adapter on"] / found["untouched base"] - 1
+        yield "perplexity with the adapter over the base's, less 1", windows.without_samples(rise), data
         general = (QUESTIONS / "general.txt").read_text(encoding="utf-8").splitlines()
         end = self.tokenizer.eos_token_id
         asked = [chat_ids(self.tokenizer, question) for question in general]
@@ -201,7 +204,7 @@ class Measured:
             yield answered(f"answers equal to the base's to the letter, no ECG, {name}", same, words)
         shared = [_shared(one, two) for one, two in zip(answers["untouched base"], answers["adapter on"], strict=True)]
         yield "tokens before the first difference, share, no ECG, adapter on", _mean(shared), words
-        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)]["record_id"]) for i in range(len(general))]
+        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)].record_id) for i in range(len(general))]
         with_ecg = [chat_ids(self.tokenizer, question, ecg) for question, ecg in zip(general, behind, strict=True)]
         written = greedy(self.model, with_ecg, end)
         same = [one == two for one, two in zip(answers["untouched base"], written, strict=True)]
@@ -219,7 +222,7 @@ class Measured:
         end = self.tokenizer.eos_token_id
         path = QUESTIONS / "unanswerable.tsv"
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
-        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)]["record_id"]) for i in range(len(rows))]
+        behind = [self.ecg_ids(self.drawn[i % len(self.drawn)].record_id) for i in range(len(rows))]
         asked = [chat_ids(self.tokenizer, row["question"], ecg) for row, ecg in zip(rows, behind, strict=True)]
         said = [self.tokenizer.decode(one) for one in greedy(self.model, asked, end)]
         refused = [bool(REFUSAL.search(text)) for text in said]
@@ -230,10 +233,8 @@ class Measured:
             "declined what no ECG answers", refused, f"{len(rows)} questions of topics that were not trained"
         )
         drawn = np.random.default_rng(1)
-        pairs = [
-            (row, row["questions"][drawn.integers(len(row["questions"]))]) for row in self.drawn if row["questions"]
-        ]
-        asked = [chat_ids(self.tokenizer, one.text, self.ecg_ids(row["record_id"])) for row, one in pairs]
+        pairs = [(one, one.questions[drawn.integers(len(one.questions))]) for one in self.drawn]
+        asked = [chat_ids(self.tokenizer, question.text, self.ecg_ids(one.record_id)) for one, question in pairs]
         said = [self.tokenizer.decode(one) for one in greedy(self.model, asked, end, 16)]
         false = [bool(REFUSAL.search(text)) for text in said]
         yield answered("declined what an ECG answers", false, f"a question each of {len(pairs)} records of fold {FOLD}")
@@ -253,7 +254,8 @@ class Measured:
                 for column, found in enumerate(self.answerer.score(prompts, [("yes", "no")] * len(prompts))):
                     margin = found.log_likelihoods[0] - found.log_likelihoods[1]
                     scores[place, column] = -margin if wordings[column][1] else margin
-            bootstrap = Bootstrap(np.array([self.patients[one] for one in records]))
+            patients = {one.record_id: one.record.patient_id for one in self.asked}
+            bootstrap = Bootstrap(np.array([patients[one] for one in records]))
             areas = [bootstrap.auroc(holds, scores[:, column]) for column in range(len(wordings))]
             order = np.argsort([area.value for area in areas])
             data = f"{int(holds.sum())} records with it and {int((~holds).sum())} without, fold {FOLD}, 20 wordings"
@@ -268,7 +270,7 @@ class Measured:
 
     def _judged(self, topic: str) -> tuple[list[str], np.ndarray]:
         """Records with and without a finding, drawn."""
-        holding = {row["record_id"]: _holds(topic, row) for row in self.rows}
+        holding = {one.record_id: _holds(topic, one.record) for one in self.asked}
         rng = np.random.default_rng(0)
         chosen: list[str] = []
         for wanted, most in ((True, POSITIVE), (False, NEGATIVE)):
@@ -277,13 +279,17 @@ class Measured:
         return chosen, np.array([bool(holding[record_id]) for record_id in chosen])
 
 
-def _holds(topic: str, row: Mapping[str, Any]) -> bool | None:
-    """Whether a record has a finding; tachycardia by the beats that were counted on it, None where they were not."""
+def _holds(topic: str, record: Record) -> bool | None:
+    """Whether the labels state a finding.
+
+    Tachycardia is that of sinus or supraventricular origin; None of atrial fibrillation and flutter, whose labels say
+    nothing of their rate.
+    """
     if topic != "TACHYCARDIA":
-        return topic in stated(row)
-    rates = [one.answer for one in row["questions"] if one.attribute == "heart rate"]
-    low = re.match(r"\d+", rates[0]) if rates else None
-    return None if low is None else int(low[0]) >= 100
+        return record.says("superclass" if topic in SUPERCLASSES else "rhythm", topic)
+    if {"AFIB", "AFLT"} & record.codes:
+        return None
+    return bool({"STACH", "SVTAC", "PSVT"} & record.codes)
 
 
 def _mean(values: Sequence[float]) -> Resampled:
@@ -315,7 +321,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     name = settings.model.resolve().name
-    command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS"
+    command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS --questions FILE"
     facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
     results = []
     for part in (measured.text_skills, measured.refusals, measured.wordings):
