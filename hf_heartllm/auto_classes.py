@@ -48,6 +48,12 @@ _PAPER_CODEC_CONFIG = (_MODELS + "configuration_paper_codec", "PaperCodecConfig"
 _HEARTLLM = (_MODELS + "modeling_heartllm", "HeartLLMForCausalLM")
 _CODEC = (_MODELS + "modeling_ecg_codec", "ECGCodecModel")
 _PAPER_CODEC = (_MODELS + "modeling_paper_codec", "PaperCodecModel")
+_ENCODER_CONFIG = (_MODELS + "configuration_ecg_lm", "ECGEncoderConfig")
+_ECG_LM_CONFIG = (_MODELS + "configuration_ecg_lm", "ECGLMConfig")
+_ENCODER = (_MODELS + "modeling_ecg_encoder", "ECGEncoderModel")
+_CLASSIFIER = (_MODELS + "modeling_ecg_encoder", "ECGEncoderForSequenceClassification")
+_ECG_LM = (_MODELS + "modeling_ecg_lm", "ECGLMForCausalLM")
+_PROCESSOR = (_MODELS + "processing_ecg_lm", "ECGLMProcessor")
 _TOKENIZER = (_MODELS + "tokenization_heartllm", "ECGTokenizer")
 _FEATURE_EXTRACTOR = (_MODELS + "feature_extraction_ecg", "ECGFeatureExtractor")
 _PIPELINES = "transformers.pipelines"
@@ -65,6 +71,13 @@ _TABLE = (
     _Registration(_AUTO + "tokenization_auto", "AutoTokenizer", *_TOKENIZER, *_HEARTLLM_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_CODEC_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_PAPER_CODEC_CONFIG),
+    _Registration(_AUTO + "configuration_auto", "AutoConfig", *_ENCODER_CONFIG, *_ENCODER_CONFIG),
+    _Registration(_AUTO + "configuration_auto", "AutoConfig", *_ECG_LM_CONFIG, *_ECG_LM_CONFIG),
+    _Registration(_AUTO + "modeling_auto", "AutoModel", *_ENCODER, *_ENCODER_CONFIG),
+    _Registration(_AUTO + "modeling_auto", "AutoModelForSequenceClassification", *_CLASSIFIER, *_ENCODER_CONFIG),
+    _Registration(_AUTO + "modeling_auto", "AutoModelForCausalLM", *_ECG_LM, *_ECG_LM_CONFIG),
+    _Registration(_AUTO + "modeling_auto", "AutoModel", *_ECG_LM, *_ECG_LM_CONFIG, for_saving=False),
+    _Registration(_AUTO + "processing_auto", "AutoProcessor", *_PROCESSOR, *_ECG_LM_CONFIG),
     _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_ANSWERS, *_HEARTLLM_CONFIG, for_saving=False),
     _Registration(_PIPELINES, "PIPELINE_REGISTRY", *_REPORTS, *_HEARTLLM_CONFIG, for_saving=False),
 )

@@ -28,7 +28,14 @@ from unittest import mock
 
 from hf_heartllm import cli
 from hf_heartllm.training.recipes import find_recipe, read_recipe
-from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, GroundRecipe, PretrainRecipe
+from hf_heartllm.training.settings import (
+    BaseRecipe,
+    CodecRecipe,
+    EncoderRecipe,
+    FinetuneRecipe,
+    GroundRecipe,
+    PretrainRecipe,
+)
 
 from .documents import COMMANDS
 
@@ -37,6 +44,7 @@ SEPARATOR = "\x1e"
 RECIPES = {
     "base": BaseRecipe,
     "codec": CodecRecipe,
+    "encoder": EncoderRecipe,
     "ground": GroundRecipe,
     "pretrain": PretrainRecipe,
     "finetune": FinetuneRecipe,

@@ -7,7 +7,7 @@ through a model together stand below it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -135,6 +135,7 @@ class TokenAnswerer:
 
     def score(self, prompts: Sequence[Prompt], answer_sets: Sequence[Sequence[str]]) -> list[AnswerScores]:
         """See `Answerer.score`."""
+        model, ids_of = self._pass()
         groups: list[tuple[list[list[int]], list[Sequence[str]]]] = []
         places: list[tuple[range, int]] = []  # of each prompt: the groups of its record's windows, its row in each
         windows: list[Any] = []
@@ -142,7 +143,7 @@ class TokenAnswerer:
         shown: Any = places  # no record is this
         for prompt, answers in zip(prompts, answer_sets, strict=True):
             if prompt.record is not shown:
-                shown, windows = prompt.record, self._windows(prompt.record)
+                shown, windows = prompt.record, self._windows(prompt.record, ids_of)
                 of_record = range(len(groups), len(groups) + len(windows))
                 groups += [([], []) for _ in windows]
             places.append((of_record, len(groups[of_record[0]][0])))
@@ -150,8 +151,8 @@ class TokenAnswerer:
                 groups[place][0].append(self._ids(window, prompt.words))
                 groups[place][1].append(answers)
         for rows, _ in groups:
-            check_room(self.model, max(rows, key=len), 1)
-        scored = score_groups(self.model, self._answers, groups)
+            check_room(model, max(rows, key=len), 1)
+        scored = score_groups(model, self._answers, groups)
         found = []
         for prompt, answers, (of_prompt, row) in zip(prompts, answer_sets, places, strict=True):
             of_windows = [scored[place][row] for place in of_prompt]
@@ -164,9 +165,10 @@ class TokenAnswerer:
 
     def generate(self, prompts: Sequence[Prompt], max_new_tokens: int, beams: int = 1) -> list[list[WrittenText]]:
         """See `Answerer.generate`."""
+        model, ids_of = self._pass()
         rows = []
         for prompt in prompts:
-            windows = self._windows(prompt.record)
+            windows = self._windows(prompt.record, ids_of)
             if len(windows) > 1:
                 raise ValueError(
                     f"a recording of {len(windows)} windows: a text is written about one window of at most "
@@ -176,17 +178,21 @@ class TokenAnswerer:
         end = self.tokenizer.eos_token_id
         return [
             [WrittenText(text, score, len(ids), bool(ids) and ids[-1] == end) for text, ids, score in texts]
-            for texts in likeliest_texts(self.model, self.tokenizer, rows, max_new_tokens, beams)
+            for texts in likeliest_texts(model, self.tokenizer, rows, max_new_tokens, beams)
         ]
 
-    def _windows(self, record: Any) -> list[Any]:
-        """The ECG tokens of each window; `[None]` without a recording."""
+    def _pass(self) -> tuple[Any, Callable[[Any], Sequence[int]]]:
+        """The model that one call runs, and the ids under which it knows what a window holds."""
+        return self.model, lambda ecg: ecg
+
+    def _windows(self, record: Any, ids_of: Callable[[Any], Sequence[int]]) -> list[Any]:
+        """The ids of each window; `[None]` without a recording."""
         if record is None:
             return [None]
         if isinstance(record, ReadWindow):
-            return [record.ecg]
+            return [ids_of(record.ecg)]
         reading = record if isinstance(record, Reading) else self.read(record)
-        return [window.ecg for window in reading.readable]
+        return [ids_of(window.ecg) for window in reading.readable]
 
 
 class _AnswerIds:

@@ -8,8 +8,6 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-import csv
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,7 +23,6 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.labels.scp import FORMS, RHYTHMS, SUPERCLASSES
 from hf_heartllm.models.base_model import BaseModel, model_sha256
 from hf_heartllm.models.ecg_chat import ECGS_FIRST
-from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
@@ -37,6 +34,8 @@ from hf_heartllm.training.grounding import (
     GroundingTrainer,
     grounded_batch,
     grounding_metrics,
+    lead_columns,
+    read_numbers,
     standardised,
 )
 from hf_heartllm.training.lora import add_lora
@@ -110,13 +109,13 @@ def main() -> None:
             taught = softened(holds, statements, args.soft_labels, data.soft_label_share)
     except ValueError as error:
         refuse(error)
-    names: list[str] = []
+    names = lead_columns(data.numbers) if args.measurements else []
     numbers = dict.fromkeys(holds, np.zeros(0, dtype=np.float32))
     if args.measurements:
-        names = [
-            one.format(lead=lead) for one in data.numbers for lead in (STANDARD_LEADS if "{lead}" in one else [""])
-        ]
-        numbers = standardised(_measured(args.measurements, names, list(holds)))
+        try:
+            numbers = standardised(read_numbers(args.measurements, names, list(holds)))
+        except (OSError, ValueError) as error:
+            refuse(error)
     around, _ = PromptIds(tokenizer).around("?")
     try:
         language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
@@ -177,21 +176,6 @@ def main() -> None:
         tokenizer.ecg_max_duration = longest / codec.config.tokens_per_second
         save_adapter(model, tokenizer, args.output / "model", base)
         trainer.state.save_to_json(str(args.output / "log.json"))
-
-
-def _measured(path: Path, names: Sequence[str], record_ids: Sequence[str]) -> dict[str, list[float]]:
-    """Columns of a table of measurements; NaN where a record or a cell has none."""
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if absent := [name for name in names if name not in (reader.fieldnames or [])]:
-            refuse(f"{path}: no column {absent[0]} ({len(absent)} such)")
-        found = {
-            str(row.get("record_id") or row.get("ecg_id")): [float(row[name] or math.nan) for name in names]
-            for row in reader
-        }
-    nothing = [math.nan] * len(names)
-    print(f"measurements of {len(found.keys() & set(record_ids))} of {len(record_ids)} records", flush=True)
-    return {record_id: found.get(record_id, nothing) for record_id in record_ids}
 
 
 def _prefixes(tokenizer: Any, whole: Sequence[int], short_share: float) -> list[Sequence[int]]:

@@ -9,6 +9,7 @@ are thrown away afterwards.
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from transformers import Trainer
 from transformers.utils import SAFE_WEIGHTS_NAME
 
 from hf_heartllm.evaluation.intervals import Bootstrap
+from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.training.checkpoints import TrainingError
 from hf_heartllm.training.draws import draws
 
@@ -96,6 +98,39 @@ def grounded_batch(examples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         "statement_labels": torch.tensor(np.stack([one["statement_labels"] for one in examples]), dtype=torch.float32),
         "numbers": torch.tensor(np.stack([one["numbers"] for one in examples]), dtype=torch.float32),
     }
+
+
+def lead_columns(names: Sequence[str]) -> list[str]:
+    """Names of columns, where `{lead}` stands for each of the twelve leads.
+
+    >>> lead_columns(["pr_ms", "{lead}_r_mv"])[:3]
+    ['pr_ms', 'I_r_mv', 'II_r_mv']
+    """
+    return [one.format(lead=lead) for one in names for lead in (STANDARD_LEADS if "{lead}" in one else [""])]
+
+
+def read_numbers(path: str | Path, names: Sequence[str], record_ids: Sequence[str]) -> dict[str, list[float]]:
+    """Columns of a table of measurements, by `record_id`; NaN where a record or a cell has none.
+
+    Args:
+        path: CSV table of dataset_builders.measurements.
+        names: of the columns.
+        record_ids: which records are wanted.
+
+    Raises:
+        ValueError: if a column is absent.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if absent := [name for name in names if name not in (reader.fieldnames or [])]:
+            raise ValueError(f"{path}: no column {absent[0]} ({len(absent)} such)")
+        found = {
+            str(row.get("record_id") or row.get("ecg_id")): [float(row[name] or math.nan) for name in names]
+            for row in reader
+        }
+    nothing = [math.nan] * len(names)
+    print(f"measurements of {len(found.keys() & set(record_ids))} of {len(record_ids)} records", flush=True)
+    return {record_id: found.get(record_id, nothing) for record_id in record_ids}
 
 
 def standardised(numbers: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:

@@ -364,4 +364,56 @@ class CodecRecipe:
             raise ValueError("no setting `probe`: a new codec and a first codebook have one; weight 0 is none")
 
 
-Recipe = BaseRecipe | GroundRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe
+@dataclass(frozen=True)
+class EncoderData:
+    """What an ECG encoder is trained on.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8; of other collections the split train is read.
+        statements: all frequent ones and the superclasses, or the superclasses alone.
+        at_least: recordings that a statement must occur in.
+        soft_label_share: of the probabilities of --soft-labels in what is taught; the rest is what was stated.
+        numbers: columns of --measurements; `{lead}` stands for each of the twelve leads.
+        max_records: the first so many; null: all.
+        augmentation: changes of what the encoder reads; null: none.
+        fewer_leads: share of recordings of which only some leads are shown, one at least.
+        shorter: share of batches of which a stretch is shown.
+        shortest: seconds of such a stretch, at least.
+        eval_folds: whose recordings are judged every `training.eval_steps`; null: none.
+        eval_records: the first so many of them; null: all.
+    """
+
+    folds: Folds
+    statements: Literal["all", "superclass"] = "all"
+    at_least: Positive = 15
+    soft_label_share: Share = 0.0
+    numbers: list[str] = field(default_factory=list)
+    max_records: Positive | None = None
+    augmentation: Augmentation | None = None
+    fewer_leads: Share = 0.0
+    shorter: Share = 0.0
+    shortest: Annotated[float, Field(ge=2, allow_inf_nan=False)] = 2.5
+    eval_folds: Folds | None = None
+    eval_records: Positive | None = None
+
+
+@dataclass(frozen=True)
+class EncoderRecipe:
+    """An ECG encoder (`train_encoder.py`).
+
+    Attributes:
+        data: what is read.
+        encoder: fields of its configuration, where they are not the default's.
+        training: arguments of transformers' `TrainingArguments`.
+        number_weight: of the measured numbers' loss.
+        dropout: before the statements are told.
+    """
+
+    data: EncoderData
+    encoder: dict[str, Any]
+    training: dict[str, Any]
+    number_weight: Weight = 0.0
+    dropout: Share = 0.0
+
+
+Recipe = EncoderRecipe | BaseRecipe | GroundRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe

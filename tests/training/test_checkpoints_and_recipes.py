@@ -12,13 +12,22 @@ import yaml
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help, setting_docs
-from hf_heartllm.training.settings import BaseRecipe, CodecRecipe, FinetuneRecipe, GroundRecipe, PretrainRecipe, Recipe
+from hf_heartllm.training.settings import (
+    BaseRecipe,
+    CodecRecipe,
+    EncoderRecipe,
+    FinetuneRecipe,
+    GroundRecipe,
+    PretrainRecipe,
+    Recipe,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "training" / "recipes"
 KINDS: dict[str, type[Recipe]] = {
     "base": BaseRecipe,
     "codec": CodecRecipe,
+    "encoder": EncoderRecipe,
     "ground": GroundRecipe,
     "pretrain": PretrainRecipe,
     "finetune": FinetuneRecipe,

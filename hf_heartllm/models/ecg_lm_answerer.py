@@ -1,0 +1,130 @@
+"""ECG-LM as it answers prompts: the soft tokens of each recording under ids of their own, for one call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .ecg_answerer import TokenAnswerer
+from .ecg_prompts import PromptIds
+from .ecg_reading import Reading, read_recording
+from .ecg_record import ECGRecord
+from .model_cache import cache_argument
+
+
+class SoftTokenAnswerer(TokenAnswerer):
+    """An `Answerer` whose ECGs are soft tokens.
+
+    Args:
+        model: an `ECGLMForCausalLM`.
+        processor: its `ECGLMProcessor`.
+    """
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        super().__init__(model, processor.tokenizer)
+        self.processor = processor
+        self._ids = SoftPromptIds(processor)
+
+    @property
+    def max_duration(self) -> float | None:
+        """Seconds of the longest recording that was trained on."""
+        seconds: float | None = self.processor.ecg_max_duration
+        return seconds
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """SHA-256 of the encoder's and the projection's weights."""
+        digest = hashlib.sha256()
+        for part in (self.model.encoder, self.model.projector):
+            for name, value in sorted(part.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
+        return {"encoder": digest.hexdigest()}
+
+    @torch.inference_mode()
+    def read(self, record: ECGRecord) -> Reading:
+        """See `Answerer.read`; what a window holds are its soft tokens."""
+        reading = read_recording(self.processor, record)
+        windows = tuple(
+            window if window.ecg is None else replace(window, ecg=self._soft(window.ecg)) for window in reading.windows
+        )
+        return replace(reading, windows=windows)
+
+    def _soft(self, features: Any) -> Tensor:
+        soft: Tensor = self.model.encode_ecgs(torch.from_numpy(features)[None])[0]
+        return soft
+
+    def _pass(self) -> tuple[Any, Callable[[Any], Sequence[int]]]:
+        shown = _WithSoftTokens(self.model)
+        return shown, shown.ids_of
+
+
+class SoftPromptIds(PromptIds):
+    """As `PromptIds`; the ids of an ECG are all there is of it, without start and end token."""
+
+    def __call__(self, ecg_ids: Sequence[int] | None, words: str) -> list[int]:
+        if ecg_ids is None:
+            return super().__call__(None, words)
+        before, after = self._around(words, self._template())
+        return [*before, *ecg_ids, *after]
+
+    def _template(self) -> tuple[str, str]:
+        processor = self._tokenizer
+        return str(processor.chat_template or processor.tokenizer.chat_template), processor.ecg_chat
+
+    def _split(self, words: str, _: Hashable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        shown: list[dict[str, Any]] = [{"type": "ecg", "ecg": [0]}]
+        ids = self._ids([*shown, {"type": "text", "text": words}] if words else shown)
+        first = ids.index(self._tokenizer.ecg_token_id)
+        return tuple(ids[:first]), tuple(ids[first + self._tokenizer.num_ecg_tokens :])
+
+    def _ids(self, content: Any) -> list[int]:
+        row, _ = self._tokenizer.chat_row([{"role": "user", "content": content}], add_generation_prompt=True)
+        return list(row["input_ids"])
+
+
+class _WithSoftTokens:
+    """A model with the soft tokens of some ECGs behind its vocabulary, as scoring and generation call one.
+
+    What stands above it knows ids alone, so prompts that begin with the same ECG begin with the same ids.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._first = max(model.get_input_embeddings().weight.shape[0], model.config.ecg_token_id + 1)
+        self._soft: list[Tensor] = []
+        self._known: dict[int, list[int]] = {}
+        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+
+    def ids_of(self, soft: Tensor) -> list[int]:
+        """The ids of an ECG's soft tokens, float (tokens, hidden)."""
+        if id(soft) not in self._known:
+            begin = self._first + sum(map(len, self._soft))
+            self._soft.append(soft)  # kept, so that its id stays its own
+            self._known[id(soft)] = list(range(begin, begin + len(soft)))
+        return self._known[id(soft)]
+
+    def _embeds(self, input_ids: Tensor) -> Tensor:
+        soft = input_ids >= self._first
+        embeds: Tensor = self._model.get_input_embeddings()(input_ids.masked_fill(soft, 0))
+        if not self._soft:
+            return embeds
+        rows = torch.cat(self._soft).to(embeds)
+        return torch.where(soft[:, :, None], rows[(input_ids - self._first).clamp(min=0)], embeds)
+
+    def forward(self, input_ids: Tensor, past_key_values: Any = None, **options: Any) -> Any:
+        """As the language model's."""
+        model = self._model.language_model
+        return model(inputs_embeds=self._embeds(input_ids), **cache_argument(model, past_key_values), **options)
+
+    __call__ = forward
+
+    def generate(self, input_ids: Tensor, **options: Any) -> Any:
+        """As the model's."""
+        places = input_ids.masked_fill(input_ids >= self._first, self.config.ecg_token_id)
+        return self._model.generate(input_ids=places, inputs_embeds=self._embeds(input_ids), **options)
