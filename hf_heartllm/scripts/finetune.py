@@ -25,7 +25,7 @@ from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, repeat_rows
 from hf_heartllm.training.held_out import HeldOut, draw_asked
-from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.lora import add_lora, freeze_lower_layers
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
@@ -95,6 +95,8 @@ def main() -> None:
             )
             raise ValueError(f"{args.model} holds {kind}")
         model, tokenizer, base = load_adapter(args.model) if adapter else (*load_checkpoint(args.model), None)
+        if recipe.frozen_layers:
+            freeze_lower_layers(model, recipe.frozen_layers)
         codes = load_all_codes(args.tokens, tokenizer.codec.fingerprint())
         incomplete = load_all_codes(args.incomplete, tokenizer.codec.fingerprint())
         known = len(incomplete.keys() & codes.keys())

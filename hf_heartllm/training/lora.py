@@ -77,3 +77,24 @@ def add_lora(
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def freeze_lower_layers(model: Any, layers: int) -> None:
+    """Stop training the lowest layers of a model with an adapter, and its ECG rows, which stay as they were grounded.
+
+    Nothing below the first trained layer needs a gradient, so a step costs less.
+
+    Args:
+        model: a `peft.PeftModel` of a `HeartLLMForCausalLM`.
+        layers: how many.
+
+    Raises:
+        ValueError: if the model has no layers by that name, or none would be trained.
+    """
+    heart = model.get_base_model()
+    every = getattr(heart.backbone, "layers", None)
+    if every is None or not 0 < layers < len(every):
+        have = "no `layers`" if every is None else f"{len(every)} layers"
+        raise ValueError(f"frozen_layers {layers}: the model has {have}, and some must be trained")
+    for part in (heart.get_input_embeddings(), heart.get_output_embeddings(), *every[:layers]):
+        part.requires_grad_(False)

@@ -264,6 +264,7 @@ class FinetuneRecipe:
         training: arguments of trl's `SFTConfig`.
         probe: of statements; null: none.
         lora: adapters; null: all weights are trained.
+        frozen_layers: how many of the lowest are not trained, nor the ECG rows; for an adapter that was grounded.
         save_dtype: of the stored weights; null: as they were trained.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
         seen_in_training: what the rows show, for `heartllm evaluate classify`.
@@ -274,12 +275,15 @@ class FinetuneRecipe:
     seen_in_training: list[Literal["labels", "report text", "letter choice", "yes/no", "other questions"]]
     probe: ProbeSettings | None = None
     lora: LoraSettings | None = None
+    frozen_layers: Count = 0
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"
 
     def __post_init__(self) -> None:
         if self.probe is not None and self.lora is not None:
             raise ValueError("a recipe with `lora` trains no probe; set `probe: null`")
+        if self.frozen_layers and self.save != "adapter":
+            raise ValueError("`frozen_layers` goes with an adapter: `save: adapter`")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hf_heartllm.training.lora import PROJECTIONS, add_lora, norm_modules, target_modules
+from hf_heartllm.training.lora import PROJECTIONS, add_lora, freeze_lower_layers, norm_modules, target_modules
 from tests.tiny import tiny_model_and_tokenizer
 
 
@@ -53,3 +53,28 @@ def test_refuses_unknown_rows():
     model, _ = tiny_model_and_tokenizer()
     with pytest.raises(ValueError, match="train_rows must be"):
         add_lora(model, train_rows="some")
+
+
+def test_frozen_lower_layers_get_no_gradient_and_the_others_the_same():
+    model, tokenizer = tiny_model_and_tokenizer()
+    wrapped = add_lora(model, r=4, lora_alpha=8, lora_dropout=0.0)
+    ids = torch.tensor([[5, tokenizer.ecg_token_offset, tokenizer.ecg_token_offset + 9, 6]])
+    layers = len(model.backbone.layers)
+
+    def gradients() -> dict[str, torch.Tensor]:
+        wrapped.zero_grad()
+        wrapped(input_ids=ids, labels=ids).loss.backward()
+        return {name: one.grad.clone() for name, one in wrapped.named_parameters() if one.grad is not None}
+
+    every = gradients()
+    freeze_lower_layers(wrapped, layers - 1)
+    left = gradients()
+    gone = every.keys() - left.keys()
+    assert any("trainable_tokens" in name for name in gone)
+    assert any("layers.0." in name for name in gone)
+    assert left
+    assert all(f"layers.{layers - 1}." in name or "layers." not in name for name in left)
+    for name, value in left.items():
+        torch.testing.assert_close(value, every[name])
+    with pytest.raises(ValueError, match="some must be trained"):
+        freeze_lower_layers(wrapped, layers)
