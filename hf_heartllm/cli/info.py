@@ -194,41 +194,61 @@ def versions() -> dict[str, str]:
 
 
 def checkpoint_facts(source: str) -> dict[str, Any]:
-    """What a checkpoint and its codec are: sizes, rates, vocabulary."""
-    from ..models.modeling_heartllm import HeartLLMForCausalLM
-    from ..models.tokenization_heartllm import ECGTokenizer
+    """What a checkpoint and its codec or encoder are: sizes, rates, vocabulary."""
+    from ..inference import load_answerer
 
-    model = HeartLLMForCausalLM.from_pretrained(source)
     try:
-        tokenizer = ECGTokenizer.from_pretrained(source)
+        answerer = load_answerer(source)
     except ValueError as error:  # such as a codec of a type that is not known here
         raise UsageError(one_line(error)) from None
-    codec: Any = tokenizer.codec
+    model = answerer.model
+    config = model.config.get_text_config()
+    checkpoint = {
+        "source": source,
+        "architecture": config.model_type,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "vocabulary": config.vocab_size,
+    }
+    if hasattr(model, "encoder"):
+        return {"checkpoint": checkpoint, "encoder": _encoder_facts(model, answerer.reads["encoder"])}
+    codec = answerer.tokenizer.codec  # type: ignore[attr-defined]
+    return {
+        "checkpoint": {**checkpoint, "ecg_token_offset": model.config.ecg_token_offset},
+        "codec": _codec_facts(codec),
+    }
+
+
+def _encoder_facts(model: Any, fingerprint: str) -> dict[str, Any]:
+    config = model.encoder.config
+    return {
+        "fingerprint": fingerprint,
+        "parameters": sum(parameter.numel() for parameter in model.encoder.parameters()),
+        "parameters_of_its_projection": sum(parameter.numel() for parameter in model.projector.parameters()),
+        "sampling_rate": config.sampling_rate,
+        "shortest_recording_seconds": config.min_duration,
+        "leads": " ".join(config.leads),
+        "projector": model.config.projector,
+        "tokens_per_ecg": model.config.num_ecg_tokens,
+    }
+
+
+def _codec_facts(codec: Any) -> dict[str, Any]:
     config = codec.config
     return {
-        "checkpoint": {
-            "source": source,
-            "architecture": model.config.get_text_config().model_type,
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "ecg_token_offset": model.config.ecg_token_offset,
-            "vocabulary": model.config.get_text_config().vocab_size,
-        },
-        "codec": {
-            "fingerprint": codec.fingerprint(),
-            "parameters": sum(parameter.numel() for parameter in codec.parameters()),
-            "parameters_of_its_encoder": sum(one.numel() for one in getattr(codec, "encoder", codec).parameters()),
-            # with the running means and variances of its normalisations, which are no parameters
-            "numbers_in_its_file": sum(value.numel() for value in codec.state_dict().values()),
-            "sampling_rate": config.sampling_rate,
-            "architecture": config.architecture,
-            "shortest_recording_seconds": config.min_duration,
-            "leads": " ".join(config.leads),
-            "tokens_per_second": config.tokens_per_second,
-            "bits_per_second": round(config.bits_per_second_of(1), 1),
-            "bits_per_second_all_streams": round(config.bits_per_second, 1),
-            "bandwidth_hz": config.bandwidth,
-            "latency_seconds": config.latency,
-            "codebook_size": config.codebook_size,
-        },
+        "fingerprint": codec.fingerprint(),
+        "parameters": sum(parameter.numel() for parameter in codec.parameters()),
+        "parameters_of_its_encoder": sum(one.numel() for one in getattr(codec, "encoder", codec).parameters()),
+        # with the running means and variances of its normalisations, which are no parameters
+        "numbers_in_its_file": sum(value.numel() for value in codec.state_dict().values()),
+        "sampling_rate": config.sampling_rate,
+        "architecture": config.architecture,
+        "shortest_recording_seconds": config.min_duration,
+        "leads": " ".join(config.leads),
+        "tokens_per_second": config.tokens_per_second,
+        "bits_per_second": round(config.bits_per_second_of(1), 1),
+        "bits_per_second_all_streams": round(config.bits_per_second, 1),
+        "bandwidth_hz": config.bandwidth,
+        "latency_seconds": config.latency,
+        "codebook_size": config.codebook_size,
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = {
     "hf_heartllm": ("modeling_heartllm.HeartLLMForCausalLM", "tokenization_heartllm.ECGTokenizer"),
+    "hf_ecg_lm": ("modeling_ecg_lm.ECGLMForCausalLM", "processing_ecg_lm.ECGLMProcessor"),
 }
 """`model_type` → the model's class and that of what reads ECGs for it (which has `answerer(model)`), in `models`."""
 

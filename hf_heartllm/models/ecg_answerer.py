@@ -88,50 +88,29 @@ class Answerer(Protocol):
         ...
 
 
-class TokenAnswerer:
-    """An `Answerer` whose ECGs are tokens of the language model.
+class IdAnswerer:
+    """What answerers have in common whose ECGs stand among the ids of a prompt.
 
     Args:
-        model: a causal language model of transformers that knows ECG tokens.
-        tokenizer: its `ECGTokenizer`.
+        model: a model of transformers, put into evaluation mode.
+        tokenizer: of its texts.
+        ids: makes the ids of a prompt.
     """
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, ids: PromptIds) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
-        self._ids = PromptIds(tokenizer)
+        self._ids = ids
         self._answers = _AnswerIds(tokenizer)
 
     @property
     def max_duration(self) -> float | None:
         """Seconds of the longest recording that was trained on."""
-        seconds: float | None = getattr(self.tokenizer, "ecg_max_duration", None)
-        return seconds
-
-    @property
-    def reads(self) -> dict[str, str]:
-        """The codec's fingerprint."""
-        return {"codec": self.tokenizer.codec.fingerprint()}
+        raise NotImplementedError
 
     def read(self, record: ECGRecord) -> Reading:
         """See `Answerer.read`."""
-        return read_recording(self.tokenizer, record)
-
-    def reading_of_codes(self, codes: Any) -> Reading:
-        """A recording whose codes are at hand, as `read` would give it but for what was found about it.
-
-        Args:
-            codes: of the codec's first codebook, integers (tokens,).
-        """
-        ids = [int(token) for token in self.tokenizer.codes_to_ids(np.asarray(codes).astype(int).tolist())]
-        a_second = self.tokenizer.codec.config.tokens_per_second
-        longest = len(ids) if self.max_duration is None else round(self.max_duration * a_second)
-        return Reading(
-            tuple(
-                ReadWindow(start / a_second, (start + len(window)) / a_second, list(window))
-                for start, window in zip(window_starts(len(ids), longest), token_windows(ids, longest), strict=True)
-            )
-        )
+        raise NotImplementedError
 
     def score(self, prompts: Sequence[Prompt], answer_sets: Sequence[Sequence[str]]) -> list[AnswerScores]:
         """See `Answerer.score`."""
@@ -193,6 +172,49 @@ class TokenAnswerer:
             return [ids_of(record.ecg)]
         reading = record if isinstance(record, Reading) else self.read(record)
         return [ids_of(window.ecg) for window in reading.readable]
+
+
+class TokenAnswerer(IdAnswerer):
+    """An `Answerer` whose ECGs are tokens of the language model.
+
+    Args:
+        model: a causal language model of transformers that knows ECG tokens.
+        tokenizer: its `ECGTokenizer`.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__(model, tokenizer, tokenizer.prompt_ids())
+
+    @property
+    def max_duration(self) -> float | None:
+        """Seconds of the longest recording that was trained on."""
+        seconds: float | None = getattr(self.tokenizer, "ecg_max_duration", None)
+        return seconds
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """The codec's fingerprint."""
+        return {"codec": self.tokenizer.codec.fingerprint()}
+
+    def read(self, record: ECGRecord) -> Reading:
+        """See `Answerer.read`."""
+        return read_recording(self.tokenizer, record)
+
+    def reading_of_codes(self, codes: Any) -> Reading:
+        """A recording whose codes are at hand, as `read` would give it but for what was found about it.
+
+        Args:
+            codes: of the codec's first codebook, integers (tokens,).
+        """
+        ids = [int(token) for token in self.tokenizer.codes_to_ids(np.asarray(codes).astype(int).tolist())]
+        a_second = self.tokenizer.codec.config.tokens_per_second
+        longest = len(ids) if self.max_duration is None else round(self.max_duration * a_second)
+        return Reading(
+            tuple(
+                ReadWindow(start / a_second, (start + len(window)) / a_second, list(window))
+                for start, window in zip(window_starts(len(ids), longest), token_windows(ids, longest), strict=True)
+            )
+        )
 
 
 class _AnswerIds:

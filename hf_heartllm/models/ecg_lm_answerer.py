@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .ecg_answerer import TokenAnswerer
+from .ecg_answerer import IdAnswerer
 from .ecg_prompts import PromptIds
 from .ecg_reading import Reading, read_recording
 from .ecg_record import ECGRecord
 from .model_cache import cache_argument
 
 
-class SoftTokenAnswerer(TokenAnswerer):
+class SoftTokenAnswerer(IdAnswerer):
     """An `Answerer` whose ECGs are soft tokens.
 
     Args:
@@ -26,9 +26,8 @@ class SoftTokenAnswerer(TokenAnswerer):
     """
 
     def __init__(self, model: Any, processor: Any) -> None:
-        super().__init__(model, processor.tokenizer)
+        super().__init__(model, processor.tokenizer, processor.prompt_ids())
         self.processor = processor
-        self._ids = SoftPromptIds(processor)
 
     @property
     def max_duration(self) -> float | None:
@@ -67,11 +66,9 @@ class SoftTokenAnswerer(TokenAnswerer):
 class SoftPromptIds(PromptIds):
     """As `PromptIds`; the ids of an ECG are all there is of it, without start and end token."""
 
-    def __call__(self, ecg_ids: Sequence[int] | None, words: str) -> list[int]:
-        if ecg_ids is None:
-            return super().__call__(None, words)
-        before, after = self._around(words, self._template())
-        return [*before, *ecg_ids, *after]
+    def whole(self, ecg_ids: Sequence[int]) -> list[int]:
+        """They are all there is."""
+        return list(ecg_ids)
 
     def _template(self) -> tuple[str, str]:
         processor = self._tokenizer

@@ -61,10 +61,14 @@ class PromptIds:
         if ecg_ids is None:
             return list(self._without(words, self._template()))
         before, after = self._around(words, self._template())
-        return [*before, self._tokenizer.ecg_start_token_id, *ecg_ids, self._tokenizer.ecg_end_token_id, *after]
+        return [*before, *self.whole(ecg_ids), *after]
+
+    def whole(self, ecg_ids: Sequence[int]) -> list[int]:
+        """All ids of an ECG, between start and end token."""
+        return [self._tokenizer.ecg_start_token_id, *ecg_ids, self._tokenizer.ecg_end_token_id]
 
     def around(self, words: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The ids before an ECG's start token, and those between its end token and the answer."""
+        """The ids before an ECG, and those between it and the answer."""
         return self._around(words, self._template())
 
     def _template(self) -> tuple[str, str]:

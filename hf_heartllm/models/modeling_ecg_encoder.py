@@ -34,14 +34,7 @@ class ECGEncoderModel(PreTrainedModel):
     def __init__(self, config: ECGEncoderConfig) -> None:
         super().__init__(config)
         sizes, kernel = list(config.hidden_sizes), config.stem_kernel_size
-        self.stem = nn.Conv1d(
-            len(config.leads),
-            sizes[0],
-            config.stem_kernel_size,
-            stride=2,
-            padding=config.stem_kernel_size // 2,
-            bias=False,
-        )
+        self.stem = nn.Conv1d(len(config.leads), sizes[0], kernel, stride=2, padding=kernel // 2, bias=False)
         self.lead_embedding = nn.Parameter(torch.zeros(len(config.leads), sizes[0]))
         self.stem_norm = nn.BatchNorm1d(sizes[0])
         blocks: list[nn.Module] = []

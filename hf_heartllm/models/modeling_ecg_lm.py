@@ -65,8 +65,13 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         self.config.text_config = self.language_model.config
 
     def train(self, mode: bool = True) -> ECGLMForCausalLM:
-        """As of any module, but that the language model stays in evaluation mode as long as none of it is trained."""
+        """As of any module, but for the encoder's batch norms, and a language model of which nothing is trained: these
+        stay in evaluation mode.
+        """
         super().train(mode)
+        for module in self.encoder.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
         if not any(weight.requires_grad for weight in self.language_model.parameters()):
             self.language_model.eval()
         return self

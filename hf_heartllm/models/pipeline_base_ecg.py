@@ -21,20 +21,21 @@ END = object()
 
 
 class ECGPipeline(Pipeline):  # type: ignore[misc]
-    """A model and its tokenizer, ready to read recordings.
+    """A model and what reads recordings for it.
 
     Args:
-        model: a causal language model that knows ECG tokens.
-        tokenizer: its `ECGTokenizer`.
+        model: a causal language model that reads ECGs.
+        tokenizer: its `ECGTokenizer`, or its processor.
         calibration: of exactly these weights; None: there is none, or see `task`.
         questions: what these weights were trained to answer; None: likewise.
+        processor: the processor, where transformers names it so.
         device: a number (-1: the CPU), a name or a `torch.device`; None: as transformers chooses.
         task: stated by `transformers.pipeline`; then the files of calibration and questions are read from where the
             model was loaded, if its weights are still those.
         **options: `batch_size`, and whatever a call may be given, for all calls.
 
     Raises:
-        ValueError: if the tokenizer reads no ECGs, or the device cannot be used.
+        ValueError: if neither tokenizer nor processor reads ECGs, or the device cannot be used.
         TypeError: for an option that is not known.
     """
 
@@ -43,7 +44,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
     _load_feature_extractor = False
     _load_image_processor = False
     _load_video_processor = False
-    _load_processor = False
+    _load_processor = None  # where there is one
 
     ecg_record = staticmethod(record_from_array)
     """Makes a recording of numbers: `pipe.ecg_record(array, sampling_rate=500, units="uV", leads=[…])`."""
@@ -55,17 +56,21 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
         calibration: AnswerCalibration | None = None,
         questions: TrainedQuestions | None = None,
         *,
+        processor: Any = None,
         device: int | str | torch.device | None = None,
         task: str = "",
         **options: Any,
     ) -> None:
-        if not hasattr(tokenizer, "answerer"):
+        reader = next((one for one in (processor, tokenizer) if hasattr(one, "answerer")), None)
+        if reader is None:
             raise ValueError(f"the tokenizer reads no ECGs: give an ECGTokenizer, not {type(tokenizer).__name__}")
+        tokenizer = getattr(reader, "tokenizer", reader)
         if task:
             calibration, questions = known_beside(model, calibration, questions)
         _keep_custom_pipelines(model)
         device = _on_device(model, device)
         super().__init__(model=model.eval(), tokenizer=tokenizer, device=device, task=task or self.own_task, **options)
+        self.reader = reader
         self.calibration = calibration
         self.questions = questions
         self._answerer: Answerer | None = None
@@ -74,7 +79,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
     def answerer(self) -> Answerer:
         """The model as it answers prompts."""
         if self._answerer is None or self._answerer.model is not self.model:
-            self._answerer = self.tokenizer.answerer(self.model)
+            self._answerer = self.reader.answerer(self.model)
         return self._answerer
 
     def get_inference_context(self) -> Any:
@@ -129,7 +134,7 @@ class ECGPipeline(Pipeline):  # type: ignore[misc]
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Save model, tokenizer, the code of all and what is known about the answers (calibration, questions)."""
         self.model.save_pretrained(save_directory, **kwargs)
-        self.tokenizer.save_pretrained(save_directory, **kwargs)
+        self.reader.save_pretrained(save_directory, **kwargs)
         write_known(save_directory, self.calibration, self.questions)
 
 

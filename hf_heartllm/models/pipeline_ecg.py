@@ -241,7 +241,7 @@ def pipeline(
         task: `"ecg-question-answering"` or `"ecg-report"`.
         model: a model, or a folder, an embedded checkpoint's name or a Hub repository to load it from; None is
             heartllm-tiny, which the package ships.
-        tokenizer: its tokenizer, or where to load it from; None: from where the model comes.
+        tokenizer: its tokenizer or processor, or where to load it from; None: from where the model comes.
         calibration: for answers and findings; None: the file `calibration.json` beside the model, where it is loaded
             from a folder or repository that has one. A model given as an object may have other weights by now, so its
             folder is not asked.
@@ -270,9 +270,7 @@ def pipeline(
         if not isinstance(model, (str, os.PathLike)):
             raise ValueError("a model was given without its tokenizer: pass tokenizer= too")
     if isinstance(tokenizer, (str, os.PathLike)):
-        from .tokenization_heartllm import ECGTokenizer
-
-        tokenizer = ECGTokenizer.from_pretrained(tokenizer)
+        tokenizer = _reader(tokenizer)
     dtype = torch_dtype if dtype is None else dtype
     if isinstance(model, (str, os.PathLike)):
         from transformers import AutoModelForCausalLM  # the model's file names this one, which so travels with it
@@ -285,3 +283,14 @@ def pipeline(
     if device is None and getattr(model, "hf_device_map", None) is None:
         device = model.device
     return PIPELINES[task](model, tokenizer, calibration, questions, device=device, **options)
+
+
+def _reader(source: str | os.PathLike[str]) -> Any:
+    """What reads recordings for a checkpoint: its `ECGTokenizer`, else its processor."""
+    from transformers import AutoConfig, AutoProcessor
+
+    from .tokenization_heartllm import ECGTokenizer
+
+    if AutoConfig.from_pretrained(source).model_type == "hf_heartllm":
+        return ECGTokenizer.from_pretrained(source)
+    return AutoProcessor.from_pretrained(source)

@@ -29,7 +29,7 @@ from .feature_extraction_ecg import ECGFeatureExtractor
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_PLACEHOLDER
 
 if TYPE_CHECKING:
-    from .ecg_lm_answerer import SoftTokenAnswerer
+    from .ecg_lm_answerer import SoftPromptIds, SoftTokenAnswerer
 
 
 class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
@@ -307,6 +307,12 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         from .ecg_lm_answerer import SoftTokenAnswerer
 
         return SoftTokenAnswerer(model, self)
+
+    def prompt_ids(self) -> SoftPromptIds:
+        """What makes the ids of a prompt with an ECG."""
+        from .ecg_lm_answerer import SoftPromptIds
+
+        return SoftPromptIds(self)
 
 
 def _encoded(plain: PreTrainedTokenizerFast, text: str, options: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_
 if TYPE_CHECKING:
     from .ecg_answerer import TokenAnswerer
     from .ecg_codec import ECGCodec
+    from .ecg_prompts import PromptIds
 
 FORMAT_VERSION = 1
 CODEC_FOLDER = "codec"
@@ -296,6 +297,12 @@ class ECGTokenizer(ECGTexts):
         from .ecg_answerer import TokenAnswerer
 
         return TokenAnswerer(model, self)
+
+    def prompt_ids(self) -> PromptIds:
+        """What makes the ids of a prompt with an ECG."""
+        from .ecg_prompts import PromptIds
+
+        return PromptIds(self)
 
     def train_new_from_iterator(self, *args: Any, **kwargs: Any) -> Any:
         """Not here: train a base tokenizer and give it to `from_base`."""

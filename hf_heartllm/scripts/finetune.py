@@ -8,12 +8,9 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from transformers import set_seed
 from trl import SFTConfig
@@ -23,10 +20,11 @@ from hf_heartllm.labels.ptbxl import folds, of_devices, read_ptbxl_table
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, frequent_statements, repeat_rows
+from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, repeat_rows
 from hf_heartllm.training.held_out import HeldOut, draw_asked
 from hf_heartllm.training.lora import add_lora, freeze_lower_layers
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
+from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
@@ -41,12 +39,8 @@ from hf_heartllm.training.stages import (
     train_from_last,
     training_arguments,
 )
-from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
 from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
 from hf_heartllm.training.trained_questions import write_trained_questions
-from hf_heartllm.training.turns.others import OtherTurns, read_general_turns, unanswerable_questions
-from hf_heartllm.training.turns.statements import StatementTurns
-from hf_heartllm.training.turns.wordings import in_some_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +75,6 @@ def main() -> None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
-        if data.others and args.general_turns is None:
-            raise ValueError("data.others needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:
         refuse(error)
 
@@ -118,46 +110,25 @@ def main() -> None:
         unseen = choose_rows(every, set(folds(data.eval_folds)), splits=("validation",)) if data.eval_folds else []
     except (OSError, ValueError) as error:
         refuse(error)
-    with_ecg = data.ecg == "real"
-    probe = recipe.probe if with_ecg else None  # it reads the end of the ECG
-    statements = frequent_statements(rows, probe.at_least) if probe else []
     say_left_out(
         {"of other folds, splits or devices, or beyond data.max_records": len(every) - len(rows)}, len(every), "rows"
     )
     without_row = len(codes.keys() - {row["record_id"] for row in every})
     say_left_out({"without a row of questions": without_row}, len(codes), "records of --tokens")
-    rows = repeat_rows(rows, data.repeat or {})
-    more, others = data.statements, None
-    frequent = frequent_statements(rows, more.at_least) if more else []
+    distinct, rows = rows, repeat_rows(rows, data.repeat or {})
+    with_ecg, seed = data.ecg == "real", settings["seed"]
     try:
-        labels = with_measured(_labels(rows, frequent, args.soft_labels, more.soft_label_share if more else 0.0), rows)
-        if data.others and args.general_turns is not None:
-            others = OtherTurns(read_general_turns(args.general_turns), unanswerable_questions())
-        of_probe = _labels(rows, statements, args.soft_labels, probe.soft_label_share if probe else 0.0)
-        if probe and probe.measured:
-            statements, of_probe = [*statements, *MEASURED], with_measured(of_probe, rows)
-    except ValueError as error:
+        material = question_material(rows, data, recipe.probe, seed, args.soft_labels, args.general_turns, distinct)
+    except (OSError, ValueError) as error:
         refuse(error)
-    turns = StatementTurns([*frequent, *MEASURED], labels, more.plain_share, more.explained_share) if more else None
-    dataset = QuestionDataset(
+    probe, statements = recipe.probe if with_ecg else None, material.statements
+    dataset = material.dataset(
+        QuestionDataset,
         rows,
         codes,
         QuestionPrompts(tokenizer, data.labelled_prompt_tokens),
-        max_questions=data.max_questions,
-        max_length=data.max_length,
-        report_share=data.report_share,
-        seed=settings["seed"],
-        statements=statements,
-        soft_labels=of_probe,
-        with_ecg=with_ecg,
         incomplete=incomplete,
         incomplete_share=data.incomplete_share,
-        more=turns.draw if turns else None,
-        num_more=more.questions if more else 0,
-        reword=in_some_case if more and more.plain_share < 1 else None,
-        others=others,
-        others_share=data.others.share if data.others else 0.0,
-        text_share=data.others.text_share if data.others else 0.0,
     )
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
     if not len(dataset):
@@ -215,14 +186,6 @@ def main() -> None:
             save_checkpoint(final, tokenizer, args.output / "model", dtype)
             write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
-
-
-def _labels(
-    rows: Sequence[Mapping[str, Any]], statements: Sequence[str], path: Path | None, share: float
-) -> dict[str, np.ndarray]:
-    """What is taught of each record's statements; soft where there is a file and a share of it."""
-    labels = hard_labels(rows, statements)
-    return softened(labels, statements, path, share) if path and statements and share else labels
 
 
 if __name__ == "__main__":

@@ -161,13 +161,24 @@ class QuestionDataset(Dataset):
             reason = "without questions or a report"
         else:
             prefix = len(self.prompts.prefix([] if self.with_ecg else None))
-            prefix += len(self.codes[row["record_id"]]) if self.with_ecg else 0
+            prefix += self._ecg_tokens(row["record_id"]) if self.with_ecg else 0
             # Counting the tokens of every question takes long, and nearly all records have room.
             if prefix + _ROOM > self.max_length and not any(self._fits(prefix, turn) for turn in turns):
                 reason = f"longer than data.max_length {self.max_length}"
         if reason is not None:
             self.left_out[reason] += 1
         return reason is None
+
+    def _ecg_tokens(self, record_id: str) -> int:
+        """How many ids stand for a record's ECG."""
+        return len(self.codes[record_id])
+
+    def _shown(self, record_id: str, rng: random.Random) -> tuple[list[int], dict[str, Any]]:
+        """The ids of a record's ECG, and what an example holds of it beside them."""
+        codes = self.codes[record_id]
+        if record_id in self.incomplete and rng.random() < self.incomplete_share:
+            codes = self.incomplete[record_id]
+        return self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist()), {}
 
     def _fits(self, prefix: int, turn: Turn) -> bool:
         return prefix + len(self.prompts.turn(*turn).ids) <= self.max_length
@@ -194,13 +205,9 @@ class QuestionDataset(Dataset):
             original = row.get("report_original_english")
             report = original if original and rng.random() < 0.5 else row["report"]
             turns.insert(0, Turn(rng.choice(REPORT_REQUESTS), report))
-        ecg_ids = None
-        if self.with_ecg:
-            codes = self.codes[row["record_id"]]
-            if row["record_id"] in self.incomplete and rng.random() < self.incomplete_share:
-                codes = self.incomplete[row["record_id"]]
-            ecg_ids = self.prompts.tokenizer.codes_to_ids(codes.astype(np.int64).tolist())
-        return self._example(row, self.prompts.prefix(ecg_ids), [self.prompts.turn(*turn) for turn in turns])
+        ecg_ids, beside = self._shown(row["record_id"], rng) if self.with_ecg else (None, {})
+        prefix = self.prompts.prefix(ecg_ids)
+        return {**self._example(row, prefix, [self.prompts.turn(*turn) for turn in turns]), **beside}
 
     def _example(
         self, row: Mapping[str, Any], prefix: list[int], drawn: Sequence[TurnIds], of_ecg: bool = True
@@ -248,7 +255,8 @@ def as_hub_dataset(dataset: Dataset) -> Any:
 
     def read(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         examples = [dataset[i] for i in batch["index"]]
-        return {name: [example[name] for example in examples] for name in examples[0]}
+        names = {name for example in examples for name in example}
+        return {name: [example.get(name) for example in examples] for name in names}
 
     return index.with_transform(read)
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
 
 
@@ -40,7 +39,7 @@ class QuestionPrompts:
     """Questions and answers → ids behind one ECG, in the prompts that the model is asked with (`models.ecg_prompts`).
 
     Args:
-        tokenizer: an `ECGTokenizer`.
+        tokenizer: an `ECGTokenizer`, or an `ECGLMProcessor`.
         labelled_prompt_tokens: how many of the last ids before the answer are learned too. A model of one's own that
             learns to write the assistant's mark also answers a prompt without the template.
     """
@@ -48,9 +47,10 @@ class QuestionPrompts:
     def __init__(self, tokenizer: Any, labelled_prompt_tokens: int = 0) -> None:
         self.tokenizer = tokenizer
         self.labelled_prompt_tokens = labelled_prompt_tokens
-        self._ids = PromptIds(tokenizer)
+        self._ids = tokenizer.prompt_ids()
+        self._texts = getattr(tokenizer, "tokenizer", tokenizer)
         self._answer_ids = lru_cache(maxsize=100_000)(
-            lambda text: tuple(tokenizer.encode(text, add_special_tokens=False))
+            lambda text: tuple(self._texts.encode(text, add_special_tokens=False))
         )
 
     def prefix(self, ecg_ids: Sequence[int] | None) -> list[int]:
@@ -58,7 +58,7 @@ class QuestionPrompts:
         before, _ = self._ids.around("?")
         if ecg_ids is None:
             return list(before)
-        return [*before, self.tokenizer.ecg_start_token_id, *ecg_ids, self.tokenizer.ecg_end_token_id]
+        return [*before, *self._ids.whole(ecg_ids)]
 
     def turn(
         self,
@@ -109,7 +109,7 @@ class QuestionPrompts:
         return list(row["input_ids"])
 
     def _said(self, answer: str) -> list[int]:
-        return [*self._answer_ids(answer), self.tokenizer.eos_token_id]
+        return [*self._answer_ids(answer), self._texts.eos_token_id]
 
     def _between(self, question: str, answer: str, following: str) -> list[int]:
         """The ids from the end of an answer to the beginning of the next."""
@@ -124,7 +124,7 @@ class QuestionPrompts:
         return whole[len(before) :]
 
     def _first(self, answer: str) -> int:
-        return int(self.tokenizer.encode(answer, add_special_tokens=False)[0])
+        return self._answer_ids(answer)[0]
 
 
 def pack_turns(prefix: Sequence[int], turns: Sequence[TurnIds], max_length: int) -> dict[str, list[Any]]:

@@ -250,7 +250,8 @@ class RecordingDataset(Dataset):
     def __len__(self) -> int:
         return len(self.recordings)
 
-    def _features(self, index: int) -> np.ndarray:
+    def features_of(self, index: int) -> np.ndarray:
+        """float32 (leads, samples) of a recording, unchanged."""
         if index not in self._kept:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=f".*{_COUNTED_BY_LEAD}")
@@ -266,7 +267,7 @@ class RecordingDataset(Dataset):
         Raises:
             ValueError: if there is none.
         """
-        found = [torch.from_numpy(self._features(index)[:, : self.crop_samples]) for index in indices]
+        found = [torch.from_numpy(self.features_of(index)[:, : self.crop_samples]) for index in indices]
         complete = [one for one in found if not one.isnan().any()]
         if not complete:
             raise ValueError(f"none of {len(found)} recordings has all leads, which the refinements begin with")
@@ -283,7 +284,7 @@ class RecordingDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         recording = self.recordings[index]
-        features = self._features(index)
+        features = self.features_of(index)
         drawn = draws(self.seed, index, self.epoch)
         if self.crop_samples:
             places = features.shape[1] - self.crop_samples + 1

@@ -39,16 +39,14 @@ def load_checkpoint(folder: str | Path) -> tuple[HeartLLMForCausalLM, ECGTokeniz
     return HeartLLMForCausalLM.from_pretrained(folder, dtype=torch.float32), tokenizer
 
 
-def save_checkpoint(
-    model: HeartLLMForCausalLM, tokenizer: ECGTokenizer, folder: str | Path, dtype: torch.dtype | None = None
-) -> None:
+def save_checkpoint(model: Any, tokenizer: Any, folder: str | Path, dtype: torch.dtype | None = None) -> None:
     """Write model, tokenizer, codec and code as one folder, whole or not at all.
 
     Args:
-        model: the model.
-        tokenizer: its tokenizer, with the codec.
+        model: a `HeartLLMForCausalLM` or an `ECGLMForCausalLM`.
+        tokenizer: its tokenizer with the codec, or its processor.
         folder: replaced where it exists.
-        dtype: of the stored weights of the language model; by default as they are. The codec stays float32.
+        dtype: of the stored weights of the model; by default as they are. The codec stays float32.
     """
     if dtype is not None:
         model = model.to(dtype)

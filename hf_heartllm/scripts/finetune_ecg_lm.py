@@ -1,0 +1,141 @@
+"""Questions and reports for ECG-LM: its encoder and projection learn, its language model stays as it is.
+
+    python training/finetune_ecg_lm.py --recipe finetune_ecg_lm_tiny --model build/ecg-lm/untrained \\
+        --records DIR --rows build/rows.parquet --output build/ecg-lm/finetuned
+
+Run again after an interruption, it goes on from the last whole checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import set_seed
+from trl import SFTConfig
+
+from hf_heartllm.data.token_file import load_rows
+from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.models.ecg_record import ECGError
+from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
+from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
+from hf_heartllm.training.draws import EpochOfDraws
+from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
+from hf_heartllm.training.packing import QuestionPrompts
+from hf_heartllm.training.question_material import question_material
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
+from hf_heartllm.training.recordings import RecordingDataset, training_records, usable_records
+from hf_heartllm.training.row_choice import choose_rows
+from hf_heartllm.training.settings import FinetuneRecipe
+from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator, SoftQuestionDataset
+from hf_heartllm.training.stages import (
+    is_main_process,
+    refuse,
+    save_checkpoint,
+    say_left_out,
+    say_notes,
+    say_usable,
+    train_from_last,
+    training_arguments,
+)
+from hf_heartllm.training.teacher import SFTTrainerWithTeacher
+from hf_heartllm.training.trained_questions import write_trained_questions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RecipeOptions):
+    """What the training is told beside its recipe.
+
+    Attributes:
+        model: checkpoint folder to start from, of training/make_ecg_lm.py or of an earlier training.
+        records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records; several are read
+            together.
+        rows: Parquet files of dataset_builders.training_rows.
+        soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
+        general_turns: JSON lines of training/general_turns.py, for data.others.
+    """
+
+    model: Path
+    records: list[Path]
+    rows: list[Path]
+    soft_labels: Path | None = None
+    general_turns: Path | None = None
+
+
+def main() -> None:
+    args = read_options(Options, FinetuneRecipe, __doc__, records={"metavar": "SOURCE"})
+    try:
+        recipe = read_recipe(args.recipe, FinetuneRecipe, args.set)
+        data, settings = recipe.data, recipe.training
+        unknown = {
+            "probe": recipe.probe, "lora": recipe.lora, "frozen_layers": recipe.frozen_layers,
+            "data.devices": data.devices, "data.eval_folds": data.eval_folds,
+        }  # fmt: skip
+        if set_ones := [name for name, value in unknown.items() if value]:
+            raise ValueError(f"{set_ones[0]} is a setting for HeartLLM: ECG-LM's training has none")
+        set_seed(settings["seed"])
+        model = ECGLMForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+        processor = ECGLMProcessor.from_pretrained(args.model)
+        every = [row for path in args.rows for row in load_rows(path)]
+        there, notes = [], list[str]()
+        for path in args.records:
+            found, said = training_records(path, folds(data.folds))
+            there += found
+            notes += said
+        usable = usable_records(there, processor.feature_extractor)
+        say_notes(notes)
+        say_usable(usable, len(there))
+        features = FeaturesOfRecords(
+            RecordingDataset(usable.records, processor.feature_extractor, features=usable.features)
+        )
+        chosen = choose_rows(
+            every, set(folds(data.folds)), max_records=data.max_records, with_codes=features.keys(), seed=data.draw_seed
+        )
+        rows = repeat_rows(chosen, data.repeat or {})
+        material = question_material(rows, data, None, settings["seed"], args.soft_labels, args.general_turns)
+    except (OSError, ValueError) as error:
+        refuse(error)
+    say_left_out({"of other folds or splits, or beyond data.max_records": len(every) - len(chosen)}, len(every), "rows")
+    dataset = material.dataset(
+        SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share
+    )
+    say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
+    if not len(dataset):
+        refuse(f"none of the {len(rows)} rows has a recording and something to ask: nothing to train on")
+    try:
+        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+    except ValueError as error:
+        refuse(error)
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    print(f"{len(dataset)} records ({dataset.num_absent} left out), {trained:,} parameters are trained", flush=True)
+    trainer = SFTTrainerWithTeacher(
+        model=model,
+        args=SFTConfig(
+            max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
+            dataset_kwargs={"skip_prepare_dataset": True},
+            **training_arguments(settings, args.output),
+        ),
+        train_dataset=as_hub_dataset(dataset),
+        data_collator=SoftCollator(processor.tokenizer.pad_token_id),
+        processing_class=processor.tokenizer,
+        callbacks=[EpochOfDraws(dataset)],
+        draws=dataset,
+    )
+    try:
+        train_from_last(trainer)
+    except ECGError as error:  # a recording that is damaged, or has none of the leads
+        refuse(error)
+    if is_main_process():
+        model.config.seen_in_training = recipe.seen_in_training
+        processor.ecg_max_duration = round(max(usable.seconds), 2) if usable.seconds else None
+        dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
+        save_checkpoint(model, processor, args.output / "model", dtype)
+        write_trained_questions(args.output / "model", rows)
+        trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+if __name__ == "__main__":
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "finetune_ecg_lm"))

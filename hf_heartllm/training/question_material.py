@@ -1,0 +1,97 @@
+"""What stage 3 teaches of some rows, whichever way the model reads ECGs: questions, a teacher's answers, a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hf_heartllm.training.examples import QuestionDataset, frequent_statements
+from hf_heartllm.training.settings import ProbeSettings, QuestionData
+from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
+from hf_heartllm.training.turns.others import OtherTurns, read_general_turns, unanswerable_questions
+from hf_heartllm.training.turns.statements import StatementTurns
+from hf_heartllm.training.turns.wordings import in_some_case
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is asked beside the rows' own questions, and what a probe tells.
+
+    Attributes:
+        options: of `QuestionDataset`.
+        statements: that the probe tells.
+    """
+
+    options: dict[str, Any]
+    statements: list[str]
+
+    def dataset(self, kind: Callable[..., QuestionDataset], *args: Any, **options: Any) -> QuestionDataset:
+        """The examples: `kind(*args, …)` with all of this."""
+        return kind(*args, **self.options, **options)
+
+
+def question_material(
+    rows: Sequence[Mapping[str, Any]],
+    data: QuestionData,
+    probe: ProbeSettings | None,
+    seed: int,
+    soft_labels: Path | None = None,
+    general_turns: Path | None = None,
+    probed: Sequence[Mapping[str, Any]] | None = None,
+) -> Material:
+    """What a recipe of stage 3 teaches.
+
+    Args:
+        rows: of the records, as often as `data.repeat` asks.
+        data: of the recipe.
+        probe: of the recipe; None: there is none.
+        seed: of the draws.
+        soft_labels: Parquet file of training/soft_labels.py.
+        general_turns: JSON lines of training/general_turns.py.
+        probed: rows whose statements the probe tells; `rows` when None.
+
+    Raises:
+        ValueError: if a file is of another kind, or is needed and not given.
+    """
+    if data.others and general_turns is None:
+        raise ValueError("data.others needs --general-turns, of training/general_turns.py")
+    with_ecg = data.ecg == "real"
+    probe = probe if with_ecg else None  # it reads the end of the ECG
+    statements = frequent_statements(rows if probed is None else probed, probe.at_least) if probe else []
+    more, others = data.statements, None
+    frequent = frequent_statements(rows, more.at_least) if more else []
+    labels = with_measured(_labels(rows, frequent, soft_labels, more.soft_label_share if more else 0.0), rows)
+    if data.others and general_turns is not None:
+        others = OtherTurns(read_general_turns(general_turns), unanswerable_questions())
+    of_probe = _labels(rows, statements, soft_labels, probe.soft_label_share if probe else 0.0)
+    if probe and probe.measured:
+        statements, of_probe = [*statements, *MEASURED], with_measured(of_probe, rows)
+    turns = StatementTurns([*frequent, *MEASURED], labels, more.plain_share, more.explained_share) if more else None
+    options = {
+        "max_questions": data.max_questions,
+        "max_length": data.max_length,
+        "report_share": data.report_share,
+        "seed": seed,
+        "statements": statements,
+        "soft_labels": of_probe,
+        "with_ecg": with_ecg,
+        "more": turns.draw if turns else None,
+        "num_more": more.questions if more else 0,
+        "reword": in_some_case if more and more.plain_share < 1 else None,
+        "others": others,
+        "others_share": data.others.share if data.others else 0.0,
+        "text_share": data.others.text_share if data.others else 0.0,
+    }
+    return Material(options, statements)
+
+
+def _labels(
+    rows: Sequence[Mapping[str, Any]], statements: Sequence[str], path: Path | None, share: float
+) -> dict[str, np.ndarray]:
+    """What is taught of each record's statements; soft where there is a file and a share of it."""
+    labels = hard_labels(rows, statements)
+    return softened(labels, statements, path, share) if path and statements and share else labels
