@@ -88,3 +88,40 @@ def tiny_codec(num_refinements: int = 1, **sizes: Any) -> Any:
     codec(torch.randn(8, len(config.leads), 400) * 0.3)
     codec.decoder.to_presence.bias.data[:] = 2.0  # every lead present
     return codec.eval()
+
+
+def tiny_ecg_lm(
+    seed: int = 0, projector: str = "record", num_ecg_tokens: int | None = None, **base: Any
+) -> tuple[Any, Any]:
+    """An `ECGLMForCausalLM` of the smallest sizes and its `ECGLMProcessor`; `base` is for `from_base`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
+    from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
+    from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
+    from hf_heartllm.training.vocabulary import train_text_tokenizer
+
+    torch.manual_seed(seed)
+    text = train_text_tokenizer(WORDS, vocab_size=320)
+    config = LlamaConfig(
+        vocab_size=len(text),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+        bos_token_id=text.bos_token_id,
+        eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
+    )
+    encoder = ECGEncoderConfig(hidden_sizes=(8, 16), depths=(1, 1))
+    tokens = ECGLMConfig(config, encoder, projector=projector, num_ecg_tokens=num_ecg_tokens).num_ecg_tokens
+    processor = ECGLMProcessor.from_base(text, encoder, tokens)
+    model = ECGLMForCausalLM.from_base(
+        LlamaForCausalLM(config), processor, encoder, projector, num_ecg_tokens, seed=seed, **base
+    )
+    return model, processor

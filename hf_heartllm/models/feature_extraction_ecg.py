@@ -256,6 +256,8 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         wanted = [standard_lead_name(name) for name in self.leads]
         derived = derive_limb_leads(record.signal, record.leads)
         absent = [name for name in wanted if name not in {*record.leads, *derived}]
+        if len(absent) == len(wanted):
+            raise ECGError(f"{where}: none of the leads {', '.join(wanted)} is there, only {', '.join(record.leads)}")
         rows = [
             record.signal[record.leads.index(name)].astype(np.float64)
             if name in record.leads
