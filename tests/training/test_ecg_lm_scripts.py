@@ -1,0 +1,59 @@
+"""ECG-LM's training scripts as a user runs them: an encoder, a projection before a language model, questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from hf_heartllm.cli import main as heartllm
+from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
+from tests.tiny import tiny_ecg_lm
+from tests.training.test_scripts import RECIPES, run, settings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Simulated recordings, their rows, a language model."""
+    folder = tmp_path_factory.mktemp("ecg-lm")
+    run("-m", "dataset_builders.simulated", "--records", "27", "--output", folder / "data")
+    rows = ("--ptbxl", folder / "data", "--output", folder / "rows.parquet")
+    run("-m", "dataset_builders.training_rows", *rows)
+    model, processor = tiny_ecg_lm()
+    model.language_model.save_pretrained(folder / "base")
+    processor.tokenizer.save_pretrained(folder / "base")
+    return folder / "data", folder / "rows.parquet", folder / "base"
+
+
+def test_from_recordings_to_answers(material, tmp_path, capsys):
+    data, rows, base = material
+    few = settings(max_steps=2, save_steps=1, logging_steps=1, per_device_train_batch_size=4)
+    encoder = ("training/train_encoder.py", "--recipe", RECIPES / "encoder.yaml", "--records", data)
+    told = run(
+        *encoder, "--output", tmp_path / "encoder", *few, "--set", "data.soft_label_share=0", "data.at_least=2",
+        "encoder.hidden_sizes=[8,16]", "encoder.depths=[1,1]",
+    )  # fmt: skip
+    assert "statements" in told
+    untrained = ("--base", base, "--projector", "time", "--ecg-tokens", "4", "--output", tmp_path / "untrained")
+    run("training/make_ecg_lm.py", "--encoder", tmp_path / "encoder" / "model", *untrained)
+    finetune = ("training/finetune_ecg_lm.py", "--recipe", RECIPES / "finetune_ecg_lm_tiny.yaml", "--records", data)
+    run(
+        *finetune, "--model", tmp_path / "untrained", "--rows", rows, "--output", tmp_path / "tuned", *few,
+        "--set", "data.statements.at_least=2", "data.statements.soft_label_share=0",
+    )  # fmt: skip
+    before, after = (
+        ECGLMForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32).state_dict()
+        for name in ("untrained", "tuned/model")
+    )
+    changed = {
+        name.split(".")[0] for name in before if not torch.equal(before[name].bfloat16(), after[name].bfloat16())
+    }
+    assert changed == {"encoder", "projector"}, "the language model is frozen"
+    model = str(tmp_path / "tuned" / "model")
+    assert heartllm(["ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model]) == 0
+    assert capsys.readouterr().out.split()[0] in ("yes", "no")
+    assert heartllm(["info", "--model", model]) == 0
+    assert "tokens_per_ecg" in capsys.readouterr().out
