@@ -1,0 +1,1 @@
+../../models/configuration_ecg_lm.py

@@ -1,0 +1,1 @@
+../../models/ecg_lm_answerer.py

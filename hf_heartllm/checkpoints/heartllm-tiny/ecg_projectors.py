@@ -1,0 +1,1 @@
+../../models/ecg_projectors.py

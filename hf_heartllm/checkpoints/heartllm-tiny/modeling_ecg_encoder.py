@@ -1,0 +1,1 @@
+../../models/modeling_ecg_encoder.py

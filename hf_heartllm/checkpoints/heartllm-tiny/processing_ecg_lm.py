@@ -1,0 +1,1 @@
+../../models/processing_ecg_lm.py
