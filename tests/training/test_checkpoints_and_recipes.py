@@ -188,6 +188,10 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
 
         PRESETS[recipe.preset or "default"](**recipe.codec)
         assert recipe.part in (None, *PARTS)
+    elif isinstance(recipe, EncoderRecipe):
+        from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig
+
+        ECGEncoderConfig(**recipe.encoder)
     elif path.stem.endswith("_paper"):
         assert (recipe.lora.r, recipe.lora.lora_alpha, recipe.lora.lora_dropout) == (64, 16, 0.05)
 
