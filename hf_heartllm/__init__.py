@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .checkpoints import checkpoint
     from .ecg import ecg_record, measure, plot_ecg, read_ecg, simulate_ecg
     from .models.configuration_ecg_codec import ECGCodecConfig
+    from .models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
     from .models.configuration_heartllm import HeartLLMConfig
     from .models.configuration_paper_codec import PaperCodecConfig
     from .models.ecg_codec import ECGCodec
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from .models.ecg_stream import encode_stream
     from .models.feature_extraction_ecg import ECGFeatureExtractor
     from .models.modeling_ecg_codec import ECGCodecModel
+    from .models.modeling_ecg_encoder import ECGEncoderForSequenceClassification, ECGEncoderModel
+    from .models.modeling_ecg_lm import ECGLMForCausalLM
     from .models.modeling_heartllm import HeartLLMForCausalLM
     from .models.modeling_paper_codec import PaperCodecModel
     from .models.pipeline_ecg import pipeline
+    from .models.processing_ecg_lm import ECGLMProcessor
     from .models.tokenization_heartllm import ECGTokenizer
 
 __version__ = "0.1.0"
@@ -43,6 +47,12 @@ __all__ = [
     "STANDARD_LEADS",
     "ECGCodec",
     "ECGCodecConfig",
+    "ECGLMProcessor",
+    "ECGLMForCausalLM",
+    "ECGEncoderForSequenceClassification",
+    "ECGEncoderModel",
+    "ECGLMConfig",
+    "ECGEncoderConfig",
     "ECGCodecModel",
     "ECGError",
     "ECGFeatureExtractor",
@@ -69,6 +79,12 @@ _HOME = {
     "STANDARD_LEADS": "models.ecg_leads",
     "ECGCodec": "models.ecg_codec",
     "ECGCodecConfig": "models.configuration_ecg_codec",
+    "ECGLMProcessor": "models.processing_ecg_lm",
+    "ECGLMForCausalLM": "models.modeling_ecg_lm",
+    "ECGEncoderForSequenceClassification": "models.modeling_ecg_encoder",
+    "ECGEncoderModel": "models.modeling_ecg_encoder",
+    "ECGLMConfig": "models.configuration_ecg_lm",
+    "ECGEncoderConfig": "models.configuration_ecg_lm",
     "ECGCodecModel": "models.modeling_ecg_codec",
     "ECGError": "models.ecg_record",
     "ECGFeatureExtractor": "models.feature_extraction_ecg",
