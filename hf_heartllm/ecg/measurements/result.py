@@ -61,6 +61,7 @@ class LeadMeasurements:
     Attributes:
         p_mv: the P wave's largest deflection, from the level at its onset.
         q_mv: the negative deflection before R; all of a QS complex. 0 where there is none, as below.
+        q_ms: how long that deflection lasts, from a tenth of its depth to where the lead is back at its level.
         r_mv: the first positive deflection.
         s_mv: the negative deflection after R.
         r_prime_mv: a second positive deflection, after S.
@@ -74,6 +75,7 @@ class LeadMeasurements:
 
     p_mv: float | None = None
     q_mv: float | None = None
+    q_ms: float | None = None
     r_mv: float | None = None
     s_mv: float | None = None
     r_prime_mv: float | None = None
