@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ...models.ecg_leads import STANDARD_LEADS
 
@@ -132,6 +134,27 @@ class Measurements:
             columns.update({f"{lead}_{name}": getattr(of_lead, name) for name in LEAD_NAMES})
         return columns
 
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Measurements:
+        """From what `as_columns` gave, or a row of a table of it: empty cells and NaN are None, others numbers.
+
+        Reasons, warnings and times do not stand in columns: nothing is known of them then.
+
+        Raises:
+            ValueError: if a cell is no number.
+        """
+
+        def values(prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
+            return {name: _number(f"{prefix}{name}", columns.get(f"{prefix}{name}")) for name in names}
+
+        of_leads = {lead: values(f"{lead}_", LEAD_NAMES) for lead in STANDARD_LEADS}
+        leads = {
+            lead: LeadMeasurements(**found)
+            for lead, found in of_leads.items()
+            if any(value is not None for value in found.values())
+        }
+        return cls(GlobalMeasurements(**values("", GLOBAL_NAMES)), leads)
+
     def why(self, column: str) -> str | None:
         """Why a column of `as_columns` is None; None if it has a value.
 
@@ -150,3 +173,18 @@ class Measurements:
         if found is None and lead in self.leads:
             return "the dominant beat is not long enough in this recording"
         return found or f"the recording has no lead {lead}"
+
+
+def _number(name: str, cell: Any) -> Value:
+    """A cell as the number that it is; counts are whole."""
+    if cell is None or cell == "":
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: {cell!r} is no number") from None
+    if number != number:
+        return None
+    if name == "poor_r_progression" or name.endswith("_notched"):
+        return bool(number)
+    return int(number) if name in ("beats", "premature_beats") else number
