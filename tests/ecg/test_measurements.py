@@ -208,3 +208,15 @@ def test_the_columns_are_always_the_same() -> None:
     assert found.why("qrs_ms") is None
     with pytest.raises(KeyError):
         found.why("qrs")
+
+
+def test_measurements_come_back_from_their_columns_and_from_the_cells_of_a_table() -> None:
+    found = example("premature_ventricular")[2]
+    for columns in (found.as_columns(), {name: "" if v is None else str(v) for name, v in found.as_columns().items()}):
+        again = Measurements.from_columns(columns)
+        assert (again.overall, again.leads) == (found.overall, found.leads)
+        assert again.as_columns() == found.as_columns()
+    two = measure(example("normal")[0].select(("V1", "II")))
+    assert set(Measurements.from_columns(two.as_columns()).leads) == {"V1", "II"}
+    with pytest.raises(ValueError, match="qrs_ms: 'wide' is no number"):
+        Measurements.from_columns({"qrs_ms": "wide"})

@@ -176,8 +176,10 @@ class Measurements:
 
 
 def _number(name: str, cell: Any) -> Value:
-    """A cell as the number that it is; counts are whole."""
-    if cell is None or cell == "":
+    """A cell as what it stands for: counts are whole, `poor_r_progression` and the like are true or false."""
+    if isinstance(cell, str):
+        cell = {"": None, "true": 1, "false": 0}.get(cell.strip().lower(), cell)
+    if cell is None:
         return None
     try:
         number = float(cell)
