@@ -1,7 +1,7 @@
 """How often the findings speak on recordings without a finding, and how well they agree with labels.
 
-python benchmarks/findings.py --ptbxl DIR                                  fold 8 without a finding, all of fold 9
-python benchmarks/findings.py --ptbxl DIR --norm 600 --labelled 1200       as the figures of docs/findings.md
+python benchmarks/findings.py --ptbxl DIR                                  NORM of fold 8, all of fold 9
+python benchmarks/findings.py --ptbxl DIR --norm 300 --labelled 600       as the figures of docs/findings.md
 python benchmarks/findings.py --ptbxl DIR --norm-folds 7 --folds 1-2 --no-results     what was chosen on
 
 Measuring takes about half a second a recording; an interrupted run goes on where it ended (--cache).
@@ -134,8 +134,8 @@ def has(table: Any, codes: set[str]) -> Any:
 
 
 def draw(table: Any, count: int | None) -> Any:
-    """So many rows, the same ones in every run; all where no number is given."""
-    return table if count is None or count >= len(table) else table.sample(count, random_state=0).sort_index()
+    """So many rows, the same ones in every run, and among those of any larger number; all where none is given."""
+    return table.sample(frac=1, random_state=0)[:count]
 
 
 class Store:

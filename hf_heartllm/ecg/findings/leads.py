@@ -91,7 +91,7 @@ def _q_wave(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None
     if depth < ranges.q_depth:
         return None
     if of.r_mv < QUIET:
-        text = f"QS complex of {depth:.2f} mV, usually an R wave"
+        text = f"QS complex of {depth:.2f} mV (usually with an R wave)"
         return SignalFinding("q_wave", depth, "mV", ranges.q_depth, "above", text, UNIVERSAL.name, lead)
     septal = lead in ("V2", "V3")
     limit = ranges.q_duration_v2_v3 if septal else ranges.q_duration
@@ -131,7 +131,7 @@ def _st_limit(case: Case, lead: str) -> tuple[float, str]:
         return limit, whose
     unknown = [what for what, value in (("sex", case.sex), ("age", case.age)) if value is None]
     are = "are" if len(unknown) > 1 else "is"
-    return limit, f", the widest limit since {' and '.join(unknown)} {are} unknown"
+    return limit, f" as the widest limit since {' and '.join(unknown)} {are} unknown"
 
 
 def _st_down(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None:
@@ -153,17 +153,17 @@ def _t_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
     height = round(of.t_mv, 2) + 0.0
     if lead in UPRIGHT_T and height <= -ranges.t_inverted:
         deeply = "deeply " if height <= -ranges.t_deeply_inverted else ""
-        text = f"T wave {deeply}inverted at {height:.2f} mV, usually upright"
+        text = f"{deeply}inverted T wave {height:.2f} mV (usually upright)"
         yield SignalFinding("t_inverted", height, "mV", -ranges.t_inverted, "below", text, AHA_IV.name, lead)
     elif lead in NOT_FLAT_T and abs(height) < ranges.t_flat:
-        text = f"T wave flat at {height:.2f} mV, below the usual range (from {ranges.t_flat:g} mV)"
+        text = f"flat T wave {height:.2f} mV below the usual range (from {ranges.t_flat:g} mV)"
         yield SignalFinding("t_flat", height, "mV", ranges.t_flat, "below", text, AHA_IV.name, lead)
     limit, whose, source = ranges.t_chest, "", AHA_IV
     if lead in LIMB_LEADS:
         limit, source = ranges.t_limb, CONVENTION
     elif lead in ("V2", "V3") and case.sex != "female" and ranges.t_v2_v3_men > ranges.t_chest:
         limit = ranges.t_v2_v3_men
-        whose = " in men" if case.sex else ", the wider limit since the sex is unknown"
+        whose = " in men" if case.sex else " as the wider limit since the sex is unknown"
     if height > limit:
         text = f"T wave {height:.2f} mV above the usual range (at most {limit:g} mV{whose})"
         yield SignalFinding("t_high", height, "mV", limit, "above", text, source.name, lead)

@@ -51,10 +51,10 @@ def _rate_and_rhythm(case: Case) -> Said:
         yield _not_measured(case, "regularity of the rhythm", "rr_irregularity")
     elif (share := round(overall.rr_irregularity, 2)) > ranges.rr_irregularity:
         usual = _percent(ranges.rr_irregularity)
-        text = f"RR intervals change by {_percent(share)} from beat to beat, above the usual range (at most {usual})"
+        text = f"RR intervals change by {_percent(share)} from beat to beat above the usual range (at most {usual})"
         yield SignalFinding("rr_irregular", share, "share", ranges.rr_irregularity, "above", text, OURS.name)
     if overall.premature_beats is not None and (early := overall.premature_beats) > ranges.premature_beats:
-        text = f"{early} premature beat{'s' if early > 1 else ''} among {overall.beats}"
+        text = f"{early} premature beat{'s' if early > 1 else ''} among {overall.beats} (usually none)"
         yield SignalFinding("premature_beats", early, "beats", ranges.premature_beats, "above", text, OURS.name)
 
 
@@ -65,7 +65,7 @@ def _p_and_pr(case: Case) -> Said:
         return
     if overall.p_share is not None and (share := round(overall.p_share, 2)) < ranges.p_share:
         usual = _percent(ranges.p_share)
-        text = f"P waves before {_percent(share)} of the beats, below the usual range (at least {usual})"
+        text = f"P waves before {_percent(share)} of the beats below the usual range (at least {usual})"
         yield SignalFinding("p_waves_few", share, "share", ranges.p_share, "below", text, OURS.name)
     if overall.p_duration_ms is None or overall.pr_ms is None:
         yield _not_measured(case, "P wave and PR interval", "pr_ms")
@@ -117,7 +117,7 @@ def _qtc(case: Case) -> Said:
     value = case.measured.overall.qtc_fridericia_ms
     limits = {"male": (ranges.qtc_men, " in men"), "female": (ranges.qtc_women, " in women")}
     widest = max(ranges.qtc_men, ranges.qtc_women)
-    limit, whose = limits[case.sex] if case.sex else (widest, ", the wider limit since the sex is unknown")
+    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
     if value >= limit:
         text = f"QTc {value:g} ms by Fridericia above the usual range (below {limit:g} ms{whose})"
         yield SignalFinding("qtc_long", value, "ms", limit, "above", text, AHA_IV.name)
@@ -162,7 +162,7 @@ def _high_voltage(case: Case) -> Said:
         return
     limits = {"male": (ranges.cornell_men, " in men"), "female": (ranges.cornell_women, " in women")}
     widest = max(ranges.cornell_men, ranges.cornell_women)
-    limit, whose = limits[case.sex] if case.sex else (widest, ", the wider limit since the sex is unknown")
+    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
     total = round(r_in_avl + s_in_v3, 2)
     if total > limit:
         text = f"R in aVL plus S in V3 {total:.2f} mV above the usual range (at most {limit:g} mV{whose})"
