@@ -186,16 +186,13 @@ def silence(table: Any, found: Sequence[Findings], where: str) -> Iterator[Resul
     data = f"{where}, NORM: n {len(table)}"
     said = np.array([[bool(text) for text in one.by_lead.values()] for one in found])
     general = np.array([any(item.lead is None for item in one.findings) for one in found])
-    mean = bootstrap.mean
-    yield Result.of(
-        "findings: leads of NORM without a sentence", mean((~said).mean(axis=1)), target=">= 0.9", data=data
-    )
-    for lead, column in zip(STANDARD_LEADS, said.T, strict=True):
-        yield Result.of(f"findings: {lead} of NORM without a sentence", mean(~column), data=data)
-    yield Result.of("findings: NORM without a sentence in any lead", mean(~said.any(axis=1)), data=data)
-    yield Result.of("findings: NORM without a general sentence", mean(~general), data=data)
     doubtful = np.array([any(item.doubtful for item in one.findings) for one in found])
-    yield Result.of("findings: NORM with doubtful findings", mean(doubtful), data=data)
+    shares = {"all leads": (~said).mean(axis=1), **dict(zip(STANDARD_LEADS, (~said).T, strict=True))}
+    shares |= {"every lead of a recording": ~said.any(axis=1), "the whole recording": ~general}
+    for what, silent in shares.items():
+        target = ">= 0.9" if what == "all leads" else None
+        yield Result.of(f"findings: silent on NORM, {what}", bootstrap.mean(silent), target=target, data=data)
+    yield Result.of("findings: doubtful on NORM", bootstrap.mean(doubtful), data=data)
 
 
 def agreement(table: Any, found: Sequence[Findings], where: str) -> Iterator[Result]:

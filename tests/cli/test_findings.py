@@ -22,7 +22,7 @@ def test_the_page_the_document_and_the_table_say_the_same(capsys):
     found = json.loads(capsys.readouterr().out)["findings"]
     assert cli.main([*words, "--csv"]) == 0
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert "heart rate 125 /min above the usual range (60 to 100 /min)" in found["general"]
+    assert "heart rate 125 /min, above the usual range (60 to 100 /min)" in found["general"]
     assert row["findings"] == found["general"]
     assert row["findings_of_leads"] == "; ".join(f"{lead}: {text}" for lead, text in found["by_lead"].items())
     for one in found["findings"]:

@@ -238,11 +238,11 @@ def test_limits_by_sex_and_age():
         (0.21, None, None, False),
         (0.21, "female", None, True),
     ):
-        up = {"st_j_mv": level}
+        up = {"st_j_mv": level, "st_j60_mv": level}
         assert (("st_elevation", "V2") in said(sex, age, V2=up, V3=up)) is expected, (level, sex, age)
-    assert "widest limit since sex and age are unknown" in str(
-        find(measured_as({"V2": {"st_j_mv": 0.3}, "V3": {"st_j_mv": 0.3}}))
-    )
+    high = {"st_j_mv": 0.3, "st_j60_mv": 0.2}
+    assert "widest limit since sex and age are unknown" in find(measured_as({"V2": high, "V3": high})).by_lead["V2"]
+    assert not said("male", 50, II={"st_j_mv": 0.2}, aVF={"st_j_mv": 0.2})  # the end of R, not ST
     tall = {"aVL": {"r_mv": 1.2, "s_mv": 0.0}, "V3": {"s_mv": -1.0}}
     assert names(find(measured_as(tall), sex="female", age=50)) == {("cornell_high", None), ("r_high_avl", "aVL")}
     assert names(find(measured_as(tall), sex="male", age=50)) == {("r_high_avl", "aVL")}
@@ -266,7 +266,7 @@ def test_q_waves():
     assert said(V1=qs, V2=qs) == {"V1", "V2"}
     text = find(measured_as({"V2": qs, "V3": short}), sex="male", age=50).by_lead
     assert text["V2"] == "QS complex of 0.90 mV (usually with an R wave)"
-    assert text["V3"] == "Q wave of 26 ms and 0.30 mV above the usual range (at most 20 ms)"
+    assert text["V3"] == "Q wave of 0.30 mV for 26 ms, longer than usual (at most 20 ms)"
 
 
 def test_ranges_are_overridden_by_name_and_checked():
@@ -352,7 +352,7 @@ def test_leads_of_other_names_values_without_a_unit_and_nothing_at_all():
 def test_a_document_for_json():
     found = find(measured_as(heart_rate=120.0), sex="male", age=50)
     document = found.document()
-    assert document["general"] == "heart rate 120 /min above the usual range (60 to 100 /min)"
+    assert document["general"] == "heart rate 120 /min, above the usual range (60 to 100 /min)"
     assert document["by_lead"] == {}
     assert document["findings"] == [asdict(one) for one in found.findings]
     assert SignalFinding(**document["findings"][0]) == found.findings[0]

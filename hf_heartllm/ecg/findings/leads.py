@@ -78,7 +78,7 @@ def _p_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
         return
     height = round(of.p_mv, 2)
     if height > limits[lead]:
-        text = f"P wave {height:.2f} mV above the usual range (at most {limits[lead]:g} mV)"
+        text = f"P wave of {height:.2f} mV, above the usual range (at most {limits[lead]:g} mV)"
         yield SignalFinding("p_high", height, "mV", limits[lead], "above", text, AHA_V.name, lead)
 
 
@@ -97,20 +97,20 @@ def _q_wave(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None
     limit = ranges.q_duration_v2_v3 if septal else ranges.q_duration
     if duration > limit or (duration == limit and not septal):
         usual = f"at most {limit:g} ms" if septal else f"below {limit:g} ms"
-        text = f"Q wave of {duration:g} ms and {depth:.2f} mV above the usual range ({usual})"
+        text = f"Q wave of {depth:.2f} mV for {duration:g} ms, longer than usual ({usual})"
         return SignalFinding("q_wave", duration, "ms", limit, "above", text, UNIVERSAL.name, lead)
     return None
 
 
 def _st_up(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None:
     """ST elevation, before contiguous leads are asked."""
-    if lead == "aVR" or of.st_j_mv is None:
+    if lead == "aVR" or of.st_j_mv is None or of.st_j60_mv is None:
         return None
     limit, whose = _st_limit(case, lead)
-    level = round(of.st_j_mv, 2)
-    if level < limit:
+    level, later = round(of.st_j_mv, 2), round(of.st_j60_mv, 2)
+    if level < limit or later < case.ranges.st_elevation_later * limit:
         return None
-    text = f"ST elevation {level:.2f} mV above the usual range (below {limit:g} mV{whose})"
+    text = f"ST elevation of {level:.2f} mV, above the usual range (below {limit:g} mV{whose})"
     return SignalFinding("st_elevation", level, "mV", limit, "above", text, UNIVERSAL.name, lead)
 
 
@@ -142,7 +142,7 @@ def _st_down(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | Non
     depth, later = round(-of.st_j_mv, 2), round(-of.st_j60_mv, 2)
     if depth < limit or later < limit:
         return None
-    text = f"ST depression {depth:.2f} mV beyond the usual range (less than {limit:g} mV)"
+    text = f"ST depression of {depth:.2f} mV, beyond the usual range (less than {limit:g} mV)"
     return SignalFinding("st_depression", -depth, "mV", -limit, "below", text, UNIVERSAL.name, lead)
 
 
@@ -153,10 +153,10 @@ def _t_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
     height = round(of.t_mv, 2) + 0.0
     if lead in UPRIGHT_T and height <= -ranges.t_inverted:
         deeply = "deeply " if height <= -ranges.t_deeply_inverted else ""
-        text = f"{deeply}inverted T wave {height:.2f} mV (usually upright)"
+        text = f"{deeply}inverted T wave of {height:.2f} mV (usually upright)"
         yield SignalFinding("t_inverted", height, "mV", -ranges.t_inverted, "below", text, AHA_IV.name, lead)
     elif lead in NOT_FLAT_T and abs(height) < ranges.t_flat:
-        text = f"flat T wave {height:.2f} mV below the usual range (from {ranges.t_flat:g} mV)"
+        text = f"flat T wave of {height:.2f} mV, below the usual range (from {ranges.t_flat:g} mV)"
         yield SignalFinding("t_flat", height, "mV", ranges.t_flat, "below", text, AHA_IV.name, lead)
     limit, whose, source = ranges.t_chest, "", AHA_IV
     if lead in LIMB_LEADS:
@@ -165,7 +165,7 @@ def _t_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
         limit = ranges.t_v2_v3_men
         whose = " in men" if case.sex else " as the wider limit since the sex is unknown"
     if height > limit:
-        text = f"T wave {height:.2f} mV above the usual range (at most {limit:g} mV{whose})"
+        text = f"T wave of {height:.2f} mV, above the usual range (at most {limit:g} mV{whose})"
         yield SignalFinding("t_high", height, "mV", limit, "above", text, source.name, lead)
 
 
@@ -176,8 +176,8 @@ def _r_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
     ranges = case.ranges
     side: Literal["above"] = "above"
     if lead == "aVL" and no_voltages(case) is None and height > ranges.r_in_avl:
-        text = f"R wave {height:.2f} mV above the usual range (at most {ranges.r_in_avl:g} mV)"
+        text = f"R wave of {height:.2f} mV, above the usual range (at most {ranges.r_in_avl:g} mV)"
         yield SignalFinding("r_high_avl", height, "mV", ranges.r_in_avl, side, text, SOKOLOW_LEFT.name, lead)
     if lead == "V1" and height >= ranges.r_in_v1 and height > depth:
-        text = f"R wave {height:.2f} mV above the usual range (below {ranges.r_in_v1:g} mV) and larger than S"
+        text = f"R wave of {height:.2f} mV, above the usual range (below {ranges.r_in_v1:g} mV) and larger than S"
         yield SignalFinding("r_high_v1", height, "mV", ranges.r_in_v1, side, text, SOKOLOW_RIGHT.name, lead)

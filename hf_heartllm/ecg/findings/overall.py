@@ -45,13 +45,13 @@ def _rate_and_rhythm(case: Case) -> Said:
         usual = f"({low:g} to {high:g} /min)"
         for name, limit, side in (("heart_rate_low", low, "below"), ("heart_rate_high", high, "above")):
             if rate < limit if side == "below" else rate > limit:
-                text = f"heart rate {rate} /min {side} the usual range {usual}"
+                text = f"heart rate {rate} /min, {side} the usual range {usual}"
                 yield SignalFinding(name, rate, "/min", limit, side, text, CONVENTION.name)  # type: ignore[arg-type]
     if overall.rr_irregularity is None:
         yield _not_measured(case, "regularity of the rhythm", "rr_irregularity")
     elif (share := round(overall.rr_irregularity, 2)) > ranges.rr_irregularity:
         usual = _percent(ranges.rr_irregularity)
-        text = f"RR intervals change by {_percent(share)} from beat to beat above the usual range (at most {usual})"
+        text = f"RR intervals change by {_percent(share)} from beat to beat, above the usual range (at most {usual})"
         yield SignalFinding("rr_irregular", share, "share", ranges.rr_irregularity, "above", text, OURS.name)
     if overall.premature_beats is not None and (early := overall.premature_beats) > ranges.premature_beats:
         text = f"{early} premature beat{'s' if early > 1 else ''} among {overall.beats} (usually none)"
@@ -65,21 +65,21 @@ def _p_and_pr(case: Case) -> Said:
         return
     if overall.p_share is not None and (share := round(overall.p_share, 2)) < ranges.p_share:
         usual = _percent(ranges.p_share)
-        text = f"P waves before {_percent(share)} of the beats below the usual range (at least {usual})"
+        text = f"P waves found before {_percent(share)} of the beats, below the usual range (at least {usual})"
         yield SignalFinding("p_waves_few", share, "share", ranges.p_share, "below", text, OURS.name)
     if overall.p_duration_ms is None or overall.pr_ms is None:
         yield _not_measured(case, "P wave and PR interval", "pr_ms")
         return
     duration, interval = overall.p_duration_ms, overall.pr_ms
     if duration >= ranges.p_duration:
-        text = f"P wave duration {duration:g} ms above the usual range (below {ranges.p_duration:g} ms)"
+        text = f"P wave duration {duration:g} ms, above the usual range (below {ranges.p_duration:g} ms)"
         yield SignalFinding("p_long", duration, "ms", ranges.p_duration, "above", text, AHA_V.name)
     usual = f"({ranges.pr_low:g} to {ranges.pr_high:g} ms)"
     if interval > ranges.pr_high:
-        text = f"PR interval {interval:g} ms above the usual range {usual}"
+        text = f"PR interval {interval:g} ms, above the usual range {usual}"
         yield SignalFinding("pr_long", interval, "ms", ranges.pr_high, "above", text, BRADYCARDIA.name)
     if interval < ranges.pr_low:
-        text = f"PR interval {interval:g} ms below the usual range {usual}"
+        text = f"PR interval {interval:g} ms, below the usual range {usual}"
         yield SignalFinding("pr_short", interval, "ms", ranges.pr_low, "below", text, AHA_III.name)
 
 
@@ -88,7 +88,7 @@ def _qrs(case: Case) -> Said:
     if overall.qrs_ms is None:
         yield _not_measured(case, "QRS duration", "qrs_ms")
     elif overall.qrs_ms > ranges.qrs:
-        text = f"QRS duration {overall.qrs_ms:g} ms above the usual range (at most {ranges.qrs:g} ms)"
+        text = f"QRS duration {overall.qrs_ms:g} ms, above the usual range (at most {ranges.qrs:g} ms)"
         yield SignalFinding("qrs_long", overall.qrs_ms, "ms", ranges.qrs, "above", text, AHA_III.name)
     if overall.axis_deg is None:
         yield _not_measured(case, "QRS axis", "axis_deg")
@@ -96,13 +96,13 @@ def _qrs(case: Case) -> Said:
     axis = overall.axis_deg
     usual = f"the usual range ({ranges.axis_left:g} to {ranges.axis_right:g} degrees)"
     if axis < ranges.axis_extreme:
-        text = f"QRS axis {axis:g} degrees far outside {usual}"
+        text = f"QRS axis {axis:g} degrees, far outside {usual}"
         yield SignalFinding("axis_extreme", axis, "degrees", ranges.axis_extreme, "below", text, AHA_III.name)
     elif axis < ranges.axis_left:
-        text = f"QRS axis {axis:g} degrees left of {usual}"
+        text = f"QRS axis {axis:g} degrees, left of {usual}"
         yield SignalFinding("axis_left", axis, "degrees", ranges.axis_left, "below", text, AHA_III.name)
     elif axis > ranges.axis_right:
-        text = f"QRS axis {axis:g} degrees right of {usual}"
+        text = f"QRS axis {axis:g} degrees, right of {usual}"
         yield SignalFinding("axis_right", axis, "degrees", ranges.axis_right, "above", text, AHA_III.name)
 
 
@@ -119,10 +119,10 @@ def _qtc(case: Case) -> Said:
     widest = max(ranges.qtc_men, ranges.qtc_women)
     limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
     if value >= limit:
-        text = f"QTc {value:g} ms by Fridericia above the usual range (below {limit:g} ms{whose})"
+        text = f"QTc {value:g} ms by Fridericia, above the usual range (below {limit:g} ms{whose})"
         yield SignalFinding("qtc_long", value, "ms", limit, "above", text, AHA_IV.name)
     if value <= ranges.qtc_short:
-        text = f"QTc {value:g} ms by Fridericia below the usual range (above {ranges.qtc_short:g} ms)"
+        text = f"QTc {value:g} ms by Fridericia, below the usual range (above {ranges.qtc_short:g} ms)"
         yield SignalFinding("qtc_short", value, "ms", ranges.qtc_short, "below", text, ESC_2022.name)
 
 
@@ -136,7 +136,7 @@ def _low_voltage(case: Case) -> Said:
             yield NotJudged(f"low voltage in the {where}", "not all six were measured")
         elif max(heights) < limit:
             usual = f"(from {limit:g} mV in one of them)"
-            text = f"QRS of at most {max(heights):.2f} mV in the {where} below the usual range {usual}"
+            text = f"QRS of at most {max(heights):.2f} mV in the {where}, below the usual range {usual}"
             yield SignalFinding(name, max(heights), "mV", limit, "below", text, LOW_VOLTAGE.name)
 
 
@@ -155,7 +155,7 @@ def _high_voltage(case: Case) -> Said:
         lead = max(lateral, key=lambda name: lateral[name])
         total, limit = round(s_in_v1 + lateral[lead], 2), ranges.sokolow_lyon
         if total > limit:
-            text = f"S in V1 plus R in {lead} {total:.2f} mV above the usual range (at most {limit:g} mV)"
+            text = f"S in V1 plus R in {lead} {total:.2f} mV, above the usual range (at most {limit:g} mV)"
             yield SignalFinding("sokolow_lyon_high", total, "mV", limit, "above", text, SOKOLOW_LEFT.name)
     if r_in_avl is None or s_in_v3 is None:
         yield NotJudged("R in aVL plus S in V3", "not all of these leads were measured")
@@ -165,7 +165,7 @@ def _high_voltage(case: Case) -> Said:
     limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
     total = round(r_in_avl + s_in_v3, 2)
     if total > limit:
-        text = f"R in aVL plus S in V3 {total:.2f} mV above the usual range (at most {limit:g} mV{whose})"
+        text = f"R in aVL plus S in V3 {total:.2f} mV, above the usual range (at most {limit:g} mV{whose})"
         yield SignalFinding("cornell_high", total, "mV", limit, "above", text, CORNELL.name)
 
 
