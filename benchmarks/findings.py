@@ -1,7 +1,7 @@
 """How often the findings speak on recordings without a finding, and how well they agree with labels.
 
 python benchmarks/findings.py --ptbxl DIR                                  NORM of fold 8, all of fold 9
-python benchmarks/findings.py --ptbxl DIR --norm 300 --labelled 600       as the figures of docs/findings.md
+python benchmarks/findings.py --ptbxl DIR --norm 300 --labelled 1000      as the figures of docs/findings.md
 python benchmarks/findings.py --ptbxl DIR --norm-folds 7 --folds 1-2 --no-results     what was chosen on
 
 Measuring takes about half a second a recording; an interrupted run goes on where it ended (--cache).

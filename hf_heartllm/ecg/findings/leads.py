@@ -163,7 +163,7 @@ def _t_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
         limit, source = ranges.t_limb, CONVENTION
     elif lead in ("V2", "V3") and case.sex != "female" and ranges.t_v2_v3_men > ranges.t_chest:
         limit = ranges.t_v2_v3_men
-        whose = " in men" if case.sex else " as the wider limit since the sex is unknown"
+        whose = " in men" if case.sex else " as the wider limit since sex is unknown"
     if height > limit:
         text = f"T wave of {height:.2f} mV, above the usual range (at most {limit:g} mV{whose})"
         yield SignalFinding("t_high", height, "mV", limit, "above", text, source.name, lead)

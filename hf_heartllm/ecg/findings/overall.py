@@ -117,7 +117,7 @@ def _qtc(case: Case) -> Said:
     value = case.measured.overall.qtc_fridericia_ms
     limits = {"male": (ranges.qtc_men, " in men"), "female": (ranges.qtc_women, " in women")}
     widest = max(ranges.qtc_men, ranges.qtc_women)
-    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
+    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since sex is unknown")
     if value >= limit:
         text = f"QTc {value:g} ms by Fridericia, above the usual range (below {limit:g} ms{whose})"
         yield SignalFinding("qtc_long", value, "ms", limit, "above", text, AHA_IV.name)
@@ -162,7 +162,7 @@ def _high_voltage(case: Case) -> Said:
         return
     limits = {"male": (ranges.cornell_men, " in men"), "female": (ranges.cornell_women, " in women")}
     widest = max(ranges.cornell_men, ranges.cornell_women)
-    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since the sex is unknown")
+    limit, whose = limits[case.sex] if case.sex else (widest, " as the wider limit since sex is unknown")
     total = round(r_in_avl + s_in_v3, 2)
     if total > limit:
         text = f"R in aVL plus S in V3 {total:.2f} mV, above the usual range (at most {limit:g} mV{whose})"
