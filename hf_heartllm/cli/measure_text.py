@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ecg import LeadQuality, Measurements
+from ..ecg.findings import Findings
 from ..ecg.measurements import COLUMNS
 from ..ecg.measurements.assemble import IRREGULAR, POOR_R
 from ..ecg.measurements.result import GLOBAL_NAMES
@@ -14,6 +15,9 @@ from .common import in_words
 
 TABLE_COLUMNS = ("record", "sampling_rate", "duration", "leads", *COLUMNS, "doubtful", "bad_leads", "warnings", "error")
 """Columns of the table, whatever the recordings hold."""
+
+FINDING_COLUMNS = ("findings", "findings_of_leads", "not_judged")
+"""And with --findings, before the last one."""
 
 NONE = "–"
 OF_LEADS = {  # heading → column of a lead
@@ -46,9 +50,17 @@ CALLED = {  # of what is doubtful
 }
 
 
-def page(name: str, record: ECGRecord, found: Measurements, quality: Sequence[LeadQuality]) -> str:
+def page(
+    name: str,
+    record: ECGRecord,
+    found: Measurements,
+    quality: Sequence[LeadQuality],
+    findings: Findings | None = None,
+) -> str:
     """All that was measured of a recording, for a reader."""
     parts = [f"{name}: {in_words(record)}", "\n".join(_overall(found)), "\n".join(_leads(record, found, quality))]
+    if findings is not None:
+        parts.append("\n".join(_findings(findings)))
     doubts = _doubts(found)
     if doubts:
         parts.append("\n".join(["not told", *(f"  {', '.join(of)}: {why}" for why, of in doubts.items())]))
@@ -58,9 +70,19 @@ def page(name: str, record: ECGRecord, found: Measurements, quality: Sequence[Le
 
 
 def row(
-    name: str, record: ECGRecord, found: Measurements, quality: Sequence[LeadQuality], heard: Sequence[str]
+    name: str,
+    record: ECGRecord,
+    found: Measurements,
+    quality: Sequence[LeadQuality],
+    findings: Findings | None,
+    heard: Sequence[str],
 ) -> dict[str, Any]:
     """All that was measured of a recording, as a row of `TABLE_COLUMNS`; what could not be told is empty."""
+    said: dict[str, str] = {}
+    if findings is not None:
+        of_leads = "; ".join(f"{lead}: {text}" for lead, text in findings.by_lead.items() if text)
+        not_judged = "; ".join(f"{one.what}: {one.why}" for one in findings.not_judged)
+        said = dict(zip(FINDING_COLUMNS, (findings.general, of_leads, not_judged)))
     bad = [f"{one.lead}: {', '.join(one.problems)}" for one in quality if one.problems]
     return {
         "record": name,
@@ -71,8 +93,21 @@ def row(
         "doubtful": "; ".join(f"{', '.join(of)}: {why}" for why, of in _doubts(found).items()),
         "bad_leads": "; ".join(bad),
         "warnings": "; ".join(heard),
+        **said,
         "error": None,
     }
+
+
+def _findings(findings: Findings) -> list[str]:
+    """What lies outside its usual range, then what was not judged and why."""
+    said = [one.sentence for one in findings.findings if one.lead is None]
+    lines = ["outside the usual range of adults", *(f"  {sentence}" for sentence in said)]
+    lines += [f"  {lead}: {text}" for lead, text in findings.by_lead.items() if text]
+    if len(lines) == 1:
+        lines.append("  nothing of what was judged")
+    if findings.not_judged:
+        lines += ["not judged", *(f"  {one.what}: {one.why}" for one in findings.not_judged)]
+    return lines
 
 
 def _overall(found: Measurements) -> list[str]:

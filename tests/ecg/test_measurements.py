@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from hf_heartllm.ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
-from hf_heartllm.ecg.measurements import COLUMNS, wave_network
+from hf_heartllm.ecg.measurements import COLUMNS, Fiducials, wave_network
+from hf_heartllm.ecg.measurements.amplitudes import measure_lead
 
 INTERVALS = ("pr_ms", "qrs_ms", "qt_ms", "p_duration_ms")
 AMPLITUDES = ("p_mv", "q_mv", "r_mv", "s_mv", "r_prime_mv", "t_mv", "st_j_mv", "st_j60_mv", "qrs_area_mvms")
@@ -185,6 +186,20 @@ def test_without_the_extra_p_and_t_are_not_measured_and_it_is_said_why(monkeypat
         assert "need the extra: pip install 'hf_heartllm[measure]'" in str(found.why(name))
 
 
+@pytest.mark.parametrize(("width", "flat"), [(20, 0), (30, 0), (40, 20), (60, 10)])
+def test_a_q_wave_lasts_from_where_it_leaves_its_level_to_where_it_comes_back(width: int, flat: int) -> None:
+    """Triangles: nothing for `flat` ms, Q of `width` ms, R of 40 ms; at 1,000 samples a second."""
+    onset, q_ends = 100 + flat, 100 + flat + width
+    beat = np.interp(
+        np.arange(300.0), [onset, onset + width / 2, q_ends, q_ends + 20, q_ends + 40], [0.0, -0.2, 0.0, 1.0, 0.0]
+    )
+    found = measure_lead(beat, 1000.0, 150, Fiducials(qrs_onset=-50.0, qrs_offset=q_ends - 150 + 40.0), None)
+    assert found.q_mv == pytest.approx(-0.2)
+    assert found.q_ms == pytest.approx(width, abs=0.05 * width + 2)
+    upright = measure_lead(np.abs(beat), 1000.0, 150, Fiducials(qrs_onset=-50.0, qrs_offset=q_ends - 150 + 40.0), None)
+    assert (upright.q_mv, upright.q_ms) == (0, 0)
+
+
 def test_the_columns_are_always_the_same() -> None:
     found = example("normal")[2]
     assert tuple(found.as_columns()) == COLUMNS
@@ -193,3 +208,15 @@ def test_the_columns_are_always_the_same() -> None:
     assert found.why("qrs_ms") is None
     with pytest.raises(KeyError):
         found.why("qrs")
+
+
+def test_measurements_come_back_from_their_columns_and_from_the_cells_of_a_table() -> None:
+    found = example("premature_ventricular")[2]
+    for columns in (found.as_columns(), {name: "" if v is None else str(v) for name, v in found.as_columns().items()}):
+        again = Measurements.from_columns(columns)
+        assert (again.overall, again.leads) == (found.overall, found.leads)
+        assert again.as_columns() == found.as_columns()
+    two = measure(example("normal")[0].select(("V1", "II")))
+    assert set(Measurements.from_columns(two.as_columns()).leads) == {"V1", "II"}
+    with pytest.raises(ValueError, match="qrs_ms: 'wide' is no number"):
+        Measurements.from_columns({"qrs_ms": "wide"})

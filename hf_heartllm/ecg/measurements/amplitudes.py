@@ -9,6 +9,7 @@ import numpy as np
 from .result import Fiducials, LeadMeasurements
 
 MIN_DEFLECTION = 0.02  # mV; less is level, not a wave
+Q_EDGE = 0.1  # share of its depth at which Q begins: a lead may rest on its level while QRS has begun in others
 NOTCH = 0.05  # mV, or this share of the deflection, whichever is more: how deep a dip must be to part two peaks
 NOTCH_SHARE = 0.05
 J_WIDTH = 0.004  # s on either side that levels are averaged over
@@ -50,6 +51,7 @@ def measure_lead(beat: np.ndarray, rate: float, reference: int, at: Fiducials, n
     return LeadMeasurements(
         p_mv=_rounded(p),
         q_mv=_rounded(q),
+        q_ms=_q_duration(qrs, q, rate),
         r_mv=_rounded(r),
         s_mv=_rounded(s),
         r_prime_mv=_rounded(r_prime),
@@ -83,6 +85,18 @@ def _deflections(qrs: np.ndarray) -> tuple[float, float, float, float]:
     s = waves[first + 1] if first + 1 < len(waves) else 0.0
     r_prime = waves[first + 2] if first + 2 < len(waves) else 0.0
     return q, waves[first], s, r_prime
+
+
+def _q_duration(qrs: np.ndarray, q: float, rate: float) -> float:
+    """Whole ms from the onset of Q to where the signal is back at its level; 0 without Q."""
+    if not q:
+        return 0.0
+    lowest = int(np.flatnonzero(qrs == q)[0])
+    before = np.flatnonzero(qrs[:lowest] > Q_EDGE * q)
+    after = np.flatnonzero(qrs[lowest:] >= 0)
+    first = before[-1] + 1 if len(before) else 0
+    last = lowest + after[0] if len(after) else len(qrs)
+    return round(float(last - first) / rate * 1e3)
 
 
 def _largest(values: np.ndarray) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ...models.ecg_leads import STANDARD_LEADS
 
@@ -61,6 +63,7 @@ class LeadMeasurements:
     Attributes:
         p_mv: the P wave's largest deflection, from the level at its onset.
         q_mv: the negative deflection before R; all of a QS complex. 0 where there is none, as below.
+        q_ms: how long that deflection lasts, from a tenth of its depth to where the lead is back at its level.
         r_mv: the first positive deflection.
         s_mv: the negative deflection after R.
         r_prime_mv: a second positive deflection, after S.
@@ -74,6 +77,7 @@ class LeadMeasurements:
 
     p_mv: float | None = None
     q_mv: float | None = None
+    q_ms: float | None = None
     r_mv: float | None = None
     s_mv: float | None = None
     r_prime_mv: float | None = None
@@ -130,6 +134,27 @@ class Measurements:
             columns.update({f"{lead}_{name}": getattr(of_lead, name) for name in LEAD_NAMES})
         return columns
 
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Measurements:
+        """From what `as_columns` gave, or a row of a table of it: empty cells and NaN are None, others numbers.
+
+        Reasons, warnings and times do not stand in columns: nothing is known of them then.
+
+        Raises:
+            ValueError: if a cell is no number.
+        """
+
+        def values(prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
+            return {name: _number(f"{prefix}{name}", columns.get(f"{prefix}{name}")) for name in names}
+
+        of_leads = {lead: values(f"{lead}_", LEAD_NAMES) for lead in STANDARD_LEADS}
+        leads = {
+            lead: LeadMeasurements(**found)
+            for lead, found in of_leads.items()
+            if any(value is not None for value in found.values())
+        }
+        return cls(GlobalMeasurements(**values("", GLOBAL_NAMES)), leads)
+
     def why(self, column: str) -> str | None:
         """Why a column of `as_columns` is None; None if it has a value.
 
@@ -148,3 +173,20 @@ class Measurements:
         if found is None and lead in self.leads:
             return "the dominant beat is not long enough in this recording"
         return found or f"the recording has no lead {lead}"
+
+
+def _number(name: str, cell: Any) -> Value:
+    """A cell as what it stands for: counts are whole, `poor_r_progression` and the like are true or false."""
+    if isinstance(cell, str):
+        cell = {"": None, "true": 1, "false": 0}.get(cell.strip().lower(), cell)
+    if cell is None:
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: {cell!r} is no number") from None
+    if number != number:
+        return None
+    if name == "poor_r_progression" or name.endswith("_notched"):
+        return bool(number)
+    return int(number) if name in ("beats", "premature_beats") else number
