@@ -29,6 +29,7 @@ from unittest import mock
 from hf_heartllm import cli
 from hf_heartllm.training.recipes import find_recipe, read_recipe
 from hf_heartllm.training.settings import (
+    AlignRecipe,
     BaseRecipe,
     CodecRecipe,
     EncoderRecipe,
@@ -42,6 +43,7 @@ from .documents import COMMANDS
 ROOT = Path(__file__).resolve().parents[1]
 SEPARATOR = "\x1e"
 RECIPES = {
+    "align": AlignRecipe,
     "base": BaseRecipe,
     "codec": CodecRecipe,
     "encoder": EncoderRecipe,

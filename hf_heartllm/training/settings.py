@@ -420,4 +420,36 @@ class EncoderRecipe:
     dropout: Share = 0.0
 
 
-Recipe = EncoderRecipe | BaseRecipe | GroundRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe
+@dataclass(frozen=True)
+class AlignData:
+    """What ECG-LM's joint training reads.
+
+    Attributes:
+        folds: of PTB-XL, such as 1-8; of other collections the split train is read.
+        dropped_share: of examples in which leads are dropped from text and signal.
+        learn_general: whether the sentence on the whole recording is learned.
+        max_length: tokens of an example.
+        max_records: the first so many; null: all.
+    """
+
+    folds: Folds
+    dropped_share: Share = 0.5
+    learn_general: bool = True
+    max_length: Positive = 640
+    max_records: Positive | None = None
+
+
+@dataclass(frozen=True)
+class AlignRecipe:
+    """ECG-LM's joint training (`align_ecg_lm.py`).
+
+    Attributes:
+        data: what is read.
+        training: arguments of trl's `SFTConfig`.
+    """
+
+    data: AlignData
+    training: dict[str, Any]
+
+
+Recipe = AlignRecipe | EncoderRecipe | BaseRecipe | GroundRecipe | PretrainRecipe | FinetuneRecipe | CodecRecipe

@@ -13,6 +13,7 @@ import yaml
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
 from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help, setting_docs
 from hf_heartllm.training.settings import (
+    AlignRecipe,
     BaseRecipe,
     CodecRecipe,
     EncoderRecipe,
@@ -25,6 +26,7 @@ from hf_heartllm.training.settings import (
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "training" / "recipes"
 KINDS: dict[str, type[Recipe]] = {
+    "align": AlignRecipe,
     "base": BaseRecipe,
     "codec": CodecRecipe,
     "encoder": EncoderRecipe,
@@ -182,7 +184,9 @@ def test_every_recipe_is_accepted_by_what_reads_it(path, tmp_path):
     (tmp_path / "begun" / "recipe.yaml").write_text(path.read_text(encoding="utf-8"))  # as before it had defaults
     begin_run(tmp_path / "begun", recipe)
     settings = training_arguments({**recipe.training, "bf16": False}, tmp_path)
-    (SFTConfig if isinstance(recipe, FinetuneRecipe) else TrainingArguments)(**settings)
+    (SFTConfig if isinstance(recipe, AlignRecipe | FinetuneRecipe) else TrainingArguments)(**settings)
+    if isinstance(recipe, AlignRecipe):
+        return
     if isinstance(recipe, CodecRecipe):
         from hf_heartllm.training.codec_training import PARTS, PRESETS
 
@@ -205,5 +209,5 @@ def test_a_recipe_of_the_package_is_found_by_its_name_wherever_one_is(tmp_path, 
     with pytest.raises(ValueError, match="mine"):  # a file that is there comes first
         read_recipe("codec.yaml", CodecRecipe)
     for name in ("kodec", "elsewhere/codec.yaml", "training/recipes/none.yaml", ""):
-        with pytest.raises(FileNotFoundError, match="no such recipe; give a YAML file, or one of base_tiny, codec"):
+        with pytest.raises(FileNotFoundError, match="no such recipe; give a YAML file, or one of align_ecg_lm, base_tiny, codec"):
             read_recipe(name, CodecRecipe)
