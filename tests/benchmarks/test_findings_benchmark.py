@@ -35,7 +35,7 @@ def test_sensitivity_and_specificity_are_of_the_labelled_and_of_the_others():
     rows = {row.name: row for row in agreement(*given)}
     assert rows["findings: rate above the range against STACH, sensitivity"].value == pytest.approx(1 / 2)
     assert rows["findings: rate above the range against STACH, specificity"].value == pytest.approx(2 / 3)
-    assert rows["findings: rate above the range against STACH, sensitivity"].data == "here: n 2"
+    assert rows["findings: rate above the range against STACH, sensitivity"].data == "here; n 2"
     assert "findings: QTc long against LNGQT, sensitivity" not in rows  # no recording has that label
     assert len({name for name, _, _ in COMPARISONS}) == len(COMPARISONS)
     assert {one.name for one in FAST.findings + FLAT_T.findings} <= set(FINDING_NAMES)
