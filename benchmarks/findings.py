@@ -183,7 +183,7 @@ def findings_of(store: Store, folder: str, row: Any) -> Findings:
 def silence(table: Any, found: Sequence[Findings], where: str) -> Iterator[Result]:
     """Shares of leads, and of recordings, of which nothing is said."""
     bootstrap = Bootstrap(table["patient_id"].to_numpy())
-    data = f"{where}, NORM: n {len(table)}"
+    data = f"{where}, NORM; n {len(table)}"
     said = np.array([[bool(text) for text in one.by_lead.values()] for one in found])
     general = np.array([any(item.lead is None for item in one.findings) for one in found])
     doubtful = np.array([any(item.doubtful for item in one.findings) for one in found])
@@ -205,7 +205,7 @@ def agreement(table: Any, found: Sequence[Findings], where: str) -> Iterator[Res
         for side, rows, agrees in (("sensitivity", labelled, spoken), ("specificity", ~labelled, ~spoken)):
             if rows.any():
                 value = Bootstrap(patients[rows]).mean(agrees[rows])
-                yield Result.of(f"{what}, {side}", value, data=f"{where}: n {int(rows.sum())}")
+                yield Result.of(f"{what}, {side}", value, data=f"{where}; n {int(rows.sum())}")
 
 
 if __name__ == "__main__":

@@ -264,9 +264,23 @@ def test_q_waves():
     assert said(I=long, V6=long) == set()
     assert said(V2=short, V3=short) == {"V2", "V3"}
     assert said(V1=qs, V2=qs) == {"V1", "V2"}
+    old = {lead: {"q_ms": None} for lead in STANDARD_LEADS}  # a table that was measured without durations
+    known = find(
+        measured_as({**old, "II": {**long, "q_ms": None}, "III": {**qs, "q_ms": None}, "aVF": {**qs, "q_ms": None}})
+    )
+    assert {one.lead for one in known.findings if one.name == "q_wave"} == {"III", "aVF"}
+    assert "Q waves but QS" in {one.what for one in known.not_judged}
     text = find(measured_as({"V2": qs, "V3": short}), sex="male", age=50).by_lead
     assert text["V2"] == "QS complex of 0.90 mV (usually with an R wave)"
     assert text["V3"] == "Q wave of 0.30 mV for 26 ms, longer than usual (at most 20 ms)"
+
+
+def test_rhythms_may_be_stated_by_their_codes():
+    measured = measured_as(pr_ms=260, qtc_fridericia_ms=480)
+    assert names(find(measured, rhythm="AFIB")) == set()
+    assert names(find(measured, rhythm="aflt")) == {("qtc_long", None)}
+    assert names(find(measured, rhythm="SVARR")) == names(find(measured)) == {("pr_long", None), ("qtc_long", None)}
+    assert names(find(measured, conduction="WPW")) == {("pr_long", None)}
 
 
 def test_ranges_are_overridden_by_name_and_checked():

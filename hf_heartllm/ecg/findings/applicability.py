@@ -15,7 +15,7 @@ RHYTHMS: dict[str, tuple[str, ...]] = {
     FIBRILLATION: ("af", "afib"),
     FLUTTER: ("flutter", "aflt"),
     PACED: ("pacing", "pacemaker", "pace"),
-    OTHER: (),
+    OTHER: ("svarr", "svtac", "psvt", "bigu", "trigu"),
 }
 """Rhythms that may be stated, with other words for them, among them SCP-ECG statements."""
 

@@ -55,7 +55,10 @@ def _not_measured(case: Case) -> Iterator[NotJudged]:
             yield NotJudged(f"lead {lead}", measured.reasons[lead])
     if not measured.leads:
         yield NotJudged("Q, ST and T", measured.why("I_r_mv") or "not measured")
-    elif case.no_repolarisation is None and all(one.t_mv is None for one in measured.leads.values()):
+        return
+    if case.no_repolarisation is None and all(one.q_ms is None for one in measured.leads.values()):
+        yield NotJudged("Q waves but QS", "how long they last was not measured")
+    if case.no_repolarisation is None and all(one.t_mv is None for one in measured.leads.values()):
         lead = next(iter(measured.leads))
         why = measured.why(f"{lead}_t_mv") if lead in STANDARD_LEADS else None
         yield NotJudged("T", why or "not measured")
@@ -85,7 +88,7 @@ def _p_wave(case: Case, lead: str, of: LeadMeasurements) -> Iterator[SignalFindi
 def _q_wave(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None:
     """A long Q wave or a QS complex, before contiguous leads are asked."""
     ranges = case.ranges
-    if lead == "aVR" or of.q_mv is None or of.q_ms is None or of.r_mv is None:
+    if lead == "aVR" or of.q_mv is None or of.r_mv is None:
         return None
     depth, duration = round(-of.q_mv, 2), of.q_ms
     if depth < ranges.q_depth:
@@ -93,6 +96,8 @@ def _q_wave(case: Case, lead: str, of: LeadMeasurements) -> SignalFinding | None
     if of.r_mv < QUIET:
         text = f"QS complex of {depth:.2f} mV (usually with an R wave)"
         return SignalFinding("q_wave", depth, "mV", ranges.q_depth, "above", text, UNIVERSAL.name, lead)
+    if duration is None:
+        return None
     septal = lead in ("V2", "V3")
     limit = ranges.q_duration_v2_v3 if septal else ranges.q_duration
     if duration > limit or (duration == limit and not septal):
