@@ -40,6 +40,7 @@ from hf_heartllm.training.stages import (
     training_arguments,
 )
 from hf_heartllm.training.teacher import SFTTrainerWithTeacher, remove_probe
+from hf_heartllm.training.text_anchor import TextAnchor, anchor_texts
 from hf_heartllm.training.trained_questions import write_trained_questions
 
 
@@ -75,6 +76,8 @@ def main() -> None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
+        if recipe.text_weight and args.general_turns is None:
+            raise ValueError("text_weight needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:
         refuse(error)
 
@@ -138,6 +141,16 @@ def main() -> None:
     except ValueError as error:
         refuse(error)
     trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model
+    anchor = None
+    if recipe.text_weight and args.general_turns:
+
+        def of_text(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            heart, device = model.get_base_model(), model.device
+            states = heart.backbone(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
+            return states.last_hidden_state  # type: ignore[no-any-return]
+
+        texts = anchor_texts(tokenizer, args.general_turns)
+        anchor = TextAnchor(texts, of_text, model.disable_adapter, weight=recipe.text_weight)
     print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
     if probe and not statements:
         print(f"no statement holds in {probe.at_least} records (probe.at_least): no probe is trained", flush=True)
@@ -159,6 +172,7 @@ def main() -> None:
         data_collator=PackedCollator(tokenizer.pad_token_id),
         processing_class=tokenizer,
         callbacks=[EpochOfDraws(dataset)],
+        anchor=anchor,
         draws=dataset,
     )
     if unseen:

@@ -1,8 +1,9 @@
-"""Ask a language model general questions and keep its answers, for `finetune.py --general-turns`.
+"""What a language model says of things that are no ECG, for `finetune.py --general-turns` and `ground.py`.
 
     python training/general_turns.py --base build/smollm2-135m-instruct --output build/general_turns.jsonl
 
-Greedy answers of the untouched base. Tuned on them beside ECGs, the model goes on giving them.
+Greedy answers of the untouched base to general questions, and texts that it writes by itself. Tuned on the answers, and
+held to what it made of the texts (`training.text_anchor`), the model stays the language model that it was.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -21,6 +23,12 @@ from hf_heartllm.models.whole_files import write_whole
 from hf_heartllm.training.turns.others import general_questions
 
 BATCH = 8
+OPENINGS = (
+    "The", "In", "When", "A", "She", "He", "They", "It was", "After", "Many", "On the", "There is", "If", "Most",
+    "Because", "One day", "For", "Although", "We", "At", "Some", "During", "To", "While", "Every", "People", "Before",
+    "I", "With", "As",
+)  # fmt: skip
+"""How texts begin that the model writes by itself."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,17 @@ class Settings:
         base: a language model: its folder, or its name on the Hub.
         output: JSON lines to write.
         max_tokens: tokens of an answer.
+        texts: that the model writes by itself, each of `text_tokens` tokens.
+        text_tokens: of each of them.
+        seed: of what is drawn for them.
     """
 
     base: str
     output: Path
     max_tokens: int = 64
+    texts: int = 128
+    text_tokens: int = 96
+    seed: int = 42
 
 
 def main() -> None:
@@ -59,8 +73,24 @@ def main() -> None:
             answer = tokenizer.decode(ids, skip_special_tokens=True).strip()
             if answer:
                 rows.append({"question": question, "answer": answer, "finished": finished})
+    rows += [{"text": text} for text in _texts(model, tokenizer, args)]
     write_whole(args.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     print(args.output)
+
+
+def _texts(model: Any, tokenizer: Any, args: Settings) -> list[str]:
+    """Texts that the model writes behind an opening, drawn from what it finds likely."""
+    torch.manual_seed(args.seed)
+    texts: list[str] = []
+    for start in tqdm(range(0, args.texts, 4 * BATCH), desc="texts", unit="batch"):
+        openings = [OPENINGS[i % len(OPENINGS)] for i in range(start, min(start + 4 * BATCH, args.texts))]
+        inputs = tokenizer(openings, padding=True, return_tensors="pt")
+        with torch.no_grad():
+            written = model.generate(
+                **inputs, do_sample=True, top_k=0, top_p=0.95, max_new_tokens=args.text_tokens, min_new_tokens=16
+            )
+        texts += [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written]
+    return texts
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Before stage 3 of a pretrained language model: its ECG rows and lower layers learn what an ECG shows.
 
     python training/ground.py --recipe ground_smollm2 --base build/smollm2-135m-instruct --tokens build/tokens \\
-        --soft-labels build/soft_labels.parquet --measurements build/measurements.csv --output build/grounded
+        --soft-labels build/soft_labels.parquet --measurements build/measurements.csv \\
+        --general-turns build/general_turns.jsonl --output build/grounded
 
 Run again after an interruption, it goes on from the last whole checkpoint.
 """
@@ -51,6 +52,7 @@ from hf_heartllm.training.stages import (
     training_arguments,
 )
 from hf_heartllm.training.statement_labels import hard_labels, softened
+from hf_heartllm.training.text_anchor import anchor_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class Options(RecipeOptions):
         incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
         soft_labels: Parquet file of training/soft_labels.py, for data.soft_label_share.
         measurements: CSV table of dataset_builders.measurements, for data.numbers.
+        general_turns: JSON lines of training/general_turns.py, for text_weight: without it the model forgets words.
     """
 
     base: str
@@ -72,6 +75,7 @@ class Options(RecipeOptions):
     incomplete: list[Path] = field(default_factory=list)
     soft_labels: Path | None = None
     measurements: Path | None = None
+    general_turns: Path | None = None
 
 
 def main() -> None:
@@ -121,6 +125,7 @@ def main() -> None:
         language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
         base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
         model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
+        texts = anchor_texts(tokenizer, args.general_turns) if args.general_turns and recipe.text_weight else None
         grounded = GroundedLayers(
             model,
             recipe.layers,
@@ -129,6 +134,8 @@ def main() -> None:
             len(names),
             recipe.forecast_weight,
             recipe.number_weight,
+            texts,
+            recipe.text_weight,
         )
         begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:
@@ -148,8 +155,12 @@ def main() -> None:
     judged = random.Random(0).sample(unseen, min(len(unseen), data.eval_records))
     judged_set = GroundedDataset([row["record_id"] for row in judged], codes, holds, numbers, tokenizer, [around])
     print(
-        f"{len(dataset)} records, {len(statements)} statements, {len(names)} numbers, {len(judged)} judged", flush=True
+        f"{len(dataset)} records, {len(statements)} statements, {len(names)} numbers, {len(texts or ())} texts, "
+        f"{len(judged)} judged",
+        flush=True,
     )
+    if not texts:
+        print("no --general-turns: what the layers make of words is not held", flush=True)
     arguments = {"label_names": ["statement_labels", "numbers"], "dataloader_num_workers": 0, **recipe.training}
     if judged:
         arguments = {"eval_strategy": "steps", "eval_steps": 200, "per_device_eval_batch_size": 32, **arguments}

@@ -27,6 +27,7 @@ from hf_heartllm.evaluation.intervals import Bootstrap
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.training.checkpoints import TrainingError
 from hf_heartllm.training.draws import draws
+from hf_heartllm.training.text_anchor import QuietRows, TextAnchor
 
 MOST_DEVIATIONS = 4.0
 """Measured numbers further from their mean are taken as this far: most of them are measured wrongly."""
@@ -155,6 +156,8 @@ class GroundedLayers(nn.Module):
         num_numbers: how many measured numbers there are.
         forecast_weight: of the cross-entropy of the next code.
         number_weight: of the smooth L1 loss of the numbers.
+        texts: ids of texts that the model is held to (`text_anchor`); None: to none.
+        text_weight: of that loss.
 
     Raises:
         ValueError: if the model has fewer layers, or its ECG rows are not trained.
@@ -169,9 +172,12 @@ class GroundedLayers(nn.Module):
         num_numbers: int,
         forecast_weight: float = 0.5,
         number_weight: float = 2.0,
+        texts: Sequence[Sequence[int]] | None = None,
+        text_weight: float = 20.0,
     ) -> None:
         super().__init__()
         heart = model.get_base_model()
+        quiet = quiet_rows(model, texts) if texts else None
         self.backbone = heart.backbone
         self._layers, self._norm = self.backbone.layers, self.backbone.norm
         if not 1 <= layers <= len(self._layers):
@@ -195,6 +201,12 @@ class GroundedLayers(nn.Module):
         self.probe = nn.Sequential(nn.LayerNorm(2 * hidden), told)
         self.forecast = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, hidden, bias=False))
         self.forecast_weight, self.number_weight = forecast_weight, number_weight
+        self.quiet, self.anchor = quiet, None
+        if texts:
+            self.anchor = TextAnchor(texts, self._of_text, model.disable_adapter, 4, text_weight)
+            if quiet is not None:
+                with torch.no_grad():
+                    self.rows += quiet.shift(self.ecg_rows())
         with torch.no_grad():
             rates = torch.tensor(np.clip(base_rates, 1e-3, 1 - 1e-3), dtype=torch.float32)
             told.weight.mul_(0.1)
@@ -238,7 +250,19 @@ class GroundedLayers(nn.Module):
             told = self.forecast(hidden[:, :-1][is_code]) @ rows[self.first_code - self.first_id :].T
             wanted = following[is_code] - self.first_code
             loss = loss + self.forecast_weight * nn.functional.cross_entropy(told, wanted)
+        if self.training and self.anchor is not None:
+            loss = loss + self.anchor.loss()
+            if self.quiet is not None:
+                loss = loss + self.quiet.loss(rows)
         return {"loss": loss, "logits": logits}
+
+    def _of_text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Hidden states of texts, which hold no ECG token, behind the layers that are trained."""
+        of_text = self.backbone.get_input_embeddings().original_module.weight
+        embedded = nn.functional.embedding(input_ids.to(of_text.device), of_text)
+        mask = attention_mask.to(of_text.device)
+        hidden: Tensor = self.backbone(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state
+        return hidden
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -246,6 +270,26 @@ class GroundedLayers(nn.Module):
         self.rows.copy_(self.ecg_rows())
         self.levels.zero_()
         self.backbone.layers, self.backbone.norm = self._layers, self._norm
+
+
+@torch.no_grad()
+def quiet_rows(model: Any, texts: Sequence[Sequence[int]]) -> QuietRows | None:
+    """At which hidden states of texts the ECG rows are to be unlikely; None where they are no rows of the output.
+
+    Args:
+        model: a `peft.PeftModel` of a `HeartLLMForCausalLM`, whole.
+        texts: ids of each.
+    """
+    heart = model.get_base_model()
+    if not heart.config.tie_word_embeddings:
+        return None
+    with model.disable_adapter():
+        hidden = [
+            heart.backbone(input_ids=torch.tensor([text], device=heart.device)).last_hidden_state[0, 1:]
+            for text in texts
+        ]
+    words = heart.get_input_embeddings().original_module.weight[: min(heart.config.ecg_token_ids)]
+    return QuietRows(torch.cat(hidden), words)
 
 
 def _one_hot_levels(levels: Sequence[int] | None, codes: int) -> Tensor:

@@ -153,6 +153,7 @@ class GroundRecipe:
         rows_learning_rate: of the ECG rows.
         forecast_weight: of the next code's cross-entropy.
         number_weight: of the measured numbers' loss.
+        text_weight: of how far the hidden states of texts move (needs --general-turns).
     """
 
     base: BaseSettings
@@ -163,6 +164,7 @@ class GroundRecipe:
     rows_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
     forecast_weight: Weight = 0.5
     number_weight: Weight = 2.0
+    text_weight: Weight = 20.0
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,7 @@ class FinetuneRecipe:
         training: arguments of trl's `SFTConfig`.
         probe: of statements; null: none.
         lora: adapters; null: all weights are trained.
+        text_weight: of how far the hidden states of texts move from the base's (needs --general-turns); for an adapter.
         frozen_layers: how many of the lowest are not trained, nor the ECG rows; for an adapter that was grounded.
         save_dtype: of the stored weights; null: as they were trained.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
@@ -276,6 +279,7 @@ class FinetuneRecipe:
     probe: ProbeSettings | None = None
     lora: LoraSettings | None = None
     frozen_layers: Count = 0
+    text_weight: Weight = 0.0
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"
 
@@ -284,6 +288,10 @@ class FinetuneRecipe:
             raise ValueError("a recipe with `lora` trains no probe; set `probe: null`")
         if self.frozen_layers and self.save != "adapter":
             raise ValueError("`frozen_layers` goes with an adapter: `save: adapter`")
+        if self.text_weight and self.save != "adapter":
+            raise ValueError(
+                "`text_weight` goes with an adapter, without which the base is still there: `save: adapter`"
+            )
 
 
 @dataclass(frozen=True)

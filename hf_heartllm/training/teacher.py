@@ -13,6 +13,7 @@ from torch import nn
 from trl import SFTTrainer
 
 from hf_heartllm.training.length_groups import LengthGroups
+from hf_heartllm.training.text_anchor import TextAnchor
 
 _CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "num_logits_to_keep")
 """Settings of models whose logits are not the hidden states times the output matrix."""
@@ -30,6 +31,7 @@ class SFTTrainerWithTeacher(SFTTrainer):
         model: a `HeartLLMForCausalLM`, or peft's model of one (without a probe).
         statements: how many the probe tells; 0: there is none.
         probe_weight: of the probe's loss.
+        anchor: texts that the model is held to while it is trained; None: there are none.
         draws: the `QuestionDataset` behind `train_dataset`, whose examples' lengths `group_by_length` goes by.
     """
 
@@ -39,10 +41,11 @@ class SFTTrainerWithTeacher(SFTTrainer):
         model: Any,
         statements: int = 0,
         probe_weight: float = 0.0,
+        anchor: TextAnchor | None = None,
         draws: Any = None,
         **kwargs: Any,
     ) -> None:
-        self._statements, self._weight, self._draws = statements, probe_weight, draws
+        self._statements, self._weight, self._anchor, self._draws = statements, probe_weight, anchor, draws
         heart = model.get_base_model() if hasattr(model, "peft_config") else model
         if statements:
             width = heart.config.get_text_config().hidden_size
@@ -96,6 +99,10 @@ class SFTTrainerWithTeacher(SFTTrainer):
             probe_loss = (losses * known).sum() / known.sum().clamp(min=1)
             self._metrics["train"]["probe_loss"].append(probe_loss.item())
             loss = loss + self._weight * probe_loss
+        if self._anchor is not None and self.model.training:
+            drift = self._anchor.loss()
+            self._metrics["train"]["text_drift"].append(drift.item() / self._anchor.weight)
+            loss = loss + drift
         return (loss, outputs) if return_outputs else loss
 
     def _loss_of_labels(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> tuple[torch.Tensor, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from .turn import Turn
 
@@ -70,11 +71,24 @@ def read_general_turns(path: str | Path) -> list[Turn]:
     Raises:
         ValueError: if it is none.
     """
-    try:
-        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line]
-        turns = [Turn(row["question"], row["answer"], goes_on=not row["finished"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
-        turns = []
+    turns = [
+        Turn(row["question"], row["answer"], goes_on=not row["finished"]) for row in _rows(path) if "answer" in row
+    ]
     if not turns:
         raise ValueError(f"{path}: no answers of training/general_turns.py")
     return turns
+
+
+def read_base_texts(path: str | Path) -> list[str]:
+    """The texts of the same file that the base wrote by itself; none in files of before there were any."""
+    return [row["text"] for row in _rows(path) if "text" in row]
+
+
+def _rows(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a file of `scripts/general_turns.py`; none where it is another."""
+    try:
+        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line]
+    except (OSError, ValueError):
+        return []
+    needed = ({"question", "answer", "finished"}, {"text"})
+    return rows if all(isinstance(row, dict) and any(names <= row.keys() for names in needed) for row in rows) else []
