@@ -7,6 +7,7 @@ the layers with the adapter, and their hidden states are held to those without i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ class TextAnchor:
     def loss(self) -> Tensor:
         """Squared error of the hidden states of some texts, drawn anew, as a share of their squared size."""
         most = max(1, len(self._texts) - self.at_once + 1)
-        first = int(torch.randint(most, ()))
+        # of processes side by side, which draw alike, each takes texts of its own
+        first = (int(torch.randint(most, ())) + int(os.environ.get("RANK", "0")) * self.at_once) % most
         chosen = range(first, min(first + self.at_once, len(self._texts)))
         rows = [torch.tensor(self._texts[index]) for index in chosen]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -216,6 +217,9 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         "--set",
         "data.incomplete_share=0",
     )
+    turns = tmp_path / "turns.jsonl"
+    said = [{"question": "What rhythm?", "answer": "no", "finished": True}, {"text": "sinus rhythm, normal ecg"}]
+    turns.write_text("".join(json.dumps(row) + "\n" for row in said))
     names = ("--set", "base={name: somebody/tiny, source: make it}", "--set", "lora.rank_pattern={'.*layers.0.*': 3}")
     run(
         "training/ground.py",
@@ -227,6 +231,8 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         ready / "codec",
         "--tokens",
         ready / "tokens",
+        "--general-turns",
+        turns,
         "--output",
         tmp_path / "grounded",
         *small,
@@ -250,8 +256,10 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         "--set",
         "data.statements.at_least=2",
         "--set",
-        "data.others=null",
+        "frozen_layers=1",
     )
+    assert "error: text_weight needs --general-turns" in run(*tune, expected=2)
+    tune += ("--general-turns", turns)
     assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2)
     monkeypatch.setenv("HEARTLLM_BASE", str(ready / "base"))
     run(*tune)
