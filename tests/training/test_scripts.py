@@ -136,7 +136,8 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     alone = [*tune[: tune.index("--output")], "--output", tmp_path / "alone", *quick]
     said = run(*alone, "--set", "data.ecg=none", "--set", "data.max_records=6")
     assert "ECGs are left out" in said
-    assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
+    run("training/text_model.py", "--model", tmp_path / "alone" / "model", "--output", tmp_path / "plain")
+    assert {path.suffix for path in (tmp_path / "plain").iterdir()} == {".json", ".jinja", ".safetensors"}
     model = tmp_path / "tune" / "model"
     assert json.loads((model / "config.json").read_text())["seen_in_training"] == ["labels", "report text", "yes/no"]
     assert json.loads((model / "tokenizer_config.json").read_text())["ecg_max_duration"] == 10
