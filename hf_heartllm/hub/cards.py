@@ -17,6 +17,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from ..evaluation.results import Result, meets_target, read_results
@@ -60,7 +61,7 @@ def render_tables(text: str, results_dir: str | os.PathLike[str]) -> str:
         FileNotFoundError: if a mark names a file that is not there.
         ValueError: if a mark names no row, or is not closed.
     """
-    return _fill(text, lambda file: read_results(Path(results_dir) / file))
+    return _fill(text, cache(lambda file: read_results(Path(results_dir) / file)))
 
 
 def _fill(text: str, rows_of: Callable[[str], Sequence[Result]]) -> str:
