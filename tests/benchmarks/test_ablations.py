@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +16,9 @@ from hf_heartllm.data.question import Question
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
 from hf_heartllm.models.ecg_prompts import Prompt
 from hf_heartllm.training.packing import QuestionPrompts
+from tests.forked import run_forked as run
 from tests.tiny import tiny_checkpoint, tiny_model_and_tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
 QUESTION = Question("Is this ECG normal?", ("no",), ("yes", "no"), "verify", "superclass", "NORM", ("1",))
 
 
@@ -115,15 +111,6 @@ def test_arms_are_compared_on_the_same_questions_and_patients():
     less = found[EXACT][NO_FT].minus(found[EXACT][FULL])
     assert less.rows == 32
     assert less.high < 0
-
-
-def run(*arguments: object) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ import pytest
 
 from hf_heartllm.models.question_understanding import read_trained_questions
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from tests.forked import ENVIRONMENT, Forked
+from tests.forked import run_forked as run
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "training" / "recipes"
@@ -21,18 +23,11 @@ RECIPES = ROOT / "training" / "recipes"
 pytestmark = pytest.mark.slow
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, *map(str, arguments)]
-
-
-def run(*arguments: str | Path) -> str:
-    done = subprocess.run(command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
+def run_afresh(*arguments: str | Path) -> None:
+    """In a process that shares nothing with the others, not even the seed of Python's hashes."""
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
 
 def settings(**values: object) -> list[str]:
@@ -41,16 +36,14 @@ def settings(**values: object) -> list[str]:
 
 def kill_in_the_middle(output: Path, *arguments: str | Path) -> None:
     """Start a training, kill it without warning once it has a checkpoint."""
-    process = subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Forked(arguments)
     deadline = time.monotonic() + 240
     while last_whole_checkpoint(output) is None:
         assert process.poll() is None, "the training ended before it could be killed"
         assert time.monotonic() < deadline, "no checkpoint in four minutes"
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +65,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
             *settings(max_steps=8, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
         ]
 
-    run(*arguments("codec"))
+    run_afresh(*arguments("codec"))
     kill_in_the_middle(simulated / "killed", *arguments("killed"))
     run(*arguments("killed"))
     whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
