@@ -74,7 +74,20 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     probabilities = simulated / "probabilities.parquet"
     run(
         *("training/soft_labels.py", "--ptbxl", simulated / "data", "--output", probabilities),
-        *("--folds", "1-3", "--folds-per-part", "1", "--at-least", "2", "--passes", "1", "--num-proc", "2"),
+        *(
+            "--folds",
+            "1-3",
+            "--folds-per-part",
+            "1",
+            "--at-least",
+            "2",
+            "--passes",
+            "1",
+            "--networks",
+            "1",
+            "--num-proc",
+            "2",
+        ),
     )
     twice = (simulated / "data", simulated / "data")
     for recipe, before, sizes in (
