@@ -12,7 +12,7 @@ from benchmarks import plots
 from hf_heartllm.evaluation.intervals import Bootstrap, Resampled
 from hf_heartllm.evaluation.results import Result
 
-FULL, NO_TAB, NO_FT, NO_DISC = "full", "w/o TAB", "w/o FT", "w/o DISC"
+FULL, NO_TAB, NO_FT, NO_DISC, HYBRID = "full", "w/o TAB", "w/o FT", "w/o DISC", "hybrid"
 EXACT, AUROC, ROUGE = "exact match", "AUROC of yes/no", "ROUGE-L of reports"
 
 AT_LEAST = 5

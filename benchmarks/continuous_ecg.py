@@ -1,12 +1,13 @@
-"""ECGs without codes, for the ablation "w/o DISC": the encoder's output, through a learned projection, is what is read.
+"""ECGs as the encoder's output, not rounded: instead of codes ("w/o DISC"), or beside them ("hybrid").
 
 A token of a recording keeps an id, behind the vocabulary, that names its row in a table of the encoder's outputs. So
-examples, prompts and scoring are those of the codes, and only the embedding of these ids is another.
+examples, prompts and scoring are those of the codes, and only the embedding of these ids is another: a learned
+projection of the output, or the code's own row plus a projection that begins at zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,76 @@ class LatentEmbedding(nn.Embedding):
         of_ecg, rows = self.of(ids)
         words = nn.functional.embedding(ids.masked_fill(of_ecg, 0), self.weight)
         return torch.where(of_ecg[..., None], self.projection(rows).to(words.dtype), words)
+
+
+class HybridEmbedding(LatentEmbedding):
+    """An embedding of codes to which the encoder's output is added, through a projection that begins at zero.
+
+    At zero every id behind the vocabulary is read as its code alone, so whatever is computed is what the codes' own
+    ids give, bit for bit; and answers can be had from the text form of an ECG, which holds the codes.
+
+    Args:
+        words: the embedding of the vocabulary, whose weight stays the same parameter.
+        table: float32 (rows, dimensions).
+        code_ids: int64 (rows,), the vocabulary's id of each row's code.
+    """
+
+    code_ids: torch.Tensor
+
+    def __init__(self, words: nn.Embedding, table: torch.Tensor, code_ids: torch.Tensor) -> None:
+        super().__init__(words, table)
+        self.projection.weight.data.zero_()
+        self.projection.bias.data.zero_()
+        self.register_buffer("code_ids", code_ids, persistent=False)
+
+    def codes(self, ids: torch.Tensor) -> torch.Tensor:
+        """Ids of any shape, those behind the vocabulary as the ids of their codes."""
+        of_ecg, rows = ids >= self.num_embeddings, (ids - self.num_embeddings).clamp(min=0)
+        return torch.where(of_ecg, self.code_ids[rows], ids)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """int64 ids of any shape → float (…, width)."""
+        of_ecg, rows = self.of(ids)
+        words = nn.functional.embedding(self.codes(ids), self.weight)
+        return words + self.projection(rows).to(words.dtype) * of_ecg[..., None]
+
+
+class HybridForecast(nn.Module):
+    """Stage 2 of a hybrid: the next code is forecast, as ever.
+
+    Args:
+        model: a `HeartLLMForCausalLM` whose embedding is a `HybridEmbedding`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, **more: Any) -> Any:
+        """The model's output, with `loss` over the codes."""
+        labels = self.model.get_input_embeddings().codes(labels)
+        return self.model(input_ids=input_ids, labels=labels, **more)
+
+
+def code_ids_of(
+    places: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], tokenizer: Any, rows: int
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+    """The code of each row of a table.
+
+    Args:
+        places: of `read_latents`.
+        codes: by `record_id`.
+        tokenizer: an `ECGTokenizer`.
+        rows: of the table.
+
+    Returns:
+        int64 (rows,) ids, and the places of those records whose codes are known and as many.
+    """
+    found = np.full(rows, tokenizer.ecg_token_offset)
+    known = {name: each for name, each in places.items() if name in codes and len(codes[name]) == len(each)}
+    for name, each in known.items():
+        found[each] = tokenizer.codes_to_ids(codes[name].astype(np.int64).tolist())
+    return torch.from_numpy(found), known
 
 
 class LatentForecast(nn.Module):

@@ -7,8 +7,8 @@ import os
 # Before any import of a Hugging Face library: it reads this once. A test never asks the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Before torch is imported. Its threads wait for each other by spinning, which on a machine that is busy otherwise takes
-# several times as long as the work; after this many turns (a fraction of a millisecond) they sleep instead.
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+# several times as long as the work; after this many turns (some microseconds) they sleep instead.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import subprocess
 import sys

@@ -191,7 +191,7 @@ def _module(name: str, arguments: list[str]) -> int:
 
 def _check(argv: list[str]) -> int:
     program, *arguments = argv
-    if program == "torchrun":
+    if program == "torchrun" or arguments[:2] == ["-m", "torch.distributed.run"]:
         while arguments and not arguments[0].endswith(".py"):
             del arguments[0]
         program = "python"
@@ -224,7 +224,7 @@ def _parse(start: object, arguments: list[str]) -> int:
     """Have a program read its arguments; recipes and what `--set` changes in them are read too."""
     if "--recipe" in arguments or "--config" in arguments:
         option = "--recipe" if "--recipe" in arguments else "--config"
-        changes = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--set"]
+        changes = _settings(arguments)
         path = find_recipe(arguments[arguments.index(option) + 1])
         read_recipe(path, RECIPES[path.stem.partition("_")[0]], changes)
     parse_args = argparse.ArgumentParser.parse_args
@@ -237,6 +237,18 @@ def _parse(start: object, arguments: list[str]) -> int:
         code = start()  # type: ignore[operator]
     assert code, "the program did not read its arguments with argparse"
     return code
+
+
+def _settings(arguments: list[str]) -> list[str]:
+    """All that stands behind any `--set`, which takes one word or more."""
+    found: list[str] = []
+    option = None
+    for word in arguments:
+        if word.startswith("--"):
+            option = word
+        elif option == "--set":
+            found.append(word)
+    return found
 
 
 def _check_extras(arguments: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Write the embedded checkpoint's card, and the tables of README.md and docs, from the measured figures.
+"""Write the cards of the embedded checkpoints, and the tables of README.md and docs, from the measured figures.
 
 python training/write_card.py          # after `heartllm evaluate qa --results benchmarks/results/evaluation.json`
 python training/write_card.py --check  # writes nothing; exit code 1 and a line each for what is out of date
@@ -20,15 +20,27 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "heartllm-tiny"
 
 
-def card() -> tuple[Path, str]:
-    """Where the card stands, and what it should say.
+def cards() -> dict[Path, str]:
+    """Where the cards stand, and what they should say: of each template in model_cards whose checkpoint is embedded.
+
+    Raises:
+        FileNotFoundError: if heartllm-tiny or its results are not there.
+        ValueError: if a fact or a figure is missing.
+    """
+    names = [template.stem for template in sorted((ROOT / "model_cards").glob("*.md"))]
+    there = [name for name in names if (ROOT / "hf_heartllm" / "checkpoints" / name / "config.json").is_file()]
+    return dict(card(name) for name in dict.fromkeys([NAME, *there]))
+
+
+def card(name: str = NAME) -> tuple[Path, str]:
+    """Where a card stands, and what it should say.
 
     Raises:
         FileNotFoundError: if the checkpoint or its results are not there.
         ValueError: if a fact or a figure is missing.
     """
-    folder = ROOT / "hf_heartllm" / "checkpoints" / NAME
-    template = ROOT / "model_cards" / f"{NAME}.md"
+    folder = ROOT / "hf_heartllm" / "checkpoints" / name
+    template = ROOT / "model_cards" / f"{name}.md"
     training = json.loads(template.with_suffix(".json").read_text(encoding="utf-8"))
     results = ROOT / "benchmarks" / "results"
     rows = [row for file in ("path.json", "codec.json") for row in read_results(results / file)]
@@ -66,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     args = parser.parse_args(argv)
     try:
-        wanted = {**documents(), **dict([card()])}
+        wanted = {**documents(), **cards()}
     except FileNotFoundError as error:
         print(f"error: {error.filename} is not there; train and measure first", file=sys.stderr)
         return 2

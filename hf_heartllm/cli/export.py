@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ..checkpoints import available, checkpoint
 from ..models.checkpoint_files import EMBEDDED, default_checkpoint
 from .common import UsageError, add_json_argument, print_json, print_notice
 
 HELP = "Write an embedded checkpoint as a folder that transformers loads, its code included."
 EXAMPLES = ("heartllm export heartllm", "heartllm export heartllm models/heartllm --force")
-CHECKPOINTS = {"heartllm": EMBEDDED, EMBEDDED: EMBEDDED}
+CHECKPOINTS = {"heartllm": EMBEDDED, EMBEDDED: EMBEDDED, **{name: name for name in available()}}
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -29,11 +30,12 @@ def run(args: argparse.Namespace) -> None:
     """Write the checkpoint."""
     if args.name not in CHECKPOINTS:
         raise UsageError(f"no embedded checkpoint {args.name!r}; there are {', '.join(CHECKPOINTS)}")
-    source = default_checkpoint()
+    name = CHECKPOINTS[args.name]
+    source = default_checkpoint() if name == EMBEDDED else Path(checkpoint(name))
     target = Path(args.directory or args.name)
     export_checkpoint(source, target, force=args.force)
     if args.json:
-        print_json({"checkpoint": CHECKPOINTS[args.name], "directory": str(target)})
+        print_json({"checkpoint": name, "directory": str(target)})
         return
     print(target)
     print_notice()
@@ -59,7 +61,8 @@ def export_checkpoint(source: Path, target: Path, *, force: bool = False) -> Non
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__"))
-        for code in sorted((PACKAGE / "models").glob("*.py")):
+        is_plain = not any(new.glob("*.py"))  # and then needs no code of ours
+        for code in [] if is_plain else sorted((PACKAGE / "models").glob("*.py")):
             if code.name != "__init__.py":  # the installed code, so that files of two versions are never mixed
                 shutil.copy(code, new / code.name)
         if target.exists():

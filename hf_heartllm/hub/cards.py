@@ -17,6 +17,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from ..evaluation.results import Result, meets_target, read_results
@@ -60,7 +61,7 @@ def render_tables(text: str, results_dir: str | os.PathLike[str]) -> str:
         FileNotFoundError: if a mark names a file that is not there.
         ValueError: if a mark names no row, or is not closed.
     """
-    return _fill(text, lambda file: read_results(Path(results_dir) / file))
+    return _fill(text, cache(lambda file: read_results(Path(results_dir) / file)))
 
 
 def _fill(text: str, rows_of: Callable[[str], Sequence[Result]]) -> str:
@@ -153,7 +154,8 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
         statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
         `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
-        `bits_per_second` of the codebook that the language model reads.
+        `bits_per_second` of the codebook that the language model reads. Of a plain language model, which has no
+        codec, `parameters`, `architecture` and `vocabulary_size` alone.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
@@ -162,6 +164,12 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
 
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "text_config" not in config:
+        return {
+            "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",
+            "architecture": config["model_type"],
+            "vocabulary_size": f"{config['vocab_size']:,}",
+        }
     codec = codec_config(json.loads((folder / "codec" / "config.json").read_text(encoding="utf-8")))
     return {
         "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",

@@ -34,6 +34,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ def render_pivots(text: str, results_dir: str | os.PathLike[str]) -> str:
     once = _SOURCES.search(text) is not None
     shown: list[Figure] = []
 
+    @cache
+    def figures_of(file: str) -> Sequence[Figure]:
+        found: list[Figure] = json.loads((Path(results_dir) / file).read_text(encoding="utf-8"))
+        return found
+
     def table(match: re.Match[str]) -> str:
         line = text.count("\n", 0, match.start()) + 1
         try:
@@ -71,8 +77,7 @@ def render_pivots(text: str, results_dir: str | os.PathLike[str]) -> str:
             unknown = sorted(set(settings) - _KEYS)
             if unknown:
                 raise ValueError(f"{unknown[0]!r} is no key of a pivot: {', '.join(sorted(_KEYS))}")
-            figures = json.loads((Path(results_dir) / settings["file"]).read_text(encoding="utf-8"))
-            body, below, used = pivot_table(figures, settings)
+            body, below, used = pivot_table(figures_of(settings["file"]), settings)
         except KeyError as error:
             raise ValueError(f"line {line}: the pivot has no key {error}") from error
         except ValueError as error:
@@ -157,7 +162,8 @@ def _named(given: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
 
 
 def _find(figures: Sequence[Figure], pattern: str) -> Figure | None:
-    found = [figure for figure in figures if _matched(pattern, figure) is not None]
+    start, wanted = pattern.split("*")[0], _expression(pattern)  # few names begin so, of thousands
+    found = [one for one in figures if one["name"].startswith(start) and wanted.fullmatch(one["name"])]
     if len(found) > 1:
         raise ValueError(f"{pattern!r} stands for several figures: {found[0]['name']!r}, {found[1]['name']!r}")
     return found[0] if found else None
@@ -167,8 +173,8 @@ def _pattern(name: str, in_row: str, in_column: str) -> str:
     return name.replace("@column", in_column).replace("@row", in_row)  # so that a column may hold the row
 
 
-def _matched(pattern: str, figure: Figure) -> re.Match[str] | None:
-    return re.fullmatch("(.*?)".join(map(re.escape, pattern.split("*"))), figure["name"])
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile("(.*?)".join(map(re.escape, pattern.split("*"))))
 
 
 def _heading(
@@ -178,7 +184,11 @@ def _heading(
         return row
     for column, in_column in columns.items():
         pattern = _pattern(name, in_row, in_column)
-        if (row, column) in cells and (match := _matched(pattern, cells[row, column])) and match.groups():
+        if (
+            (row, column) in cells
+            and (match := _expression(pattern).fullmatch(cells[row, column]["name"]))
+            and match.groups()
+        ):
             return row.replace("*", match[1])
     raise ValueError(f"there is no * in the name behind the heading {row!r}")
 

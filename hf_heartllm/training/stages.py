@@ -51,7 +51,7 @@ def save_checkpoint(model: Any, tokenizer: Any, folder: str | Path, dtype: torch
     if dtype is not None:
         model = model.to(dtype)
         model.config.dtype = dtype
-    with _whole_folder(Path(folder)) as scratch:
+    with whole_folder(Path(folder)) as scratch:
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
 
@@ -89,7 +89,7 @@ def save_adapter(
         config.base_model_name_or_path, config.revision = base.name, base.revision
     heart.config.base_model = base.document()
     try:
-        with _whole_folder(Path(folder)) as scratch:
+        with whole_folder(Path(folder)) as scratch:
             heart.save_pretrained(scratch, state_dict={})  # configuration and code
             for file in scratch.glob("model*.safetensors*"):
                 file.unlink()
@@ -106,7 +106,7 @@ def save_adapter(
 
 
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of another once it is whole; one line where it cannot be written."""
     scratch, before = (folder.with_name(f".{folder.name}.{what}") for what in ("writing", "before"))
     try:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.ablation_figures import AUROC, EXACT, FULL, NO_FT, ROUGE, figures
+from benchmarks.ablation_figures import AUROC, EXACT, FULL, HYBRID, NO_FT, ROUGE, figures
 from benchmarks.ablations import ARMS, ReportTurns, told
-from benchmarks.continuous_ecg import LatentEmbedding, PlacesForCodes
+from benchmarks.continuous_ecg import HybridEmbedding, HybridForecast, LatentEmbedding, PlacesForCodes, code_ids_of
 from hf_heartllm.data.question import Question
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
 from hf_heartllm.models.ecg_prompts import Prompt
 from hf_heartllm.training.packing import QuestionPrompts
+from tests.forked import run_forked as run
 from tests.tiny import tiny_checkpoint, tiny_model_and_tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
 QUESTION = Question("Is this ECG normal?", ("no",), ("yes", "no"), "verify", "superclass", "NORM", ("1",))
 
 
@@ -67,6 +63,36 @@ def test_without_codes_the_projected_output_is_read_and_everything_else_is_as_be
     assert np.allclose(first, scores([3, 4, 5]))  # what is read is the table, not the place in it
 
 
+def test_a_hybrid_whose_projection_is_zero_is_the_model_of_the_codes():
+    model, tokenizer = tiny_model_and_tokenizer()
+    codes = {"1": np.array([5, 0, 63]), "2": np.array([7, 5, 5]), "3": np.array([1, 2])}
+    places = {"2": np.array([0, 1, 2]), "1": np.array([3, 4, 5]), "3": np.array([6, 7, 8])}
+    table = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    code_ids, known = code_ids_of(places, codes, tokenizer, len(table))
+    assert known.keys() == {"1", "2"}  # the third has another length
+    prompts = QuestionPrompts(tokenizer)
+
+    def row(of_tokenizer: object, tokens: np.ndarray) -> torch.Tensor:
+        return torch.tensor([[*prompts.prefix(of_tokenizer.codes_to_ids(tokens)), *prompts.turn("Why?", "no").ids]])
+
+    plain = {name: row(tokenizer, codes[name]) for name in known}
+    before = {name: model(input_ids=ids, labels=ids) for name, ids in plain.items()}
+    hybrid = HybridEmbedding(model.get_input_embeddings(), table, code_ids)
+    model.set_input_embeddings(hybrid)
+    assert model.get_output_embeddings().weight is hybrid.weight
+    shown = {name: row(PlacesForCodes(tokenizer, hybrid.num_embeddings), known[name]) for name in known}
+    for name, ids in shown.items():
+        assert not torch.equal(ids, plain[name])
+        assert torch.equal(model(input_ids=ids).logits, before[name].logits)
+        found = HybridForecast(model)(ids, labels=ids)  # the forecast is of codes
+        assert torch.equal(found.loss, before[name].loss)
+    found.loss.backward()
+    assert hybrid.projection.weight.grad.abs().sum() > 0
+    hybrid.projection.weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    assert not torch.allclose(model(input_ids=shown["1"]).logits, before["1"].logits)
+    assert torch.equal(model(input_ids=plain["1"]).logits, before["1"].logits)  # codes alone are read as ever
+
+
 def test_arms_are_compared_on_the_same_questions_and_patients():
     def run(right: bool) -> dict:
         rows = [
@@ -85,15 +111,6 @@ def test_arms_are_compared_on_the_same_questions_and_patients():
     less = found[EXACT][NO_FT].minus(found[EXACT][FULL])
     assert less.rows == 32
     assert less.high < 0
-
-
-def run(*arguments: object) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.mark.slow
@@ -124,9 +141,12 @@ def test_both_benchmarks_from_recordings_to_their_tables(tmp_path):
         questions,
         "--results",
         tmp_path / "ablations.json",
+        "--arms",
+        *ARMS,
+        HYBRID,
     )
     said = run(*ablations)
-    assert all(f"{arm}, seed 0" in said for arm in ARMS)
+    assert all(f"{arm}, seed 0" in said for arm in (*ARMS, HYBRID))
     names = {row["name"] for row in json.loads((tmp_path / "ablations.json").read_text())}
     assert {f"ablation, {measure}, {arm}" for measure in (EXACT, ROUGE) for arm in ARMS} <= names
     assert f"ablation, {EXACT}, {NO_FT} less full" in names

@@ -198,13 +198,25 @@ def test_an_export_is_whole_and_overwrites_only_when_told(capsys, model, tmp_pat
 
 
 def test_help_shows_an_example_of_every_command_and_imports_nothing_heavy():
-    code = "import sys; from hf_heartllm.cli import main\n"
-    code += "try: main(sys.argv[1:])\n"
-    code += "finally: print('heavy:', sorted({'torch', 'transformers', 'wfdb'} & set(sys.modules)))"
+    code = """
+import contextlib, io, json, sys
+from hf_heartllm.cli import main
+said = {}
+for command in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            code = main([command, "--help"])
+        except SystemExit as end:
+            code = end.code
+    assert not code, command
+    said[command] = out.getvalue()
+print(json.dumps([said, sorted({"torch", "transformers", "wfdb"} & set(sys.modules))]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, *cli.COMMANDS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said, heavy = json.loads(done.stdout)
+    assert not heavy
     for command in cli.COMMANDS:
-        done = subprocess.run([sys.executable, "-c", code, command, "--help"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert f"  heartllm {command} " in done.stdout or f"  heartllm {command}\n" in done.stdout
-        assert "--json" in done.stdout or command == "evaluate"  # its subjects write JSON files: --output
-        assert "heavy: []" in done.stdout
-        assert NOTICE in done.stdout
+        assert f"  heartllm {command} " in said[command] or f"  heartllm {command}\n" in said[command]
+        assert "--json" in said[command] or command == "evaluate"  # its subjects write JSON files: --output
+        assert NOTICE in said[command]

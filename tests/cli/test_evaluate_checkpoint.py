@@ -12,6 +12,7 @@ import pytest
 from hf_heartllm import cli
 from hf_heartllm.data.question import Question
 from hf_heartllm.ecg import simulate_ecg, write_ecg
+from hf_heartllm.evaluation.checkpoint import generated, reports
 from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
@@ -19,6 +20,13 @@ from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
 
 RHYTHMS = ["sinus rhythm", "atrial fibrillation"]
+
+
+@pytest.fixture(autouse=True)
+def short_texts(monkeypatch):
+    """A model with random weights would write on to the longest text that is allowed."""
+    monkeypatch.setattr(reports, "MAX_REPORT_TOKENS", 8)
+    monkeypatch.setattr(generated, "MAX_ANSWER_TOKENS", 8)
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +388,7 @@ def test_without_training_records_or_rows_there_is_no_majority_and_no_check(caps
     assert document["tables"]["Answers from the closed set"][0]["values"]["majority"] is None
     assert cli.main(["evaluate", "report", *common, "--train-rows", str(empty), "--parts", str(tmp_path / "r")]) == 2
     assert "the training rows hold no reports" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "reports.jsonl").exists()  # it is said before any is written
     seen = tmp_path / "seen.parquet"
     pq.write_table(pa.Table.from_pylist([{**row, "ecg_id": 1} for row in pq.read_table(train_rows).to_pylist()]), seen)
     for subject in ("qa", "report"):

@@ -133,8 +133,8 @@ def test_readme_and_docs_show_the_measured_figures():
     assert write_card.out_of_date(write_card.documents()) == []
 
 
-def test_the_card_of_the_embedded_checkpoint_is_up_to_date():
-    assert write_card.out_of_date(dict([write_card.card()])) == [], "run python training/write_card.py"
+def test_the_cards_of_the_embedded_checkpoints_are_up_to_date():
+    assert write_card.out_of_date(write_card.cards()) == [], "run python training/write_card.py"
 
 
 def test_a_check_finds_what_changed_and_writes_nothing(tmp_path, monkeypatch, capsys):
@@ -144,7 +144,7 @@ def test_a_check_finds_what_changed_and_writes_nothing(tmp_path, monkeypatch, ca
     before = readme.read_text(encoding="utf-8")
     card = tmp_path / "card" / "README.md"
     monkeypatch.setattr(write_card, "ROOT", tmp_path)
-    monkeypatch.setattr(write_card, "card", lambda: (card, "the card\n"))
+    monkeypatch.setattr(write_card, "cards", lambda: {card: "the card\n"})
     assert write_card.main(["--check"]) == 1
     assert capsys.readouterr().out == "README.md: out of date\ncard/README.md: out of date\n"
     assert readme.read_text(encoding="utf-8") == before

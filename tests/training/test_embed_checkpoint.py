@@ -16,7 +16,7 @@ def test_a_calibration_comes_with_its_weights_and_goes_with_them(tmp_path, monke
     for folder in (package / "models", package / "checkpoints", model):
         folder.mkdir(parents=True)
     (package / "models" / "answer_calibration.py").write_text("")
-    (model / "config.json").write_text("{}")
+    (model / "config.json").write_text('{"model_type": "hf_heartllm"}')
     (model / "calibration.json").write_text("{}")
     monkeypatch.setattr(script, "PACKAGE", package)
     target = script.embed(model, "tiny")
@@ -38,6 +38,7 @@ def test_a_large_vocabulary_is_written_without_indentation(tmp_path, monkeypatch
     (tmp_path / "package" / "checkpoints").mkdir(parents=True)
     (tmp_path / "package" / "models").mkdir()
     (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
     words = {"model": {"vocab": {"Ġä": 1, "b": 2}}}
     (tmp_path / "model" / "tokenizer.json").write_text(json.dumps(words, indent=2), encoding="utf-8")
     monkeypatch.setattr(script, "PACKAGE", tmp_path / "package")

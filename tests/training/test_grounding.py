@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +19,9 @@ from hf_heartllm.training.grounding import (
     standardised,
 )
 from hf_heartllm.training.lora import add_lora
+from tests.forked import run_forked as run
 from tests.tiny import tiny_model_and_tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
 CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(20, dtype=np.uint16) + 20}
 
 
@@ -188,15 +185,6 @@ def ready(tmp_path_factory) -> Path:
     return folder
 
 
-def run(*arguments, expected: int = 0) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == expected, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
-
-
 @pytest.mark.slow
 def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, monkeypatch):
     """The two scripts on a tiny base: the adapter names its base, goes on in stage 3, and the Auto classes load it."""
@@ -258,9 +246,9 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
         "--set",
         "frozen_layers=1",
     )
-    assert "error: text_weight needs --general-turns" in run(*tune, expected=2)
+    assert "error: text_weight needs --general-turns" in run(*tune, expected=2, errors=True)
     tune += ("--general-turns", turns)
-    assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2)
+    assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2, errors=True)
     monkeypatch.setenv("HEARTLLM_BASE", str(ready / "base"))
     run(*tune)
     folder = tmp_path / "tuned" / "model"

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from hf_heartllm.training.recordings import (
     training_records,
     usable_records,
 )
+from tests.forked import run_forked
 from tests.simulated_ptbxl import ptbxl_of_simulated
 
 OURS, PAPER = ECGCodecConfig(), PaperCodecConfig()
@@ -163,15 +161,9 @@ def test_a_hospitals_recordings_train_a_codec_by_the_same_command(hospital, tmp_
     training = (f"training.{one}" for one in ("max_steps=2", "per_device_train_batch_size=2", "warmup_steps=1"))
     options = [word for one in (*sizes, *training) for word in ("--set", one)]
     paths = ("--recipe", "codec", "--records", hospital, "--output", tmp_path / "codec")
-    done = subprocess.run(
-        [sys.executable, "-m", "hf_heartllm.scripts.train_codec", *paths, *options],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "left out: 1 of 7 recordings shorter than the 4.8 s that the training reads" in done.stdout
-    assert "4 recordings, " in done.stdout
+    said = run_forked("-m", "hf_heartllm.scripts.train_codec", *paths, *options)
+    assert "left out: 1 of 7 recordings shorter than the 4.8 s that the training reads" in said
+    assert "4 recordings, " in said
     codec = ECGCodec.from_pretrained(tmp_path / "codec" / "codec")
     log = json.loads((tmp_path / "codec" / "log.json").read_text())
     assert np.isfinite(log[-1]["train_loss"])

@@ -14,6 +14,8 @@ import pytest
 
 from hf_heartllm.models.question_understanding import read_trained_questions
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from tests.forked import ENVIRONMENT, Forked
+from tests.forked import run_forked as run
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "training" / "recipes"
@@ -21,18 +23,11 @@ RECIPES = ROOT / "training" / "recipes"
 pytestmark = pytest.mark.slow
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, *map(str, arguments)]
-
-
-def run(*arguments: str | Path) -> str:
-    done = subprocess.run(command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True)
+def run_afresh(*arguments: str | Path) -> None:
+    """In a process that shares nothing with the others, not even the seed of Python's hashes."""
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    return done.stdout
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
 
 def settings(**values: object) -> list[str]:
@@ -41,16 +36,14 @@ def settings(**values: object) -> list[str]:
 
 def kill_in_the_middle(output: Path, *arguments: str | Path) -> None:
     """Start a training, kill it without warning once it has a checkpoint."""
-    process = subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Forked(arguments)
     deadline = time.monotonic() + 240
     while last_whole_checkpoint(output) is None:
         assert process.poll() is None, "the training ended before it could be killed"
         assert time.monotonic() < deadline, "no checkpoint in four minutes"
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +65,7 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
             *settings(max_steps=8, save_steps=2, warmup_steps=1, per_device_train_batch_size=2, bf16="false"),
         ]
 
-    run(*arguments("codec"))
+    run_afresh(*arguments("codec"))
     kill_in_the_middle(simulated / "killed", *arguments("killed"))
     run(*arguments("killed"))
     whole = load_file(simulated / "codec" / "codec" / "model.safetensors")
@@ -81,7 +74,20 @@ def test_codec_killed_and_resumed_is_the_uninterrupted_one(simulated):
     probabilities = simulated / "probabilities.parquet"
     run(
         *("training/soft_labels.py", "--ptbxl", simulated / "data", "--output", probabilities),
-        *("--folds", "1-3", "--folds-per-part", "1", "--at-least", "2", "--passes", "1", "--num-proc", "2"),
+        *(
+            "--folds",
+            "1-3",
+            "--folds-per-part",
+            "1",
+            "--at-least",
+            "2",
+            "--passes",
+            "1",
+            "--networks",
+            "1",
+            "--num-proc",
+            "2",
+        ),
     )
     twice = (simulated / "data", simulated / "data")
     for recipe, before, sizes in (
@@ -136,7 +142,8 @@ def test_stages_two_and_three_end_in_a_checkpoint_that_answers(simulated, tmp_pa
     alone = [*tune[: tune.index("--output")], "--output", tmp_path / "alone", *quick]
     said = run(*alone, "--set", "data.ecg=none", "--set", "data.max_records=6")
     assert "ECGs are left out" in said
-    assert (tmp_path / "alone" / "model" / "model.safetensors").is_file()
+    run("training/text_model.py", "--model", tmp_path / "alone" / "model", "--output", tmp_path / "plain")
+    assert {path.suffix for path in (tmp_path / "plain").iterdir()} == {".json", ".jinja", ".safetensors"}
     model = tmp_path / "tune" / "model"
     assert json.loads((model / "config.json").read_text())["seen_in_training"] == ["labels", "report text", "yes/no"]
     assert json.loads((model / "tokenizer_config.json").read_text())["ecg_max_duration"] == 10

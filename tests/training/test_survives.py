@@ -6,13 +6,16 @@ import json
 import random
 import resource
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 from torch import nn
 
+from benchmarks import kills
 from benchmarks.kills import Killed, Stage, kill_and_go_on, same_weights, stages, start, tiny_inputs, to_the_end
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
+from tests.forked import Forked
 
 
 class Slope(nn.Module):
@@ -101,6 +104,11 @@ def test_a_checkpoint_whose_last_file_is_cut_is_not_whole(tmp_path):
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
 
 
+def forked(stage: Stage, output: Path) -> Forked:
+    """A stage on its way, its libraries imported already."""
+    return Forked([*stage.words, "--output", output], stage.environment)
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
     return tiny_inputs(tmp_path_factory.mktemp("inputs"))
@@ -108,7 +116,8 @@ def inputs(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def grounded(inputs) -> Path:
-    to_the_end(stages(inputs)[0], inputs / "ground")
+    with mock.patch.object(kills, "start", forked):
+        to_the_end(stages(inputs)[0], inputs / "ground")
     return inputs
 
 
@@ -119,9 +128,10 @@ def test_killed_anywhere_a_training_ends_in_the_same_weights(name, grounded, tmp
     undisturbed = tmp_path / "undisturbed"
     seconds = to_the_end(stage, undisturbed)
     told = Killed()
-    kill_and_go_on(stage, tmp_path / "killed", seconds, random.Random(name), 2, told)
-    assert same_weights(undisturbed, tmp_path / "killed")
-    to_the_end(stage, tmp_path / "killed")  # once more, after its end
+    with mock.patch.object(kills, "start", forked):
+        kill_and_go_on(stage, tmp_path / "killed", seconds, random.Random(name), 2, told)
+        assert same_weights(undisturbed, tmp_path / "killed")
+        to_the_end(stage, tmp_path / "killed")  # once more, after its end
     assert same_weights(undisturbed, tmp_path / "killed")
 
 
@@ -131,7 +141,8 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(inputs, tmp_path):
         stage = stages(inputs, steps)[1]
         return Stage(stage.name, [*stage.words, "--set", "training.lr_scheduler_type=constant"])
 
-    to_the_end(pretraining(3), tmp_path)
+    with mock.patch.object(kills, "start", forked):
+        to_the_end(pretraining(3), tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))  # of its children: less than an optimizer's file
     try:
@@ -144,7 +155,8 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(inputs, tmp_path):
     assert "checkpoint-3 is whole, and the same command goes on from it" in line
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-3")
     assert (tmp_path / "model" / "model.safetensors").is_file()
-    to_the_end(pretraining(9), tmp_path)
+    with mock.patch.object(kills, "start", forked):
+        to_the_end(pretraining(9), tmp_path)
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
 
 
@@ -166,7 +178,8 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
         log = json.loads((tmp_path / output / "log.json").read_text())["log_history"]
         return [one["loss"] for one in log if "loss" in one]
 
-    one = losses("one", 4)
+    with mock.patch.object(kills, "start", forked):
+        one = losses("one", 4)
     two = losses("two", 2, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
     assert len(one) == 6
     early, late = (_weights(tmp_path / "one" / f"checkpoint-{step}") for step in (3, 6))

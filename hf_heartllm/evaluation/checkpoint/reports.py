@@ -58,11 +58,11 @@ def evaluate_reports(
         raise ValueError(f"{settings.questions}: no record of it has a true report ({settings.reference})")
     run = held_out.run("report", checkpoint, parts, settings.tokens)
     other = None if settings.against is None else other_reports(settings.against, run.questions, asked)
-    texts = write_reports(run.asker, asked)
+    usual: dict[str, list[str]] = {}  # before reports are written, which may take hours
     absent: dict[str, str] = dict.fromkeys(MAJORITIES, NO_TRAINING_ROWS)
     if held_out.train_rows is not None:
-        texts |= _majority_reports(held_out.train_rows, people(held_out.training), people(records))
-        absent = {}
+        usual, absent = _majority_reports(held_out.train_rows, people(held_out.training), people(records)), {}
+    texts = write_reports(run.asker, asked) | usual
     write_identity(run)
     bootstrap = Bootstrap([record.patient for record in records], **settings.bootstrap)
     truth = [reference(record) for record in records], [record.codes for record in records]
