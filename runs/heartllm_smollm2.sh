@@ -35,7 +35,7 @@ base=build/smollm2-135m-instruct
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" \
         --output "$out/grounded" --set data.incomplete_share=0
 
-# 5. Questions in many wordings, reports, reasons, and what is not about ECGs, through all layers.
+# 5. Questions in many wordings, reports, reasons, and what is not about ECGs; the grounded layers stay as they are.
 [ -f "$out/tuned/model/config.json" ] ||
     run training/finetune.py --recipe finetune_smollm2 --model "$out/grounded/model" --tokens "$tokens" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/tuned" \

@@ -1,4 +1,4 @@
-"""Questions and reports for ECG-LM: its encoder and projection learn, its language model stays as it is.
+"""Questions and reports for ECG-LM: its encoder and projection learn, and the language model only where `lora` says so.
 
     python training/finetune_ecg_lm.py --recipe finetune_ecg_lm_tiny --model build/ecg-lm/untrained \\
         --records DIR --rows build/rows.parquet --output build/ecg-lm/finetuned
@@ -8,7 +8,7 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
+from hf_heartllm.training.lora import add_lora_behind_soft_tokens
 from hf_heartllm.training.packing import QuestionPrompts
 from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
@@ -69,7 +70,7 @@ def main() -> None:
         recipe = read_recipe(args.recipe, FinetuneRecipe, args.set)
         data, settings = recipe.data, recipe.training
         unknown = {
-            "probe": recipe.probe, "lora": recipe.lora, "frozen_layers": recipe.frozen_layers,
+            "probe": recipe.probe, "frozen_layers": recipe.frozen_layers, "text_weight": recipe.text_weight,
             "data.devices": data.devices, "data.eval_folds": data.eval_folds,
         }  # fmt: skip
         if set_ones := [name for name, value in unknown.items() if value]:
@@ -77,6 +78,11 @@ def main() -> None:
         set_seed(settings["seed"])
         model = ECGLMForCausalLM.from_pretrained(args.model, dtype=torch.float32)
         processor = ECGLMProcessor.from_pretrained(args.model)
+        if recipe.lora and model.config.base_model:
+            raise ValueError(
+                f"{args.model} names its language model and holds none, which `lora` would change: make it without "
+                "--base-name"
+            )
         every = [row for path in args.rows for row in load_rows(path)]
         there, notes = [], list[str]()
         for path in args.records:
@@ -107,10 +113,11 @@ def main() -> None:
         begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
     except ValueError as error:
         refuse(error)
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    in_training = add_lora_behind_soft_tokens(model, asdict(recipe.lora)) if recipe.lora else model
+    trained = sum(one.numel() for one in in_training.parameters() if one.requires_grad)
     print(f"{len(dataset)} records ({dataset.num_absent} left out), {trained:,} parameters are trained", flush=True)
     trainer = SFTTrainerWithTeacher(
-        model=model,
+        model=in_training,
         args=SFTConfig(
             max_length=None,  # the data set keeps to its own limit; trl would cut examples in silence
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -130,7 +137,8 @@ def main() -> None:
         model.config.seen_in_training = recipe.seen_in_training
         processor.ecg_max_duration = round(max(usable.seconds), 2) if usable.seconds else None
         dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
-        save_checkpoint(model, processor, args.output / "model", dtype)
+        final = in_training.merge_and_unload() if recipe.lora else model
+        save_checkpoint(final, processor, args.output / "model", dtype)
         write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from torch import nn
 
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-def target_modules(model: HeartLLMForCausalLM) -> list[str] | str:
+def target_modules(model: nn.Module) -> list[str] | str:
     """The paper's seven projections where the base has them all, else every linear layer (GPT-2 has other names)."""
     names = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
     return list(PROJECTIONS) if names.issuperset(PROJECTIONS) else "all-linear"
@@ -77,6 +80,32 @@ def add_lora(
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def add_lora_behind_soft_tokens(model: Any, settings: Mapping[str, Any]) -> Any:
+    """Wrap an ECG-LM's language model in a LoRA adapter; its encoder and projection go on being trained.
+
+    Args:
+        model: an `ECGLMForCausalLM`.
+        settings: `r`, `lora_alpha`, `lora_dropout`; rows and norms stay as they are.
+
+    Returns:
+        A `peft.PeftModel` of it.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    targets = target_modules(model.language_model)
+    names = rf"language_model\..*\.({'|'.join(targets)})" if isinstance(targets, list) else r"language_model\..*"
+    linear = [
+        name
+        for name, module in model.named_modules()
+        if re.fullmatch(names, name) and isinstance(module, nn.Linear) and module is not model.get_output_embeddings()
+    ]
+    kept = {name: settings[name] for name in ("r", "lora_alpha", "lora_dropout")}
+    wrapped = get_peft_model(model, LoraConfig(**kept, target_modules=linear, task_type="CAUSAL_LM"))
+    for part in (model.encoder, model.projector):
+        part.requires_grad_(True)
+    return wrapped
 
 
 def freeze_lower_layers(model: Any, layers: int) -> None:

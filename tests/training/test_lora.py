@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hf_heartllm.training.lora import PROJECTIONS, add_lora, freeze_lower_layers, norm_modules, target_modules
+from hf_heartllm.training.lora import (
+    PROJECTIONS,
+    add_lora,
+    add_lora_behind_soft_tokens,
+    freeze_lower_layers,
+    norm_modules,
+    target_modules,
+)
 from tests.tiny import tiny_model_and_tokenizer
 
 
@@ -78,3 +85,24 @@ def test_frozen_lower_layers_get_no_gradient_and_the_others_the_same():
         torch.testing.assert_close(value, every[name])
     with pytest.raises(ValueError, match="some must be trained"):
         freeze_lower_layers(wrapped, layers)
+
+
+def test_behind_soft_tokens_encoder_projection_and_adapter_learn_and_merge():
+    from tests.tiny import tiny_ecg_lm
+
+    model, processor = tiny_ecg_lm()
+    wrapped = add_lora_behind_soft_tokens(model, {"r": 2, "lora_alpha": 4, "lora_dropout": 0.0, "train_rows": "ecg"})
+    trained = {name.removeprefix("base_model.model.") for name, one in wrapped.named_parameters() if one.requires_grad}
+    assert {name.split(".")[0] for name in trained} == {"encoder", "projector", "language_model"}
+    assert all("lora_" in name for name in trained if name.startswith("language_model."))
+    assert not any("lora_" in name for name in trained if not name.startswith("language_model."))
+    inputs = {"input_ids": torch.tensor([[5, processor.ecg_token_id, 6, 7]]), "input_features": torch.randn(1, 12, 300)}
+    with torch.no_grad():
+        for name, one in wrapped.named_parameters():
+            if "lora_B" in name:
+                one.normal_(std=0.3, generator=torch.Generator().manual_seed(0))
+    wrapped.eval()
+    before = wrapped(**inputs).logits
+    merged = wrapped.merge_and_unload()
+    assert torch.allclose(merged(**inputs).logits, before, atol=1e-4)
+    assert not any("lora" in name for name, _ in merged.named_parameters())
