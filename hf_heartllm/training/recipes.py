@@ -192,7 +192,7 @@ def _nearest(name: str, known: Collection[str]) -> str:
     for names in (inside, ends):
         if close := difflib.get_close_matches(key, names, 1, 0.75):
             return f"; did you mean {names[close[0]]}?"
-    return f"; there are {', '.join(inside)}" if 0 < len(inside) <= 8 else ""
+    return f"; there are {', '.join(inside)}" if 0 < len(inside) <= 12 else ""
 
 
 def setting_docs(kind: type, section: str = "") -> dict[str, str]:
