@@ -20,6 +20,7 @@ ARMS: tuple[Arm, ...] = ("told", "silent")
 
 MOST_PLAIN = 4  # statements that are put into plain words
 MOST_MEASURED = 3  # measurements that are named in the first answer, and leads in a later one
+YOUNGEST = 16  # years, of a patient who tells the age
 _QUESTIONS = ("meaning", "cause", "treatment", "future", "before", "body", "leads", "sure")
 
 
@@ -112,9 +113,10 @@ class _Scene:
     def _opening(self, *told: str) -> str:
         """The first message: a greeting perhaps, who asks perhaps, the request, what is told, in any order."""
         parts = [self._say("ask"), *told]
-        if self.case.age is not None and self.case.sex is not None and self.rng.random() < 0.5:
+        age = self.case.age
+        if age is not None and age >= YOUNGEST and self.case.sex is not None and self.rng.random() < 0.5:
             person = "man" if self.case.sex == "male" else "woman"
-            years = "over 89" if self.case.age >= 90 else f"{self.case.age:g}"
+            years = "over 89" if age >= 90 else f"{int(age)}"
             shown = {"age": years, "sex": self.case.sex, "person": person, "Person": _upper(person)}
             parts.append(self._say("about me", **shown))
         self.rng.shuffle(parts)
