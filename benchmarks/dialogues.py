@@ -75,7 +75,7 @@ class Settings:
     split: str = "validation"
     count: int = 200
     measured: bool = True
-    max_new_tokens: int = 192
+    max_new_tokens: int = 320
     seed: int = 0
     resamples: int = 2000
     results: Path | None = None
@@ -100,8 +100,11 @@ def held_dialogues(settings: Settings) -> list[Held]:
     """The dialogues of some records, both arms of each.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if there are none, or a number is not above 0.
     """
+    for name in ("count", "max_new_tokens", "resamples"):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be above 0, not {getattr(settings, name)}")
     there = sorted(
         open_records(settings.records).splits().get(settings.split, []), key=lambda one: id_order(one.record_id)
     )
@@ -136,7 +139,7 @@ def write_answers(settings: Settings, held: Sequence[Held]) -> dict[str, list[st
     records = {one.record.record_id: one.record for one in held}
     other = other_patients(records.values(), settings.seed)
     asked = [(one.record.record_id, one.dialogue.arm, one.dialogue.turns[0][0]) for one in held]
-    mark = run_mark(weights, settings.seed, settings.max_new_tokens, asked)
+    mark = run_mark(weights, sorted(answerer.reads.items()), settings.seed, settings.max_new_tokens, asked)
     plan = [(condition, *one) for one in asked for condition in CONDITIONS]
     plan.sort(key=lambda job: id_order(_shown(job[0], job[1], other)))  # a recording is read once
     reading: dict[str, object] = {}

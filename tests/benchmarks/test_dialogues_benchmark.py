@@ -15,7 +15,7 @@ from tests.tiny import tiny_checkpoint, tiny_ecg_lm
 
 @pytest.fixture(scope="module")
 def ptbxl(tmp_path_factory):
-    return ptbxl_of_simulated(tmp_path_factory.mktemp("ptbxl"), 24)
+    return ptbxl_of_simulated(tmp_path_factory.mktemp("ptbxl"), 12)
 
 
 @pytest.mark.parametrize("system", ["heartllm", "ecg_lm"])
@@ -26,12 +26,12 @@ def test_any_checkpoint_from_end_to_end(system, ptbxl, tmp_path, capsys):
         model, processor = tiny_ecg_lm()
         model.save_pretrained(tmp_path / "model")
         processor.save_pretrained(tmp_path / "model")
-    command = ["--model", tmp_path / "model", "--records", ptbxl, "--output", tmp_path / "answers", "--count", 3]
+    command = ["--model", tmp_path / "model", "--records", ptbxl, "--output", tmp_path / "answers", "--count", 2]
     command += ["--max-new-tokens", 4, "--resamples", 20, "--no-measured", "--results", tmp_path / "dialogues.json"]
     assert main([str(word) for word in command]) == 0
     printed = capsys.readouterr().out
     kept = (tmp_path / "answers" / "answers.jsonl").read_text()
-    assert len(kept.splitlines()) == 1 + 3 * 2 * 2
+    assert len(kept.splitlines()) == 1 + 2 * 2 * 2
     rows = read_results(tmp_path / "dialogues.json")
     assert {"another patient's ECG" in row.name for row in rows} == {True, False}
     assert all(row.name.startswith("model, dialogues: ") and row.command and row.data for row in rows)
@@ -43,7 +43,7 @@ def test_any_checkpoint_from_end_to_end(system, ptbxl, tmp_path, capsys):
 def test_good_answers_have_good_figures(ptbxl, tmp_path):
     settings = Settings(model="", records=ptbxl, output=tmp_path, resamples=20, measured=False)
     held = held_dialogues(settings)
-    assert len(held) == 24
+    assert len(held) == 12
     good = [one.dialogue.turns[0][1] for one in held]
     bad = ["You have chest pain and are dizzy. Take 5 mg of bisoprolol."] * len(held)
     found = {row.name: row for row in figures(held, {REAL: good, SHUFFLED_ECG: bad}, settings)}
@@ -72,5 +72,8 @@ def test_what_cannot_be_measured_is_one_line(ptbxl, tmp_path, capsys):
     assert main([*command, "--split", "nowhere"]) == 2
     assert main([*command[:3], str(tmp_path / "none"), *command[4:]]) == 2
     assert main([*command, "--no-measured", "--count", "2", "--model", str(tmp_path)]) == 2
+    assert main([*command, "--count", "0"]) == 2
+    assert main([*command, "--count", "-3"]) == 2
+    assert main([*command, "--no-measured", "--count", "1", "--model", "heartllm-tiny"]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 3
+    assert len(lines) == 6

@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+import torch
 
 from hf_heartllm.data.question import Question
 from hf_heartllm.data.record import Record
@@ -17,7 +18,7 @@ from hf_heartllm.training.examples import QuestionDataset
 from hf_heartllm.training.packing import QuestionPrompts
 from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.settings import ChatSettings, DialogueSettings, QuestionData
-from hf_heartllm.training.soft_examples import SoftQuestionDataset
+from hf_heartllm.training.soft_examples import SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.turns.turn import Turn
 from tests.tiny import tiny_ecg_lm, tiny_model_and_tokenizer
 
@@ -95,6 +96,7 @@ def test_chats_stand_without_an_ecg(tokenizer):
     assert tokenizer.ecg_end_token_id in dataset[0]["input_ids"], "no chat fits, so it is of the record"
 
 
+@pytest.mark.filterwarnings("ignore:this model answers each question by itself")
 def test_a_template_that_shows_one_question_is_refused_before_training():
     tokenizer = tiny_model_and_tokenizer()[1]
     tokenizer.ecg_chat = "one question"
@@ -111,6 +113,19 @@ def test_soft_tokens_before_a_dialogue():
     assert example["input_features"].shape == (12, 1000)
     assert example["input_ids"].count(processor.ecg_token_id) == processor.num_ecg_tokens
     assert "atrial fibrillation" in learned(example, processor.tokenizer)
+
+
+def test_a_batch_of_dialogues_and_chats_has_a_loss():
+    model, processor = tiny_ecg_lm()
+    features = {"1": np.zeros((12, 1000), dtype=np.float32)}
+    options = {"dialogues": DIALOGUES.draw, "dialogue_share": 1.0, "chats": [Turn("a", "b")], "max_length": 500}
+    examples = [
+        SoftQuestionDataset(ROWS, features, QuestionPrompts(processor), chat_share=share, **options)[0]
+        for share in (0.0, 1.0)
+    ]
+    assert "input_features" not in examples[1]
+    batch = SoftCollator(processor.tokenizer.pad_token_id)(examples)
+    assert bool(torch.isfinite(model(**batch).loss))
 
 
 def test_the_recipe_draws_dialogues_and_chats(tmp_path, capsys):
