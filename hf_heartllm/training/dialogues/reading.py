@@ -17,7 +17,8 @@ _QUESTION = re.compile(
     r"(?:(?:do|did|are|have|were|could|can|would|will) you|may i|tell me|describe|let me know)\b"
 )
 _ASKED_FOR = re.compile(
-    r"\b(?:symptoms?|complaints?|feel(?:ing)?|discomfort|unwell|pains?|bother\w*|troubl(?:e|es|ing)|notice)\b"
+    r"\b(?:symptoms?|complaints?|feel(?:ing)?|discomfort|unwell|pains?|bother\w*|troubl(?:e|es|ing)|notice[ds]?"
+    r"|experienc(?:e|ed|ing)|brings you|brought you)\b"
 )
 _TO_THE_PATIENT = re.compile(r"\b(?:you|your|yourself|any|which|what)\b")
 _OPEN_BEFORE = re.compile(  # what follows is not asserted
@@ -25,18 +26,22 @@ _OPEN_BEFORE = re.compile(  # what follows is not asserted
     r"|no|not|without|never|neither|nor|cannot|can't|don't|doesn't|didn't|denies|denied|free of|absence of"
     r"|(?:can|could|may|might) (?:\w+ )?(?:cause|lead|bring|give))\b(?P<between>.*)$"
 )
-_OPEN_BEHIND = re.compile(r"^[^,;:]{0,30}?\b(?:(?:was|were|is|are) not|(?:was|were|is|are) never|unknown|come,)")
-_TURN = re.compile(r"\b(?:but|however|although|though|yet)\b|;")
+_OPEN_BEHIND = re.compile(r"^[^,;:]{0,30}?\b(?:was|were|is|are) (?:not|never|absent|denied)\b|^[^;]{0,30}?: none\b")
+_TURN = re.compile(r"\b(?:but|however|although|though|yet|only)\b|;|, (?:and )?(?:you|he|she|the patient|there)\b")
 _AT_ONCE = r"(?:now|at once|immediately|urgently|right away|straight away|without delay|today|as soon as possible)"
 _CARE = r"(?:doctor|medical|hospital|help|seen|examined|physician|clinic|care|attention|cardiologist)"
 _SEEK = re.compile(
-    rf"\bemergency (?:number|services?|department|room|help|care)|\bambulance\b|\b(?:call|dial|ring) (?:911|112|999)\b"
+    r"\bemergency (?:number|services?|department|room|help|care)|\bambulance\b|\b(?:call|dial|ring) (?:911|112|999)\b"
+    r"|\b(?:urgent|immediate|emergency|prompt) (?:medical )?(?:care|attention|help|assessment|evaluation|treatment)\b"
+    r"|\bto (?:the|an) (?:nearest )?(?:er|a&e)\b"
     rf"|\b{_CARE}\b.{{0,40}}\b{_AT_ONCE}\b|\b{_AT_ONCE}\b.{{0,40}}\b{_CARE}\b"
 )
 _NO_DIAGNOSIS = re.compile(
     r"\b(?:no|none|not|nor|only|take)\b[^.]{0,60}\bdiagnos\w+|diagnos\w+[^.]{0,30}\b(?:doctor|not)\b"
 )
-_ONLY_IF = re.compile(r"\b(?:if|unless|in case|when(?:ever)?|no need|not (?:need|necessary)|n't need)\b|^should\b")
+_ONLY_IF = re.compile(
+    r"\b(?:if|unless|in case|when(?:ever)?|no need|not (?:need|necessary|call|go)|n't (?:need|call|go))\b|^should\b"
+)
 
 
 def asks_for_symptoms(text: str) -> bool:
