@@ -176,6 +176,7 @@ def test_every_statement_has_plain_words_that_say_nothing_else():
         ("Should you faint, call for help.", set()),
         ("Sinus rhythm. Normal ECG.", set()),
         ("Symptoms: chest pain.", {"chest pain"}),
+        ("Your chest pain is not dangerous.", {"chest pain"}),
         ("Chest pain is absent. Dizziness, nausea: none told.", set()),
         ("The patient has no chest pain, shortness of breath, or dizziness.", set()),
         ("No fainting, only palpitations. No nausea, you are tired.", {"palpitations", "tiredness"}),

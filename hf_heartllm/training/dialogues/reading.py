@@ -26,7 +26,10 @@ _OPEN_BEFORE = re.compile(  # what follows is not asserted
     r"|no|not|without|never|neither|nor|cannot|can't|don't|doesn't|didn't|denies|denied|free of|absence of"
     r"|(?:can|could|may|might) (?:\w+ )?(?:cause|lead|bring|give))\b(?P<between>.*)$"
 )
-_OPEN_BEHIND = re.compile(r"^[^,;:]{0,30}?\b(?:was|were|is|are) (?:not|never|absent|denied)\b|^[^;]{0,30}?: none\b")
+_OPEN_BEHIND = re.compile(
+    r"^[^,;:]{0,30}?\b(?:was|were|is|are) (?:absent|denied|(?:not|never) (?:\w+ )?"
+    r"(?:told|mentioned|reported|described|stated|present|there|known))\b|^[^;]{0,30}?: none\b"
+)
 _TURN = re.compile(r"\b(?:but|however|although|though|yet|only)\b|;|, (?:and )?(?:you|he|she|the patient|there)\b")
 _AT_ONCE = r"(?:now|at once|immediately|urgently|right away|straight away|without delay|today|as soon as possible)"
 _CARE = r"(?:doctor|medical|hospital|help|seen|examined|physician|clinic|care|attention|cardiologist)"
