@@ -55,6 +55,7 @@ class Options(RecipeOptions):
         incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
         soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
         general_turns: JSON lines of training/general_turns.py, for data.others.
+        chats: JSON, JSON lines or Parquet of conversations, for data.chats.
         ptbxl: folder of PTB-XL, whose table names devices (for data.devices).
     """
 
@@ -64,6 +65,7 @@ class Options(RecipeOptions):
     incomplete: list[Path] = field(default_factory=list)
     soft_labels: Path | None = None
     general_turns: Path | None = None
+    chats: Path | None = None
     ptbxl: Path | None = None
 
 
@@ -121,18 +123,20 @@ def main() -> None:
     distinct, rows = rows, repeat_rows(rows, data.repeat or {})
     with_ecg, seed = data.ecg == "real", settings["seed"]
     try:
-        material = question_material(rows, data, recipe.probe, seed, args.soft_labels, args.general_turns, distinct)
+        material = question_material(
+            rows, data, recipe.probe, seed, args.soft_labels, args.general_turns, distinct, chats=args.chats
+        )
+        dataset = material.dataset(
+            QuestionDataset,
+            rows,
+            codes,
+            QuestionPrompts(tokenizer, data.labelled_prompt_tokens),
+            incomplete=incomplete,
+            incomplete_share=data.incomplete_share,
+        )
     except (OSError, ValueError) as error:
         refuse(error)
     probe, statements = recipe.probe if with_ecg else None, material.statements
-    dataset = material.dataset(
-        QuestionDataset,
-        rows,
-        codes,
-        QuestionPrompts(tokenizer, data.labelled_prompt_tokens),
-        incomplete=incomplete,
-        incomplete_share=data.incomplete_share,
-    )
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
     if not len(dataset):
         refuse(f"none of the {len(rows)} rows has codes and something to ask: nothing to train on")

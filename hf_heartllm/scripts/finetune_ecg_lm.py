@@ -20,6 +20,7 @@ from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
+from hf_heartllm.training.dialogues.drawing import cases_of_records
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
 from hf_heartllm.training.lora import add_lora_behind_soft_tokens
@@ -55,6 +56,8 @@ class Options(RecipeOptions):
         rows: Parquet files of dataset_builders.training_rows.
         soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
         general_turns: JSON lines of training/general_turns.py, for data.others.
+        measurements: CSV table of dataset_builders.measurements, for the findings that data.dialogues tell.
+        chats: JSON, JSON lines or Parquet of conversations, for data.chats.
     """
 
     model: Path
@@ -62,6 +65,8 @@ class Options(RecipeOptions):
     rows: list[Path]
     soft_labels: Path | None = None
     general_turns: Path | None = None
+    measurements: Path | None = None
+    chats: Path | None = None
 
 
 def main() -> None:
@@ -99,13 +104,16 @@ def main() -> None:
             every, set(folds(data.folds)), max_records=data.max_records, with_codes=features.keys(), seed=data.draw_seed
         )
         rows = repeat_rows(chosen, data.repeat or {})
-        material = question_material(rows, data, None, settings["seed"], args.soft_labels, args.general_turns)
+        cases = cases_of_records(usable.records, args.measurements) if data.dialogues else None
+        material = question_material(
+            rows, data, None, settings["seed"], args.soft_labels, args.general_turns, cases=cases, chats=args.chats
+        )
+        dataset = material.dataset(
+            SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share
+        )
     except (OSError, ValueError) as error:
         refuse(error)
     say_left_out({"of other folds or splits, or beyond data.max_records": len(every) - len(chosen)}, len(every), "rows")
-    dataset = material.dataset(
-        SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share
-    )
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
     if not len(dataset):
         refuse(f"none of the {len(rows)} rows has a recording and something to ask: nothing to train on")

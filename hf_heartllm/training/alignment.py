@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,16 +11,11 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from hf_heartllm.data.record import Record
-from hf_heartllm.ecg.findings import find
-from hf_heartllm.ecg.measurements import Measurements
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.prompts import ECG_PLACEHOLDER, IGNORE_INDEX
 from hf_heartllm.training.draws import draws
 from hf_heartllm.training.ecg_lm_template import Described, Piece, aligned_text, dropped_leads
-
-RHYTHMS = ("PACE", "AFIB", "AFLT", "SR", "SBRAD", "STACH", "SARRH")
-CONDUCTIONS = ("WPW", "CLBBB", "CRBBB")
-"""Statements that decide what is judged, the first that is stated."""
+from hf_heartllm.training.measured_findings import findings_in_table
 
 
 def describe(records: Sequence[Record], reports: Mapping[str, str], measurements: str | Path) -> dict[str, Described]:
@@ -37,24 +31,10 @@ def describe(records: Sequence[Record], reports: Mapping[str, str], measurements
     """
     known = {one.record_id: one for one in records if reports.get(one.record_id)}
     found = {}
-    with open(measurements, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if "II_r_mv" not in (reader.fieldnames or ()):
-            raise ValueError(f"{measurements}: no column II_r_mv; dataset_builders.measurements writes one")
-        for row in reader:
-            record = known.get(str(row.get("record_id") or row.get("ecg_id")))
-            if record is None or not row["II_r_mv"]:
-                continue
-            said = find(
-                Measurements.from_columns(row),
-                sex=record.sex,
-                age=record.age,
-                rhythm=next((code for code in RHYTHMS if code in record.codes), None),
-                conduction=next((code for code in CONDUCTIONS if code in record.codes), None),
-            )
-            report = reports[record.record_id]
-            person = (record.age, record.sex, record.height, record.weight)
-            found[record.record_id] = Described(*person, report, said.general, said.by_lead)
+    for record_id, said in findings_in_table(known.values(), measurements).items():
+        record = known[record_id]
+        person = (record.age, record.sex, record.height, record.weight)
+        found[record_id] = Described(*person, reports[record_id], said.general, said.by_lead)
     return found
 
 

@@ -21,6 +21,7 @@ from hf_heartllm.training.packing import QuestionPrompts, TurnIds, pack_turns
 from hf_heartllm.training.turns.others import OtherTurns
 from hf_heartllm.training.turns.turn import Turn
 
+_CHATS_TRIED = 8  # until one fits; else the example is of the record
 _ROOM = 256  # tokens behind an ECG that surely hold some question of its record
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
 
@@ -94,9 +95,15 @@ class QuestionDataset(Dataset):
         others: draws questions that are not about an ECG.
         others_share: probability that one stands behind an ECG.
         text_share: probability that an example is a conversation of `others` without an ECG.
+        dialogues: draws a conversation about a record (`DialogueTurns.draw`), None where there is none.
+        dialogue_share: probability that one stands behind an ECG, before the questions. Of one that is too long the
+            first turns that fit are learned.
+        chats: conversations without an ECG.
+        chat_share: probability that an example is one of them.
 
     Raises:
-        ValueError: if a probe is to read what is left out.
+        ValueError: if a probe is to read what is left out, or the chat template shows no earlier turns, which
+            conversations have.
 
     Attributes:
         epoch: set by `EpochOfDraws` when an epoch begins.
@@ -125,6 +132,10 @@ class QuestionDataset(Dataset):
         others: OtherTurns | None = None,
         others_share: float = 0.0,
         text_share: float = 0.0,
+        dialogues: Callable[[str, random.Random], Turn | None] | None = None,
+        dialogue_share: float = 0.0,
+        chats: Sequence[Turn] = (),
+        chat_share: float = 0.0,
     ) -> None:
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
@@ -137,6 +148,9 @@ class QuestionDataset(Dataset):
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.more, self.num_more, self.reword = more, num_more, reword
         self.others, self.others_share, self.text_share = others, others_share, text_share
+        self.dialogues, self.dialogue_share, self.chats, self.chat_share = dialogues, dialogue_share, chats, chat_share
+        if dialogues is not None or any(chat.then for chat in chats):
+            self.prompts.turn("?", "!", then=[("?", "!")])  # raises here, not in mid-training
         self.epoch = 0
 
     @property
@@ -193,6 +207,11 @@ class QuestionDataset(Dataset):
             turns = self.others.without_an_ecg(rng, self.max_questions + self.num_more)
             prefix = self.prompts.plain_prefix()
             return self._example(row, prefix, [self.prompts.turn(*turn, with_ecg=False) for turn in turns], False)
+        if self.chats and rng.random() < self.chat_share:
+            prefix = self.prompts.plain_prefix()
+            for chat in rng.sample(self.chats, min(_CHATS_TRIED, len(self.chats))):
+                if (whole := self._conversation(prefix, chat, with_ecg=False)) is not None:
+                    return self._example(row, prefix, [whole], False)
         turns = [Turn(one.text, one.answer) for one in row.get("questions") or ()]
         turns = rng.sample(turns, min(self.max_questions, len(turns)))
         if self.reword is not None:
@@ -207,7 +226,22 @@ class QuestionDataset(Dataset):
             turns.insert(0, Turn(rng.choice(REPORT_REQUESTS), report))
         ecg_ids, beside = self._shown(row["record_id"], rng) if self.with_ecg else (None, {})
         prefix = self.prompts.prefix(ecg_ids)
-        return {**self._example(row, prefix, [self.prompts.turn(*turn) for turn in turns]), **beside}
+        drawn = [self.prompts.turn(*turn) for turn in turns]
+        if self.dialogues is not None and rng.random() < self.dialogue_share:
+            dialogue = self.dialogues(row["record_id"], rng)
+            whole = self._conversation(prefix, dialogue) if dialogue is not None else None
+            drawn = [whole, *drawn] if whole is not None else drawn
+            self.num_turns += dialogue is not None and whole is None
+            self.num_cut += dialogue is not None and whole is None
+        return {**self._example(row, prefix, drawn), **beside}
+
+    def _conversation(self, prefix: Sequence[int], whole: Turn, with_ecg: bool = True) -> TurnIds | None:
+        """A conversation behind a prefix, without the last turns that do not fit; None if not even the first does."""
+        for count in range(len(whole.then), -1, -1):
+            ids = self.prompts.turn(*whole._replace(then=whole.then[:count]), with_ecg=with_ecg)
+            if len(prefix) + len(ids.ids) <= self.max_length:
+                return ids
+        return None
 
     def _example(
         self, row: Mapping[str, Any], prefix: list[int], drawn: Sequence[TurnIds], of_ecg: bool = True

@@ -66,7 +66,7 @@ class QuestionPrompts:
         answer: str,
         instead: str | None = None,
         share: float = 0.0,
-        then: tuple[str, str] | None = None,
+        then: Sequence[tuple[str, str]] = (),
         goes_on: bool = False,
         with_ecg: bool = True,
     ) -> TurnIds:
@@ -77,7 +77,7 @@ class QuestionPrompts:
             answer: that is learned.
             instead: another answer, whose first token is learned with the probability `share` in place of the other's.
             share: of it.
-            then: a further question and answer of the same conversation.
+            then: further questions and answers of the same conversation, in turn.
             goes_on: whether the answer is cut off, so that its end is not learned.
             with_ecg: False: of a conversation without an ECG, which `plain_prefix` begins.
         """
@@ -86,10 +86,12 @@ class QuestionPrompts:
         silent = len(asked) - self.labelled_prompt_tokens
         ids = [*asked, *said]
         labels = [IGNORE_INDEX] * silent + [*asked[silent:], *said[:-1], IGNORE_INDEX if goes_on else said[-1]]
-        if then is not None:
-            between, more = self._between(question, answer, then[0]), self._said(then[1])
-            ids += [*between, *more]
-            labels += [IGNORE_INDEX] * len(between) + more
+        chat = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        for following, more in then:
+            between, said = self._between(chat, following), self._said(more)
+            ids += [*between, *said]
+            labels += [IGNORE_INDEX] * len(between) + said
+            chat += [{"role": "user", "content": following}, {"role": "assistant", "content": more}]
         if instead is None or not share:
             return TurnIds(ids, labels)
         return TurnIds(ids, labels, len(asked), self._first(instead), share)
@@ -111,12 +113,10 @@ class QuestionPrompts:
     def _said(self, answer: str) -> list[int]:
         return [*self._answer_ids(answer), self._texts.eos_token_id]
 
-    def _between(self, question: str, answer: str, following: str) -> list[int]:
-        """The ids from the end of an answer to the beginning of the next."""
-        chat = [{"role": "user", "content": question}]
-        before = [*self._rendered(chat), *self._said(answer)]
-        chat += [{"role": "assistant", "content": answer}, {"role": "user", "content": following}]
-        whole = self._rendered(chat)
+    def _between(self, chat: Sequence[Mapping[str, str]], following: str) -> list[int]:
+        """The ids from the end of a conversation's last answer to the beginning of the next."""
+        before = [*self._rendered(chat[:-1]), *self._said(chat[-1]["content"])]
+        whole = self._rendered([*chat, {"role": "user", "content": following}])
         if whole[: len(before)] != before:
             raise ValueError(
                 "this chat template does not keep what was said: no conversation of several turns is learned"

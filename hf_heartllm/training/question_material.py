@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from hf_heartllm.training.dialogues.cases import Case
+from hf_heartllm.training.dialogues.chats import read_chats
+from hf_heartllm.training.dialogues.drawing import DialogueTurns, cases_of_rows
 from hf_heartllm.training.examples import QuestionDataset, frequent_statements
 from hf_heartllm.training.settings import ProbeSettings, QuestionData
+from hf_heartllm.training.stages import say_left_out
 from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
 from hf_heartllm.training.turns.others import OtherTurns, read_general_turns, unanswerable_questions
 from hf_heartllm.training.turns.statements import StatementTurns
@@ -42,6 +46,8 @@ def question_material(
     soft_labels: Path | None = None,
     general_turns: Path | None = None,
     probed: Sequence[Mapping[str, Any]] | None = None,
+    cases: Mapping[str, Case] | None = None,
+    chats: Path | None = None,
 ) -> Material:
     """What a recipe of stage 3 teaches.
 
@@ -53,12 +59,18 @@ def question_material(
         soft_labels: Parquet file of training/soft_labels.py.
         general_turns: JSON lines of training/general_turns.py.
         probed: rows whose statements the probe tells; `rows` when None.
+        cases: what dialogues are about, by `record_id`; as the rows tell it when None.
+        chats: file of conversations without an ECG, as `read_chats` takes it.
 
     Raises:
         ValueError: if a file is of another kind, or is needed and not given.
     """
     if data.others and general_turns is None:
         raise ValueError("data.others needs --general-turns, of training/general_turns.py")
+    if data.chats and chats is None:
+        raise ValueError("data.chats needs --chats, a file of conversations")
+    if chats is not None and not data.chats:
+        raise ValueError("--chats is given but data.chats is null: --set data.chats.share=0.1")
     with_ecg = data.ecg == "real"
     probe = probe if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows if probed is None else probed, probe.at_least) if probe else []
@@ -86,6 +98,13 @@ def question_material(
         "others_share": data.others.share if data.others else 0.0,
         "text_share": data.others.text_share if data.others else 0.0,
     }
+    if data.dialogues:
+        known = cases_of_rows(rows) if cases is None else cases
+        options |= {"dialogues": DialogueTurns(known).draw, "dialogue_share": data.dialogues.share}
+    if data.chats and chats is not None:
+        found = read_chats(chats)
+        say_left_out(found.left_out, len(found.turns) + found.left_out.total(), f"rows of {chats}")
+        options |= {"chats": found.turns, "chat_share": data.chats.share}
     return Material(options, statements)
 
 

@@ -200,6 +200,28 @@ class OtherSettings:
 
 
 @dataclass(frozen=True)
+class DialogueSettings:
+    """Dialogues of a patient and an assistant about a record, rendered anew each time it is read.
+
+    Attributes:
+        share: probability that one stands behind an ECG, before the record's questions.
+    """
+
+    share: Share
+
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """Conversations without an ECG, of any data set in a chat format (needs --chats).
+
+    Attributes:
+        share: of examples that are one.
+    """
+
+    share: Share
+
+
+@dataclass(frozen=True)
 class QuestionData:
     """What stage 3 reads.
 
@@ -217,6 +239,8 @@ class QuestionData:
         repeat: SCP code: how often its records stand in an epoch; null: once.
         statements: further yes/no questions, in many wordings; null: none.
         others: questions that are not about an ECG; null: none.
+        dialogues: of a patient and an assistant; null: none.
+        chats: conversations without an ECG; null: none.
         eval_folds: on whose records perplexities are told, and answers shown, every `training.eval_steps`; null: none.
         eval_records: of them, drawn, and as many of those that are trained on; one question each.
         eval_answers: that are shown beside the truth.
@@ -235,6 +259,8 @@ class QuestionData:
     repeat: dict[str, Positive] | None = None
     statements: StatementSettings | None = None
     others: OtherSettings | None = None
+    dialogues: DialogueSettings | None = None
+    chats: ChatSettings | None = None
     eval_folds: Folds | None = None
     eval_records: Positive = 32
     eval_answers: Count = 4

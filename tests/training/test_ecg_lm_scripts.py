@@ -40,10 +40,14 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
     untrained = ("--base", base, "--projector", "time", "--ecg-tokens", "4", "--output", tmp_path / "untrained")
     run("training/make_ecg_lm.py", "--encoder", tmp_path / "encoder" / "model", *untrained)
     finetune = ("training/finetune_ecg_lm.py", "--recipe", RECIPES / "finetune_ecg_lm_tiny.yaml", "--records", data)
-    run(
+    chats = tmp_path / "chats.jsonl"
+    chats.write_text('{"input": "Hello?", "output": "Yes?"}\n{"input": "Hello?", "output": "Take 5 mg."}\n')
+    told = run(
         *finetune, "--model", tmp_path / "untrained", "--rows", rows, "--output", tmp_path / "tuned", *few,
-        "--set", "data.statements.at_least=2", "data.statements.soft_label_share=0",
+        "--chats", chats, "--set", "data.statements.at_least=2", "data.statements.soft_label_share=0",
+        "data.dialogues.share=0.5", "data.chats.share=0.1", "data.max_length=1024",
     )  # fmt: skip
+    assert f"left out: 1 of 2 rows of {chats} name drugs, doses or procedures in an answer" in told
     before, after = (
         ECGLMForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32).state_dict()
         for name in ("untrained", "tuned/model")

@@ -51,17 +51,18 @@ def test_questions_that_are_measured_with_are_not_trained():
 def test_a_second_turn_is_the_chat_that_the_tokenizer_renders(tokenizer):
     prompts = QuestionPrompts(tokenizer)
     ecg = [tokenizer.ecg_token_offset, tokenizer.ecg_token_offset + 3]
-    turn = prompts.turn("Is there PVC?", "no", "yes", 0.2, ("Why?", "None is seen."))
+    turn = prompts.turn("Is there PVC?", "no", "yes", 0.2, (("Why?", "None is seen."), ("Thanks.", "Gladly.")))
     chat = [
         {"role": "user", "content": [{"type": "ecg", "ecg": ecg}, {"type": "text", "text": " Is there PVC?"}]},
         {"role": "assistant", "content": "no"},
         {"role": "user", "content": "Why?"},
     ]
+    chat += [{"role": "assistant", "content": "None is seen."}, {"role": "user", "content": "Thanks."}]
     asked = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
-    written = [*asked, *tokenizer.encode("None is seen.", add_special_tokens=False), tokenizer.eos_token_id]
+    written = [*asked, *tokenizer.encode("Gladly.", add_special_tokens=False), tokenizer.eos_token_id]
     assert tokenizer.decode([*prompts.prefix(ecg), *turn.ids]) == tokenizer.decode(written)
     learned = [token for token, label in zip(turn.ids, turn.labels) if label != IGNORE_INDEX]
-    assert tokenizer.decode(learned) == "no<|endoftext|>None is seen.<|endoftext|>"
+    assert tokenizer.decode(learned) == "no<|endoftext|>None is seen.<|endoftext|>Gladly.<|endoftext|>"
     assert turn.ids[turn.soft_place] == tokenizer.encode("no", add_special_tokens=False)[0]
 
 
@@ -97,13 +98,13 @@ def test_reasons_are_for_known_statements_and_say_what_is_not_seen():
     assert explanation("no statement", "x", True) is None
     turns = StatementTurns(["AFIB", "LVH"], {"a": np.array([1.0, 0.0])}, explained_share=1.0)
     drawn = [turn for seed in range(30) for turn in turns.draw("a", 2, random.Random(seed))]
-    assert {turn.then is None for turn in drawn} == {True, False}
+    assert {not turn.then for turn in drawn} == {True, False}
     for turn in drawn:
-        said = turn.answer if turn.then is None else turn.then[1]
-        assert turn.then is not None or said.startswith(("Yes. ", "No. "))
+        said = turn.then[0][1] if turn.then else turn.answer
+        assert turn.then or said.startswith(("Yes. ", "No. "))
         assert ("not seen here" in said) != ("RR intervals are irregular and there are no P waves." in said[:70])
     unsure = StatementTurns(["AFIB"], {"a": np.array([0.5])}, explained_share=1.0)
-    assert unsure.draw("a", 1, random.Random(0))[0].then is None
+    assert unsure.draw("a", 1, random.Random(0))[0].then == ()
 
 
 def test_the_bases_answers_are_read_and_nothing_else(tmp_path):

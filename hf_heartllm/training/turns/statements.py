@@ -82,5 +82,5 @@ class StatementTurns:
         if why is None:
             return turn
         if rng.random() < 0.5:
-            return turn._replace(then=(rng.choice(WHY), why))
+            return turn._replace(then=((rng.choice(WHY), why),))
         return Turn(rng.choice(ASKED_FOR_REASONS).format(asked.text), f"{answer.capitalize()}. {why}")

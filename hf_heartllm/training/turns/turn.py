@@ -13,7 +13,7 @@ class Turn(NamedTuple):
         answer: that is learned.
         instead: another answer that is learned with the probability `share`; None: `answer` alone.
         share: below one half.
-        then: another question and its answer, in the same conversation.
+        then: further questions and their answers, in the same conversation.
         goes_on: whether the answer is cut off, so that its end is not learned.
     """
 
@@ -21,5 +21,5 @@ class Turn(NamedTuple):
     answer: str
     instead: str | None = None
     share: float = 0.0
-    then: tuple[str, str] | None = None
+    then: tuple[tuple[str, str], ...] = ()
     goes_on: bool = False
