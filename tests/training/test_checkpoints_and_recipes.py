@@ -209,5 +209,7 @@ def test_a_recipe_of_the_package_is_found_by_its_name_wherever_one_is(tmp_path, 
     with pytest.raises(ValueError, match="mine"):  # a file that is there comes first
         read_recipe("codec.yaml", CodecRecipe)
     for name in ("kodec", "elsewhere/codec.yaml", "training/recipes/none.yaml", ""):
-        with pytest.raises(FileNotFoundError, match="no such recipe; give a YAML file, or one of align_ecg_lm, base_tiny, codec"):
+        with pytest.raises(
+            FileNotFoundError, match="no such recipe; give a YAML file, or one of align_ecg_lm, base_tiny, codec"
+        ):
             read_recipe(name, CodecRecipe)
