@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     session.begun(args.record, record, heard)
     lines = _Lines(args.json)
     if lines.terminal:
-        with each_interrupt_raises("heartllm"):
+        with each_interrupt_raises("heartllm"), suppress(KeyboardInterrupt):  # a second one right behind the first
             _converse(session, lines)
         return
     asked = 0
