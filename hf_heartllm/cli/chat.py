@@ -145,7 +145,7 @@ class _Lines:
             if self.terminal:
                 print()
             return None
-        said = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in line).strip()
+        said = _printable(line).strip()
         if said and self._echo:
             print(said)
         return said
@@ -238,7 +238,7 @@ class _Session:
         with closing(reply):
             for piece in reply:
                 if not self.args.json:
-                    print(piece, end="", flush=True)
+                    print(_printable(piece, "\n\t"), end="", flush=True)
         if self.args.json:
             shown = {"question": reply.question, "answer": reply.text, "complete": reply.complete}
             self._print_json({**shown, "turns_left_out": reply.left_out})
@@ -303,6 +303,12 @@ class _Session:
     def _print_json(self, result: dict[str, Any]) -> None:
         assert self.chat.record is not None
         print_json_line({**result, "warnings": self._heard, "record": describe(self.chat.record)})
+
+
+def _printable(text: str, kept: str = "") -> str:
+    """A text with blanks for control characters, which a terminal would obey; those in `kept` stay."""
+    controls = ("Cc", "Cs", "Zl", "Zp")
+    return "".join(" " if one not in kept and unicodedata.category(one) in controls else one for one in text)
 
 
 def _refuse_more(command: str, rest: str) -> None:

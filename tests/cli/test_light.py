@@ -154,18 +154,20 @@ def test_nothing_but_the_result_is_on_stdout_where_stderr_is_closed(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_answer_imports_nothing_beyond_what_any_llama_needs(tmp_path):
+@pytest.mark.parametrize("words", [["ask", "example:af", AF, "--quiet"], ["chat", "example:af", "--quiet"]])
+def test_an_answer_imports_nothing_beyond_what_any_llama_needs(tmp_path, words):
     before = "from transformers import LlamaForCausalLM, PreTrainedTokenizerFast\n"
     before += "import sys; known = {name.split('.')[0] for name in sys.modules}\n"
     code = f"""
 {before}
 from hf_heartllm.cli import main
-main(["ask", "example:af", {AF!r}, "--quiet"])
+main({words!r})
 new = {{name.split(".")[0] for name in sys.modules}} - known - set(sys.stdlib_module_names)
 print(*sorted(name for name in new if not name.startswith("_")))
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=AF, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines()[-1] == "hf_heartllm"
 
