@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -53,6 +54,32 @@ def one_line_on_interrupt(program: str) -> None:
             usual(kind, error, trace)
 
     sys.excepthook = one_line
+
+
+@contextmanager
+def each_interrupt_raises(program: str) -> Iterator[None]:
+    """Within, every Ctrl-C is a `KeyboardInterrupt`, not the first alone: for a session that goes on after one.
+
+    Args:
+        program: what the line begins with that ends the process where Ctrl-C comes during an import.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if ours else None
+    if not callable(before) or before is signal.default_int_handler:  # nothing is set, or it does so already
+        yield
+        return
+
+    def interrupted(_: int, frame: FrameType | None) -> None:
+        if _importing(frame):
+            say_stopped(program)
+            os._exit(INTERRUPTED)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def nothing_to_stop() -> None:

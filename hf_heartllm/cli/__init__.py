@@ -1,4 +1,4 @@
-"""The command line: `heartllm ask|report|measure|info|questions|…`, one module a command.
+"""The command line: `heartllm ask|chat|report|measure|info|questions|…`, one module a command.
 
 Only the module of the command that is run is imported, and nothing heavy before the arguments are understood: the help
 and what is wrong with the arguments appear at once.
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PROGRAM = "heartllm"
 COMMANDS = (
     "ask",
+    "chat",
     "report",
     "measure",
     "info",

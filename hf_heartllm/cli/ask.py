@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ecg.readers.formats import SUFFIXES
+from .answers import answer_as_json, answer_in_words
 from .common import (
     SEVERAL,
     Once,
@@ -18,8 +18,6 @@ from .common import (
     add_model_argument,
     add_quiet_argument,
     check_leads,
-    describe,
-    describe_windows,
     in_words,
     make_pipeline,
     model_source,
@@ -104,12 +102,15 @@ def run(args: argparse.Namespace) -> None:
         name, record, found, heard = result
         if args.json:
             for question, answer in zip(questions, found, strict=True):
-                (print_json if alone else print_json_line)(_as_json(question, answer, record, heard))
+                (print_json if alone else print_json_line)(answer_as_json(question, answer, record, heard))
             return
         if not alone:
             print(f"{name}: {in_words(record)}\n")
         for question, answer in zip(questions, found, strict=True):
-            print(_in_words(question, answer) if alone else f"{question}\n{_in_words(question, answer)}\n", flush=True)
+            print(
+                answer_in_words(question, answer) if alone else f"{question}\n{answer_in_words(question, answer)}\n",
+                flush=True,
+            )
 
     def show_unread(name: str, message: str) -> None:
         show_error(args, name, message, [{"question": question} for question in questions])
@@ -183,41 +184,3 @@ def _ask(
     except ValueError as error:  # about a question or the calibration
         raise UsageError(str(error)) from None
     return found
-
-
-def _in_words(question: str, answer: ECGAnswer) -> str:
-    lines = [str(answer), *(f"  trained: {one}" for one in answer.nearest)]
-    if answer.asked not in (None, question) and not answer.negated:
-        lines.append(f'  asked as "{answer.asked}"')
-    lines += [f"  {probability:7.2%}  {text}" for text, probability in answer.alternatives]
-    return "\n".join([*lines, *(f"  {line}" for line in answer.explained())])
-
-
-def _as_json(question: str, answer: ECGAnswer, record: ECGRecord, heard: list[str]) -> dict[str, Any]:
-    return {
-        "question": question,
-        "asked": answer.asked,
-        "negated": answer.negated,
-        "answered": answer.answered,
-        "answer": answer.text,
-        "probability": answer.probability,
-        "confidence": answer.confidence,
-        "alternatives": _rows(answer.alternatives),
-        "abstained": not answer.answered,
-        "reason": answer.abstained,
-        "nearest": list(answer.nearest),
-        "calibrated": answer.calibrated,
-        "prevalence": answer.prevalence,
-        "basis": answer.basis,
-        "operating_point": None if answer.operating_point is None else asdict(answer.operating_point),
-        "uncalibrated": _rows(answer.uncalibrated),
-        "closed_answer_set": answer.closed,
-        "windows": describe_windows(answer.windows),
-        "windows_rule": answer.windows_rule,
-        "warnings": heard,
-        "record": describe(record),
-    }
-
-
-def _rows(alternatives: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
-    return [{"answer": text, "probability": probability} for text, probability in alternatives]

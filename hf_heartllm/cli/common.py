@@ -265,6 +265,15 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     return model
 
 
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def check_picture_name(name: str) -> None:
+    """That a picture can be written under a name, by its ending."""
+    if Path(name).suffix.lower() not in PICTURES:
+        raise UsageError(f"{name}: a picture ends in {', '.join(PICTURES)}")
+
+
 class Once:
     """Something that is made when it is first needed; what is wrong with it is told as such, not as a recording's."""
 

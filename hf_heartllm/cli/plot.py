@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .common import UsageError, add_json_argument, add_record_arguments, describe, print_json, print_notice, read_record
+from .common import (
+    add_json_argument,
+    add_record_arguments,
+    check_picture_name,
+    describe,
+    print_json,
+    print_notice,
+    read_record,
+)
 
 HELP = "Draw a recording on ECG paper: one A4 page, 25 mm/s, 10 mm/mV."
 EXAMPLES = (
@@ -14,7 +21,6 @@ EXAMPLES = (
     "heartllm simulate normal long --duration 120",
     "heartllm plot long strips.svg --layout strips --start 30",
 )
-FORMATS = (".png", ".svg", ".pdf")
 LAYOUTS = """\
 layouts, each one A4 page in landscape:
   3x4+1   four columns of 2.5 s, one after the other in time, over a rhythm strip of lead II
@@ -46,8 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the picture."""
-    if Path(args.output).suffix.lower() not in FORMATS:
-        raise UsageError(f"{args.output}: a picture ends in {', '.join(FORMATS)}")
+    check_picture_name(args.output)
     from ..ecg.plot import layout_name, plot_ecg
 
     layout = layout_name(args.layout)  # before a long recording is read

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .answers import report_as_json, report_in_words
 from .common import (
     SEVERAL,
     Once,
@@ -13,8 +13,6 @@ from .common import (
     add_model_argument,
     add_quiet_argument,
     check_leads,
-    describe,
-    describe_windows,
     in_words,
     make_pipeline,
     model_source,
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
 HELP = "Write the report of a recording, or of several."
 EXAMPLES = ("heartllm report example:normal", "heartllm report example:af example:lbbb --json")
-
-
-MOST_FINDINGS = 6  # that are printed; all stand in --json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,37 +56,12 @@ def run(args: argparse.Namespace) -> None:
     def show(result: tuple[str, ECGRecord, ECGReport, list[str]]) -> None:
         name, record, report, heard = result
         if args.json:
-            (print_json_line if recordings.several else print_json)(_as_json(report, record, heard))
+            (print_json_line if recordings.several else print_json)(report_as_json(report, record, heard))
             return
-        text = _in_words(report)
+        text = report_in_words(report)
         print(f"{name}: {in_words(record)}\n\n{text}\n" if recordings.several else text, flush=True)
 
     unread = for_each(args, recordings, work, show, lambda name, message: show_error(args, name, message))
     if not args.json and pipeline.made:
         print_notice(apart=not recordings.several)
     complain(recordings, unread)
-
-
-def _in_words(report: ECGReport) -> str:
-    from ..models.operating_points import times
-
-    lines = [str(report)]
-    if report.findings:
-        lines.append("\nAsked one by one, at their operating points (all in --json):")
-    for one in report.findings[:MOST_FINDINGS]:
-        lines.append(f"  {one.words}: p {one.probability:.2g}, {times(one.times_average)}")
-    if report.windows:
-        lines.append(f"  from {len(report.windows)} windows of {report.windows[0].seconds:g} s")
-    return "\n".join(lines)
-
-
-def _as_json(report: ECGReport, record: ECGRecord, heard: list[str]) -> dict[str, Any]:
-    return {
-        "report": report.text,
-        "token_probability": report.token_probability,
-        "complete": report.complete,
-        "findings": [asdict(one) for one in report.findings],
-        "windows": describe_windows(report.windows),
-        "warnings": heard,
-        "record": describe(record),
-    }

@@ -7,7 +7,7 @@ through a model together stand below it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from .ecg_prompts import Prompt, PromptIds
 from .ecg_reading import Reading, ReadWindow, read_recording
 from .ecg_record import ECGRecord
 from .ecg_windows import combined_scores, token_windows, window_starts
-from .likeliest_texts import check_room, likeliest_texts
+from .likeliest_texts import check_room, greedy_pieces, likeliest_texts, positions
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,13 @@ class Answerer(Protocol):
         max_duration: seconds of the longest recording that it reads at once; longer ones are read in windows. None: it
             does not say.
         reads: what names how a recording becomes input, such as `{"codec": fingerprint}`.
+        one_question: whether it is shown each question by itself, so that it cannot converse.
     """
 
     model: Any
     max_duration: float | None
     reads: dict[str, str]
+    one_question: bool
 
     def read(self, record: ECGRecord) -> Reading:
         """Check a recording, say what was found, cut it into windows, make the model's input of each.
@@ -84,6 +86,26 @@ class Answerer(Protocol):
 
         Raises:
             ValueError: if a recording has several windows, whose texts are separate prompts, or a prompt is too long.
+        """
+        ...
+
+    def converse(
+        self, window: ReadWindow, turns: Sequence[tuple[str, str]], question: str, max_new_tokens: int
+    ) -> tuple[Generator[str, None, bool], int]:
+        """The next answer of a conversation about one window of a recording, as it is written, greedily.
+
+        Args:
+            window: what is talked about.
+            turns: earlier questions with their answers, the oldest first.
+            question: the next one.
+            max_new_tokens: the longest answer.
+
+        Returns:
+            Pieces of the answer, and as the generator's value whether it has ended (it was cut else); and how many of
+            the oldest turns were left out because not all fit into the model's positions.
+
+        Raises:
+            ValueError: if the question alone is too long.
         """
         ...
 
@@ -159,6 +181,26 @@ class IdAnswerer:
             [WrittenText(text, score, len(ids), bool(ids) and ids[-1] == end) for text, ids, score in texts]
             for texts in likeliest_texts(model, self.tokenizer, rows, max_new_tokens, beams)
         ]
+
+    @property
+    def one_question(self) -> bool:
+        """See `Answerer`."""
+        return self._ids.one_question
+
+    def converse(
+        self, window: ReadWindow, turns: Sequence[tuple[str, str]], question: str, max_new_tokens: int
+    ) -> tuple[Generator[str, None, bool], int]:
+        """See `Answerer.converse`."""
+        model, ids_of = self._pass()
+        ecg, room = ids_of(window.ecg), positions(model)
+        least = max_new_tokens if room is None else min(max_new_tokens, room // 4)  # so many tokens stay for the answer
+        for left_out in range(len(turns) + 1):
+            prompt = self._ids.conversation(ecg, turns[left_out:], question)
+            if room is None or len(prompt) + least <= room:
+                break
+        check_room(model, prompt, least)
+        most = max_new_tokens if room is None else min(max_new_tokens, room - len(prompt))
+        return greedy_pieces(model, self.tokenizer, prompt, most), left_out
 
     def _pass(self) -> tuple[Any, Callable[[Any], Sequence[int]]]:
         """The model that one call runs, and the ids under which it knows what a window holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,14 +74,15 @@ class SoftPromptIds(PromptIds):
         processor = self._tokenizer
         return str(processor.chat_template or processor.tokenizer.chat_template), processor.ecg_chat
 
-    def _split(self, words: str, _: Hashable) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        shown: list[dict[str, Any]] = [{"type": "ecg", "ecg": [0]}]
-        ids = self._ids([*shown, {"type": "text", "text": words}] if words else shown)
+    def _any_ecg(self) -> dict[str, Any]:
+        return {"type": "ecg", "ecg": [0]}
+
+    def _parted(self, ids: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         first = ids.index(self._tokenizer.ecg_token_id)
         return tuple(ids[:first]), tuple(ids[first + self._tokenizer.num_ecg_tokens :])
 
-    def _ids(self, content: Any) -> list[int]:
-        row, _ = self._tokenizer.chat_row([{"role": "user", "content": content}], add_generation_prompt=True)
+    def _chat_ids(self, chat: list[dict[str, Any]], literal: bool = False) -> list[int]:
+        row, _ = self._tokenizer.chat_row(chat, literal=literal, add_generation_prompt=True)
         return list(row["input_ids"])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from .ecg_chat import ONE_QUESTION
 from .ecg_windows import MEAN
 
 
@@ -71,13 +72,41 @@ class PromptIds:
         """The ids before an ECG, and those between it and the answer."""
         return self._around(words, self._template())
 
+    @property
+    def one_question(self) -> bool:
+        """Whether the model is shown the last question alone, whatever came before it."""
+        return self._template()[1] == ONE_QUESTION
+
+    def conversation(self, ecg_ids: Sequence[int], turns: Sequence[tuple[str, str]], question: str) -> list[int]:
+        """The ids of a conversation about one ECG, which stands in its first message; the next answer follows.
+
+        Args:
+            ecg_ids: of the ECG, as in a call.
+            turns: earlier questions with their answers, the oldest first.
+            question: the last one.
+        """
+        chat: list[dict[str, Any]] = []
+        for asked, answered in turns:
+            chat += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+        chat.append({"role": "user", "content": question})
+        chat[0]["content"] = [self._any_ecg(), {"type": "text", "text": chat[0]["content"]}]
+        before, after = self._parted(self._chat_ids(chat, literal=True))
+        return [*before, *self.whole(ecg_ids), *after]
+
     def _template(self) -> tuple[str, str]:
         """What decides how a text becomes ids, beside the text; it may be changed from one call to the next."""
         return str(self._tokenizer.chat_template), self._tokenizer.ecg_chat
 
     def _split(self, words: str, _: Hashable) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        shown: list[dict[str, Any]] = [{"type": "ecg", "ecg": [self._tokenizer.ecg_token_offset]}]
-        ids = self._ids([*shown, {"type": "text", "text": words}] if words else shown)
+        shown = [self._any_ecg()]
+        return self._parted(self._ids([*shown, {"type": "text", "text": words}] if words else shown))
+
+    def _any_ecg(self) -> dict[str, Any]:
+        """An ECG as part of a message, in whose place others are put."""
+        return {"type": "ecg", "ecg": [self._tokenizer.ecg_token_offset]}
+
+    def _parted(self, ids: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What stands before and behind it."""
         end = ids.index(self._tokenizer.ecg_end_token_id)
         return tuple(ids[: end - 2]), tuple(ids[end + 1 :])
 
@@ -85,6 +114,10 @@ class PromptIds:
         return tuple(self._ids(f" {words}"))  # with the blank that parts it from an ECG
 
     def _ids(self, content: Any) -> list[int]:
-        chat = [{"role": "user", "content": content}]
-        row = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)
+        return self._chat_ids([{"role": "user", "content": content}])
+
+    def _chat_ids(self, chat: list[dict[str, Any]], literal: bool = False) -> list[int]:
+        """The ids of messages; `literal` takes `<ecg>` in a text as ordinary text."""
+        options = {"ecgs": False} if literal else {}
+        row = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, **options)
         return list(row["input_ids"])

@@ -126,13 +126,13 @@ class QuestionAnswerer:
     max_report_tokens: int
     may_decline: bool = False
 
-    def ask(self, record: ECGRecord, questions: Sequence[str], wishes: Wishes) -> list[Asked | ECGAnswer]:
-        """Understand questions about a recording, which is read once, if any of them needs it.
+    def ask(self, record: ECGRecord | Reading, questions: Sequence[str], wishes: Wishes) -> list[Asked | ECGAnswer]:
+        """Understand questions about a recording, which is read once, if any of them needs it and it is not read yet.
 
         Returns:
             For each question what `answer` takes, or the answer of one that is not put to the model.
         """
-        reading: Reading | None = None
+        reading = record if isinstance(record, Reading) else None
         asked: list[Asked | ECGAnswer] = []
         for question in questions:
             understood = self._understand(question)
@@ -149,6 +149,7 @@ class QuestionAnswerer:
                 asked.append(_declined("a question for an absence is answered with yes or no alone"))
                 continue
             if reading is None:
+                assert not isinstance(record, Reading)
                 reading = self.answerer.read(record)
             if len(reading.windows) > 1 and understood.attribute in WHOLE_ALONE:
                 why = WHOLE_ALONE_WHY.format(self.answerer.max_duration)

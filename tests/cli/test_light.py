@@ -48,6 +48,9 @@ def loaded_by(folder: Path, *words: str, before: str = "") -> tuple[int, set[str
         "evaluate qa --help",
         "ask example:af",
         "ask example:af Q --prevalence 2",
+        "chat",
+        "chat --help",
+        "chat example:af --model",
         "ask example:af Q --model ./nowhere",
         "measure x --json --csv",
         "questions --model ./nowhere",
@@ -64,6 +67,7 @@ BAD = [
         [command, *words]
         for command, rest in (
             ("ask", [AF]),
+            ("chat", []),
             ("report", []),
             ("tokenize", []),
             ("plot", ["x.png"]),
@@ -74,11 +78,13 @@ BAD = [
         for words in (["nowhere.hea", *rest], ["bare.csv", *rest], ["example:heart", *rest], ["empty.hea", *rest])
     ),
     ["ask", "chest.csv", AF],
+    ["chat", "chest.csv"],
+    ["chat", "folder/"],
     ["report", "chest.csv"],
     ["ask", "folder", "-q", AF],
     ["report", "folder"],
     *([command, "ecg.csv", *rest, "--model", model] for model in ("./nowhere", "folder", "bare.csv")
-      for command, rest in (("ask", [AF]), ("report", []), ("tokenize", []))),
+      for command, rest in (("ask", [AF]), ("chat", []), ("report", []), ("tokenize", []))),
     ["info", "--model", "./nowhere"],
     ["export", "llama"],
     ["simulate", "heart", "x"],
@@ -129,7 +135,9 @@ common.quiet_transformers = stop  # the first step towards a model
 """
 
 
-@pytest.mark.parametrize("words", [["ask", "example:af", "AF?"], ["report", "x.csv"], ["ask", "x.csv", "-q", "AF?"]])
+@pytest.mark.parametrize(
+    "words", [["ask", "example:af", "AF?"], ["chat", "x.csv"], ["report", "x.csv"], ["ask", "x.csv", "-q", "AF?"]]
+)
 def test_the_first_line_comes_before_anything_but_numpy_is_imported(tmp_path, words):
     write_ecg(hl.read_ecg("example:normal"), tmp_path / "x.csv")
     code, loaded, err = loaded_by(tmp_path, *words, before=FIRST_LINE)
@@ -146,18 +154,20 @@ def test_nothing_but_the_result_is_on_stdout_where_stderr_is_closed(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_answer_imports_nothing_beyond_what_any_llama_needs(tmp_path):
+@pytest.mark.parametrize("words", [["ask", "example:af", AF, "--quiet"], ["chat", "example:af", "--quiet"]])
+def test_an_answer_imports_nothing_beyond_what_any_llama_needs(tmp_path, words):
     before = "from transformers import LlamaForCausalLM, PreTrainedTokenizerFast\n"
     before += "import sys; known = {name.split('.')[0] for name in sys.modules}\n"
     code = f"""
 {before}
 from hf_heartllm.cli import main
-main(["ask", "example:af", {AF!r}, "--quiet"])
+main({words!r})
 new = {{name.split(".")[0] for name in sys.modules}} - known - set(sys.stdlib_module_names)
 print(*sorted(name for name in new if not name.startswith("_")))
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=AF, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines()[-1] == "hf_heartllm"
 
