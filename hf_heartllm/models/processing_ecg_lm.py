@@ -45,8 +45,13 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         ecg_chat: how conversations are shown (`ecg_chat.ECG_CHATS`).
 
     Examples:
-        >>> processor = ECGLMProcessor.from_pretrained(hl.checkpoint("ecg-lm-tiny"))  # doctest: +SKIP
-        >>> inputs = processor("The ECG signal is <ecg>.", ecgs=record, return_tensors="pt")  # doctest: +SKIP
+        >>> import hf_heartllm as hl
+        >>> from transformers import PreTrainedTokenizerFast
+        >>> text = PreTrainedTokenizerFast.from_pretrained(hl.checkpoint())
+        >>> processor = ECGLMProcessor.from_base(text, num_ecg_tokens=4)
+        >>> inputs = processor("The ECG signal is <ecg>.", ecgs=hl.read_ecg("example:af"), return_tensors="pt")
+        >>> inputs.input_features.shape, int((inputs.input_ids == processor.ecg_token_id).sum())
+        (torch.Size([1, 12, 1000]), 4)
     """
 
     def __init__(

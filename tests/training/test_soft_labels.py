@@ -84,7 +84,7 @@ def test_what_labels_leave_open_counts_neither_way() -> None:
 
 def test_recordings_mix_them_with_what_was_stated(tmp_path, monkeypatch) -> None:
     recording = Record("1", labels={"rhythm": frozenset({"AFIB"})}, path="1", root=tmp_path, fold=1)
-    monkeypatch.setattr(RecordingDataset, "_features", lambda self, index: np.zeros((8, 1000), np.float32))
+    monkeypatch.setattr(RecordingDataset, "features_of", lambda self, index: np.zeros((8, 1000), np.float32))
     probabilities = {"1": np.array([0.5, 0.25], np.float32)}
     make = lambda share: RecordingDataset(  # noqa: E731
         [recording], ECGFeatureExtractor(), ["AFIB", "PVC"], probabilities=probabilities, soft_label_share=share
