@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 EMBEDDED = "heartllm-tiny"
 """The name of the checkpoint that the package ships."""
@@ -27,6 +29,12 @@ def find_checkpoint(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return name
     folder = Path(__file__).resolve().parents[1] / "checkpoints" / name
     return folder if (folder / "config.json").is_file() else name
+
+
+def of_the_hub(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments of `from_pretrained` that say where and how files are fetched."""
+    names = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def file_beside(source: str | os.PathLike[str], name: str, revision: str | None = None) -> Path | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .answer_files import remember_answer_files, write_answer_files
 from .base_model import BaseModel, find_base
-from .checkpoint_files import file_beside
+from .checkpoint_files import file_beside, of_the_hub
 from .configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
 from .ecg_projectors import ECGProjector
 from .locks import LOADING
@@ -174,7 +173,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         base, any_base = kwargs.pop("base_model", None), kwargs.pop("any_base", False)
         config = kwargs.get("config")
         if source is not None and config is None:
-            config = cls.config_class.from_pretrained(source, **_of_the_hub(kwargs))
+            config = cls.config_class.from_pretrained(source, **of_the_hub(kwargs))
         if getattr(config, "base_model", None):
             return cls._before_base(source, base, any_base, **{**kwargs, "config": config})
         if base is not None:
@@ -192,7 +191,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         from safetensors.torch import load_file
 
         device, with_info = kwargs.pop("device_map", None), kwargs.pop("output_loading_info", False)
-        config, from_hub = copy.deepcopy(kwargs["config"]), _of_the_hub(kwargs)
+        config, from_hub = copy.deepcopy(kwargs["config"]), of_the_hub(kwargs)
         folder = find_base(BaseModel(**config.base_model), base, any_base, **from_hub)
         options = {
             name: kwargs[name] for name in ("dtype", "attn_implementation", "quantization_config") if kwargs.get(name)
@@ -372,12 +371,6 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.language_model.set_output_embeddings(new_embeddings)
-
-
-def _of_the_hub(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of `from_pretrained` that say where and how files are fetched."""
-    names = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
-    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 ECGLMForCausalLM.register_for_auto_class("AutoModelForCausalLM")

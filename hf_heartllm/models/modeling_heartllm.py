@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from .adapter_checkpoint import merge_adapter
 from .answer_files import remember_answer_files, write_answer_files
 from .base_model import BaseModel, find_base
-from .checkpoint_files import file_beside
+from .checkpoint_files import file_beside, of_the_hub
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
 from .locks import LOADING
@@ -79,7 +79,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         base, any_base = kwargs.pop("base_model", None), kwargs.pop("any_base", False)
         config = kwargs.get("config")
         if source is not None and config is None:
-            config = cls.config_class.from_pretrained(source, **_of_the_hub(kwargs))
+            config = cls.config_class.from_pretrained(source, **of_the_hub(kwargs))
         if getattr(config, "base_model", None):
             return cls._from_adapter(source, base_model=base, any_base=any_base, **{**kwargs, "config": config})
         if base is not None:
@@ -124,7 +124,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             BaseModelError: if the base is not there, or has other weights than those trained on.
             ValueError: if the checkpoint holds whole weights.
         """
-        from_hub = _of_the_hub(kwargs)
+        from_hub = of_the_hub(kwargs)
         # a copy: what is given may be loaded with again
         config = copy.deepcopy(kwargs.get("config")) or cls.config_class.from_pretrained(source, **from_hub)
         if not config.base_model:
@@ -408,12 +408,6 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
 
 # stands for the text around an ECG where rows are levelled; its wording hardly matters
 _ANY_TEXT = "Does this ECG show atrial fibrillation? No, it shows sinus rhythm with a normal axis."
-
-
-def _of_the_hub(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of `from_pretrained` that say where and how files are fetched."""
-    names = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
-    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def _codec_levels(tokenizer: Any) -> Sequence[int] | None:

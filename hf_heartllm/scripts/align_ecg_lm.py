@@ -16,7 +16,6 @@ from transformers import set_seed
 from trl import SFTConfig
 
 from hf_heartllm.data.token_file import load_rows
-from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
@@ -24,16 +23,15 @@ from hf_heartllm.training.alignment import AlignedDataset, describe
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import as_hub_dataset
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
-from hf_heartllm.training.recordings import RecordingDataset, training_records, usable_records
+from hf_heartllm.training.recordings import RecordingDataset
 from hf_heartllm.training.settings import AlignRecipe
 from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator
 from hf_heartllm.training.stages import (
     is_main_process,
+    read_usable,
     refuse,
     save_checkpoint,
     say_left_out,
-    say_notes,
-    say_usable,
     train_from_last,
     training_arguments,
 )
@@ -71,14 +69,7 @@ def main() -> None:
             for path in args.rows
             for row in load_rows(path)
         }
-        there, notes = [], list[str]()
-        for path in args.records:
-            found, said = training_records(path, folds(data.folds))
-            there += found
-            notes += said
-        usable = usable_records(there, processor.feature_extractor, max_records=data.max_records)
-        say_notes(notes)
-        say_usable(usable, len(there))
+        usable = read_usable(args.records, data.folds, processor.feature_extractor, data.max_records)
         described = describe(usable.records, reports, args.measurements)
         without = len(usable.records) - len(described)
         say_left_out({"without a report, or not measured": without}, len(usable.records), "recordings")

@@ -27,17 +27,16 @@ from hf_heartllm.training.lora import add_lora_behind_soft_tokens
 from hf_heartllm.training.packing import QuestionPrompts
 from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
-from hf_heartllm.training.recordings import RecordingDataset, training_records, usable_records
+from hf_heartllm.training.recordings import RecordingDataset
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.stages import (
     is_main_process,
+    read_usable,
     refuse,
     save_checkpoint,
     say_left_out,
-    say_notes,
-    say_usable,
     train_from_last,
     training_arguments,
 )
@@ -89,14 +88,7 @@ def main() -> None:
                 "--base-name"
             )
         every = [row for path in args.rows for row in load_rows(path)]
-        there, notes = [], list[str]()
-        for path in args.records:
-            found, said = training_records(path, folds(data.folds))
-            there += found
-            notes += said
-        usable = usable_records(there, processor.feature_extractor)
-        say_notes(notes)
-        say_usable(usable, len(there))
+        usable = read_usable(args.records, data.folds, processor.feature_extractor)
         features = FeaturesOfRecords(
             RecordingDataset(usable.records, processor.feature_extractor, features=usable.features)
         )

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from transformers import Trainer, TrainingArguments, set_seed
 
-from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.labels.scp import FORMS, RHYTHMS, SUPERCLASSES
 from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig
 from hf_heartllm.models.ecg_record import ECGError
@@ -26,14 +25,13 @@ from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.encoder_training import EncoderDataset, EncoderTraining, recordings_batch
 from hf_heartllm.training.grounding import grounding_metrics, lead_columns, read_numbers, standardised
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
-from hf_heartllm.training.recordings import RecordingDataset, Usable, training_records, usable_records
+from hf_heartllm.training.recordings import RecordingDataset, Usable
 from hf_heartllm.training.settings import EncoderRecipe
 from hf_heartllm.training.soft_labels import read_soft_labels
 from hf_heartllm.training.stages import (
     is_main_process,
+    read_usable,
     refuse,
-    say_notes,
-    say_usable,
     train_from_last,
     training_arguments,
 )
@@ -66,8 +64,10 @@ def main() -> None:
         extractor = ECGFeatureExtractor(
             config.sampling_rate, None, config.leads, required_leads=[], min_duration=config.min_duration
         )
-        found = _usable(args.records, data.folds, extractor, data.max_records)
-        judged = _usable(args.records, data.eval_folds, extractor, data.eval_records) if data.eval_folds else Usable()
+        found = read_usable(args.records, data.folds, extractor, data.max_records)
+        judged = (
+            read_usable(args.records, data.eval_folds, extractor, data.eval_records) if data.eval_folds else Usable()
+        )
         if not found.records:
             raise ValueError("none of the recordings can be read and is long enough: nothing to train on")
         statements = probe_statements(found.records, data.at_least)
@@ -146,19 +146,6 @@ def main() -> None:
     if is_main_process():
         model.eval().save_pretrained(args.output / "model")
         trainer.state.save_to_json(str(args.output / "log.json"))
-
-
-def _usable(paths: list[Path], wanted: str, extractor: ECGFeatureExtractor, most: int | None) -> Usable:
-    """The recordings of these folds that can be read; what cannot is said."""
-    every, notes = [], list[str]()
-    for path in paths:
-        there, said = training_records(path, folds(wanted))
-        every += there
-        notes += said
-    found = usable_records(every, extractor, max_records=most)
-    say_notes(notes)
-    say_usable(found, len(every))
-    return found
 
 
 if __name__ == "__main__":

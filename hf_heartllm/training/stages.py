@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,9 +17,12 @@ from transformers.integrations.integration_utils import (
     get_available_reporting_integrations,
 )
 
+from hf_heartllm.data.record import Record
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
 from hf_heartllm.models.base_model import BaseModel
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
+from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.checkpoints import (
@@ -30,7 +33,7 @@ from hf_heartllm.training.checkpoints import (
     last_whole_checkpoint,
     one_line_where_it_ends,
 )
-from hf_heartllm.training.recordings import MOST_REASONS, Usable
+from hf_heartllm.training.recordings import MOST_REASONS, Usable, training_records, usable_records
 
 
 def load_checkpoint(folder: str | Path) -> tuple[HeartLLMForCausalLM, ECGTokenizer]:
@@ -191,6 +194,26 @@ def say_usable(found: Usable, count: int, what: str = "recordings") -> None:
     if found.unread:
         named = ", ".join(f"{lead} ({number} recordings)" for lead, number in sorted(found.unread.items()))
         print(f"not read, since the codec reads the twelve standard leads: {named}", flush=True)
+
+
+def read_usable(
+    paths: Sequence[Path], wanted: str, extractor: ECGFeatureExtractor, max_records: int | None = None
+) -> Usable:
+    """The recordings of some collections and folds that can be read; what cannot is said.
+
+    Raises:
+        FileNotFoundError, ValueError: if a collection has none, or cannot be read.
+    """
+    every: list[Record] = []
+    notes: list[str] = []
+    for path in paths:
+        there, said = training_records(path, folds(wanted))
+        every += there
+        notes += said
+    found = usable_records(every, extractor, max_records=max_records)
+    say_notes(notes)
+    say_usable(found, len(every))
+    return found
 
 
 def is_main_process() -> bool:
