@@ -10,6 +10,7 @@ up to four times and then runs to its end; its weights must be equal to the undi
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -97,6 +98,9 @@ def tiny_inputs(folder: Path) -> Path:
     }
     (folder / "tokens").mkdir()
     pq.write_table(pa.table(columns), folder / "tokens" / "train.parquet")
+    said = [{"question": q, "answer": "no", "finished": True} for q, _ in QUESTIONS]
+    rows = [*said, {"text": "sinus rhythm."}]
+    (folder / "turns.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
 
 
@@ -116,9 +120,10 @@ def stages(folder: Path, steps: int = 24, save_steps: int = 3) -> list[Stage]:
     ground |= {"lora.lora_dropout": 0.1, "data.at_least": 2}
     tokens = ["--tokens", str(folder / "tokens")]
     whole = [*tokens, "--model", str(folder / "checkpoint")]
-    grounded = [*tokens, "--model", str(folder / "ground" / "model")]
-    codec = ["--base", str(folder / "base"), "--codec", str(folder / "checkpoint")]
-    tune = {**changes, **of_adapter, "data.statements.at_least": 2, "data.others": "null"}
+    turns = ["--general-turns", str(folder / "turns.jsonl")]
+    grounded = [*tokens, *turns, "--model", str(folder / "ground" / "model")]
+    codec = [*turns, "--base", str(folder / "base"), "--codec", str(folder / "checkpoint")]
+    tune = {**changes, **of_adapter, "data.statements.at_least": 2, "frozen_layers": 1}
     return [
         Stage("ground", _words("ground", "ground_smollm2", [*tokens, *codec], ground)),
         Stage("pretrain", _words("pretrain", "pretrain_tiny", whole, changes)),

@@ -7,7 +7,6 @@ the layers with the adapter, and their hidden states are held to those without i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,7 @@ class TextAnchor:
     def loss(self) -> Tensor:
         """Squared error of the hidden states of some texts, drawn anew, as a share of their squared size."""
         most = max(1, len(self._texts) - self.at_once + 1)
-        # of processes side by side, which draw alike, each takes texts of its own
-        first = (int(torch.randint(most, ())) + int(os.environ.get("RANK", "0")) * self.at_once) % most
+        first = int(torch.randint(most, ()))  # the same in processes side by side, which so train as one does
         chosen = range(first, min(first + self.at_once, len(self._texts)))
         rows = [torch.tensor(self._texts[index]) for index in chosen]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
@@ -121,6 +119,8 @@ class QuietRows:
         direction = hidden.mean(dim=0)
         direction = direction / direction.norm()
         of_ecg = torch.cat([(part @ rows.T).logsumexp(dim=-1) for part in hidden.split(256)])
-        along = (hidden @ direction).clamp(min=1e-3)
-        needed = (of_ecg - of_words + LEAST_LIKELY) / along
-        return -direction * needed.quantile(0.99).clamp(min=0)
+        along = hidden @ direction
+        # where a text hardly points that way, no shift along it makes ECG tokens unlikely
+        clear = along > 0.25 * along.mean()
+        needed = ((of_ecg - of_words + LEAST_LIKELY)[clear] / along[clear]).quantile(0.95)
+        return -direction * needed.clamp(min=0, max=float(rows.norm(dim=-1).mean()))
