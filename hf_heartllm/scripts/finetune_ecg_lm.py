@@ -79,6 +79,16 @@ def main() -> None:
         }  # fmt: skip
         if set_ones := [name for name, value in unknown.items() if value]:
             raise ValueError(f"{set_ones[0]} is a setting for HeartLLM: ECG-LM's training has none")
+        without_ecg = {
+            "data.ecg: none": data.ecg == "none",
+            "data.others.text_share": data.others and data.others.text_share,
+            "data.chats.share": data.chats and data.chats.share,
+        }
+        if not recipe.lora and (named := [name for name, value in without_ecg.items() if value]):
+            raise ValueError(
+                f"{named[0]}: the language model is frozen, so an example without an ECG teaches nothing; leave it "
+                "out, or train the language model too (lora)"
+            )
         set_seed(settings["seed"])
         model = ECGLMForCausalLM.from_pretrained(args.model, dtype=torch.float32)
         processor = ECGLMProcessor.from_pretrained(args.model)

@@ -42,20 +42,25 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
     finetune = ("training/finetune_ecg_lm.py", "--recipe", RECIPES / "finetune_ecg_lm_tiny.yaml", "--records", data)
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"input": "Hello?", "output": "Yes?"}\n{"input": "Hello?", "output": "Take 5 mg."}\n')
-    told = run(
-        *finetune, "--model", tmp_path / "untrained", "--rows", rows, "--output", tmp_path / "tuned", *few,
-        "--chats", chats, "--set", "data.statements.at_least=2", "data.statements.soft_label_share=0",
-        "data.dialogues.share=0.5", "data.chats.share=0.1", "data.max_length=1024",
-    )  # fmt: skip
+    small = ("--set", "data.statements.at_least=2", "data.statements.soft_label_share=0", "data.max_length=1024")
+    tune = (*finetune, "--model", tmp_path / "untrained", "--rows", rows, *few, *small)
+    run(*tune, "data.dialogues.share=0.5", "--output", tmp_path / "tuned")
+    chat = ("data.chats.share=0.1", "--chats", chats, "--output", tmp_path / "with-lora")
+    assert "error: data.chats.share: the language model is frozen" in run(*tune, *chat, expected=2, errors=True)
+    told = run(*tune, "lora={r: 2, lora_alpha: 4, lora_dropout: 0.0}", *chat)
     assert f"left out: 1 of 2 rows of {chats} name drugs, doses or procedures in an answer" in told
-    before, after = (
+    before, frozen, with_lora = (
         ECGLMForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32).state_dict()
-        for name in ("untrained", "tuned/model")
+        for name in ("untrained", "tuned/model", "with-lora/model")
     )
-    changed = {
-        name.split(".")[0] for name in before if not torch.equal(before[name].bfloat16(), after[name].bfloat16())
-    }
-    assert changed == {"encoder", "projector"}, "the language model is frozen"
+
+    def changed(after: dict) -> set[str]:
+        same = {name for name in before if torch.equal(before[name].bfloat16(), after[name].bfloat16())}
+        return {name.split(".")[0] for name in before.keys() - same}
+
+    assert changed(frozen) == {"encoder", "projector"}, "the language model is frozen"
+    assert with_lora.keys() == before.keys(), "the adapter is in the weights"
+    assert {"encoder", "projector"} <= changed(with_lora)
     model = str(tmp_path / "tuned" / "model")
     assert heartllm(["ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model]) == 0
     assert capsys.readouterr().out.split()[0] in ("yes", "no")
