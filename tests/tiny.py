@@ -91,7 +91,11 @@ def tiny_codec(num_refinements: int = 1, **sizes: Any) -> Any:
 
 
 def tiny_ecg_lm(
-    seed: int = 0, projector: str = "record", num_ecg_tokens: int | None = None, **base: Any
+    seed: int = 0,
+    projector: str = "record",
+    num_ecg_tokens: int | None = None,
+    measured_text: bool = False,
+    **base: Any,
 ) -> tuple[Any, Any]:
     """An `ECGLMForCausalLM` of the smallest sizes and its `ECGLMProcessor`; `base` is for `from_base`."""
     import torch
@@ -120,7 +124,7 @@ def tiny_ecg_lm(
     )
     encoder = ECGEncoderConfig(hidden_sizes=(8, 16), depths=(1, 1))
     tokens = ECGLMConfig(config, encoder, projector=projector, num_ecg_tokens=num_ecg_tokens).num_ecg_tokens
-    processor = ECGLMProcessor.from_base(text, encoder, tokens)
+    processor = ECGLMProcessor.from_base(text, encoder, tokens, measured_text=measured_text)
     model = ECGLMForCausalLM.from_base(
         LlamaForCausalLM(config), processor, encoder, projector, num_ecg_tokens, seed=seed, **base
     )

@@ -17,6 +17,7 @@ import os
 import shutil
 from pathlib import Path
 
+from hf_heartllm.models.configuration_ecg_lm import ECGLMConfig
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hf_heartllm"
@@ -55,7 +56,7 @@ def embed(model: Path, name: str) -> Path:
 def needs_code(checkpoint: Path) -> bool:
     """Whether a checkpoint is loaded by our code; a plain language model is not."""
     kind = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("model_type")
-    return kind == HeartLLMConfig.model_type
+    return kind in (HeartLLMConfig.model_type, ECGLMConfig.model_type)
 
 
 def licence_of(name: str, checkpoint: Path, text: str) -> str:
@@ -64,7 +65,12 @@ def licence_of(name: str, checkpoint: Path, text: str) -> str:
     rest = text.split("\n", 1)[1]
     if not needs_code(checkpoint):
         rest = "\n\n".join(part for part in rest.split("\n\n") if not part.startswith("The Python files"))
-    return f"The weights of {name} ({weights}) and its vocabulary (tokenizer.json)\n{rest}"
+    base = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("base_model")
+    if not base:
+        return f"The weights of {name} ({weights}) and its vocabulary (tokenizer.json)\n{rest}"
+    code = "\n\nThe Python files"
+    vocabulary = f"\n\ntokenizer.json holds the vocabulary of {base['name']}, under that model's licence."
+    return f"The weights of {name} ({weights})\n{rest}".replace(code, vocabulary + code, 1)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..evaluation.results import Result, meets_target, read_results
 
@@ -148,20 +149,21 @@ def _bar(row: Result) -> str:
 
 
 def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Sizes of a checkpoint and of its codec, read from the folder without loading it.
+    """Sizes of a checkpoint and of what reads its ECGs, from the folder without loading it.
 
     Returns:
-        `parameters` and `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running
-        statistics of its normalisations; `architecture` (`model_type` of the language model); `text_tokens`,
-        `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words; `ecg_tokens` of 10 s;
-        `bits_per_second` of the codebook that the language model reads. Of a plain language model, which has no
-        codec, `parameters`, `architecture` and `vocabulary_size` alone.
+        Of every checkpoint `parameters` (all that its folder holds of the model) and `architecture` (`model_type` of
+        the language model); where it names its language model and holds none, `base` and `base_revision`.
+
+        Of HeartLLM `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running statistics
+        of its normalisations; `text_tokens`, `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words;
+        `ecg_tokens` of 10 s; `bits_per_second` of the codebook that the language model reads. Of ECG-LM
+        `encoder_parameters`, `projection_parameters` and `soft_tokens` of an ECG. Of a plain language model
+        `vocabulary_size`.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
     """
-    from ..models.codec_classes import codec_config
-
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if "text_config" not in config:
@@ -170,12 +172,30 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
             "architecture": config["model_type"],
             "vocabulary_size": f"{config['vocab_size']:,}",
         }
+    base = config.get("base_model")
+    adapter = folder / "adapter_model.safetensors"
+    weights = adapter if adapter.is_file() else folder / "model.safetensors"
+    facts = {
+        "parameters": f"{_stored_numbers(weights, statistics=False):,}",
+        "architecture": config["text_config"]["model_type"],
+        **({"base": base["name"], "base_revision": base["revision"]} if base else {}),
+    }
+    if "encoder_config" in config:
+        return facts | {
+            "encoder_parameters": f"{_stored_numbers(weights, statistics=False, within='encoder.'):,}",
+            "projection_parameters": f"{_stored_numbers(weights, statistics=False, within='projector.'):,}",
+            "soft_tokens": str(config["num_ecg_tokens"]),
+        }
+    return facts | _codec_facts(folder, config)
+
+
+def _codec_facts(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    from ..models.codec_classes import codec_config
+
     codec = codec_config(json.loads((folder / "codec" / "config.json").read_text(encoding="utf-8")))
     return {
-        "parameters": f"{_stored_numbers(folder / 'model.safetensors', statistics=False):,}",
         "codec_parameters": f"{_stored_numbers(folder / 'codec' / 'model.safetensors', statistics=False):,}",
         "codec_numbers": f"{_stored_numbers(folder / 'codec' / 'model.safetensors'):,}",
-        "architecture": config["text_config"]["model_type"],
         "text_tokens": f"{config['ecg_token_offset'] - 2:,}",
         "codebook_size": f"{config['ecg_codebook_size']:,}",
         "vocabulary_size": f"{config['text_config']['vocab_size']:,}",
@@ -189,17 +209,20 @@ _STATISTICS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 """What a normalisation counts while it is trained: stored beside the parameters, and none of them."""
 
 
-def _stored_numbers(path: Path, statistics: bool = True) -> int:
+def _stored_numbers(path: Path, statistics: bool = True, within: str = "") -> int:
     """How many numbers the tensors of a safetensors file hold; tied weights are stored, and counted, once.
 
     Args:
         path: the file.
         statistics: count those of normalisations too, which are no parameters.
+        within: of the tensors whose names begin so.
     """
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return sum(
         math.prod(tensor["shape"])
         for name, tensor in header.items()
-        if name != "__metadata__" and (statistics or name.rsplit(".", 1)[-1] not in _STATISTICS)
+        if name != "__metadata__"
+        and name.startswith(within)
+        and (statistics or name.rsplit(".", 1)[-1] not in _STATISTICS)
     )

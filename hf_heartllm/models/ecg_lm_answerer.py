@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,20 +48,34 @@ class SoftTokenAnswerer(IdAnswerer):
 
     @torch.inference_mode()
     def read(self, record: ECGRecord) -> Reading:
-        """See `Answerer.read`; what a window holds are its soft tokens."""
-        reading = read_recording(self.processor, record)
+        """See `Answerer.read`; what a window holds are its soft tokens, and the embeddings of what was measured."""
+        reading = read_recording(_Reader(self.processor), record)
         windows = tuple(
             window if window.ecg is None else replace(window, ecg=self._soft(window.ecg)) for window in reading.windows
         )
         return replace(reading, windows=windows)
 
-    def _soft(self, features: Any) -> Tensor:
+    def _soft(self, read: tuple[np.ndarray, list[int]]) -> Tensor:
+        features, ids = read
         soft: Tensor = self.model.encode_ecgs(torch.from_numpy(features)[None])[0]
-        return soft
+        text = torch.tensor(ids[len(soft) :], dtype=torch.long, device=soft.device)
+        return torch.cat([soft, self.model.get_input_embeddings()(text).to(soft)]) if len(text) else soft
 
     def _pass(self) -> tuple[Any, Callable[[Any], Sequence[int]]]:
         shown = _WithSoftTokens(self.model)
         return shown, shown.ids_of
+
+
+class _Reader:
+    """A processor whose ECGs are what the encoder reads and their ids, for `read_recording`."""
+
+    def __init__(self, processor: Any) -> None:
+        self._processor = processor
+        self.feature_extractor = processor.feature_extractor
+        self.ecg_max_duration = processor.ecg_max_duration
+
+    def encode_ecg(self, record: ECGRecord, check: bool = True) -> tuple[np.ndarray, list[int]]:
+        return self._processor.encode_ecg(record, check=check), self._processor.ecg_ids(record)
 
 
 class SoftPromptIds(PromptIds):

@@ -26,6 +26,7 @@ from .ecg_placeholders import (
 )
 from .ecg_record import ECGRecord
 from .feature_extraction_ecg import ECGFeatureExtractor
+from .measured_text import measured_text_of
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         num_ecg_tokens: soft tokens of an ECG.
         ecg_max_duration: seconds of the longest recording that was trained on; None: not known.
         ecg_chat: how conversations are shown (`ecg_chat.ECG_CHATS`).
+        measured_text: whether the numbers measured on a recording stand behind its soft tokens, as text.
 
     Examples:
         >>> import hf_heartllm as hl
@@ -63,6 +65,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         num_ecg_tokens: int = 1,
         ecg_max_duration: float | None = None,
         ecg_chat: str = AS_WRITTEN,
+        measured_text: bool = False,
     ) -> None:
         super().__init__(feature_extractor, tokenizer, chat_template=chat_template)
         if ecg_token_id is None:
@@ -71,6 +74,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         self.num_ecg_tokens = num_ecg_tokens
         self.ecg_max_duration = ecg_max_duration
         self.ecg_chat = check_ecg_chat(ecg_chat)
+        self.measured_text = measured_text
         self._placeholders = PlaceholderReader()
 
     @classmethod
@@ -80,6 +84,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         encoder: ECGEncoderConfig | None = None,
         num_ecg_tokens: int = 1,
         ecg_chat: str = AS_WRITTEN,
+        measured_text: bool = False,
     ) -> ECGLMProcessor:
         """Beside any fast tokenizer, which is copied; padding of the copy is on the left, as generation needs it.
 
@@ -89,6 +94,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
             encoder: configuration of the encoder; None: the default.
             num_ecg_tokens: soft tokens of an ECG.
             ecg_chat: how conversations are shown.
+            measured_text: whether measured numbers stand behind the soft tokens, as text.
 
         Raises:
             ValueError: if the tokenizer is no fast one.
@@ -115,6 +121,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
             num_ecg_tokens=num_ecg_tokens,
             ecg_max_duration=config.max_duration,
             ecg_chat=ecg_chat,
+            measured_text=measured_text,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,6 +138,20 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         """
         features: np.ndarray = self.feature_extractor.extract(as_record(record), check=check)[0]
         return features
+
+    def ecg_ids(self, ecg: Any = None, measured: str | None = None) -> list[int]:
+        """The ids of an ECG: places of its soft tokens and, where `measured_text` says so, what was measured on it.
+
+        Args:
+            ecg: the recording, which is measured; what stands for any ECG has no numbers.
+            measured: `measured_text` of it where it was measured before.
+        """
+        places = [self.ecg_token_id] * self.num_ecg_tokens
+        if not self.measured_text:
+            return places
+        if measured is None and is_recording(ecg):
+            measured = measured_text_of(as_record(ecg))
+        return places if measured is None else [*places, *self.tokenizer.encode(measured, add_special_tokens=False)]
 
     def __call__(  # type: ignore[override]
         self,
@@ -173,7 +194,8 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
                 pieces = one.split(ECG_PLACEHOLDER)
                 marks = ["", *map(self._placeholders.text, range(len(its_ecgs)))]
                 one = "".join(mark + piece for mark, piece in zip(marks, pieces, strict=True))
-            rows.append((self._tokenised(partial(_encoded, text=one, options=kwargs), len(its_ecgs)), its_ecgs))
+            encode = partial(_encoded, text=one, options=kwargs)
+            rows.append((self._tokenised(encode, dict(enumerate(its_ecgs))), its_ecgs))
         return self._together(rows, batched, padding, return_tensors)
 
     def apply_chat_template(  # type: ignore[override]
@@ -236,7 +258,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         if self.ecg_chat == ONE_QUESTION and len(ecgs) > 1:  # those of earlier turns are left out on purpose
             text = self._text(flat, settings)
             shown = [number for number in shown if self._placeholders.text(number) in text]
-        return self._tokenised(encode, shown), [ecgs[number] for number in shown]
+        return self._tokenised(encode, {number: ecgs[number] for number in shown}), [ecgs[number] for number in shown]
 
     def _rendered(self, conversation: Any, chat_template: str | None, literal: bool, options: dict[str, Any]) -> str:
         flat, ecgs, settings = self._prepared(conversation, chat_template, literal, options)
@@ -260,18 +282,16 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         settings = {**options, **self._placeholders.ends(), "chat_template": arranged_template(template, self.ecg_chat)}
         return flat, ecgs, settings
 
-    def _tokenised(self, encode: Callable[[PreTrainedTokenizerFast], Any], ecgs: int | Sequence[int] = 0) -> Row:
-        """A row of ids, with places for the soft tokens of the ECGs that have these numbers (or so many ECGs)."""
-        numbers = range(ecgs) if isinstance(ecgs, int) else ecgs
-        places = [self.ecg_token_id] * self.num_ecg_tokens
+    def _tokenised(self, encode: Callable[[PreTrainedTokenizerFast], Any], ecgs: Mapping[int, Any]) -> Row:
+        """A row of ids, with those of ECGs in the places of their numbers."""
         with TOKENIZING:
-            encoded = encode(self._placeholders.tokenizer(self.tokenizer, 1 + max(numbers, default=-1)))
+            encoded = encode(self._placeholders.tokenizer(self.tokenizer, 1 + max(ecgs, default=-1)))
             row = {
                 name: list(encoded[name])
                 for name in ("input_ids", "attention_mask", "assistant_masks")
                 if name in encoded
             }
-            return self._placeholders.expand(row, dict.fromkeys(numbers, places))
+            return self._placeholders.expand(row, {number: self.ecg_ids(ecg) for number, ecg in ecgs.items()})
 
     def _together(
         self, rows: Sequence[tuple[Row, list[Any]]], batched: bool, padding: Any, return_tensors: str | None

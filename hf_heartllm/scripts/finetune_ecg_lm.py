@@ -24,6 +24,7 @@ from hf_heartllm.training.dialogues.drawing import cases_of_records
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
 from hf_heartllm.training.lora import add_lora_behind_soft_tokens
+from hf_heartllm.training.measured_findings import measured_texts
 from hf_heartllm.training.packing import QuestionPrompts
 from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
@@ -55,7 +56,8 @@ class Options(RecipeOptions):
         rows: Parquet files of dataset_builders.training_rows.
         soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
         general_turns: JSON lines of training/general_turns.py, for data.others.
-        measurements: CSV table of dataset_builders.measurements, for the findings that data.dialogues tell.
+        measurements: CSV table of dataset_builders.measurements, for the findings that data.dialogues tell, and for a
+            model that reads measured numbers (training/make_ecg_lm.py --measured-text).
         chats: JSON, JSON lines or Parquet of conversations, for data.chats.
     """
 
@@ -97,6 +99,10 @@ def main() -> None:
                 f"{args.model} names its language model and holds none, which `lora` would change: make it without "
                 "--base-name"
             )
+        if processor.measured_text and args.measurements is None:
+            raise ValueError(
+                f"{args.model} reads measured numbers: give --measurements, of dataset_builders.measurements"
+            )
         every = [row for path in args.rows for row in load_rows(path)]
         usable = read_usable(args.records, data.folds, processor.feature_extractor)
         features = FeaturesOfRecords(
@@ -107,16 +113,21 @@ def main() -> None:
         )
         rows = repeat_rows(chosen, data.repeat or {})
         cases = cases_of_records(usable.records, args.measurements) if data.dialogues else None
+        measured = measured_texts(args.measurements) if processor.measured_text and args.measurements else {}
         material = question_material(
             rows, data, None, settings["seed"], args.soft_labels, args.general_turns, cases=cases, chats=args.chats
         )
         dataset = material.dataset(
-            SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share
-        )
+            SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share,
+            measured=measured,
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         refuse(error)
     say_left_out({"of other folds or splits, or beyond data.max_records": len(every) - len(chosen)}, len(every), "rows")
     say_left_out(dataset.left_out, len(rows), "rows of these folds (as often as data.repeat asks)")
+    if processor.measured_text:
+        unmeasured = sum(row["record_id"] not in measured for row in chosen)
+        say_left_out({"without a row of --measurements: nothing is told": unmeasured}, len(chosen), "records")
     if not len(dataset):
         refuse(f"none of the {len(rows)} rows has a recording and something to ask: nothing to train on")
     try:

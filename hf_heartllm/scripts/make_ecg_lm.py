@@ -34,6 +34,8 @@ class Settings:
         encoder: of training/train_encoder.py; an untrained one when None.
         projector: how the encoder's output becomes soft tokens.
         ecg_tokens: soft tokens of an ECG; one, or one for each lead, when None.
+        measured_text: whether what is measured on a recording stands behind its soft tokens, as text; asking and
+            training then measure.
         base_name: names the base's repository on the Hub, where checkpoints are to hold encoder and projection alone;
             when None they hold the language model too.
         base_revision: the commit there.
@@ -46,6 +48,7 @@ class Settings:
     encoder: Path | None = None
     projector: Literal["record", "leads", "time"] = "record"
     ecg_tokens: int | None = None
+    measured_text: bool = False
     base_name: str | None = None
     base_revision: str | None = None
     base_source: str | None = None
@@ -76,7 +79,11 @@ def main() -> None:
             num_ecg_tokens=args.ecg_tokens,
         )
         processor = ECGLMProcessor.from_base(
-            AutoTokenizer.from_pretrained(args.base), config.encoder_config, config.num_ecg_tokens, ecg_chat=ECGS_FIRST
+            AutoTokenizer.from_pretrained(args.base),
+            config.encoder_config,
+            config.num_ecg_tokens,
+            ecg_chat=ECGS_FIRST,
+            measured_text=args.measured_text,
         )
         model = ECGLMForCausalLM.from_base(
             language_model, processor, encoder, args.projector, args.ecg_tokens, base_model=base, seed=args.seed

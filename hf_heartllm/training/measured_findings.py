@@ -1,4 +1,4 @@
-"""Findings of recordings that were measured before, from the table that dataset_builders.measurements writes."""
+"""What was measured on recordings before, as findings and in words: from a table of dataset_builders.measurements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from hf_heartllm.data.record import Record
 from hf_heartllm.ecg.findings import Findings, find
 from hf_heartllm.ecg.measurements import Measurements
+from hf_heartllm.models.measured_text import MEASURED, measured_text
 
 RHYTHMS = ("PACE", "AFIB", "AFLT", "SR", "SBRAD", "STACH", "SARRH")
 CONDUCTIONS = ("WPW", "CLBBB", "CRBBB")
@@ -47,3 +48,19 @@ def findings_in_table(records: Iterable[Record], path: str | Path) -> dict[str, 
             if record is not None and row["II_r_mv"]:
                 found[record.record_id] = findings_of(record, Measurements.from_columns(row))
     return found
+
+
+def measured_texts(path: str | Path) -> dict[str, str]:
+    """`measured_text` of the recordings of a table, by `record_id`.
+
+    Args:
+        path: CSV table.
+
+    Raises:
+        ValueError: if the table lacks a column, or a cell is no number.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if lacking := [name for name in MEASURED if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"{path}: no column {lacking[0]}; dataset_builders.measurements writes one")
+        return {str(row.get("record_id") or row.get("ecg_id")): measured_text(row) for row in reader}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hf_heartllm.models.measured_text import measured_text
 from hf_heartllm.models.processing_ecg_lm import pad_features
 from hf_heartllm.training.examples import QuestionDataset
 from hf_heartllm.training.packing import PackedCollator
@@ -44,18 +45,24 @@ class SoftQuestionDataset(QuestionDataset):
         features: by `record_id`, float32 (leads, samples), NaN throughout a missing lead.
         prompts: of an `ECGLMProcessor`.
         fewer_leads: probability that only some leads of a recording are shown, one at least.
+        measured: by `record_id`, `measured_text` of recordings, where the processor shows it.
         **options: as of `QuestionDataset`.
     """
 
     def __init__(
         self, rows: Sequence[Mapping[str, Any]], features: Mapping[str, np.ndarray], prompts: Any,
-        fewer_leads: float = 0.0, **options: Any,
+        fewer_leads: float = 0.0, measured: Mapping[str, str] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.fewer_leads = fewer_leads
+        self.measured = measured or {}
         super().__init__(rows, features, prompts, **options)
 
     def _ecg_tokens(self, record_id: str) -> int:
-        return int(self.prompts.tokenizer.num_ecg_tokens)
+        return len(self._ids(record_id))
+
+    def _ids(self, record_id: str) -> list[int]:
+        ids: list[int] = self.prompts.tokenizer.ecg_ids(measured=self.measured.get(record_id, measured_text({})))
+        return ids
 
     def _shown(self, record_id: str, rng: random.Random) -> tuple[list[int], dict[str, Any]]:
         features = self.codes[record_id]
@@ -64,8 +71,7 @@ class SoftQuestionDataset(QuestionDataset):
             kept = rng.sample(there, rng.randint(1, len(there)))
             features = features.copy()
             features[np.setdiff1d(np.arange(len(features)), kept)] = math.nan
-        processor = self.prompts.tokenizer
-        return [processor.ecg_token_id] * processor.num_ecg_tokens, {"input_features": features}
+        return self._ids(record_id), {"input_features": features}
 
 
 class SoftCollator(PackedCollator):

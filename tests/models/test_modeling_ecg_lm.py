@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from hf_heartllm.models.base_model import BaseModel, BaseModelError, model_sha25
 from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 from hf_heartllm.models.ecg_prompts import Prompt
+from hf_heartllm.models.measured_text import measured_text, measured_text_of
 from hf_heartllm.models.modeling_ecg_encoder import ECGEncoderForSequenceClassification, ECGEncoderModel
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
 from tests.tiny import tiny_ecg_lm
 
 SMALL = {"hidden_sizes": (8, 16), "depths": (1, 1)}
-PROJECTORS = [("record", None), ("record", 3), ("leads", None), ("time", 5)]
+VARIANTS = [("record", None, False), ("record", 3, True), ("leads", None, False), ("time", 5, False)]
 LEADS = [("II",), ("I", "II"), ("II", "V1", "V5"), STANDARD_LEADS[:6], ("I", "II", *STANDARD_LEADS[6:]), STANDARD_LEADS]
 
 
@@ -30,9 +32,10 @@ def records():
     return hl.read_ecg("example:af"), hl.read_ecg("example:lbbb").crop(0, 4.3)
 
 
-@pytest.fixture(scope="module", params=PROJECTORS, ids=lambda one: f"{one[0]}-{one[1]}")
+@pytest.fixture(scope="module", params=VARIANTS, ids=lambda one: f"{one[0]}-{one[1]}{'-measured' * one[2]}")
 def ecg_lm(request):
-    return tiny_ecg_lm(projector=request.param[0], num_ecg_tokens=request.param[1])
+    projector, tokens, measured = request.param
+    return tiny_ecg_lm(projector=projector, num_ecg_tokens=tokens, measured_text=measured)
 
 
 @pytest.mark.parametrize(("leads", "seconds"), [*zip(LEADS, [60.0, 2.5, 10.0] * 2), (("V3",), 2.5)], ids=str)
@@ -122,6 +125,20 @@ def test_answers_through_shared_prompts_are_those_of_forward(ecg_lm, records):
     assert not np.allclose(found[0].log_likelihoods, found[2].log_likelihoods), "the recording is not read"
     written = answerer.generate([Prompt(records[0], "What?"), Prompt(records[1], "What?")], 6)
     assert [one[0].tokens for one in written]
+
+
+def test_what_was_measured_stands_behind_the_soft_tokens(records, monkeypatch):
+    model, processor = tiny_ecg_lm(measured_text=True)
+    told = measured_text(hl.measure(records[0]).as_columns())
+    assert "heart rate" in told
+    plain = processor.tokenizer.decode(processor("<ecg> Is it?", ecgs=records[0])["input_ids"][1:])
+    assert plain.endswith(f"{told} Is it?")
+    noise = 1e-4 * np.random.default_rng(0).standard_normal((12, 5000))
+    flat = hl.ECGRecord(noise, 500, STANDARD_LEADS)
+    assert measured_text_of(flat) == " (nothing was measured)"
+    monkeypatch.setitem(sys.modules, "hf_heartllm.ecg", None)
+    with pytest.raises(ImportError, match="pip install hf_heartllm"):
+        processor.answerer(model).read(records[0])
 
 
 def test_only_encoder_and_projection_learn(records):

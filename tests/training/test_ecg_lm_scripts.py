@@ -61,7 +61,19 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
     assert changed(frozen) == {"encoder", "projector"}, "the language model is frozen"
     assert with_lora.keys() == before.keys(), "the adapter is in the weights"
     assert {"encoder", "projector"} <= changed(with_lora)
-    model = str(tmp_path / "tuned" / "model")
+    of_data = ("--ptbxl", data, "--sampling-rate", "100", "--output", tmp_path / "measured.csv")
+    run("-m", "dataset_builders.measurements", *of_data)
+    numbers = ("--measured-text", "--base", base, "--output", tmp_path / "with-numbers")
+    run("training/make_ecg_lm.py", "--encoder", tmp_path / "encoder" / "model", *numbers)
+    model = ("--model", tmp_path / "with-numbers", "--output", tmp_path / "numbers")
+    tune = (*finetune, *model, "--rows", rows, *few, *small)
+    assert "reads measured numbers: give --measurements" in run(*tune, expected=2, errors=True)
+    assert "records without a row of --measurements" not in run(*tune, "--measurements", tmp_path / "measured.csv")
+    for name in ("tuned", "numbers"):
+        answered(str(tmp_path / name / "model"), capsys)
+
+
+def answered(model: str, capsys) -> None:
     assert heartllm(["ask", "example:af", "Does this ECG show atrial fibrillation?", "--model", model]) == 0
     assert capsys.readouterr().out.split()[0] in ("yes", "no")
     assert heartllm(["info", "--model", model]) == 0

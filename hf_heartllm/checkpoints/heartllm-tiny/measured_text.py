@@ -1,0 +1,1 @@
+../../models/measured_text.py
