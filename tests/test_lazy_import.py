@@ -49,6 +49,12 @@ assert not heavy, heavy
 """)
 
 
+@pytest.mark.parametrize("module", ["hf_heartllm.cli", "hf_heartllm.scripts"])
+def test_commands_and_trainings_tell_nobody_that_they_run(module: str) -> None:
+    code = f"import {module}; from huggingface_hub import constants; print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    assert run_python(code).strip() == "True"
+
+
 def test_recordings_and_labels_need_no_torch() -> None:
     run_python("""
 import sys

@@ -143,6 +143,43 @@ def test_nothing_large_and_no_recording_is_in_the_repository() -> None:
         assert size <= LARGEST_CHECKPOINT, f"{folder}: {size} bytes"
 
 
+UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+def unpickles(tree: ast.AST) -> list[str]:
+    """What in a module could run code that a file brings."""
+    found = []
+    safe = {
+        one.name for one in ast.walk(tree)
+        if isinstance(one, ast.ClassDef) and any(ast.unparse(base) == "yaml.SafeLoader" for base in one.bases)
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split(".")[0] in UNPICKLERS]
+        elif isinstance(node, ast.ImportFrom) and not node.level and str(node.module).split(".")[0] in UNPICKLERS:
+            found.append(str(node.module))
+        elif isinstance(node, ast.Call):
+            name, said = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if name in ("eval", "exec") or name.endswith(("read_pickle", "yaml.unsafe_load")):
+                found.append(name)
+            elif name == "yaml.load" and not safe & {ast.unparse(one) for one in node.args[1:]}:
+                found.append("yaml.load without a safe loader")
+            elif name == "torch.load" and said.get("weights_only") != "True":
+                found.append("torch.load without weights_only=True")
+            elif said.get("allow_pickle", "False") != "False":
+                found.append(f"{name} with allow_pickle")
+    return found
+
+
+def test_no_file_that_is_read_can_bring_code() -> None:
+    assert unpickles(ast.parse("import pickle.x\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(f)")) != []
+    assert len(unpickles(ast.parse("from joblib import load\npd.read_pickle(f)\nyaml.load(f)"))) == 3
+    folders = ("hf_heartllm", "dataset_builders", "training", "benchmarks", "examples")
+    for file in (one for folder in folders for one in (ROOT / folder).rglob("*.py") if not one.is_symlink()):
+        found = unpickles(ast.parse(file.read_text(encoding="utf-8")))
+        assert not found, f"{file.relative_to(ROOT)}: {', '.join(found)}"
+
+
 # A stand-in where the trained one is absent, so that the rule is tested either way.
 STAND_IN = ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "LICENSE", "README.md")
 STAND_IN += ("codec/config.json", "codec/model.safetensors")

@@ -6,6 +6,7 @@ and what is wrong with the arguments appear at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from ..interrupts import INTERRUPTED, nothing_to_stop, one_line_on_interrupt, sa
 
 if TYPE_CHECKING:
     import argparse
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when huggingface_hub is imported
 
 PROGRAM = "heartllm"
 COMMANDS = (
