@@ -9,6 +9,7 @@ import numpy as np
 
 from .ecg_leads import derive_limb_leads, standard_lead_name
 from .ecg_resample import resample
+from .printable_text import printable
 
 
 class ECGError(ValueError):
@@ -61,7 +62,8 @@ class ECGRecord:
     def __post_init__(self) -> None:
         signal = np.array(self.signal, dtype=np.float32)  # a copy: a record does not change behind its back
         leads = tuple(standard_lead_name(name) for name in self.leads)
-        where = self.source or "record"
+        source = None if self.source is None else printable(self.source)
+        where = source or "record"
         if signal.ndim != 2:
             raise ECGError(f"{where}: signal must be (leads, samples), got {signal.ndim} dimension(s)")
         if signal.shape[0] != len(leads):
@@ -82,6 +84,7 @@ class ECGRecord:
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
         object.__setattr__(self, "sampling_rate", rate)
+        object.__setattr__(self, "source", source)
 
     def __repr__(self) -> str:
         many = len(self.leads) > 3

@@ -63,3 +63,7 @@ def read_ecg(
         return record
     except ECGError as error:
         raise ECGError(one_line(str(error))) from None
+    except OSError as error:
+        raise ECGError(one_line(f"{name}: cannot be read: {error.strerror or error}")) from None
+    except MemoryError:
+        raise ECGError(one_line(f"{name}: too large for the memory that there is")) from None

@@ -11,25 +11,22 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
-from .channels import is_lead_name, is_other_signal, lead_name
+from ...models.record_from_array import in_range
+from .channels import is_lead_name, is_other_signal, lead_name, require_names
 from .formats import WFDB
 from .lead_choice import Leads, choose, lead_choice
-from .messages import listed, warn
+from .messages import MOST_SAMPLES, listed, warn
+from .statements import is_missing, require_regular
 from .units import is_voltage, millivolts_per_unit
 from .wfdb_header import Header, Signal, header_comments, parse_header, read_header_text
+from .wfdb_lengths import BITS_PER_SAMPLE, COMPRESSED, frames_in_file
 
 __all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb"]
-
-_BITS_PER_SAMPLE = {
-    "8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "24": 24, "32": 32, "310": 32 / 3, "311": 32 / 3,
-}  # fmt: skip
-_COMPRESSED = {"508": 8, "516": 16, "524": 24}  # FLAC, by the bits of a sample
 
 _SIMULATED = re.compile(r"^\s*#\s*simulated\b", re.MULTILINE)  # as `ecg.writers` writes it
 
@@ -58,18 +55,20 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
     text = read_header_text(file, where)
     header = parse_header(text, where, file.stem)
     signals = _leads(header, where)
-    left = [signal for signal in header.signals if signal not in signals]
+    numbers = {signal.number for signal in signals}
+    left = [signal for signal in header.signals if signal.number not in numbers]
     names = [lead_name(signal.name) or f"signal {signal.number}" for signal in signals]
     if choice is not None:
         chosen = choose(where, names, choice)
         signals = [signals[place] for place, _ in chosen]
         names = [lead_name(name) for _, name in chosen]
-    if len(set(names)) != len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-        raise ECGError(f"{where}: lead names repeat: {listed(twice)}")
+    require_names(where, names)
     paths = {name: _signal_file(file.parent, name, where) for name in dict.fromkeys(lead.file for lead in signals)}
-    groups = {name: [signal for signal in header.signals if signal.file == name] for name in paths}
-    lengths = {name: _length(paths[name], group, header.frames, where) for name, group in groups.items()}
+    groups: dict[str, list[Signal]] = {name: [] for name in paths}
+    for signal in header.signals:
+        if signal.file in groups:
+            groups[signal.file].append(signal)
+    lengths = {name: frames_in_file(paths[name], group, header.frames, where) for name, group in groups.items()}
     if len(set(lengths.values())) > 1:
         short, long = sorted(lengths, key=lambda name: lengths[name])[:: len(lengths) - 1]
         raise ECGError(
@@ -82,7 +81,9 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
         raise ECGError(f"{where}: its signals have different sampling rates")
     if left and choice is None:
         warn(f"{where}: left out, since they are no ECG leads: {listed(_described(signal) for signal in left)}")
-    samples = np.stack([_millivolts(stored[lead.number], lead, where) for lead in signals])
+    samples = np.empty((len(signals), len(stored[signals[0].number])), dtype=np.float32)
+    for row, lead in zip(samples, signals):
+        row[:] = _millivolts(stored[lead.number], lead, where)
     rate = header.rate * signals[0].per_frame
     if _SIMULATED.search(text):
         where += " (simulated)"
@@ -114,7 +115,7 @@ def _header_file(path: Path) -> Path:
         names.append(f"{bare}.hea")
     names += [f"{name}.hea"]
     for candidate in names:
-        if path.with_name(candidate).is_file():
+        if not is_missing(path.with_name(candidate)):
             return path.with_name(candidate)
     for candidate in names:
         found = _in_another_case(path.parent, candidate)
@@ -165,7 +166,8 @@ def _signal_file(folder: Path, name: str, where: str) -> Path:
     """Where a signal file is. Headers may keep the folder that they were made in: the file beside them is meant."""
     file = _inside(name, where)
     for path in (folder / file, folder / file.name):
-        if path.is_file():
+        if not is_missing(path):
+            require_regular(path, where)
             return path
     found = _in_another_case(folder, file.name)
     if found is None:
@@ -173,52 +175,14 @@ def _signal_file(folder: Path, name: str, where: str) -> Path:
     return found
 
 
-def _length(path: Path, signals: Sequence[Signal], stated: int | None, where: str) -> int:
-    """The number of frames in a signal file, after comparing its size with the stated number."""
-    sample_format, offset, name = signals[0].format, signals[0].offset, path.name
-    if any((signal.format, signal.offset) != (sample_format, offset) for signal in signals):
-        raise ECGError(f"{where}: the header gives {name} several formats or offsets")
-    size = path.stat().st_size
-    if size == 0 or (size <= offset and sample_format not in _COMPRESSED):
-        raise ECGError(f"{where}: the signal file {name} is empty")
-    per_frame = sum(signal.per_frame for signal in signals)
-    if sample_format in _COMPRESSED:
-        return stated or (_flac_samples(path, where) - offset) // signals[0].per_frame
-    bits = _BITS_PER_SAMPLE.get(sample_format)
-    if bits is None:
-        raise ECGError(f"{where}: wfdb cannot read samples in format {sample_format}")
-    there = (size - offset) * 8 / (bits * per_frame) + 1e-9
-    if sample_format in ("310", "311"):  # the last three samples may be cut or filled up: wfdb and the checksum decide
-        return stated or int(there)
-    if stated is None:
-        if there % 1 > 1e-6 and sample_format != "212":
-            warn(f"{where}: {name} ends within a frame, and the header states no length: is it cut?")
-        if there < 1:
-            raise ECGError(f"{where}: the signal file {name} is empty")
-        return int(there)
-    if there < stated:
-        raise ECGError(f"{where}: {name} is truncated: {int(there)} of {stated} samples are there")
-    if there >= stated + 1:
-        raise ECGError(f"{where}: {name} holds {int(there)} samples, the header states {stated}")
-    return stated
-
-
-def _flac_samples(path: Path, where: str) -> int:
-    """Samples of a channel in a FLAC file, from the block of stream information that it begins with (RFC 9639)."""
-    with path.open("rb") as file:
-        start = file.read(26)
-    samples = int.from_bytes(start[18:26], "big") & ((1 << 36) - 1)
-    if start[:4] != b"fLaC" or not samples:
-        raise ECGError(f"{where}: {path.name} is no FLAC file that states its length")
-    return samples
-
-
 def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> dict[int, np.ndarray]:
-    """Every stored sample, signal's number → int64 (samples,), read by wfdb through a header that it cannot misread."""
+    """Every stored sample, signal's number → int32 (samples,), read by wfdb through a header that it cannot misread."""
     import wfdb
     from wfdb.io.header import HeaderSyntaxError
 
     numbers = [one.number for _, signals in files for one in signals]
+    if sum(frames * one.per_frame for _, signals in files for one in signals) > MOST_SAMPLES:
+        raise ECGError(f"{where}: more samples than are read at once ({MOST_SAMPLES:,})")
     # Smoothing averages over each frame; without it wfdb cannot convert format 61.
     smooth = all(one.per_frame == 1 for _, signals in files for one in signals)
     try:
@@ -232,12 +196,12 @@ def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> 
             header = "\n".join([f"r {len(lines)} 1 {frames}", *lines, ""])
             (Path(scratch) / "r.hea").write_text(header, encoding="ascii")
             name = str(Path(scratch) / "r")
-            record = wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True)
-    except (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, HeaderSyntaxError) as error:
+            record = wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True, return_res=32)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, OverflowError, HeaderSyntaxError) as error:
         reason = re.sub(r"\S*wfdb-\w+[/\\]s(\d+)\.dat", lambda found: files[int(found[1])][0].name, str(error))
         raise ECGError(f"{where}: wfdb cannot read this record: {reason or type(error).__name__}") from None
     read = record.d_signal.T if smooth else record.e_d_signal
-    stored = {number: np.asarray(samples, dtype=np.int64) for number, samples in zip(numbers, read, strict=True)}
+    stored = {number: np.asarray(samples, dtype=np.int32) for number, samples in zip(numbers, read, strict=True)}
     for _, signals in files:
         for one in signals:
             there, due = len(stored[one.number]), frames * one.per_frame
@@ -256,7 +220,9 @@ def _link(path: Path, link: Path) -> None:
 def _compare_checksums(header: Header, leads: list[Signal], stored: dict[int, np.ndarray], where: str) -> None:
     """Refuse samples that the header was not written for. Zeros everywhere are checksums that were never computed."""
     wrong = [
-        lead for lead in leads if lead.checksum is not None and (int(stored[lead.number].sum()) - lead.checksum) % 65536
+        lead
+        for lead in leads
+        if lead.checksum is not None and (int(stored[lead.number].sum(dtype=np.int64)) - lead.checksum) % 65536
     ]
     if not wrong:
         return
@@ -269,12 +235,18 @@ def _compare_checksums(header: Header, leads: list[Signal], stored: dict[int, np
 
 def _millivolts(digital: np.ndarray, lead: Signal, where: str) -> np.ndarray:
     """Stored samples as float64 (samples,) in mV."""
-    physical = (digital - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
+    with np.errstate(over="ignore"):  # said below
+        physical = (digital.astype(np.float64) - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
     physical[digital == _missing_value(lead.format)] = np.nan
+    in_range(physical, f"{where}: {lead.title}")
     if not lead.skew:
         return physical
+    if lead.skew >= len(physical):
+        raise ECGError(
+            f"{where}: {lead.title} is said to lie {lead.skew} samples late, in a record of {len(physical)} samples"
+        )
     out = np.full(len(physical), np.nan)
-    out[: max(0, len(physical) - lead.skew)] = physical[lead.skew :]  # this signal was sampled `skew` samples late
+    out[: len(physical) - lead.skew] = physical[lead.skew :]  # this signal was sampled `skew` samples late
     return out
 
 
@@ -283,6 +255,6 @@ def _missing_value(sample_format: str) -> int | None:
     if sample_format == "8":
         return None
     bits = {"310": 10, "311": 10}.get(sample_format) or int(
-        _COMPRESSED.get(sample_format) or _BITS_PER_SAMPLE[sample_format]
+        COMPRESSED.get(sample_format) or BITS_PER_SAMPLE[sample_format]
     )
     return -(1 << (bits - 1))
