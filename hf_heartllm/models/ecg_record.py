@@ -36,7 +36,7 @@ class ECGRecord:
         sex: `"male"`, `"female"` or None.
         height: cm, or None.
         weight: kg, or None.
-        source: where the recording came from, for messages and captions.
+        source: where the recording came from, for messages and captions; what cannot be printed is spelt out.
 
     Raises:
         ECGError: if shape, names, rate or units do not fit together.
@@ -62,7 +62,7 @@ class ECGRecord:
     def __post_init__(self) -> None:
         signal = np.array(self.signal, dtype=np.float32)  # a copy: a record does not change behind its back
         leads = tuple(standard_lead_name(name) for name in self.leads)
-        source = None if self.source is None else printable(self.source)
+        source = printable(self.source) if isinstance(self.source, str) else self.source
         where = source or "record"
         if signal.ndim != 2:
             raise ECGError(f"{where}: signal must be (leads, samples), got {signal.ndim} dimension(s)")
