@@ -11,6 +11,8 @@ from .ecg_leads import derive_limb_leads, standard_lead_name
 from .ecg_resample import resample
 from .printable_text import printable
 
+SLOWEST, FASTEST = 1.0, 1e6  # Hz; beyond, resampling and durations leave what can be calculated with
+
 
 class ECGError(ValueError):
     """Something is wrong with a recording; the message is one line: what, where, what to do."""
@@ -78,6 +80,8 @@ class ECGRecord:
             rate = np.nan
         if not (np.isfinite(rate) and rate > 0):
             raise ECGError(f"{where}: sampling rate must be a positive number of Hz, got {self.sampling_rate!r:.40}")
+        if not SLOWEST <= rate <= FASTEST:
+            raise ECGError(f"{where}: a sampling rate of {rate:g} Hz is none of an ECG ({SLOWEST:g} to {FASTEST:g} Hz)")
         if self.units not in ("mV", "z-score"):
             raise ECGError(f"{where}: units must be 'mV' (or 'z-score' for decoded records), got {self.units!r}")
         signal.setflags(write=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,8 @@ HEADERS = {
     "a negative rate": (header("r 1 -500 2000"), "sampling rate is '-500'"),
     "a rate with a comma": (header("r 1 100,5 2000"), "sampling rate is '100,5'"),
     "a rate without end": (header(f"r 1 {'9' * 5000} 2000"), "sampling rate"),
+    "a rate below any": (header("r 1 1e-300 2000"), "1e-300 Hz is none of an ECG"),
+    "a rate beyond any": (header("r 1 1e9 2000"), r"1e\+09 Hz is none of an ECG"),
     "10^9 samples in 310": (header("r 1 500 1000000000", "310"), "r.dat is truncated: 3000 of 1000000000"),
     "10^12 samples in 311": (header("r 1 500 1000000000000", "311"), "truncated"),
     "half the samples of 310": (header("r 1 500 1000", "310"), "holds 3000 samples, the header states 1000"),
@@ -164,22 +166,15 @@ TABLES = {
     "hours beyond float64": f"time,II\n{'9' * 400}:00:01,x\n0:0:2,4\n",
     "a number as Python writes it": "I,II\n1_000,2\n3,4\n",
     "samples of 1e20": "I,II\n1e20,2\n3,4\n",
+    "a name of quotes alone": "'\"',II\n1,2\n3,4\n",
 }
 
 
+@pytest.mark.filterwarnings("ignore::hf_heartllm.ECGWarning")
 @pytest.mark.parametrize("what", TABLES)
 def test_tables_that_cannot_be(tmp_path: Path, what: str) -> None:
     (tmp_path / "x.csv").write_text(TABLES[what])
     refusal(tmp_path / "x.csv", sampling_rate=500, units="mV")
-
-
-def no_file(make: Callable[[Path], object], *names: str) -> Callable[[Path], list[Path]]:
-    def made(folder: Path) -> list[Path]:
-        for name in names:
-            make(folder / name)
-        return [folder / name for name in names]
-
-    return made
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -206,6 +201,7 @@ def test_signal_files_are_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_ecg(name).signal[0], SAMPLES / 1000, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::hf_heartllm.ECGWarning")
 def test_names_do_not_speak_to_the_terminal(tmp_path: Path) -> None:
     name = wfdb(tmp_path, header(name="\x1b[31mII\x1b[2J\x07"))
     record = read_ecg(name)

@@ -81,10 +81,12 @@ def require_names(where: object, names: Sequence[str]) -> None:
     """That lead names can be those of one recording.
 
     Raises:
-        ECGError: if one stands there twice, or is too long to be a name.
+        ECGError: if one stands there twice, is empty, or is too long to be a name.
     """
     if repeated(names):
         raise ECGError(f"{where}: lead names repeat: {listed(repeated(names))}")
+    if not all(names):
+        raise ECGError(f"{where}: one of the leads has no name: {listed(name or 'none' for name in names)}")
     longest = max(names, key=len, default="")
     if len(longest) > _LONGEST_NAME:
         raise ECGError(f"{where}: a lead's name is {len(longest)} characters long: {longest[:30]}…")

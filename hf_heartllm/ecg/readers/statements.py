@@ -114,6 +114,12 @@ def require_regular(path: Path, where: object) -> None:
         raise ECGError(f"{where}: {'this' if path == where else path.name[:60]} is {kind}")
 
 
+def part_bounds(samples: int, rate: float, seconds: float) -> list[tuple[int, int]]:
+    """First and last sample (behind it) of equally long parts of at most so many seconds, and one sample at least."""
+    count = min(samples, math.ceil(samples / max(1, math.floor(seconds * rate))))
+    return [(place * samples // count, (place + 1) * samples // count) for place in range(count)]
+
+
 def _hertz(where: object, stated: float | str) -> float:
     """A positive number of Hz; a number that came as text (from a table or a YAML file) has one meaning too."""
     value = math.nan

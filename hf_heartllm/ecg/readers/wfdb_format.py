@@ -11,7 +11,10 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +24,14 @@ from .channels import is_lead_name, is_other_signal, lead_name, require_names
 from .formats import WFDB
 from .lead_choice import Leads, choose, lead_choice
 from .messages import MOST_SAMPLES, listed, warn
-from .statements import is_missing, require_regular
+from .statements import is_missing, part_bounds, require_regular
 from .units import is_voltage, millivolts_per_unit
 from .wfdb_header import Header, Signal, header_comments, parse_header, read_header_text
 from .wfdb_lengths import BITS_PER_SAMPLE, COMPRESSED, frames_in_file
 
-__all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb"]
+__all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb", "read_wfdb_parts"]
 
+_FROM_THE_START = ("8",)  # whose samples are sums of all differences before them
 _SIMULATED = re.compile(r"^\s*#\s*simulated\b", re.MULTILINE)  # as `ecg.writers` writes it
 
 
@@ -47,6 +51,63 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
     Raises:
         ECGError: for anything missing, damaged or inconsistent.
     """
+    found = _find(path, source, leads)
+    return _read(found, 0, found.samples)
+
+
+def read_wfdb_parts(path: str | Path, seconds: float, *, leads: Leads | None = None) -> Iterator[ECGRecord]:
+    """Read a WFDB record one part after the other, each alone: memory is taken for one of them.
+
+    Only where the whole is one part its checksums are compared; those of parts are not known.
+
+    Args:
+        path: as `read_wfdb`.
+        seconds: the longest part. All are equally long, but for one sample.
+        leads: as `read_wfdb`.
+
+    Yields:
+        The parts in time, as `read_wfdb` gives them; joined they are the record.
+
+    Raises:
+        ECGError: for anything missing, damaged or inconsistent.
+    """
+    found = _find(path, None, leads)
+    for first, last in part_bounds(found.samples, found.rate, seconds):
+        yield _read(found, first, last)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A record as it lies on the disk.
+
+    Attributes:
+        where: how messages call it.
+        header: what it states.
+        leads: the signals that are read, in the order wanted, and what they are called in `names`.
+        files: those that hold them, each with all the signals in it.
+        frames: of each file.
+        about: what the comments state of the patient, and whether it is simulated in the source.
+    """
+
+    where: str
+    header: Header
+    leads: list[Signal]
+    names: tuple[str, ...]
+    files: list[tuple[Path, list[Signal]]]
+    frames: int
+    about: dict[str, Any]
+
+    @property
+    def samples(self) -> int:
+        return self.frames * self.leads[0].per_frame
+
+    @property
+    def rate(self) -> float:
+        return self.header.rate * self.leads[0].per_frame
+
+
+def _find(path: str | Path, source: str | None, leads: Leads | None) -> _Stored:
+    """Everything that can be said of a record before a sample of it is read."""
     if not Path(path).name:
         raise ECGError(f"{str(path)!r} names no recording")
     where = source or str(path)
@@ -75,19 +136,35 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
             f"{where}: {short} holds {lengths[short]} samples, {long} {lengths[long]}, the header states none"
         )
     frames = next(iter(lengths.values()))
-    stored = _decode([(paths[name], group) for name, group in groups.items()], frames, where)
-    _compare_checksums(header, signals, stored, where)
     if len({lead.per_frame for lead in signals}) != 1:
         raise ECGError(f"{where}: its signals have different sampling rates")
+    late = max(signals, key=lambda lead: lead.skew)
+    if late.skew >= frames * late.per_frame:
+        raise ECGError(
+            f"{where}: {late.title} is said to lie {late.skew} samples late, in a record of "
+            f"{frames * late.per_frame} samples"
+        )
     if left and choice is None:
         warn(f"{where}: left out, since they are no ECG leads: {listed(_described(signal) for signal in left)}")
-    samples = np.empty((len(signals), len(stored[signals[0].number])), dtype=np.float32)
-    for row, lead in zip(samples, signals):
-        row[:] = _millivolts(stored[lead.number], lead, where)
-    rate = header.rate * signals[0].per_frame
-    if _SIMULATED.search(text):
-        where += " (simulated)"
-    return ECGRecord(samples, rate, tuple(names), source=where, **header_comments(text))
+    about = {**header_comments(text), "source": f"{where} (simulated)" if _SIMULATED.search(text) else where}
+    files = [(paths[name], group) for name, group in groups.items()]
+    return _Stored(where, header, signals, tuple(names), files, frames, about)
+
+
+def _read(found: _Stored, first: int, last: int) -> ECGRecord:
+    """The samples from `first` to the one before `last`."""
+    per_frame, leads = found.leads[0].per_frame, found.leads
+    begin = first // per_frame
+    end = min(found.frames, -(-(last + max(lead.skew for lead in leads)) // per_frame))
+    stored = _decode(found.files, found.frames, found.where, begin, end)
+    if (begin, end) == (0, found.frames):
+        _compare_checksums(found.header, leads, stored, found.where)
+    samples = np.full((len(leads), last - first), np.nan, dtype=np.float32)
+    for row, lead in zip(samples, leads):
+        start = first + lead.skew - begin * per_frame  # this signal was sampled `skew` samples late
+        there = stored[lead.number][start : start + len(row)]
+        row[: len(there)] = _millivolts(there, lead, found.where)
+    return ECGRecord(samples, found.rate, found.names, **found.about)
 
 
 def header_signal_files(text: str, where: str, stem: str) -> list[str]:
@@ -175,13 +252,20 @@ def _signal_file(folder: Path, name: str, where: str) -> Path:
     return found
 
 
-def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> dict[int, np.ndarray]:
-    """Every stored sample, signal's number → int32 (samples,), read by wfdb through a header that it cannot misread."""
+def _decode(
+    files: list[tuple[Path, list[Signal]]], frames: int, where: str, begin: int, end: int
+) -> dict[int, np.ndarray]:
+    """The stored samples of the frames from `begin` to the one before `end`, signal's number → int32 (samples,).
+
+    wfdb reads them, through a header that it cannot misread.
+    """
     import wfdb
     from wfdb.io.header import HeaderSyntaxError
 
     numbers = [one.number for _, signals in files for one in signals]
-    if sum(frames * one.per_frame for _, signals in files for one in signals) > MOST_SAMPLES:
+    skipped = begin if any(one.format in _FROM_THE_START for _, signals in files for one in signals) else 0
+    span = end - begin + skipped
+    if sum(span * one.per_frame for _, signals in files for one in signals) > MOST_SAMPLES:
         raise ECGError(f"{where}: more samples than are read at once ({MOST_SAMPLES:,})")
     # Smoothing averages over each frame; without it wfdb cannot convert format 61.
     smooth = all(one.per_frame == 1 for _, signals in files for one in signals)
@@ -196,7 +280,9 @@ def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> 
             header = "\n".join([f"r {len(lines)} 1 {frames}", *lines, ""])
             (Path(scratch) / "r.hea").write_text(header, encoding="ascii")
             name = str(Path(scratch) / "r")
-            record = wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True, return_res=32)
+            record = wfdb.rdrecord(
+                name, begin - skipped, end, physical=False, smooth_frames=smooth, ignore_skew=True, return_res=32
+            )
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, OverflowError, HeaderSyntaxError) as error:
         reason = re.sub(r"\S*wfdb-\w+[/\\]s(\d+)\.dat", lambda found: files[int(found[1])][0].name, str(error))
         raise ECGError(f"{where}: wfdb cannot read this record: {reason or type(error).__name__}") from None
@@ -204,9 +290,10 @@ def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> 
     stored = {number: np.asarray(samples, dtype=np.int32) for number, samples in zip(numbers, read, strict=True)}
     for _, signals in files:
         for one in signals:
-            there, due = len(stored[one.number]), frames * one.per_frame
+            there, due = len(stored[one.number]), span * one.per_frame
             if there != due or not due:
                 raise ECGError(f"{where}: {one.title} has {there} samples where {due} are due")
+            stored[one.number] = stored[one.number][skipped * one.per_frame :]
     return stored
 
 
@@ -239,15 +326,7 @@ def _millivolts(digital: np.ndarray, lead: Signal, where: str) -> np.ndarray:
         physical = (digital.astype(np.float64) - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
     physical[digital == _missing_value(lead.format)] = np.nan
     in_range(physical, f"{where}: {lead.title}")
-    if not lead.skew:
-        return physical
-    if lead.skew >= len(physical):
-        raise ECGError(
-            f"{where}: {lead.title} is said to lie {lead.skew} samples late, in a record of {len(physical)} samples"
-        )
-    out = np.full(len(physical), np.nan)
-    out[: len(physical) - lead.skew] = physical[lead.skew :]  # this signal was sampled `skew` samples late
-    return out
+    return physical
 
 
 def _missing_value(sample_format: str) -> int | None:
