@@ -52,7 +52,7 @@ def numbers(values: Any, where: str) -> np.ndarray:
         array = np.ma.filled(values.astype(np.float64), np.nan) if masked else np.asarray(values)
         if array.dtype.kind == "O" and not any(isinstance(one, str | bytes | bool) for one in array.flat):
             array = array.astype(np.float64)  # lists in which None stands for a missing sample
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ECGError(f"{where}: not an array of numbers: rows of different lengths, or something else") from None
     if array.dtype.kind not in "iuf":
         raise ECGError(f"{where}: a recording is an array of real numbers, this one holds {str(array.dtype)[:40]}")

@@ -148,6 +148,8 @@ def test_other_things_called_npy(tmp_path: Path) -> None:
     assert "samples of 1e+20 mV" in refusal(tmp_path / "x.npy", **NUMBERS)
     with pytest.raises(ECGError, match="no voltages of a body"):
         ecg_record(np.full((2, 50), -1e20), **NUMBERS)
+    with pytest.raises(ECGError, match="not an array of numbers"):
+        ecg_record([[10**400, 1.0], [2.0, 3.0]], **NUMBERS)
 
 
 def test_sparse_files_are_not_believed(tmp_path: Path) -> None:

@@ -265,8 +265,12 @@ def _decode(
     numbers = [one.number for _, signals in files for one in signals]
     skipped = begin if any(one.format in _FROM_THE_START for _, signals in files for one in signals) else 0
     span = end - begin + skipped
-    if sum(span * one.per_frame for _, signals in files for one in signals) > MOST_SAMPLES:
-        raise ECGError(f"{where}: more samples than are read at once ({MOST_SAMPLES:,})")
+    wanted = sum(span * one.per_frame for _, signals in files for one in signals)
+    if wanted > MOST_SAMPLES:
+        raise ECGError(
+            f"{where}: {wanted:,} samples, more than are read at once ({MOST_SAMPLES:,}): read it in parts "
+            "(hl.read_ecg_parts)"
+        )
     # Smoothing averages over each frame; without it wfdb cannot convert format 61.
     smooth = all(one.per_frame == 1 for _, signals in files for one in signals)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...models.ecg_record import ECGError
-from .messages import MOST_SAMPLES, warn
+from .messages import warn
 from .wfdb_header import Signal
 
 BITS_PER_SAMPLE = {
@@ -35,7 +35,7 @@ def frames_in_file(path: Path, signals: Sequence[Signal], stated: int | None, wh
         where: the record, for messages.
 
     Raises:
-        ECGError: if the file is empty, shorter or longer than stated, or too large to be read at once.
+        ECGError: if the file is empty, shorter or longer than stated, or unpacks to what no ECG does.
     """
     sample_format, offset, name = signals[0].format, signals[0].offset, path.name
     if any((signal.format, signal.offset) != (sample_format, offset) for signal in signals):
@@ -60,12 +60,7 @@ def frames_in_file(path: Path, signals: Sequence[Signal], stated: int | None, wh
         raise ECGError(f"{where}: {name} is truncated: {int(there)} of {stated} samples are there")
     if stated is not None and there - slack >= stated + 1:
         raise ECGError(f"{where}: {name} holds {int(there)} samples, the header states {stated}")
-    frames = int(there) if stated is None else stated
-    if frames * per_frame > MOST_SAMPLES:
-        raise ECGError(
-            f"{where}: {name} holds {frames * per_frame:,} samples, more than are read at once ({MOST_SAMPLES:,})"
-        )
-    return frames
+    return int(there) if stated is None else stated
 
 
 def _flac_samples(path: Path, where: str) -> int:
@@ -93,7 +88,7 @@ def _goes_on(path: Path, stated: int, samples: int) -> bool:
     content = bytearray(path.read_bytes())
     content[18:26] = (stated + 1 if samples + 1 < 1 << 36 else stated).to_bytes(8, "big")
     try:
-        with soundfile.SoundFile(io.BytesIO(bytes(content))) as file:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
             file.seek(samples)
             return len(file.read(1, dtype="int32")) > 0
     except (RuntimeError, ValueError, TypeError):  # there is none, or the file is damaged, which decoding will say
