@@ -19,7 +19,7 @@ BITS_PER_SAMPLE = {
 }  # fmt: skip
 COMPRESSED = {"508": 8, "516": 16, "524": 24}  # FLAC, by the bits of a sample
 _TRIPLET = 3  # samples that formats 310 and 311 keep together; the last three may be cut or filled up
-_FEW = 1 << 22  # samples that any file may unpack to: five minutes of twelve leads at 1,000 Hz
+_FEW = 21_600_000  # samples that any file may unpack to: half an hour of twelve leads at 1,000 Hz
 # How many times smaller a signal may be when packed: FLAC makes an ECG two or three times smaller, a constant line ten
 # thousand times.
 _MOST_PACKED = 100
