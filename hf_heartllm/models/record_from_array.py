@@ -86,7 +86,7 @@ def in_millivolts(values: np.ndarray, units: Any, where: str) -> np.ndarray:
     Raises:
         ECGError: if the unit is none of a voltage, or a sample is infinite or no voltage of a body.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         scaled = np.asarray(values, dtype=np.float64) * millivolts_per_unit(units, where)
     in_range(scaled, where)
     return scaled

@@ -155,6 +155,15 @@ def test_other_things_called_npy(tmp_path: Path) -> None:
         ecg_record([[10**400, 1.0], [2.0, 3.0]], **NUMBERS)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_long_doubles_that_float64_does_not_hold(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((2, 50), np.longdouble("1e4000" if np.finfo("g").max > 1e308 else "inf")))
+    assert "infinite samples" in refusal(tmp_path / "x.npy", **NUMBERS)
+    bits = np.random.default_rng(0).integers(256, size=(2, 50 * np.dtype("g").itemsize), dtype="u1")
+    np.save(tmp_path / "x.npy", bits.view("g"))  # among them patterns that stand for no number
+    refusal(tmp_path / "x.npy", **NUMBERS)
+
+
 def test_sparse_files_are_not_believed(tmp_path: Path) -> None:
     name = wfdb(tmp_path, header("r 1 500 1000000000000"), b"")
     os.truncate(tmp_path / "r.dat", 2 * 10**12)

@@ -74,7 +74,10 @@ def _array(path: Path) -> np.ndarray:
     if math.prod(shape) > MOST_SAMPLES:
         raise ECGError(f"{path}: {math.prod(shape):,} numbers, more than are read at once ({MOST_SAMPLES:,})")
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # long doubles hold what float64 does not: said of the samples
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
     except (OSError, ValueError) as error:
         raise ECGError(f"{path}: not a NumPy file of numbers: {error}") from None
 
