@@ -22,7 +22,7 @@ from . import auto_classes
 
 if TYPE_CHECKING:
     from .checkpoints import checkpoint
-    from .ecg import ecg_record, measure, plot_ecg, read_ecg, simulate_ecg
+    from .ecg import ecg_record, measure, plot_ecg, read_ecg, read_ecg_parts, simulate_ecg
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
     from .models.configuration_heartllm import HeartLLMConfig
@@ -71,6 +71,7 @@ __all__ = [
     "pipeline",
     "plot_ecg",
     "read_ecg",
+    "read_ecg_parts",
     "simulate_ecg",
 ]
 
@@ -102,6 +103,7 @@ _HOME = {
     "pipeline": "models.pipeline_ecg",
     "plot_ecg": "ecg",
     "read_ecg": "ecg",
+    "read_ecg_parts": "ecg",
     "simulate_ecg": "ecg",
 }
 

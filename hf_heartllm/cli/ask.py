@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ecg.readers.formats import SUFFIXES
+from ..models.printable_text import printable
 from .answers import answer_as_json, answer_in_words
 from .common import (
     SEVERAL,
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
                 (print_json if alone else print_json_line)(answer_as_json(question, answer, record, heard))
             return
         if not alone:
-            print(f"{name}: {in_words(record)}\n")
+            print(f"{printable(name)}: {in_words(record)}\n")
         for question, answer in zip(questions, found, strict=True):
             print(
                 answer_in_words(question, answer) if alone else f"{question}\n{answer_in_words(question, answer)}\n",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..ecg.readers.formats import STATED, SUFFIXES, UNSTATED
 from ..interrupts import each_interrupt_raises
 from ..models.notice import NOTICE
+from ..models.printable_text import printable
 from .answers import answer_as_json, answer_in_words, report_as_json, report_in_words
 from .common import (
     PICTURES,
@@ -292,7 +293,7 @@ class _Session:
         self.args.warnings.extend(line for line in heard if line not in self.args.warnings)  # these are not said again
         self._told_left_out = False
         if not self.args.json:
-            print(f"{name}: {in_words(record)}", flush=True)
+            print(f"{printable(name)}: {in_words(record)}", flush=True)
         if self.chat.converses and self.chat.windows > 1:
             part = self.chat.window
             tell(

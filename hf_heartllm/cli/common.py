@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..ecg.readers.formats import UNSTATED, either, recording_help
 from ..models.checkpoint_files import default_checkpoint, find_checkpoint
 from ..models.notice import NOTICE
+from ..models.printable_text import printable
 
 if TYPE_CHECKING:
     from ..models.ecg_record import ECGRecord
@@ -193,7 +194,7 @@ def tell(line: str) -> None:
     """Say something on stderr, above the progress bar where there is one."""
     if sys.stderr is None:  # closed by the caller; print would turn to stdout
         return
-    text = f"heartllm: {line}"
+    text = f"heartllm: {printable(line)}"
     bar = getattr(sys.modules.get("tqdm"), "tqdm", None)
     if bar is None:
         print(text, file=sys.stderr, flush=True)

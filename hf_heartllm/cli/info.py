@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..ecg.readers.formats import WFDB, format_of
+from ..models.printable_text import printable
 from .common import (
     SEVERAL,
     UsageError,
@@ -137,7 +138,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         "leads": f"{len(record['leads'])}: {' '.join(record['leads'])}",
         "patient": ", ".join(PATIENT[key].format(value) for key, value in facts["patient"].items()) or "not stated",
     }
-    lines = [facts["name"], *(f"  {title:<9} {value}" for title, value in rows.items())]
+    lines = [printable(facts["name"]), *(f"  {title:<9} {value}" for title, value in rows.items())]
     by_problem: dict[str, list[str]] = {}
     for lead, one in facts["quality"].items():
         by_problem.setdefault(", ".join(one["problems"]) or "good", []).append(lead)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..ecg.readers.formats import DECIDING, STATED, UNSTATED, either, is_path, recording_help
+from ..models.printable_text import printable
 from .common import (
     SEVERAL,
     UsageError,
@@ -200,7 +201,7 @@ def show_error(args: argparse.Namespace, name: str, message: str, rows: Sequence
         for row in rows:
             print_json_line({**row, "error": message, "record": {"source": name}})
     else:
-        tell(message if name in message else f"{name}: {message}")
+        tell(message if printable(name) in message else f"{name}: {message}")
 
 
 def _read(args: argparse.Namespace, name: str, recordings: Recordings) -> ECGRecord:

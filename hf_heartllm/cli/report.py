@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..models.printable_text import printable
 from .answers import report_as_json, report_in_words
 from .common import (
     SEVERAL,
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             (print_json_line if recordings.several else print_json)(report_as_json(report, record, heard))
             return
         text = report_in_words(report)
-        print(f"{name}: {in_words(record)}\n\n{text}\n" if recordings.several else text, flush=True)
+        print(f"{printable(name)}: {in_words(record)}\n\n{text}\n" if recordings.several else text, flush=True)
 
     unread = for_each(args, recordings, work, show, lambda name, message: show_error(args, name, message))
     if not args.json and pipeline.made:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .measurements import Measurements, measure
     from .plot import plot_ecg
     from .quality import LeadQuality, lead_quality
-    from .readers import read_ecg
+    from .readers import read_ecg, read_ecg_parts
     from .readers.in_memory import ecg_record
     from .simulate import EXAMPLES, SimulationTruth, example_names, simulate_ecg
     from .writers import write_ecg
@@ -33,6 +33,7 @@ __all__ = [
     "measure",
     "plot_ecg",
     "read_ecg",
+    "read_ecg_parts",
     "simulate_ecg",
     "standard_lead_name",
     "write_ecg",
@@ -50,6 +51,7 @@ _HOME = {
     "LeadQuality": ".quality",
     "lead_quality": ".quality",
     "read_ecg": ".readers",
+    "read_ecg_parts": ".readers",
     "ecg_record": ".readers.in_memory",
     "EXAMPLES": ".simulate",
     "SimulationTruth": ".simulate",

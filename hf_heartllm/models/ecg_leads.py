@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .printable_text import printable
+
 STANDARD_LEADS: tuple[str, ...] = (
     "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
 )  # fmt: skip
@@ -36,9 +38,12 @@ _FROM_I_AND_II = {
 def standard_lead_name(name: str) -> str:
     """Return the standard spelling of a lead name (``AVR``, ``avr`` and ``Lead aVR`` are all ``aVR``).
 
-    A name that is none of the twelve standard leads (``MLII``, ``ECG1``) is returned stripped and otherwise as it is.
+    A name that is none of the twelve standard leads (``MLII``, ``ECG1``) is returned stripped, with what cannot be
+    printed spelt out, and otherwise as it is.
     """
     bare = name.strip()
+    if not bare.isprintable():
+        bare = printable(" ".join(bare.split()))
     key = bare.casefold()
     if key.startswith("lead"):
         key = key[4:].strip(" _-")

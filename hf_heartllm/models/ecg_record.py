@@ -9,6 +9,9 @@ import numpy as np
 
 from .ecg_leads import derive_limb_leads, standard_lead_name
 from .ecg_resample import resample
+from .printable_text import printable
+
+SLOWEST, FASTEST = 1.0, 1e6  # Hz; beyond, resampling and durations leave what can be calculated with
 
 
 class ECGError(ValueError):
@@ -35,7 +38,7 @@ class ECGRecord:
         sex: `"male"`, `"female"` or None.
         height: cm, or None.
         weight: kg, or None.
-        source: where the recording came from, for messages and captions.
+        source: where the recording came from, for messages and captions; what cannot be printed is spelt out.
 
     Raises:
         ECGError: if shape, names, rate or units do not fit together.
@@ -61,7 +64,8 @@ class ECGRecord:
     def __post_init__(self) -> None:
         signal = np.array(self.signal, dtype=np.float32)  # a copy: a record does not change behind its back
         leads = tuple(standard_lead_name(name) for name in self.leads)
-        where = self.source or "record"
+        source = printable(self.source) if isinstance(self.source, str) else self.source
+        where = source or "record"
         if signal.ndim != 2:
             raise ECGError(f"{where}: signal must be (leads, samples), got {signal.ndim} dimension(s)")
         if signal.shape[0] != len(leads):
@@ -76,12 +80,15 @@ class ECGRecord:
             rate = np.nan
         if not (np.isfinite(rate) and rate > 0):
             raise ECGError(f"{where}: sampling rate must be a positive number of Hz, got {self.sampling_rate!r:.40}")
+        if not SLOWEST <= rate <= FASTEST:
+            raise ECGError(f"{where}: a sampling rate of {rate:g} Hz is none of an ECG ({SLOWEST:g} to {FASTEST:g} Hz)")
         if self.units not in ("mV", "z-score"):
             raise ECGError(f"{where}: units must be 'mV' (or 'z-score' for decoded records), got {self.units!r}")
         signal.setflags(write=False)
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
         object.__setattr__(self, "sampling_rate", rate)
+        object.__setattr__(self, "source", source)
 
     def __repr__(self) -> str:
         many = len(self.leads) > 3

@@ -49,7 +49,7 @@ def recording_windows(record: ECGRecord, seconds: float | None) -> list[ECGRecor
     if record.duration > MAX_SECONDS:
         raise ECGError(
             f"{record.source or 'record'}: {record.duration:.0f} s are too long to be read at once: cut it into parts "
-            f"of at most {MAX_SECONDS:.0f} s (record.crop)"
+            f"of at most {MAX_SECONDS:.0f} s (record.crop, or hl.read_ecg_parts, which reads one at a time)"
         )
     length = record.signal.shape[1]
     window = length if seconds is None else round(seconds * record.sampling_rate)

@@ -13,6 +13,8 @@ from .ecg_record import ECGError, ECGRecord
 # misspellings that have no second meaning; "MV" has one (megavolt) and is not accepted.
 MILLIVOLTS = {"mV": 1.0, "mv": 1.0, "uV": 1e-3, "uv": 1e-3, "µV": 1e-3, "μV": 1e-3, "nV": 1e-6, "V": 1e3}
 
+LARGEST = 1e12  # mV; whole numbers of 32 bits stay below it, whatever they are called, and their squares can be summed
+
 
 def millivolts_per_unit(units: Any, where: str) -> float:
     """How many millivolts one `units` is.
@@ -50,7 +52,7 @@ def numbers(values: Any, where: str) -> np.ndarray:
         array = np.ma.filled(values.astype(np.float64), np.nan) if masked else np.asarray(values)
         if array.dtype.kind == "O" and not any(isinstance(one, str | bytes | bool) for one in array.flat):
             array = array.astype(np.float64)  # lists in which None stands for a missing sample
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ECGError(f"{where}: not an array of numbers: rows of different lengths, or something else") from None
     if array.dtype.kind not in "iuf":
         raise ECGError(f"{where}: a recording is an array of real numbers, this one holds {str(array.dtype)[:40]}")
@@ -82,12 +84,25 @@ def in_millivolts(values: np.ndarray, units: Any, where: str) -> np.ndarray:
     """Numbers in some unit as float64 in mV.
 
     Raises:
-        ECGError: if the unit is none of a voltage, or a sample is infinite.
+        ECGError: if the unit is none of a voltage, or a sample is infinite or no voltage of a body.
     """
-    scaled = np.asarray(values, dtype=np.float64) * millivolts_per_unit(units, where)
-    if np.isinf(scaled).any() or np.nanmax(np.abs(scaled), initial=0.0) > np.finfo(np.float32).max:
-        raise ECGError(f"{where}: the recording holds infinite samples")
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.asarray(values, dtype=np.float64) * millivolts_per_unit(units, where)
+    in_range(scaled, where)
     return scaled
+
+
+def in_range(millivolts: np.ndarray, where: str) -> None:
+    """That samples are finite, and of a size that can be calculated with.
+
+    Raises:
+        ECGError: if one is not. NaN, a missing sample, is passed over.
+    """
+    largest = max(np.nanmax(millivolts, initial=0.0), -np.nanmin(millivolts, initial=0.0))
+    if largest > np.finfo(np.float32).max:
+        raise ECGError(f"{where}: the recording holds infinite samples")
+    if largest > LARGEST:
+        raise ECGError(f"{where}: samples of {largest:.0e} mV are no voltages of a body: are the units and gain right?")
 
 
 def record_from_array(

@@ -144,3 +144,20 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch):
     monkeypatch.setattr(info, "run", broken)
     with pytest.raises(KeyError):
         cli.main(["info"])
+
+
+def test_nothing_in_a_recording_speaks_to_the_terminal(tmp_path, capsys):
+    folder = tmp_path / "\x1b[2Jhere"
+    folder.mkdir()
+    write_ecg(hl.read_ecg("example:normal").select(["I", "II"]), folder / "r")
+    header = folder / "r.hea"
+    header.write_text(header.read_text().replace(" 0 II\n", " 0 \x1b]0;owned\x07II\n").replace("#", "#\x1b[31m"))
+    assert cli.main(["info", str(folder / "r")]) == 0
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert r"\x1b]0;owned\x07II" in out
+    header.write_text(header.read_text().replace("1000", "\x1b[31m"))
+    assert cli.main(["info", str(folder), "--json"]) == 2
+    assert "\x1b" not in "".join(capsys.readouterr())
+    assert cli.main(["info", str(folder)]) == 2
+    assert "\x1b" not in "".join(capsys.readouterr())

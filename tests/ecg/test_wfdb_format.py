@@ -205,7 +205,11 @@ def test_real_challenge_records(data_dir: Path) -> None:
     assert read_ecg(folder / "E00001").age is None
 
 
-@pytest.mark.parametrize("name", ["flacformats", "100_3chan", "test01_00s", "binformats", "310derive"])
+@pytest.mark.parametrize(
+    "name",
+    ["flacformats", "100_3chan", "test01_00s", "binformats", "310derive",
+     pytest.param("flac_3_constant", marks=pytest.mark.slow)],  # 16,800,000 samples in 20 kB
+)  # fmt: skip
 def test_real_records_in_other_formats(data_dir: Path, name: str) -> None:
     folder = data_dir / "wfdb-formats"
     if not folder.is_dir():

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from .formats import FORMATS, either, format_of
+from .formats import FORMATS, WFDB, either, format_of
 
 if TYPE_CHECKING:
     from ...models.ecg_record import ECGRecord
     from .lead_choice import Leads
 
-__all__ = ["read_ecg"]
+__all__ = ["read_ecg", "read_ecg_parts"]
 
 
 def read_ecg(
@@ -47,11 +49,10 @@ def read_ecg(
         ECGError: one clear line, at most 300 characters, for whatever is wrong.
     """
     from ...models.ecg_record import ECGError
-    from .messages import one_line
 
     name = os.fspath(source)
     stated = {"sampling_rate": sampling_rate, "units": units, "leads": leads, "timeout": timeout}
-    try:
+    with _one_line_errors(name):
         kind = format_of(name)
         for argument in ("sampling_rate", "units"):
             if stated[argument] is not None and argument not in kind.arguments:
@@ -61,5 +62,58 @@ def read_ecg(
         read = getattr(importlib.import_module(f".{kind.module}", __name__), kind.reader)
         record: ECGRecord = read(name, **{argument: stated[argument] for argument in kind.arguments})
         return record
+
+
+def read_ecg_parts(source: str | os.PathLike[str], seconds: float = 3600.0, **stated: Any) -> Iterator[ECGRecord]:
+    """Read a long recording one part after the other, for what cannot or need not be in memory as a whole.
+
+    Of a WFDB record each part is read alone, so that a day takes no more memory than an hour; its checksums, which are
+    sums over all of it, are then not compared. Of other formats the whole is read and cut.
+
+    Args:
+        source: as `read_ecg`.
+        seconds: the longest part. All are equally long, but for one sample.
+        **stated: as `read_ecg`.
+
+    Yields:
+        The parts in time, each as `read_ecg` gives a recording; joined they are the recording.
+
+    Raises:
+        ECGError: as `read_ecg`, when the part is read.
+
+    Examples:
+        >>> [part.duration for part in read_ecg_parts("example:af", 4)]
+        [3.332, 3.334, 3.334]
+    """
+    from ...models.ecg_record import ECGError
+    from .statements import part_bounds
+
+    name = os.fspath(source)
+    if not 0 < seconds < float("inf"):
+        raise ECGError(f"{name}: parts have a length in seconds, got {seconds!r:.40}")
+    if format_of(name) is WFDB and set(stated) <= {"leads"}:
+        from .wfdb_format import read_wfdb_parts
+
+        with _one_line_errors(name):
+            yield from read_wfdb_parts(name, seconds, **stated)
+        return
+    record = read_ecg(name, **stated)
+    rate = record.sampling_rate
+    for first, last in part_bounds(record.signal.shape[1], rate, seconds):
+        yield record.crop(first / rate, last / rate)
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Whatever is wrong with a recording, or with reading it, as an `ECGError` of one short line."""
+    from ...models.ecg_record import ECGError
+    from .messages import one_line
+
+    try:
+        yield
     except ECGError as error:
         raise ECGError(one_line(str(error))) from None
+    except OSError as error:
+        raise ECGError(one_line(f"{name}: cannot be read: {error.strerror or error}")) from None
+    except MemoryError:
+        raise ECGError(one_line(f"{name}: too large for the memory that there is")) from None

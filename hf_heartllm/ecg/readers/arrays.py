@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
 from ...models.record_from_array import in_millivolts, leads_first
-from .channels import is_other_signal, is_time_name, lead_name
+from .channels import is_other_signal, is_time_name, lead_name, require_names
 from .lead_choice import Leads
-from .messages import listed, warn
+from .messages import MOST_SAMPLES, listed, warn
 from .statements import Statements, require_file, statements
 from .time_columns import compare_named, compare_rate, counts, is_index
 
@@ -43,15 +44,42 @@ def read_npy(
     stated = statements(path, sampling_rate, units, leads)
     stated.required_units(path)
     stated.names(path)
+    return unnamed_record(path, _array(path), stated)
+
+
+def _array(path: Path) -> np.ndarray:
+    """The array of a file, after comparing the size that its header states with what lies on the disk."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        if size == 0:
+            raise ECGError(f"{path}: not a NumPy file of numbers: the file is empty")
+        if file.read(2) == b"PK":
+            raise ECGError(f"{path}: the file must hold one array of real numbers, it is a ZIP archive (.npz)")
+        file.seek(0)
+        try:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+        except Exception as error:  # the header is a text in Python, and NumPy's reading of it fails in many ways
+            raise ECGError(f"{path}: not a NumPy file of numbers: {error}") from None
+        there = size - file.tell()
+    if dtype.kind not in "iuf":
+        raise ECGError(f"{path}: the file must hold one array of real numbers, it holds {str(dtype)[:40]}")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ECGError(f"{path}: not a NumPy file of numbers: the shape {str(shape)[:60]} is none")
+    if math.prod(shape) * dtype.itemsize != there:
+        raise ECGError(
+            f"{path}: the header states numbers of {math.prod(shape) * dtype.itemsize} bytes, {there} are there"
+        )
+    if math.prod(shape) > MOST_SAMPLES:
+        raise ECGError(f"{path}: {math.prod(shape):,} numbers, more than are read at once ({MOST_SAMPLES:,})")
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = "the file is empty" if path.exists() and path.stat().st_size == 0 else " ".join(str(error).split())
-        raise ECGError(f"{path}: not a NumPy file of numbers: {reason}") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
-        kind = getattr(values, "dtype", type(values).__name__)
-        raise ECGError(f"{path}: the file must hold one array of real numbers, it holds {str(kind)[:40]}")
-    return unnamed_record(path, values, stated)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # long doubles hold what float64 does not: said of the samples
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (OSError, ValueError) as error:
+        raise ECGError(f"{path}: not a NumPy file of numbers: {error}") from None
 
 
 def unnamed_record(path: object, values: np.ndarray, stated: Statements) -> ECGRecord:
@@ -81,9 +109,7 @@ def unnamed_record(path: object, values: np.ndarray, stated: Statements) -> ECGR
 def make_record(path: object, values: np.ndarray, names: Sequence[str], units: str, rate: float) -> ECGRecord:
     """A record in mV from numbers (leads, samples)."""
     names = [lead_name(name) for name in names]
-    if len(set(names)) != len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-        raise ECGError(f"{path}: lead names repeat: {listed(twice)}")
+    require_names(path, names)
     return ECGRecord(in_millivolts(values, units, str(path)), rate, tuple(names), source=str(path))
 
 

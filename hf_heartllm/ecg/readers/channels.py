@@ -7,9 +7,15 @@ name that says nothing (`signal 3`, `col 0`) counts as a lead.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 from ...models.ecg_leads import STANDARD_LEADS, standard_lead_name
+from ...models.ecg_record import ECGError
+from .messages import listed, repeated
+
+MOST_CHANNELS = 10_000  # of one recording; body-surface maps have some hundreds
+_LONGEST_NAME = 200  # characters
 
 
 def _words_in(text: str) -> frozenset[str]:
@@ -69,6 +75,21 @@ def lead_name(name: str) -> str:
     bare = name.strip().strip("\"'").rstrip(",;:").strip()
     short = _ECG_PREFIX.sub("", bare, count=1) if _ECG_PREFIX.match(bare) else bare
     return _STANDARD.get(short.casefold(), standard_lead_name(bare))
+
+
+def require_names(where: object, names: Sequence[str]) -> None:
+    """That lead names can be those of one recording.
+
+    Raises:
+        ECGError: if one stands there twice, is empty, or is too long to be a name.
+    """
+    if repeated(names):
+        raise ECGError(f"{where}: lead names repeat: {listed(repeated(names))}")
+    if not all(names):
+        raise ECGError(f"{where}: one of the leads has no name: {listed(name or 'none' for name in names)}")
+    longest = max(names, key=len, default="")
+    if len(longest) > _LONGEST_NAME:
+        raise ECGError(f"{where}: a lead's name is {len(longest)} characters long: {longest[:30]}…")
 
 
 def is_lead_name(name: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
 from .arrays import make_record
-from .channels import is_lead_name, is_other_signal, is_time_name, lead_name, time_unit
+from .channels import MOST_CHANNELS, is_lead_name, is_other_signal, is_time_name, lead_name, time_unit
 from .lead_choice import LeadChoice
 from .messages import listed, warn
 from .statements import Statements
@@ -64,6 +64,8 @@ class Column:
 
 def named_record(path: object, table: Table, columns: list[Column], stated: Statements) -> ECGRecord:
     """A table with a header row."""
+    if len(columns) > MOST_CHANNELS:
+        raise ECGError(f"{path}: {len(columns)} columns with names, more than are read ({MOST_CHANNELS:,})")
     for column in columns:
         if column.name.casefold() in ("sample", "samples"):
             numbers = table.column(column.place)
@@ -72,9 +74,10 @@ def named_record(path: object, table: Table, columns: list[Column], stated: Stat
             compare_time(path, table, column, stated.rate)
     leads = [column for column in columns if not (column.is_time or column.is_other)]
     counting = [column for column in leads if not is_lead_name(column.name) and _holds_time(table, column)]
-    leads = [column for column in leads if column not in counting]
+    places = {column.place for column in leads} - {column.place for column in counting}
+    leads = [column for column in leads if column.place in places]
     if stated.leads is None:
-        left = [column.shown for column in columns if column not in leads]
+        left = [column.shown for column in columns if column.place not in places]
         if len(left) == 1 and _states_all(columns):
             left = []  # as `write_ecg` writes it: the time agrees with the rate, so nothing is lost with it
         if not leads:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 
 from ...models.ecg_record import ECGWarning
+from ...models.printable_text import printable
 
 LONGEST = 300  # characters of a message
+MOST_SAMPLES = 1 << 30  # of all leads together, read at once: a day of twelve leads at 1,000 Hz
 _LONGEST_NAMES = 110  # characters of the names listed in one
 
 
 def one_line(message: str) -> str:
-    """A message as one line of at most 300 characters; a long path loses its beginning, the rest its end."""
-    line = " ".join(message.split())
+    """A message as one line of at most 300 characters; a long path loses its beginning, the rest its end.
+
+    What a terminal would act on (escape sequences in a file's names) is spelt out.
+    """
+    line = printable(" ".join(message.split()))
     if len(line) <= LONGEST:
         return line
     where, mark, what = line.partition(": ")
@@ -31,6 +37,11 @@ def listed(names: Iterable[str]) -> str:
         shown -= 1 if shown < 50 else shown // 2
     rest = f" and {len(names) - shown} more" if shown < len(names) else ""
     return ", ".join(names[:shown]) + rest
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """The names that stand there more than once, each once."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def warn(message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,43 @@ def require_file(path: Path) -> None:
     Raises:
         ECGError: if it is not.
     """
-    if not path.is_file():
-        raise ECGError(f"{path}: {'this is a folder' if path.is_dir() else 'no such file'}")
+    if is_missing(path):
+        raise ECGError(f"{path}: no such file")
+    require_regular(path, path)
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing lies there; what a name that no file can have, or a link that leads nowhere, says too."""
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        return not isinstance(error, PermissionError)
+    return False
+
+
+def require_regular(path: Path, where: object) -> None:
+    """That a path is a file with an end, before it is opened: a pipe would be waited for, a device read for ever.
+
+    Args:
+        path: there, perhaps by a link.
+        where: the recording, for messages.
+
+    Raises:
+        ECGError: if it is anything else.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ECGError(f"{where}: cannot read {path.name}: {error.strerror or error}") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device, no file that could be read twice"
+        raise ECGError(f"{where}: {'this' if path == where else path.name[:60]} is {kind}")
+
+
+def part_bounds(samples: int, rate: float, seconds: float) -> list[tuple[int, int]]:
+    """First and last sample (behind it) of equally long parts of at most so many seconds, and one sample at least."""
+    count = min(samples, math.ceil(samples / max(1, math.floor(seconds * rate))))
+    return [(place * samples // count, (place + 1) * samples // count) for place in range(count)]
 
 
 def _hertz(where: object, stated: float | str) -> float:

@@ -47,7 +47,8 @@ class Grid:
     def value(self, cell: str) -> float | None:
         """A cell's number, NaN for a mark of a missing one; None for anything else."""
         try:
-            return float(cell.replace(",", ".") if self.decimal_comma else cell)
+            value = float(cell.replace(",", ".") if self.decimal_comma else cell)
+            return None if "_" in cell else value  # 1_000 is a number to Python alone
         except ValueError:
             return np.nan if cell.casefold() in MISSING else None
 

@@ -51,7 +51,7 @@ def seconds_of_day(cells: list[str]) -> np.ndarray | None:
         clock = _CLOCK.fullmatch(text)
         if clock:
             hours, minutes, rest = clock.groups()
-            seconds.append(3600 * int(hours or 0) + 60 * int(minutes) + float(rest.replace(",", ".")))
+            seconds.append(3600 * float(hours or 0) + 60 * float(minutes) + float(rest.replace(",", ".")))
             continue
         try:
             moment = datetime.fromisoformat(text)

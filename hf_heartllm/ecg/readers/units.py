@@ -14,6 +14,7 @@ _OTHER_UNITS = {
     "°c", "°f", "g", "mg", "m/s2", "m/s^2", "m/s²", "deg/s", "dps", "°/s", "rad/s", "l", "ml", "l/min", "ml/s", "l/s",
     "us", "µs", "ms", "s", "hz", "lux", "db", "adu", "adc", "lsb", "counts", "count", "digits", "raw", "a.u.", "au",
 }  # fmt: skip
+_LONGEST_NAME = 200  # characters; what is longer is no name
 _IN_BRACKETS = re.compile(r"(?P<name>.*?)[\s_]*[(\[{](?P<unit>[^()\[\]{}]*)[)\]}]")
 _AT_THE_END = re.compile(r"(?P<name>.+?)[\s_/,]+(?P<unit>[mnuµμ][vV])")
 
@@ -33,6 +34,8 @@ def name_and_unit(text: str) -> tuple[str, str | None]:
 
     Brackets that hold something else (`EEG (C4-A1)`) belong to the name.
     """
+    if len(text) > _LONGEST_NAME:
+        return text.strip(), None
     found = _IN_BRACKETS.fullmatch(text.strip())
     if found and is_unit(found["unit"]):
         return found["name"].strip(), found["unit"].strip()

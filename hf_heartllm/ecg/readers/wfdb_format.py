@@ -11,26 +11,27 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from ...models.ecg_record import ECGError, ECGRecord
-from .channels import is_lead_name, is_other_signal, lead_name
+from ...models.record_from_array import in_range
+from .channels import is_lead_name, is_other_signal, lead_name, require_names
 from .formats import WFDB
 from .lead_choice import Leads, choose, lead_choice
-from .messages import listed, warn
+from .messages import MOST_SAMPLES, listed, warn
+from .statements import is_missing, part_bounds, require_regular
 from .units import is_voltage, millivolts_per_unit
 from .wfdb_header import Header, Signal, header_comments, parse_header, read_header_text
+from .wfdb_lengths import BITS_PER_SAMPLE, COMPRESSED, frames_in_file
 
-__all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb"]
+__all__ = ["header_comments", "header_signal_files", "read_header_text", "read_wfdb", "read_wfdb_parts"]
 
-_BITS_PER_SAMPLE = {
-    "8": 8, "80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "24": 24, "32": 32, "310": 32 / 3, "311": 32 / 3,
-}  # fmt: skip
-_COMPRESSED = {"508": 8, "516": 16, "524": 24}  # FLAC, by the bits of a sample
-
+_FROM_THE_START = ("8",)  # whose samples are sums of all differences before them
 _SIMULATED = re.compile(r"^\s*#\s*simulated\b", re.MULTILINE)  # as `ecg.writers` writes it
 
 
@@ -50,6 +51,63 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
     Raises:
         ECGError: for anything missing, damaged or inconsistent.
     """
+    found = _find(path, source, leads)
+    return _read(found, 0, found.samples)
+
+
+def read_wfdb_parts(path: str | Path, seconds: float, *, leads: Leads | None = None) -> Iterator[ECGRecord]:
+    """Read a WFDB record one part after the other, each alone: memory is taken for one of them.
+
+    Only where the whole is one part its checksums are compared; those of parts are not known.
+
+    Args:
+        path: as `read_wfdb`.
+        seconds: the longest part. All are equally long, but for one sample.
+        leads: as `read_wfdb`.
+
+    Yields:
+        The parts in time, as `read_wfdb` gives them; joined they are the record.
+
+    Raises:
+        ECGError: for anything missing, damaged or inconsistent.
+    """
+    found = _find(path, None, leads)
+    for first, last in part_bounds(found.samples, found.rate, seconds):
+        yield _read(found, first, last)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A record as it lies on the disk.
+
+    Attributes:
+        where: how messages call it.
+        header: what it states.
+        leads: the signals that are read, in the order wanted, and what they are called in `names`.
+        files: those that hold them, each with all the signals in it.
+        frames: of each file.
+        about: what the comments state of the patient, and whether it is simulated in the source.
+    """
+
+    where: str
+    header: Header
+    leads: list[Signal]
+    names: tuple[str, ...]
+    files: list[tuple[Path, list[Signal]]]
+    frames: int
+    about: dict[str, Any]
+
+    @property
+    def samples(self) -> int:
+        return self.frames * self.leads[0].per_frame
+
+    @property
+    def rate(self) -> float:
+        return self.header.rate * self.leads[0].per_frame
+
+
+def _find(path: str | Path, source: str | None, leads: Leads | None) -> _Stored:
+    """Everything that can be said of a record before a sample of it is read."""
     if not Path(path).name:
         raise ECGError(f"{str(path)!r} names no recording")
     where = source or str(path)
@@ -58,35 +116,55 @@ def read_wfdb(path: str | Path, *, source: str | None = None, leads: Leads | Non
     text = read_header_text(file, where)
     header = parse_header(text, where, file.stem)
     signals = _leads(header, where)
-    left = [signal for signal in header.signals if signal not in signals]
+    numbers = {signal.number for signal in signals}
+    left = [signal for signal in header.signals if signal.number not in numbers]
     names = [lead_name(signal.name) or f"signal {signal.number}" for signal in signals]
     if choice is not None:
         chosen = choose(where, names, choice)
         signals = [signals[place] for place, _ in chosen]
         names = [lead_name(name) for _, name in chosen]
-    if len(set(names)) != len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-        raise ECGError(f"{where}: lead names repeat: {listed(twice)}")
+    require_names(where, names)
     paths = {name: _signal_file(file.parent, name, where) for name in dict.fromkeys(lead.file for lead in signals)}
-    groups = {name: [signal for signal in header.signals if signal.file == name] for name in paths}
-    lengths = {name: _length(paths[name], group, header.frames, where) for name, group in groups.items()}
+    groups: dict[str, list[Signal]] = {name: [] for name in paths}
+    for signal in header.signals:
+        if signal.file in groups:
+            groups[signal.file].append(signal)
+    lengths = {name: frames_in_file(paths[name], group, header.frames, where) for name, group in groups.items()}
     if len(set(lengths.values())) > 1:
         short, long = sorted(lengths, key=lambda name: lengths[name])[:: len(lengths) - 1]
         raise ECGError(
             f"{where}: {short} holds {lengths[short]} samples, {long} {lengths[long]}, the header states none"
         )
     frames = next(iter(lengths.values()))
-    stored = _decode([(paths[name], group) for name, group in groups.items()], frames, where)
-    _compare_checksums(header, signals, stored, where)
     if len({lead.per_frame for lead in signals}) != 1:
         raise ECGError(f"{where}: its signals have different sampling rates")
+    late = max(signals, key=lambda lead: lead.skew)
+    if late.skew >= frames * late.per_frame:
+        raise ECGError(
+            f"{where}: {late.title} is said to lie {late.skew} samples late, in a record of "
+            f"{frames * late.per_frame} samples"
+        )
     if left and choice is None:
         warn(f"{where}: left out, since they are no ECG leads: {listed(_described(signal) for signal in left)}")
-    samples = np.stack([_millivolts(stored[lead.number], lead, where) for lead in signals])
-    rate = header.rate * signals[0].per_frame
-    if _SIMULATED.search(text):
-        where += " (simulated)"
-    return ECGRecord(samples, rate, tuple(names), source=where, **header_comments(text))
+    about = {**header_comments(text), "source": f"{where} (simulated)" if _SIMULATED.search(text) else where}
+    files = [(paths[name], group) for name, group in groups.items()]
+    return _Stored(where, header, signals, tuple(names), files, frames, about)
+
+
+def _read(found: _Stored, first: int, last: int) -> ECGRecord:
+    """The samples from `first` to the one before `last`."""
+    per_frame, leads = found.leads[0].per_frame, found.leads
+    begin = first // per_frame
+    end = min(found.frames, -(-(last + max(lead.skew for lead in leads)) // per_frame))
+    stored = _decode(found.files, found.frames, found.where, begin, end)
+    if (begin, end) == (0, found.frames):
+        _compare_checksums(found.header, leads, stored, found.where)
+    samples = np.full((len(leads), last - first), np.nan, dtype=np.float32)
+    for row, lead in zip(samples, leads):
+        start = first + lead.skew - begin * per_frame  # this signal was sampled `skew` samples late
+        there = stored[lead.number][start : start + len(row)]
+        row[: len(there)] = _millivolts(there, lead, found.where)
+    return ECGRecord(samples, found.rate, found.names, **found.about)
 
 
 def header_signal_files(text: str, where: str, stem: str) -> list[str]:
@@ -114,7 +192,7 @@ def _header_file(path: Path) -> Path:
         names.append(f"{bare}.hea")
     names += [f"{name}.hea"]
     for candidate in names:
-        if path.with_name(candidate).is_file():
+        if not is_missing(path.with_name(candidate)):
             return path.with_name(candidate)
     for candidate in names:
         found = _in_another_case(path.parent, candidate)
@@ -165,7 +243,8 @@ def _signal_file(folder: Path, name: str, where: str) -> Path:
     """Where a signal file is. Headers may keep the folder that they were made in: the file beside them is meant."""
     file = _inside(name, where)
     for path in (folder / file, folder / file.name):
-        if path.is_file():
+        if not is_missing(path):
+            require_regular(path, where)
             return path
     found = _in_another_case(folder, file.name)
     if found is None:
@@ -173,52 +252,25 @@ def _signal_file(folder: Path, name: str, where: str) -> Path:
     return found
 
 
-def _length(path: Path, signals: Sequence[Signal], stated: int | None, where: str) -> int:
-    """The number of frames in a signal file, after comparing its size with the stated number."""
-    sample_format, offset, name = signals[0].format, signals[0].offset, path.name
-    if any((signal.format, signal.offset) != (sample_format, offset) for signal in signals):
-        raise ECGError(f"{where}: the header gives {name} several formats or offsets")
-    size = path.stat().st_size
-    if size == 0 or (size <= offset and sample_format not in _COMPRESSED):
-        raise ECGError(f"{where}: the signal file {name} is empty")
-    per_frame = sum(signal.per_frame for signal in signals)
-    if sample_format in _COMPRESSED:
-        return stated or (_flac_samples(path, where) - offset) // signals[0].per_frame
-    bits = _BITS_PER_SAMPLE.get(sample_format)
-    if bits is None:
-        raise ECGError(f"{where}: wfdb cannot read samples in format {sample_format}")
-    there = (size - offset) * 8 / (bits * per_frame) + 1e-9
-    if sample_format in ("310", "311"):  # the last three samples may be cut or filled up: wfdb and the checksum decide
-        return stated or int(there)
-    if stated is None:
-        if there % 1 > 1e-6 and sample_format != "212":
-            warn(f"{where}: {name} ends within a frame, and the header states no length: is it cut?")
-        if there < 1:
-            raise ECGError(f"{where}: the signal file {name} is empty")
-        return int(there)
-    if there < stated:
-        raise ECGError(f"{where}: {name} is truncated: {int(there)} of {stated} samples are there")
-    if there >= stated + 1:
-        raise ECGError(f"{where}: {name} holds {int(there)} samples, the header states {stated}")
-    return stated
+def _decode(
+    files: list[tuple[Path, list[Signal]]], frames: int, where: str, begin: int, end: int
+) -> dict[int, np.ndarray]:
+    """The stored samples of the frames from `begin` to the one before `end`, signal's number → int32 (samples,).
 
-
-def _flac_samples(path: Path, where: str) -> int:
-    """Samples of a channel in a FLAC file, from the block of stream information that it begins with (RFC 9639)."""
-    with path.open("rb") as file:
-        start = file.read(26)
-    samples = int.from_bytes(start[18:26], "big") & ((1 << 36) - 1)
-    if start[:4] != b"fLaC" or not samples:
-        raise ECGError(f"{where}: {path.name} is no FLAC file that states its length")
-    return samples
-
-
-def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> dict[int, np.ndarray]:
-    """Every stored sample, signal's number → int64 (samples,), read by wfdb through a header that it cannot misread."""
+    wfdb reads them, through a header that it cannot misread.
+    """
     import wfdb
     from wfdb.io.header import HeaderSyntaxError
 
     numbers = [one.number for _, signals in files for one in signals]
+    skipped = begin if any(one.format in _FROM_THE_START for _, signals in files for one in signals) else 0
+    span = end - begin + skipped
+    wanted = sum(span * one.per_frame for _, signals in files for one in signals)
+    if wanted > MOST_SAMPLES:
+        raise ECGError(
+            f"{where}: {wanted:,} samples, more than are read at once ({MOST_SAMPLES:,}): read it in parts "
+            "(hl.read_ecg_parts)"
+        )
     # Smoothing averages over each frame; without it wfdb cannot convert format 61.
     smooth = all(one.per_frame == 1 for _, signals in files for one in signals)
     try:
@@ -232,17 +284,20 @@ def _decode(files: list[tuple[Path, list[Signal]]], frames: int, where: str) -> 
             header = "\n".join([f"r {len(lines)} 1 {frames}", *lines, ""])
             (Path(scratch) / "r.hea").write_text(header, encoding="ascii")
             name = str(Path(scratch) / "r")
-            record = wfdb.rdrecord(name, physical=False, smooth_frames=smooth, ignore_skew=True)
-    except (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, HeaderSyntaxError) as error:
+            record = wfdb.rdrecord(
+                name, begin - skipped, end, physical=False, smooth_frames=smooth, ignore_skew=True, return_res=32
+            )
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, OverflowError, HeaderSyntaxError) as error:
         reason = re.sub(r"\S*wfdb-\w+[/\\]s(\d+)\.dat", lambda found: files[int(found[1])][0].name, str(error))
         raise ECGError(f"{where}: wfdb cannot read this record: {reason or type(error).__name__}") from None
     read = record.d_signal.T if smooth else record.e_d_signal
-    stored = {number: np.asarray(samples, dtype=np.int64) for number, samples in zip(numbers, read, strict=True)}
+    stored = {number: np.asarray(samples, dtype=np.int32) for number, samples in zip(numbers, read, strict=True)}
     for _, signals in files:
         for one in signals:
-            there, due = len(stored[one.number]), frames * one.per_frame
+            there, due = len(stored[one.number]), span * one.per_frame
             if there != due or not due:
                 raise ECGError(f"{where}: {one.title} has {there} samples where {due} are due")
+            stored[one.number] = stored[one.number][skipped * one.per_frame :]
     return stored
 
 
@@ -256,7 +311,9 @@ def _link(path: Path, link: Path) -> None:
 def _compare_checksums(header: Header, leads: list[Signal], stored: dict[int, np.ndarray], where: str) -> None:
     """Refuse samples that the header was not written for. Zeros everywhere are checksums that were never computed."""
     wrong = [
-        lead for lead in leads if lead.checksum is not None and (int(stored[lead.number].sum()) - lead.checksum) % 65536
+        lead
+        for lead in leads
+        if lead.checksum is not None and (int(stored[lead.number].sum(dtype=np.int64)) - lead.checksum) % 65536
     ]
     if not wrong:
         return
@@ -269,13 +326,11 @@ def _compare_checksums(header: Header, leads: list[Signal], stored: dict[int, np
 
 def _millivolts(digital: np.ndarray, lead: Signal, where: str) -> np.ndarray:
     """Stored samples as float64 (samples,) in mV."""
-    physical = (digital - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
+    with np.errstate(over="ignore"):  # said below
+        physical = (digital.astype(np.float64) - lead.baseline) / lead.gain * millivolts_per_unit(lead.units, where)
     physical[digital == _missing_value(lead.format)] = np.nan
-    if not lead.skew:
-        return physical
-    out = np.full(len(physical), np.nan)
-    out[: max(0, len(physical) - lead.skew)] = physical[lead.skew :]  # this signal was sampled `skew` samples late
-    return out
+    in_range(physical, f"{where}: {lead.title}")
+    return physical
 
 
 def _missing_value(sample_format: str) -> int | None:
@@ -283,6 +338,6 @@ def _missing_value(sample_format: str) -> int | None:
     if sample_format == "8":
         return None
     bits = {"310": 10, "311": 10}.get(sample_format) or int(
-        _COMPRESSED.get(sample_format) or _BITS_PER_SAMPLE[sample_format]
+        COMPRESSED.get(sample_format) or BITS_PER_SAMPLE[sample_format]
     )
     return -(1 << (bits - 1))

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from ...models.ecg_record import ECGError
+from .channels import MOST_CHANNELS
 from .formats import kinds_of_files
+from .statements import is_missing, require_regular
 
 _MAX_HEADER_BYTES = 1_000_000
+_LARGEST_WHOLE = 1 << 53  # the largest number up to which float64 holds every whole one
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _GAIN = re.compile(r"(?P<gain>[^()/\s]*)(?:\((?P<baseline>[^()/\s]*)\))?(?:/(?P<units>[^()\s]*))?")
-_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?", re.ASCII)
+_FORMAT = re.compile(
+    r"(?P<format>\d+)(?:x(?P<per_frame>\d{1,9}))?(?::(?P<skew>\d{1,15}))?(?:\+(?P<offset>\d{1,15}))?", re.ASCII
+)
 _COMMENT = re.compile(
     r"<?\b(age|sex|height|weight)\b>?\s*:\s*([^\s<,;]+)(?:[ \t]*([a-z]+)\b(?!>?\s*:))?", re.IGNORECASE
 )
@@ -86,7 +91,10 @@ class Header:
 def read_header_text(header: Path, where: str) -> str:
     """The text of a header file, or an ECGError."""
     try:
-        content = header.read_bytes() if header.stat().st_size <= _MAX_HEADER_BYTES else b"\0"
+        if not is_missing(header):
+            require_regular(header, where)
+        with header.open("rb") as file:
+            content = file.read(_MAX_HEADER_BYTES + 1)
     except FileNotFoundError:
         beside = header.with_suffix("")
         if beside.is_dir():
@@ -98,7 +106,7 @@ def read_header_text(header: Path, where: str) -> str:
         raise ECGError(f"{where}: cannot read {header.name}: {getattr(error, 'strerror', None) or error}") from None
     if not content.strip():
         raise ECGError(f"{where}: the header file {header.name} is empty")
-    if b"\0" in content:
+    if b"\0" in content or len(content) > _MAX_HEADER_BYTES:
         raise ECGError(f"{where}: {header.name} is not a WFDB header (it is a binary file)")
     try:
         return content.decode("utf-8-sig")
@@ -132,6 +140,8 @@ def parse_header(text: str, where: str, stem: str) -> Header:
     count = int(fields[1])
     if count == 0:
         raise ECGError(f"{where}: the header states no signals")
+    if count > MOST_CHANNELS:
+        raise ECGError(f"{where}: the header promises {count} signals, more than are read ({MOST_CHANNELS:,})")
     if len(lines) - 1 != count:
         raise ECGError(f"{where}: the header promises {count} signals and describes {len(lines) - 1}")
     signals = tuple(_parse_signal(line, number, where) for number, line in enumerate(lines[1:], 1))
@@ -166,6 +176,8 @@ def _parse_signal(line: str, number: int, where: str) -> Signal:
     first, checksum = _whole(resting.get(5, "0")), _whole(resting.get(6, "0"))
     if checksum is None:
         fault = fault or f"the checksum {fields[6][:40]!r} is not a number"
+    if first is None and layout["format"] == "8":  # which stores differences from it
+        fault = fault or f"the first value {fields[5][:40]!r} is not a number"
     per_frame = int(layout["per_frame"] or 1)
     if per_frame == 0:
         raise ECGError(f"{where}: signal {number}: not a WFDB signal line: {line[:60]!r}")
@@ -202,11 +214,9 @@ def _number(text: str) -> float | None:
 
 
 def _whole(text: str) -> int | None:
-    """A whole number, also where it is written `5.0` or `5e3`."""
-    if re.fullmatch(r"[-+]?\d{1,18}", text, re.ASCII):
-        return int(text)
+    """A whole number that a converter, a file or its length may have, also where it is written `5.0` or `5e3`."""
     value = _number(text)
-    return int(value) if value is not None and value.is_integer() else None
+    return int(value) if value is not None and value.is_integer() and abs(value) < _LARGEST_WHOLE else None
 
 
 def header_comments(text: str) -> dict[str, Any]:

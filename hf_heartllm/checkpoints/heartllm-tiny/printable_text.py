@@ -1,0 +1,1 @@
+../../models/printable_text.py
