@@ -29,6 +29,8 @@ COMMANDS = (
     "tokenize",
     "evaluate",
     "export",
+    "push",
+    "pull",
 )
 
 

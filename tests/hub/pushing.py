@@ -1,0 +1,80 @@
+"""Run as a program: pushes the smallest of everything to the Hub that HF_ENDPOINT names, by the classes' own methods.
+
+python pushing.py OUT    writes what those who load it must find: OUT/expected.json, OUT/record.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import datasets
+import peft
+import torch
+
+import hf_heartllm as hl
+from tests.hub.loading import QUESTION, ids_of, last_logits
+from tests.tiny import tiny_codec, tiny_ecg_lm, tiny_model_and_tokenizer
+
+
+def push_all(out: Path) -> dict[str, Any]:
+    """Push; returns what was pushed, in figures."""
+    record = hl.read_ecg("example:af")
+    ecg = {"signal": record.signal.tolist(), "sampling_rate": record.sampling_rate, "leads": list(record.leads)}
+    (out / "record.json").write_text(json.dumps(ecg))
+    expected: dict[str, Any] = {}
+    for seed in (1, 0):  # the first revision has another codec and other weights
+        model, tokenizer = tiny_model_and_tokenizer(seed)
+        for one in (model, tokenizer):
+            one.push_to_hub("user/heartllm")
+        tokenizer.push_to_hub("user/tokenizer")
+        name = f"of seed {seed}"
+        expected[f"heartllm {name}"] = last_logits(model, tokenizer, ecg)
+        expected[f"tokenizer {name}"] = [tokenizer.codec.fingerprint(), ids_of(tokenizer, ecg)]
+    asked = hl.pipeline("ecg-question-answering", model, tokenizer)(ecg, QUESTION)
+    expected["pipeline"] = [asked.text, asked.probability]
+    local = tiny_codec()
+    local.push_to_hub("user/codec")
+    expected["codec"] = local.fingerprint()
+
+    soft, processor = tiny_ecg_lm()
+    for one in (soft, processor):
+        one.push_to_hub("user/ecg-lm")
+    expected["ecg-lm"] = last_logits(soft, processor, ecg)
+    asked = hl.pipeline("ecg-question-answering", soft, processor)(ecg, QUESTION)
+    expected["ecg-lm pipeline"] = [asked.text, asked.probability]
+
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=3,
+        target_modules="all-linear",
+        trainable_token_indices=model.trainable_token_indices(),
+    )
+    adapted = peft.get_peft_model(model, config).eval()
+    generator = torch.Generator().manual_seed(0)
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    adapted.push_to_hub("user/adapter")
+    expected["adapter"] = last_logits(adapted.merge_and_unload(), tokenizer, ecg)
+
+    rows = {"record_id": ["1", "2"], "codes": [[1, 2], [3, 4]], "codec": ["x", "x"]}
+    datasets.Dataset.from_dict(rows).push_to_hub("user/tokens")
+    expected["tokens"] = rows
+    shipped, of_shipped = hl.HeartLLMForCausalLM.from_pretrained(hl.checkpoint()), hl.ECGTokenizer.from_pretrained()
+    of_shipped.push_to_hub("user/tiny")  # before the model, whose card then replaces the tokenizer's
+    shipped.push_to_hub("user/tiny")
+    of_shipped.push_to_hub("user/tiny")
+    with torch.no_grad():
+        next(shipped.parameters()).data[0, 0] += 1e-3
+    shipped.push_to_hub("user/trained")
+    return expected
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    (folder / "expected.json").write_text(json.dumps(push_all(folder)))
