@@ -81,10 +81,16 @@ def run(args: argparse.Namespace) -> None:
                 tell(note)
         show_progress(not args.quiet)
         done = push(plan, folder, args.repo, public=args.public, message=args.message, revision=args.revision)
+        commit = done.commit[:12]
+        seen = "private" if done.private else "public"
         if args.json:
-            _show(args, plan, {"url": done.url, "commit": done.commit, "deleted": list(done.deleted)})
+            _show(
+                args,
+                plan,
+                {"url": done.url, "private": done.private, "commit": done.commit, "deleted": list(done.deleted)},
+            )
             return
-        print(f"{done.url}: {plan.what}, {len(plan.files)} files, {in_words(plan.size)}, commit {done.commit[:12]}")
+        print(f"{done.url}: {plan.what}, {len(plan.files)} files, {in_words(plan.size)}, {seen}, commit {commit}")
     if done.deleted:
         print(f"deleted there, as older: {', '.join(done.deleted)}")
     print_notice()
@@ -126,12 +132,18 @@ def _show(args: argparse.Namespace, plan: PushPlan, done: dict[str, object] | No
         print_json({**facts, "pushed": done})
         return
     print(f"{plan.what} → {args.repo} ({'public' if args.public else 'private'}), nothing was sent")
-    width = max(len(in_words(file.size)) for file in plan.files)
-    for file in plan.files:
-        print(f"  {in_words(file.size):>{width}}  {file.path}")
-    print(f"  {in_words(plan.size)} in {len(plan.files)} files")
+    code = [file for file in plan.files if file.path.endswith(".py")]
+    rows = [(in_words(file.size), file.path) for file in plan.files if file not in code]
+    if code:
+        rows.append((in_words(sum(file.size for file in code)), f"{len(code)} files of code, {code[0].path} …"))
+    for size, name in rows:
+        print(f"  {size:>8}  {name}")
+    print(f"  {in_words(plan.size):>8}  in all, {len(plan.files)} files")
+    reasons: dict[str, list[str]] = {}
     for name, why in plan.left_out:
-        print(f"  stays here: {name} ({why})")
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        print(f"stays here, {why}: {', '.join(names)}")
     for note in plan.notes:
-        print(f"  {note}")
+        print(note)
     print_notice()

@@ -10,8 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from ..models.card_files import CARD_FILE, LICENCE_FILES, PICTURE, is_generic, short_card
-from .push_plan import PushError, PushFile, PushPlan, without_local_folders
+from ..models.card_files import CARD_FILE, LICENCE_FILES, PICTURE, card_head, is_generic, short_card
+from .push_plan import PushError, PushFile, PushPlan, read_text, without_local_folders
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SETTINGS = (
@@ -34,10 +34,12 @@ SETTINGS = (
     "decision.json",
 )
 OTHERS = ("handler.py", "requirements.txt", ".eval_results/*.yaml", "codec/config.json", "codec/model.safetensors")
-REPLACED = (*WEIGHTS, *SETTINGS, "*.py", "codec/*")
-"""What of an older revision goes where the new one has it not."""
-
-_LOADS = {"hf_heartllm": "pipeline", "hf_ecg_lm": "pipeline"}
+REPLACED = {
+    "config.json": (*WEIGHTS, *SETTINGS, "*.py", "codec/*"),
+    "adapter_config.json": ("adapter_*",),
+    "tokenizer_config.json": ("codec/*",),
+}
+"""What of an older revision goes where the new one has it not, by the file that makes a folder what it is."""
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -59,14 +61,19 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
     config, adapter = _json(folder / "config.json"), _json(folder / "adapter_config.json")
     what, loads = _kind(folder, config, adapter)
     base = (config.get("base_model") or {}).get("name") if isinstance(config.get("base_model"), dict) else None
-    plan = PushPlan(what, "model", replaces=REPLACED)
+    replaces = next(patterns for name, patterns in REPLACED.items() if (folder / name).is_file())
+    plan = PushPlan(what, "model", replaces=replaces)
     code = _reached_code(folder, config)
-    card = (folder / CARD_FILE).read_text(encoding="utf-8") if (folder / CARD_FILE).is_file() else ""
+    card = read_text(folder / CARD_FILE)
     if not card or is_generic(card):
         plan.notes.append(
             "the folder has no card of its own: a short one is written, with a warning and the terms known"
         )
         card = short_card(_class_name(config, what), loads, repo_id, card or None, base)
+    try:
+        card_head(card)
+    except ValueError as error:
+        raise PushError(f"{folder / CARD_FILE}: {error}") from None
     pictures = set(PICTURE.findall(card))
     for path, name in _files(folder):
         if name == CARD_FILE:
@@ -100,7 +107,7 @@ def _kind(folder: Path, config: dict[str, Any], adapter: dict[str, Any]) -> tupl
         if absent:
             raise PushError(f"{folder}: config.json and no {absent[0]}: not a whole checkpoint")
         kind = config.get("model_type", "")
-        return f"checkpoint ({kind})", _LOADS.get(kind, "model")
+        return f"checkpoint ({kind})", "pipeline" if config.get("custom_pipelines") else "model"
     return "tokenizer with its codec", "tokenizer"
 
 
@@ -131,7 +138,7 @@ def _reached_code(folder: Path, config: dict[str, Any]) -> set[str]:
                 f"{folder}: {where} needs {module}.py, which is not there, so nobody could load it without this "
                 "package; save it again in a process that has imported hf_heartllm"
             )
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         left += [(path.name, name) for name in re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE)]
     return found
 
@@ -155,7 +162,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     """The files of a folder, and their names in it with slashes; folders of checkpoints and caches as one."""
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, followlinks=True):
         inside = Path(parent).relative_to(folder)
         for name in sorted(folders):
             if name not in ("codec", ".eval_results") or inside != Path():

@@ -66,6 +66,7 @@ _PATH = re.compile(
     r"(?<![\w/.:~-])(?:(?:/(?:home|Users|root|mnt|media|scratch|tmp|Volumes)|~)/[\w.-]|[A-Za-z]:\\{1,2}\w)"
 )
 _NAMES_OF_MODELS = ("_name_or_path", "name_or_path", "base_model_name_or_path", "tokenizer_name_or_path")
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")  # pieces of anything, paths among them
 _BINARY = (".safetensors", ".parquet", ".png", ".jpg", ".svg", ".model")
 
 
@@ -113,10 +114,11 @@ def check_secrets(files: Iterable[PushFile], folder: Path, token: str | None = N
             raise PushError(f"{file.path}: holds your access token; take it out")
         if file.path.endswith(_BINARY) and not file.path.endswith(".safetensors"):
             continue
+        pieces = file.path in _VOCABULARIES
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-            if found := _TOKEN.search(line):
+            if found := None if pieces else _TOKEN.search(line):
                 raise PushError(f"{file.path}, line {number}: an access token ({found[0][:6]}…); take it out")
-            code = file.path.endswith(".py")
+            code = pieces or file.path.endswith(".py")
             path = next((name for name in own if name + os.sep in line), None) or (None if code else _PATH.search(line))
             if path:
                 start = line.find(path) if isinstance(path, str) else path.start()
@@ -130,6 +132,18 @@ def _header(file: PushFile) -> bytes:
         return file.content[8 : 8 + int.from_bytes(file.content[:8], "little")]
     with open(file.content, "rb") as opened:
         return opened.read(int.from_bytes(opened.read(8), "little"))
+
+
+def read_text(path: Path) -> str:
+    """A text file; "" where it is not there.
+
+    Raises:
+        PushError: if it is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except UnicodeDecodeError:
+        raise PushError(f"{path}: no text in UTF-8") from None
 
 
 def in_words(size: int) -> str:

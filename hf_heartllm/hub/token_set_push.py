@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.splits import SPLITS
 from ..models.notice import NOTICE
-from .push_plan import PushError, PushFile, PushPlan
+from .push_plan import PushError, PushFile, PushPlan, read_text
 from .terms import Terms, check_waveforms, find_terms, licence_of
 
 IDS = frozenset({"record_id", "record_ids", "ecg_id", "ecg_ids", "patient_id"})
@@ -80,7 +82,7 @@ def plan_token_set(folder: Path, repo_id: str, options: TokenSetOptions, scratch
         raise PushError("data sets need pyarrow: pip install 'hf_heartllm[train]'") from None
 
     paths = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
-    card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
+    card = read_text(folder / "README.md")
     schemas = {path: _opened(path).schema_arrow for path in paths}
     columns = {name for schema in schemas.values() for name in _names(schema)}
     terms = find_terms(list(options.sources), options.licence, options.attribution, columns, card)
@@ -155,10 +157,11 @@ def _names(fields: Any) -> set[str]:
 def _place(folder: Path, path: Path) -> tuple[str, str]:
     """Configuration and split of a file."""
     parts = path.relative_to(folder).parts
-    config = parts[1] if len(parts) > 2 and parts[0] == "data" else "default"
+    config = parts[1] if len(parts) > 2 and parts[0] == "data" and parts[1] not in SPLITS else "default"
     split = path.stem.partition("-")[0]
-    split = "".join(c if c.isalnum() or c == "_" else "_" for c in split) or "train"
-    return config, split if split in ("train", "validation", "test") else "train"
+    if not re.fullmatch(r"[A-Za-z_]\w*", split):  # as in data/train/0000.parquet
+        split = parts[-2] if len(parts) > 1 and parts[-2] in SPLITS else "train"
+    return config, split
 
 
 def _cleaned(table: Any, options: TokenSetOptions, key: bytes, dropped: dict[str, str]) -> Any:

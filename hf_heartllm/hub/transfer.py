@@ -24,11 +24,12 @@ class HubError(OSError):
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push has written: the repository, its page, the commit, and files of older revisions that it deleted."""
+    """What a push has written: the repository, its page, the commit, whether it is private, older files it deleted."""
 
     repo_id: str
     url: str
     commit: str
+    private: bool
     deleted: tuple[str, ...] = ()
 
 
@@ -101,6 +102,7 @@ def push(
             api.create_repo(repo_id, repo_type=plan.kind, private=not public)
         if revision is not None:
             api.create_branch(repo_id, branch=revision, repo_type=plan.kind, exist_ok=True)
+        private = not public if there is None else bool(there.private)
         new = {file.path for file in plan.files}
         old = api.list_repo_files(repo_id, repo_type=plan.kind, revision=revision)
         gone = [name for name in old if name not in new and any(fnmatch(name, one) for one in plan.replaces)]
@@ -112,7 +114,7 @@ def push(
             revision=revision,
         )
     prefix = "datasets/" if plan.kind == "dataset" else ""
-    return Pushed(repo_id, f"{api.endpoint}/{prefix}{repo_id}", done.oid, tuple(gone))
+    return Pushed(repo_id, f"{api.endpoint}/{prefix}{repo_id}", done.oid, private, tuple(gone))
 
 
 def pull(repo_id: str, target: Path, *, revision: str | None = None, force: bool = False) -> Pulled:
@@ -220,6 +222,8 @@ def _told(repo_id: str) -> Iterator[None]:
         raise HubError(f"{repo_id}: has no such revision") from None
     except RepositoryNotFoundError:
         raise HubError(f"{repo_id}: no such repository, or a private one that your token may not read") from None
+    except ValueError as error:  # a card whose head the Hub does not read
+        raise PushError(f"{repo_id}: {' '.join(str(error).split())}") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status == 401:

@@ -89,7 +89,10 @@ def short_card(what: str, loads: str, repo_id: str, card: str | None = None, sou
         card: of what it was made from; None: there is none.
         source: the repository that it was made from; None: it is none.
     """
-    told = ModelCard(card).data.to_dict() if card else {}
+    try:
+        told = card_head(card or "")
+    except ValueError:  # nobody can read its terms
+        told = {}
     head = {name: told[name] for name in _KEPT if told.get(name)}
     if source:
         head["base_model"] = source
@@ -119,6 +122,20 @@ def short_card(what: str, loads: str, repo_id: str, card: str | None = None, sou
 
 {terms}
 """
+
+
+def card_head(card: str) -> dict[str, Any]:
+    """The YAML that a card begins with.
+
+    Raises:
+        ValueError: in one line, if it cannot be read.
+    """
+    if not card.lstrip().startswith("---"):
+        return {}
+    try:
+        return dict(ModelCard(card).data.to_dict())
+    except Exception as error:  # of whichever library reads the YAML
+        raise ValueError(f"its head is no YAML ({' '.join(str(error).split())[:200]})") from None
 
 
 def is_generic(card: str) -> bool:
@@ -183,6 +200,7 @@ __all__ = [
     "LICENCE_FILES",
     "LOADS",
     "PICTURE",
+    "card_head",
     "how_to_load",
     "is_generic",
     "short_card",

@@ -103,3 +103,18 @@ def test_nothing_that_was_pushed_names_a_folder_or_a_token(pushed):
     files |= {("sent", str(number)): body for number, body in enumerate(pushed.hub.bodies)}
     for where, content in files.items():
         assert not [secret for secret in secrets if secret.encode() in content], where
+
+
+@pytest.mark.slow
+def test_the_walk_through_runs_as_it_stands(tmp_path):
+    (tmp_path / "dataset_builders").symlink_to(ROOT / "dataset_builders")
+    with serve() as hub:
+        run("page.py", "docs/hub.md", env=hub.environment(tmp_path / ".home", PYTHONPATH=str(ROOT)), cwd=tmp_path)
+        assert hub.repository("user/heartllm-tiny").private
+        shipped = ROOT / "hf_heartllm" / "checkpoints" / "heartllm-tiny"
+        names = ("README.md", "LICENSE", "calibration.json", "model.safetensors", "codec/model.safetensors")
+        for name in names:
+            assert hub.files("user/heartllm-tiny")[name] == (tmp_path / "fetched" / name).read_bytes(), name
+            assert hub.files("user/heartllm-tiny")[name] == (shipped / name).read_bytes(), name
+        assert len(hub.commits("user/heartllm-tiny")) == 1
+        assert "user/my-tokens" in {name for kind, name in hub.repositories if kind == "datasets"}

@@ -100,6 +100,34 @@ def test_what_is_no_part_of_a_checkpoint_stays(tmp_path, capsys):
     }
 
 
+def test_a_folder_behind_a_link_and_vocabularies_with_paths_go_up(tmp_path, capsys):
+    folder = small_checkpoint(tmp_path / "a model")
+    small_checkpoint(tmp_path / "codec")
+    (folder / "codec").symlink_to(tmp_path / "codec")
+    (folder / "tokenizer.json").write_text('{"/home/x": 1}')
+    assert {"codec/config.json", "codec/model.safetensors", "tokenizer.json"} <= {
+        file["path"] for file in planned(capsys, str(folder))["files"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("data/main/test-00000-of-00001-ab.parquet", "data/main/test-00000-"),
+        ("dev.parquet", "data/default/dev-00000-"),
+        ("data/validation/0000.parquet", "data/default/validation-00000-"),
+        ("0000.parquet", "data/default/train-00000-"),
+    ],
+)
+def test_splits_keep_their_names(tmp_path, name, place):
+    (tmp_path / "rows" / name).parent.mkdir(parents=True)
+    pq.write_table(pa.table({"codes": [[1]]}), tmp_path / "rows" / name)
+    (tmp_path / "scratch").mkdir()
+    options = TokenSetOptions(("simulated",))
+    files = plan_token_set(tmp_path / "rows", "user/x", options, tmp_path / "scratch").files
+    assert files[0].path.startswith(place)
+
+
 def test_folders_and_tokens_in_a_file_are_found_before_anything_is_sent(tmp_path, capsys, monkeypatch):
     folder = small_checkpoint(tmp_path / "model")
     card = folder / "README.md"
@@ -131,6 +159,18 @@ def test_names_of_folders_that_libraries_note_are_taken_out(tmp_path, capsys):
     assert planned(capsys, str(folder))
 
 
+def test_a_tokenizer_or_an_adapter_alone_takes_no_weights_of_its_repository_away(tmp_path):
+    from hf_heartllm.hub.checkpoint_push import plan_checkpoint
+
+    for name in ("adapter_config.json", "tokenizer_config.json", "config.json"):
+        folder = small_checkpoint(tmp_path / name)
+        (folder / "config.json").rename(folder / name)
+        (folder / "codec").mkdir()
+        (folder / "codec" / "config.json").write_text("{}")
+        (folder / "adapter_model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+        assert ("*.safetensors" in plan_checkpoint(folder, "user/x").replaces) == (name == "config.json")
+
+
 def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
@@ -139,6 +179,8 @@ def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path, capsys):
     (half / "model.safetensors").unlink()
     code = small_checkpoint(tmp_path / "code")
     (code / "config.json").write_text('{"auto_map": {"AutoModel": "modeling_x.X"}}')
+    for name, content in (("yaml", b"---\na: [\n---\n"), ("latin", "# M\xfcller".encode("latin-1"))):
+        (small_checkpoint(tmp_path / name) / "README.md").write_bytes(content)
     broken = small_checkpoint(tmp_path / "broken")
     (broken / "config.json").write_text("{")
     for name, line in {
@@ -149,6 +191,8 @@ def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path, capsys):
         "half": "config.json and no model.safetensors",
         "code": "config.json needs modeling_x.py",
         "broken": "no JSON file",
+        "yaml": "its head is no YAML",
+        "latin": "no text in UTF-8",
     }.items():
         assert line in refused(capsys, str(tmp_path / name)), name
     assert "are about token sets" in refused(capsys, "heartllm-tiny", "--source", "ptb-xl")
@@ -399,4 +443,5 @@ def test_a_pushed_token_set_is_read_by_its_name_and_by_training(hub, tmp_path):
 
     codes = load_codes(tmp_path / "back", "abc")
     assert sorted(map(list, codes.values())) == [[1, 2, 3], [4, 5, 6]]
-    assert {row["record_id"] for row in load_rows(tmp_path / "back")} == set(codes)
+    with pytest.warns(UserWarning, match="compare two records"):
+        assert {row["record_id"] for row in load_rows(tmp_path / "back")} == set(codes)
