@@ -80,6 +80,8 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
             continue
         if name in LICENCE_FILES or name in pictures or any(fnmatch(name, one) for one in (*SETTINGS, *OTHERS)):
             content = without_local_folders(path.read_bytes(), base) if name.endswith(".json") else path
+            if name == "adapter_config.json" and base:
+                content = _of_repository(path, repo_id)
         elif "/" not in name and (
             any(fnmatch(name, one) for one in WEIGHTS) or (path.stem in code and path.suffix == ".py")
         ):
@@ -141,6 +143,22 @@ def _reached_code(folder: Path, config: dict[str, Any]) -> set[str]:
         text = read_text(path)
         left += [(path.name, name) for name in re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE)]
     return found
+
+
+def _of_repository(path: Path, repo_id: str) -> bytes:
+    """An adapter's settings that name its own repository as the base.
+
+    Where peft is installed transformers goes from a repository with an adapter to the base that is named here, and adds
+    the adapter to a plain language model, which has no ECG rows and other names. Named after itself the repository is
+    asked, and its `config.json` says which the base is. peft's `AutoPeftModel` would add the adapter twice: the commit
+    of the base, which this repository has not, ends that with an error.
+    """
+    if "/" not in repo_id:
+        raise PushError(f"{repo_id}: say OWNER/NAME; the settings of an adapter name its repository")
+    settings = _json(path)
+    settings["base_model_name_or_path"] = repo_id
+    settings["revision"] = settings.get("revision") or "of the base in config.json"
+    return (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -113,6 +113,8 @@ def plan_token_set(folder: Path, repo_id: str, options: TokenSetOptions, scratch
     plan.left_out += [
         (name, "no part of a data set") for name in others if not name.endswith((".parquet", "README.md"))
     ]
+    if card:
+        plan.left_out.append(("README.md", "names of records may stand there; a card is written in its place"))
     text = _card(repo_id, terms, configs, rows, sorted(map(str, codecs)), options, columns)
     plan.files.append(PushFile("README.md", text.encode()))
     plan.notes.append(f"made from {', '.join(one.name for one in terms)}: {licence_of(terms)}")

@@ -138,14 +138,18 @@ def pull(repo_id: str, target: Path, *, revision: str | None = None, force: bool
 
     if target.exists() and not target.is_dir():
         raise PushError(f"{target}: a file is in the way")
+    if Path.cwd().is_relative_to(target.resolve()):
+        raise PushError(f"{target}: the working folder cannot be replaced; name one in it")
     if target.is_dir() and any(target.iterdir()) and not force:
         raise PushError(f"{target}: the folder is not empty; choose another one or add --force")
     left: tuple[str, ...] = ()
     with _told(repo_id):
         for kind in ("model", "dataset"):
+            listed = False
             try:
                 names = HfApi().list_repo_files(repo_id, repo_type=kind, revision=revision)
                 left = tuple(name for name in names if any(fnmatch(name, one) for one in PICKLES))
+                listed = True
             except OfflineModeIsEnabled:
                 pass  # the cache may have it
             except RepositoryNotFoundError:
@@ -156,7 +160,7 @@ def pull(repo_id: str, target: Path, *, revision: str | None = None, force: bool
                 cached = snapshot_download(repo_id, repo_type=kind, revision=revision, ignore_patterns=list(PICKLES))
                 break
             except FileNotFoundError:  # offline, and not in the cache
-                if kind == "dataset":
+                if listed or kind == "dataset":
                     raise
     _copy_whole(Path(cached), target)
     return Pulled(target, Path(cached).name, kind, left, any(target.glob("*.py")))
@@ -181,7 +185,7 @@ def _copy_whole(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
-        shutil.copytree(source, new, ignore=shutil.ignore_patterns(".gitattributes"))
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns(".gitattributes", *PICKLES))
         if target.exists():
             os.replace(target, old)
         try:
@@ -204,6 +208,7 @@ def _told(repo_id: str) -> Iterator[None]:
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
+        XetDownloadError,
     )
 
     try:
@@ -213,7 +218,7 @@ def _told(repo_id: str) -> Iterator[None]:
     except OfflineModeIsEnabled:
         raise HubError("HF_HUB_OFFLINE is set, so the Hub is not asked; unset it") from None
     except LocalEntryNotFoundError:
-        raise HubError(f"{repo_id}: not in the Hub's cache, and the Hub cannot be reached") from None
+        raise HubError(f"{repo_id}: not wholly in the Hub's cache, and the Hub cannot be reached") from None
     except HFValidationError as error:
         raise HubError(f"{repo_id}: no name of a repository ({str(error).splitlines()[0]})") from None
     except GatedRepoError:
@@ -233,6 +238,8 @@ def _told(repo_id: str) -> Iterator[None]:
                 f"{repo_id}: your token may not write there; it belongs to another, or may only read"
             ) from None
         raise HubError(f"{repo_id}: the Hub refuses ({' '.join(str(error.server_message or error).split())})") from None
+    except XetDownloadError as error:
+        raise HubError(f"{repo_id}: a file could not be fetched ({' '.join(str(error).split())}); try again") from None
     except (HTTPError, ConnectionError, TimeoutError) as error:
         from huggingface_hub import constants
 

@@ -150,8 +150,23 @@ def how_to_load(made: Any) -> str:
 
 
 def source_of(made: Any) -> tuple[str, str | None]:
-    """Where a model was loaded from, and at which commit."""
-    return getattr(made, "name_or_path", "") or "", getattr(made.config, "_commit_hash", None)
+    """Where a model was loaded from, and at which revision; "" where it is not known, or no longer there."""
+    source, revision = getattr(made, "_loaded_from", None) or (getattr(made, "name_or_path", "") or "", None)
+    if is_local_name(source) and not os.path.isdir(source):
+        return "", None
+    return source, revision
+
+
+def remember_source(made: Any, source: str | os.PathLike[str], revision: str | None) -> None:
+    """Keep where a model was loaded from, for `source_of`; transformers keeps no revision.
+
+    Args:
+        made: the model.
+        source: a folder, which stays the same one where the working folder changes, or a repository.
+        revision: of the repository.
+    """
+    name = os.path.abspath(source) if os.path.isdir(source) else os.fspath(source)
+    made._loaded_from = (name, None if os.path.isdir(name) else revision)
 
 
 def _repository(source: str | os.PathLike[str] | None) -> str | None:
@@ -203,6 +218,7 @@ __all__ = [
     "card_head",
     "how_to_load",
     "is_generic",
+    "remember_source",
     "short_card",
     "source_of",
     "write_card_files",

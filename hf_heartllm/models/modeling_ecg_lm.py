@@ -182,7 +182,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
             loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         model._freeze()
-        remember_answer_files(model, source, getattr(model.config, "_commit_hash", None))
+        remember_answer_files(model, source, kwargs.get("revision"))
         return loaded
 
     @classmethod
@@ -215,7 +215,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         model.eval()
         if isinstance(device, (str, int, torch.device)) and device != "auto":
             model.to(device)
-        remember_answer_files(model, source, getattr(model.config, "_commit_hash", None))
+        remember_answer_files(model, source, kwargs.get("revision"))
         none: list[str] = []
         info = {"missing_keys": none, "unexpected_keys": none, "mismatched_keys": none, "error_msgs": none}
         return (model, info) if with_info else model

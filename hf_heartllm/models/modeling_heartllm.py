@@ -87,7 +87,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         with LOADING:
             loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # output_loading_info=True gives both
-        remember_answer_files(model, source, getattr(model.config, "_commit_hash", None))
+        remember_answer_files(model, source, kwargs.get("revision"))
         return loaded
 
     @classmethod
@@ -97,10 +97,10 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         if kwargs.get("quantization_config") is not None:
             raise ValueError("an adapter is not added to quantised weights: use PeftModel.from_pretrained(base, …)")
         model = cls.base_of(source, **kwargs)
-        merge_adapter(model, source, kwargs.get("revision") or getattr(model.config, "_commit_hash", None))
+        merge_adapter(model, source, kwargs.get("revision"))
         if isinstance(device, (str, int, torch.device)) and device != "auto":
             model.to(device)
-        remember_answer_files(model, source, getattr(model.config, "_commit_hash", None))
+        remember_answer_files(model, source, kwargs.get("revision"))
         none: list[str] = []
         info = {"missing_keys": none, "unexpected_keys": none, "mismatched_keys": none, "error_msgs": none}
         return (model, info) if with_info else model

@@ -1,6 +1,6 @@
 """Run as a program: loads what `pushing.py` pushed, by repository id, as any user of transformers does.
 
-python loading.py with|without OUT REVISION    writes OUT/found.json; "without": the package cannot be imported
+python loading.py with|without OUT REVISION REVISION    writes OUT/found.json; "without": the package cannot be imported
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def load_all(ecg: Any, old: str, trust: dict[str, Any]) -> dict[str, Any]:
+def load_all(ecg: Any, old: str, calibrated: str, trust: dict[str, Any]) -> dict[str, Any]:
     """What is found at the head of each repository, and at an older revision of two."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoProcessor, AutoTokenizer, pipeline
 
@@ -50,12 +50,24 @@ def load_all(ecg: Any, old: str, trust: dict[str, Any]) -> dict[str, Any]:
     assert [alone.codec.fingerprint(), ids_of(alone, ecg)] == found["tokenizer of seed 0"]
     asked = pipeline("ecg-question-answering", model="user/heartllm", **trust)(ecg, QUESTION)
     found["pipeline"] = [asked.text, asked.probability]
+    asked = pipeline("ecg-question-answering", model="user/tiny", revision=calibrated, **trust)(ecg, QUESTION)
+    found["calibrated"] = [asked.text, asked.probability, asked.calibrated]
     found["codec"] = AutoModel.from_pretrained("user/codec", **trust).fingerprint()
 
     soft = AutoModelForCausalLM.from_pretrained("user/ecg-lm", **trust)
     found["ecg-lm"] = last_logits(soft, AutoProcessor.from_pretrained("user/ecg-lm", **trust), ecg)
     asked = pipeline("ecg-question-answering", model="user/ecg-lm", **trust)(ecg, QUESTION)
     found["ecg-lm pipeline"] = [asked.text, asked.probability]
+
+    for name, repository in (
+        ("adapter with code", "user/heartllm-adapter"),
+        ("ecg-lm without base", "user/ecg-lm-alone"),
+    ):
+        model = AutoModelForCausalLM.from_pretrained(repository, **trust)
+        read = AutoProcessor if "lm" in name else AutoTokenizer
+        found[name] = last_logits(model, read.from_pretrained(repository, **trust), ecg)
+        asked = pipeline("ecg-question-answering", model=repository, **trust)(ecg, QUESTION)
+        found[f"{name} pipeline"] = [asked.text, asked.probability]
 
     import datasets
     import peft
@@ -67,14 +79,14 @@ def load_all(ecg: Any, old: str, trust: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def main(way: str, out: str, old: str) -> None:
+def main(way: str, out: str, old: str, calibrated: str) -> None:
     """Load with or without the package."""
     if way == "with":
         import hf_heartllm  # noqa: F401
     else:
         sys.meta_path.insert(0, Absent())  # type: ignore[arg-type]
     ecg = json.loads((Path(out) / "record.json").read_text())
-    found = load_all(ecg, old, {} if way == "with" else {"trust_remote_code": True})
+    found = load_all(ecg, old, calibrated, {} if way == "with" else {"trust_remote_code": True})
     found["ours"] = any(name.partition(".")[0] == "hf_heartllm" for name in sys.modules)
     (Path(out) / "found.json").write_text(json.dumps(found))
 

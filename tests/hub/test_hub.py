@@ -49,13 +49,14 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 def test_what_was_pushed_is_loaded_from_the_network_and_then_from_the_cache(pushed, way, tmp_path):
     # the second push of the tokenizer belongs to the older revision
     old = next(one.sha for one in pushed.hub.commits("user/heartllm")[1:])
+    calibrated = pushed.hub.commits("user/tiny")[2].sha
     environment = pushed.hub.environment(tmp_path / "home", **({"PYTHONPATH": str(ROOT)} if way == "with" else {}))
     if way == "without":
         environment.pop("PYTHONPATH", None)
     for offline in ({}, {"HF_HUB_OFFLINE": "1"}):
         (pushed.out / "found.json").unlink(missing_ok=True)
         asked = len(pushed.hub.requests)
-        run("loading.py", way, pushed.out, old, env=environment | offline, cwd=tmp_path)
+        run("loading.py", way, pushed.out, old, calibrated, env=environment | offline, cwd=tmp_path)
         found = json.loads((pushed.out / "found.json").read_text())
         assert found.pop("ours") == (way == "with")
         assert set(found) == set(pushed.expected)
@@ -67,7 +68,7 @@ def test_what_was_pushed_is_loaded_from_the_network_and_then_from_the_cache(push
 @pytest.mark.slow
 def test_the_same_weights_keep_card_licence_and_calibration_in_one_commit(pushed):
     shipped = ROOT / "hf_heartllm" / "checkpoints" / "heartllm-tiny"
-    tokenizer, model, again = pushed.hub.commits("user/tiny")
+    tokenizer, model, again, _ = pushed.hub.commits("user/tiny")
     assert b"written by push_to_hub of hf_heartllm" in tokenizer.files["README.md"]
     for name in ("README.md", "LICENSE", "calibration.json", "questions.json", "codec.png", "model.safetensors"):
         assert model.files[name] == again.files[name] == (shipped / name).read_bytes(), name

@@ -159,6 +159,21 @@ def test_names_of_folders_that_libraries_note_are_taken_out(tmp_path, capsys):
     assert planned(capsys, str(folder))
 
 
+def test_an_adapter_with_its_code_names_its_own_repository_as_transformers_needs_it(tmp_path):
+    from hf_heartllm.hub.checkpoint_push import plan_checkpoint
+
+    folder = small_checkpoint(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "config.json").write_text('{"model_type": "hf_heartllm", "base_model": {"name": "a/base"}}')
+    for given, revision in (({"revision": "abc"}, "abc"), ({}, "of the base in config.json")):
+        (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "a/base", **given}))
+        files = {file.path: file.read() for file in plan_checkpoint(folder, "user/x").files}
+        found = json.loads(files["adapter_config.json"])
+        assert (found["base_model_name_or_path"], found["revision"]) == ("user/x", revision)
+    with pytest.raises(PushError, match="OWNER/NAME"):
+        plan_checkpoint(folder, "x")
+
+
 def test_a_tokenizer_or_an_adapter_alone_takes_no_weights_of_its_repository_away(tmp_path):
     from hf_heartllm.hub.checkpoint_push import plan_checkpoint
 
@@ -223,6 +238,7 @@ def test_pushed_privately_in_one_commit_and_pulled_again(hub, tmp_path):
         assert not (tmp_path / "there" / name).is_symlink()
     assert json.loads(again[1])["commit"] == hub.commits("user/mine")[-1].sha
 
+    assert cli.main(["pull", "user/mine", "."]) == 2  # before anything is asked
     (folder / "calibration.json").unlink()  # of older weights: it must not stay beside the new ones
     hub.repository("user/mine").commits[hub.commits("user/mine")[-1].sha].files["evil.bin"] = b"pickle"
     (second, taken, full) = ask(hub, tmp_path, "push mine model", "pull user/mine mine --force", "pull user/mine mine")
