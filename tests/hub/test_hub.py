@@ -22,7 +22,7 @@ ROOT = HERE.parents[1]
 def run(program: str, *arguments: Any, env: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
     """A program of this folder in a process of its own."""
     command = [sys.executable, str(HERE / program), *map(str, arguments)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=500, **options)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1500, **options)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -45,6 +45,7 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("way", ["without", "with"])
 def test_what_was_pushed_is_loaded_from_the_network_and_then_from_the_cache(pushed, way, tmp_path):
     # the second push of the tokenizer belongs to the older revision
