@@ -27,6 +27,7 @@ EXTRAS_OF_ROOM = {
     "training": ["train", "eval"],
     "scripts": ["train", "eval"],
     "evaluation": ["eval"],
+    "hub": ["eval"],
 }
 
 

@@ -32,6 +32,8 @@ COMMANDS = (
     "tokenize",
     "evaluate",
     "export",
+    "push",
+    "pull",
 )
 
 

@@ -18,6 +18,7 @@ from transformers.utils import logging
 
 from .adapter_checkpoint import ADAPTER_WEIGHTS
 from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
+from .card_files import remember_source, source_of, write_card_files
 from .checkpoint_files import file_beside
 from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
 from .whole_files import write_whole
@@ -27,18 +28,21 @@ ANSWER_FILES = (CALIBRATION_FILE, QUESTIONS_FILE)
 logger = logging.get_logger(__name__)
 
 
-def remember_answer_files(model: Any, source: str | os.PathLike[str] | None) -> None:
-    """Keep what lies beside the weights that a model has just been loaded with.
+def remember_answer_files(model: Any, source: str | os.PathLike[str] | None, revision: str | None = None) -> None:
+    """Keep where a model has just been loaded from, and what lies beside its weights.
 
     Args:
         model: as it came from `source`.
         source: a folder, or a repository on the Hub; None: nothing is kept.
+        revision: of the repository.
     """
+    if source is not None:
+        remember_source(model, source, revision)
     if source is None or getattr(model, "_hf_peft_config_loaded", False):  # an adapter's folder is not the weights'
         return
     texts = {}
     for name in ANSWER_FILES:
-        path = file_beside(source, name)
+        path = file_beside(source, name, revision)
         if path is not None:
             texts[name] = path.read_bytes()
     if texts:
@@ -77,6 +81,17 @@ def write_answer_files(
     return files
 
 
+def write_pushed_files(model: Any, folder: str | os.PathLike[str], repo_id: str) -> None:
+    """What goes to the Hub beside a model's weights: what is known about their answers, card and licences."""
+    write_answer_files(model, folder)
+    source, revision = source_of(model)
+    same = (
+        bool(source) and file_beside(source, ADAPTER_WEIGHTS, revision) is None
+    )  # a card of an adapter is of it alone
+    same = same and _has_weights_of(model, source, revision)
+    write_card_files(model, folder, repo_id, source, revision, same=same)
+
+
 def known_beside(
     model: Any, calibration: AnswerCalibration | None, questions: TrainedQuestions | None
 ) -> tuple[AnswerCalibration | None, TrainedQuestions | None]:
@@ -85,7 +100,7 @@ def known_beside(
     Raises:
         CalibrationError, QuestionsError: if a file is there and cannot be used.
     """
-    source, revision = getattr(model, "name_or_path", ""), getattr(model.config, "_commit_hash", None)
+    source, revision = source_of(model)
     if not source or (calibration is not None and questions is not None):
         return calibration, questions
     beside = (calibration or read_calibration(source, revision), questions or read_trained_questions(source, revision))

@@ -31,6 +31,19 @@ def find_checkpoint(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
     return folder if (folder / "config.json").is_file() else name
 
 
+def is_local_name(name: str) -> bool:
+    """Whether the name of a model says where a folder lies on this machine, and not a repository."""
+    return bool(name) and (Path(name).exists() or os.path.isabs(name) or name.startswith((".", "~")) or "\\" in name)
+
+
+def without_local_names(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a model, the name of its language model left out where it is a folder of this machine."""
+    inner = settings.get("text_config")
+    if isinstance(inner, dict) and is_local_name(inner.get("_name_or_path") or ""):
+        inner["_name_or_path"] = ""
+    return settings
+
+
 def of_the_hub(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments of `from_pretrained` that say where and how files are fetched."""
     names = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")

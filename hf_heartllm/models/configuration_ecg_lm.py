@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from transformers import AutoConfig, PretrainedConfig
 
+from .checkpoint_files import without_local_names
 from .ecg_leads import STANDARD_LEADS
 
 PROJECTORS = ("record", "leads", "time")
@@ -129,6 +130,10 @@ class ECGLMConfig(PretrainedConfig):
             kwargs.pop("custom_pipelines", None)  # as in HeartLLMConfig: the package registers its own
         kwargs["tie_word_embeddings"] = bool(getattr(text_config, "tie_word_embeddings", False))
         super().__init__(**kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `config.json` holds it, without names of folders of this machine."""
+        return without_local_names(super().to_dict())
 
 
 ECGEncoderConfig.register_for_auto_class()

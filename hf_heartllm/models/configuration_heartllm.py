@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from transformers import AutoConfig, PretrainedConfig
 
+from .checkpoint_files import without_local_names
+
 
 class HeartLLMConfig(PretrainedConfig):
     """Configuration of [`HeartLLMForCausalLM`].
@@ -84,6 +86,10 @@ class HeartLLMConfig(PretrainedConfig):
                 f"ECG token ids reach {max(ids)} but the vocabulary of text_config has {text_config.vocab_size} rows; "
                 "HeartLLMForCausalLM.from_base adds the missing rows"
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `config.json` holds it, without names of folders of this machine."""
+        return without_local_names(super().to_dict())
 
     @property
     def ecg_token_ids(self) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from .card_files import source_of, write_card_files
 from .codec_config import CodecConfig, renamed
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads
 from .ecg_record import ECGRecord
@@ -106,6 +108,13 @@ class ECGCodec(PreTrainedModel):
             if not isinstance(codec, ECGCodec):
                 raise ValueError(f"{pretrained_model_name_or_path}: a {type(codec).__name__}, which is no ECG codec")
             return codec
+
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any model, with a card and the licences of where it came from, in one commit."""
+        write_card_files(self, working_dir, repo_id, *source_of(self))
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def codes_of(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
         """Checked features of up to `records_at_once` records → codes; outside autocast, in evaluation mode.

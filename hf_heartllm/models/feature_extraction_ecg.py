@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Collection, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
+from .card_files import write_card_files
 from .configuration_ecg_codec import BASELINE_SECONDS
 from .ecg_checks import CheckedRecord, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
@@ -104,6 +106,13 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             min_duration=config.min_duration,
             hop_length=config.hop_length,
         )
+
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any feature extractor, with a card, in one commit."""
+        write_card_files(self, working_dir, repo_id, None)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def extract(self, record: ECGRecord, padding: bool = False, check: bool = True) -> np.ndarray:
         """Features of one recording.

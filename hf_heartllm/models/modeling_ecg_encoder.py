@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import torch
@@ -10,7 +11,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
 
+from .card_files import source_of, write_card_files
 from .configuration_ecg_lm import ECGEncoderConfig
+
+
+def _upload_with_card(self: Any, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any) -> Any:
+    """As for any model, with a card and the licences of where it came from, in one commit."""
+    write_card_files(self, working_dir, repo_id, *source_of(self))
+    return PreTrainedModel._upload_modified_files(self, working_dir, repo_id, *args, **kwargs)
 
 
 class ECGEncoderModel(PreTrainedModel):
@@ -30,6 +38,7 @@ class ECGEncoderModel(PreTrainedModel):
     config_class = ECGEncoderConfig
     main_input_name = "input_features"
     base_model_prefix = "encoder"
+    _upload_modified_files = _upload_with_card
 
     def __init__(self, config: ECGEncoderConfig) -> None:
         super().__init__(config)
@@ -119,6 +128,7 @@ class ECGEncoderForSequenceClassification(PreTrainedModel):
     config_class = ECGEncoderConfig
     main_input_name = "input_features"
     base_model_prefix = "encoder"
+    _upload_modified_files = _upload_with_card
 
     def __init__(self, config: ECGEncoderConfig) -> None:
         super().__init__(config)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from .answer_files import remember_answer_files, write_answer_files
+from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
 from .base_model import BaseModel, find_base
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
@@ -182,7 +182,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
             loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         model._freeze()
-        remember_answer_files(model, source)
+        remember_answer_files(model, source, kwargs.get("revision"))
         return loaded
 
     @classmethod
@@ -215,7 +215,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         model.eval()
         if isinstance(device, (str, int, torch.device)) and device != "auto":
             model.to(device)
-        remember_answer_files(model, source)
+        remember_answer_files(model, source, kwargs.get("revision"))
         none: list[str] = []
         info = {"missing_keys": none, "unexpected_keys": none, "mismatched_keys": none, "error_msgs": none}
         return (model, info) if with_info else model
@@ -245,10 +245,12 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         if kwargs.get("is_main_process", True):
             write_answer_files(self, save_directory, state)
 
-    def _upload_modified_files(self, working_dir: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
-        """As for any model; `save_pretrained(push_to_hub=True)` uploads before it has returned."""
-        write_answer_files(self, working_dir)
-        return super()._upload_modified_files(working_dir, *args, **kwargs)
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any model, with card, licences and what is known about its answers, in one commit."""
+        write_pushed_files(self, working_dir, repo_id)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     # ------------------------------------------------------------------ ECGs among tokens
 

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .adapter_checkpoint import merge_adapter
-from .answer_files import remember_answer_files, write_answer_files
+from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
 from .base_model import BaseModel, find_base
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_heartllm import HeartLLMConfig
@@ -87,7 +87,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         with LOADING:
             loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # output_loading_info=True gives both
-        remember_answer_files(model, args[0] if args else kwargs.get("pretrained_model_name_or_path"))
+        remember_answer_files(model, source, kwargs.get("revision"))
         return loaded
 
     @classmethod
@@ -97,10 +97,10 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         if kwargs.get("quantization_config") is not None:
             raise ValueError("an adapter is not added to quantised weights: use PeftModel.from_pretrained(base, …)")
         model = cls.base_of(source, **kwargs)
-        merge_adapter(model, source, kwargs.get("revision") or getattr(model.config, "_commit_hash", None))
+        merge_adapter(model, source, kwargs.get("revision"))
         if isinstance(device, (str, int, torch.device)) and device != "auto":
             model.to(device)
-        remember_answer_files(model, source)
+        remember_answer_files(model, source, kwargs.get("revision"))
         none: list[str] = []
         info = {"missing_keys": none, "unexpected_keys": none, "mismatched_keys": none, "error_msgs": none}
         return (model, info) if with_info else model
@@ -376,10 +376,12 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         if kwargs.get("is_main_process", True):
             write_answer_files(self, save_directory, kwargs.get("state_dict"))
 
-    def _upload_modified_files(self, working_dir: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
-        """As for any model; `save_pretrained(push_to_hub=True)` uploads before it has returned."""
-        write_answer_files(self, working_dir)
-        return super()._upload_modified_files(working_dir, *args, **kwargs)
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any model, with card, licences and what is known about its answers, in one commit."""
+        write_pushed_files(self, working_dir, repo_id)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
         """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.

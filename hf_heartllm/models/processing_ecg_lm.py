@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from transformers import BatchFeature, PreTrainedTokenizerFast
 from transformers.processing_utils import ProcessorMixin
 
+from .card_files import write_card_files
 from .configuration_ecg_lm import ECGEncoderConfig
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat
 from .ecg_placeholders import (
@@ -127,6 +129,13 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
     def to_dict(self) -> dict[str, Any]:
         """For `processor_config.json`, without what belongs to the running process."""
         return {name: value for name, value in super().to_dict().items() if name != "_placeholders"}
+
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any processor, with a card and the licences of where it came from, in one commit."""
+        write_card_files(self, working_dir, repo_id, self.tokenizer.name_or_path)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     # ------------------------------------------------------------------ recordings and texts → inputs
 

@@ -13,6 +13,7 @@ from tokenizers import AddedToken
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils.hub import cached_file, extract_commit_hash
 
+from .card_files import write_card_files
 from .checkpoint_files import default_checkpoint
 from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
@@ -131,6 +132,7 @@ class ECGTokenizer(ECGTexts):
         config_file = cached_file(name, "tokenizer_config.json", revision=revision, **hub)
         revision = extract_commit_hash(config_file, None) or revision  # a branch could move between two files
         made = super().from_pretrained(name, *init_inputs, revision=revision, **kwargs)
+        made._commit = None if os.path.isdir(name) else revision
         for leak in ("is_local", "local_files_only"):
             made.init_kwargs.pop(leak, None)
         extractor = ECGFeatureExtractor.from_pretrained(name, revision=revision, **hub)
@@ -169,6 +171,13 @@ class ECGTokenizer(ECGTexts):
                 os.replace(Path(scratch) / file, folder / file)
                 written.append(str(folder / file))
         return (*files, *written)
+
+    def _upload_modified_files(
+        self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As for any tokenizer, with a card and the licences of where it came from, in one commit."""
+        write_card_files(self, working_dir, repo_id, self.name_or_path, getattr(self, "_commit", None))
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
     def save_plain_tokenizer(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the tokenizer of a plain language model, for servers that run none of this code.
