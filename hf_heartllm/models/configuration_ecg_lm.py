@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from transformers import AutoConfig, PretrainedConfig
 
 from .ecg_leads import STANDARD_LEADS
+from .text_settings import TextSettings, without_answered
 
 PROJECTORS = ("record", "leads", "time")
 """What `ECGLMConfig.projector` may be.
@@ -71,8 +72,8 @@ class ECGEncoderConfig(PretrainedConfig):
         return self.hidden_sizes[-1]
 
 
-class ECGLMConfig(PretrainedConfig):
-    """Configuration of [`ECGLMForCausalLM`].
+class ECGLMConfig(TextSettings, PretrainedConfig):
+    """Configuration of [`ECGLMForCausalLM`]; it answers for `text_config` as `HeartLLMConfig` does.
 
     Args:
         text_config: configuration of the frozen language model (an object, or its dictionary with `model_type`).
@@ -127,6 +128,8 @@ class ECGLMConfig(PretrainedConfig):
         self.base_model = base_model
         if not __name__.startswith("transformers_modules."):
             kwargs.pop("custom_pipelines", None)  # as in HeartLLMConfig: the package registers its own
+        if text_config is not None:
+            kwargs = without_answered(kwargs)
         kwargs["tie_word_embeddings"] = bool(getattr(text_config, "tie_word_embeddings", False))
         super().__init__(**kwargs)
 
