@@ -128,8 +128,7 @@ class ECGLMConfig(TextSettings, PretrainedConfig):
         self.base_model = base_model
         if not __name__.startswith("transformers_modules."):
             kwargs.pop("custom_pipelines", None)  # as in HeartLLMConfig: the package registers its own
-        if text_config is not None:
-            kwargs = without_answered(kwargs)
+        kwargs = without_answered(kwargs)
         kwargs["tie_word_embeddings"] = bool(getattr(text_config, "tie_word_embeddings", False))
         super().__init__(**kwargs)
 

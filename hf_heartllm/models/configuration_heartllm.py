@@ -67,7 +67,7 @@ class HeartLLMConfig(TextSettings, PretrainedConfig):
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)
-            kwargs = without_answered(kwargs)
+        kwargs = without_answered(kwargs)
         if not __name__.startswith("transformers_modules."):
             # where a checkpoint's own code runs transformers needs this entry; the package registers its pipelines, and
             # with the entry transformers would ask to trust the checkpoint's

@@ -328,6 +328,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         embeddings: nn.Embedding = self.language_model.resize_token_embeddings(
             new_num_tokens, pad_to_multiple_of, **kwargs
         )
+        self.vocab_size = embeddings.num_embeddings  # as of any model that was resized
         self._adopt_config()
         return embeddings
 
