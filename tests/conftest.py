@@ -19,6 +19,21 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+# Marks of transformers' own common tests (tests/models/test_common.py), which `--strict-markers` would refuse.
+# fmt: off
+_MARKS_OF_TRANSFORMERS = (
+    "accelerate_tests", "flash_attn_3_test", "flash_attn_4_test", "flash_attn_test", "generate", "is_agent_test",
+    "is_expert_parallel_test", "is_fsdp_test", "is_pipeline_test", "is_staging_test", "is_tensor_parallel_test",
+    "is_training_test", "order", "torch_compile_test", "torch_export_test",
+)
+# fmt: on
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in _MARKS_OF_TRANSFORMERS:
+        config.addinivalue_line("markers", f"{mark}: of transformers' common tests")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real recordings: HEARTLLM_DATA, else `../shared/data` beside the checkout; skips without one."""

@@ -230,11 +230,19 @@ def test_trusting_a_checkpoints_code_beside_the_package_changes_nothing(tmp_path
         """
 import sys
 import hf_heartllm as hl
-from transformers import pipeline
+import numpy as np
+from transformers import AutoTokenizer, pipeline
 question = "Does this ECG show atrial fibrillation?"
 expected = hl.pipeline("ecg-question-answering")("example:af", question)
 for trusted in (None, False, True):
+    tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=trusted)
+    assert type(tokenizer) is hl.ECGTokenizer, trusted
+    try:
+        tokenizer.encode_ecg({"signal": np.ones((1, 9)), "sampling_rate": 100, "leads": ["I"]})
+    except hl.ECGError:
+        print("refused")
     made = pipeline("ecg-question-answering", model=sys.argv[1], trust_remote_code=trusted)
+    assert type(made.tokenizer) is hl.ECGTokenizer
     assert type(made.model) is hl.HeartLLMForCausalLM
     assert made("example:af", question) == expected
 """,
@@ -268,7 +276,7 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING
 config, codec_config = CONFIG_MAPPING["hf_heartllm"], CONFIG_MAPPING["hf_heartllm_codec"]
 assert MODEL_MAPPING[config] is MODEL_FOR_CAUSAL_LM_MAPPING[config] is hf_heartllm.HeartLLMForCausalLM
 assert MODEL_MAPPING[codec_config] is hf_heartllm.ECGCodecModel
-assert TOKENIZER_MAPPING[config] is hf_heartllm.ECGTokenizer
+assert TOKENIZER_MAPPING[codec_config] is hf_heartllm.ECGTokenizer
 assert FEATURE_EXTRACTOR_MAPPING[codec_config] is hf_heartllm.ECGFeatureExtractor
 from transformers.pipelines import PIPELINE_REGISTRY
 for task in ("ecg-question-answering", "ecg-report"):

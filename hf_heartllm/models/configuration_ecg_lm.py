@@ -9,6 +9,7 @@ from transformers import AutoConfig, PretrainedConfig
 
 from .checkpoint_files import without_local_names
 from .ecg_leads import STANDARD_LEADS
+from .text_settings import TextSettings, without_answered
 
 PROJECTORS = ("record", "leads", "time")
 """What `ECGLMConfig.projector` may be.
@@ -72,8 +73,8 @@ class ECGEncoderConfig(PretrainedConfig):
         return self.hidden_sizes[-1]
 
 
-class ECGLMConfig(PretrainedConfig):
-    """Configuration of [`ECGLMForCausalLM`].
+class ECGLMConfig(TextSettings, PretrainedConfig):
+    """Configuration of [`ECGLMForCausalLM`]; it answers for `text_config` as `HeartLLMConfig` does.
 
     Args:
         text_config: configuration of the frozen language model (an object, or its dictionary with `model_type`).
@@ -128,6 +129,7 @@ class ECGLMConfig(PretrainedConfig):
         self.base_model = base_model
         if not __name__.startswith("transformers_modules."):
             kwargs.pop("custom_pipelines", None)  # as in HeartLLMConfig: the package registers its own
+        kwargs = without_answered(kwargs)
         kwargs["tie_word_embeddings"] = bool(getattr(text_config, "tie_word_embeddings", False))
         super().__init__(**kwargs)
 

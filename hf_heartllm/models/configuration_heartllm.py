@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 from transformers import AutoConfig, PretrainedConfig
 
 from .checkpoint_files import without_local_names
+from .text_settings import TextSettings, without_answered
 
 
-class HeartLLMConfig(PretrainedConfig):
+class HeartLLMConfig(TextSettings, PretrainedConfig):
     """Configuration of [`HeartLLMForCausalLM`].
 
     The ids of the ECG tokens are one contiguous range: start, end, then one id for every code. They come after the
-    text tokens of the base, so that `id = ecg_token_offset + code`.
+    text tokens of the base, so that `id = ecg_token_offset + code`. `vocab_size`, `hidden_size` and what else others
+    ask of a language model (`text_settings.ANSWERED`) is that of `text_config`.
 
     Args:
         text_config: configuration of the base language model (an object, or its dictionary with `model_type`).
@@ -66,6 +68,7 @@ class HeartLLMConfig(PretrainedConfig):
         if text_config is not None:
             tie_word_embeddings = bool(getattr(text_config, "tie_word_embeddings", False))
             self._check_ecg_ids(text_config)
+        kwargs = without_answered(kwargs)
         if not __name__.startswith("transformers_modules."):
             # where a checkpoint's own code runs transformers needs this entry; the package registers its pipelines, and
             # with the entry transformers would ask to trust the checkpoint's

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .answer_scores import AnswerScores, score_groups, summarise
+from .ecg_placeholders import TOKENIZING
 from .ecg_prompts import Prompt, PromptIds
 from .ecg_reading import Reading, ReadWindow, read_recording
 from .ecg_record import ECGRecord
@@ -264,7 +265,12 @@ class _AnswerIds:
 
     def __init__(self, tokenizer: Any) -> None:
         self.eos_token_id = tokenizer.eos_token_id
-        self._ids = lru_cache(maxsize=100_000)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
+        self._tokenizer = tokenizer
+        self._ids = lru_cache(maxsize=100_000)(self._read)
+
+    def _read(self, text: str) -> tuple[int, ...]:
+        with TOKENIZING:  # the tokenizer may be the base's own, which takes no turns
+            return tuple(self._tokenizer.encode(text, add_special_tokens=False))
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
         return list(self._ids(text))

@@ -113,6 +113,7 @@ class _WithSoftTokens:
         self._soft: list[Tensor] = []
         self._known: dict[int, list[int]] = {}
         self.config, self.device, self.dtype = model.config, model.device, model.dtype
+        self.language_model = model.language_model
 
     def ids_of(self, soft: Tensor) -> list[int]:
         """The ids of an ECG's soft tokens, float (tokens, hidden)."""
@@ -132,7 +133,7 @@ class _WithSoftTokens:
 
     def forward(self, input_ids: Tensor, past_key_values: Any = None, **options: Any) -> Any:
         """As the language model's."""
-        model = self._model.language_model
+        model = self.language_model
         return model(inputs_embeds=self._embeds(input_ids), **cache_argument(model, past_key_values), **options)
 
     __call__ = forward

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs
 
 from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
 from .base_model import BaseModel, find_base
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
 from .ecg_projectors import ECGProjector
+from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
 from .modeling_ecg_encoder import ECGEncoderModel
@@ -46,6 +49,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    _can_compile_fullgraph = True  # of a language model that can, as most; an instance has its own
 
     def __init__(self, config: ECGLMConfig) -> None:
         super().__init__(config)
@@ -62,6 +66,8 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
     def _freeze(self) -> None:
         self.language_model.requires_grad_(False).eval()
         self.config.text_config = self.language_model.config
+        for flag in ("_can_compile_fullgraph", "_is_stateful"):  # what generation asks of a class
+            setattr(self, flag, getattr(self.language_model, flag, False))
 
     def train(self, mode: bool = True) -> ECGLMForCausalLM:
         """As of any module, but for the encoder's batch norms, and a language model of which nothing is trained: these
@@ -103,7 +109,8 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
             **kwargs: passed to `AutoModelForCausalLM.from_pretrained` (`dtype`, `revision`, …).
 
         Raises:
-            ValueError: if the processor makes another number of tokens of an ECG.
+            ValueError: if the processor makes another number of tokens of an ECG, or the model cannot be a base
+                (`language_models.check_base`; docs/language-models.md).
             TypeError: if keyword arguments are given beside a loaded model.
         """
         if isinstance(model_or_id, PreTrainedModel):
@@ -113,6 +120,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         else:
             with LOADING:
                 base = AutoModelForCausalLM.from_pretrained(model_or_id, **kwargs)
+        check_base(base.eval(), embeds=True)
         config = ECGLMConfig(
             text_config=base.config,
             encoder_config=encoder.config if isinstance(encoder, ECGEncoderModel) else encoder,
@@ -143,6 +151,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if getattr(model.generation_config, name, None) is None:
                 setattr(model.generation_config, name, getattr(processor.tokenizer, name, None))
+        fit_to_positions(processor.tokenizer, base)
         return model.eval()
 
     @classmethod
@@ -303,7 +312,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> CausalLMOutputWithPast:
         """Soft tokens in place of `config.ecg_token_id`, then the language model.
 
@@ -360,7 +369,11 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
     @property
     def backbone(self) -> Any:
         """The language model's decoder without its output matrix."""
-        return self.language_model.base_model
+        return decoder_of(self.language_model)
+
+    def get_decoder(self) -> Any:
+        """The language model's decoder, as `backbone`."""
+        return self.backbone
 
     def get_input_embeddings(self) -> Any:
         return self.language_model.get_input_embeddings()

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs
 
 from .adapter_checkpoint import merge_adapter
 from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
@@ -21,6 +23,7 @@ from .base_model import BaseModel, find_base
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
+from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
 
@@ -43,6 +46,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    _can_compile_fullgraph = True  # of a language model that can, as most; an instance has its own
 
     def __init__(self, config: HeartLLMConfig) -> None:
         super().__init__(config)
@@ -58,6 +62,9 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     def _adopt_config(self) -> None:
         """Shares one text configuration with the language model, so that resizing is seen by both."""
         self.config.text_config = self.language_model.config
+        # what generation asks of a class
+        for flag in ("_can_compile_fullgraph", "_is_stateful"):
+            setattr(self, flag, getattr(self.language_model, flag, False))
         self.config.tie_word_embeddings = bool(getattr(self.language_model.config, "tie_word_embeddings", False))
 
     @classmethod
@@ -175,7 +182,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             The model, in evaluation mode and in the base's dtype.
 
         Raises:
-            ValueError: if the tokenizer names no ECG tokens, or the model is already a HeartLLM.
+            ValueError: if the tokenizer names no ECG tokens, the model is already a HeartLLM, or it cannot be a base
+                (`language_models.check_base`; docs/language-models.md).
             TypeError: if keyword arguments are given beside a loaded model.
         """
         if isinstance(model_or_id, PreTrainedModel):
@@ -190,6 +198,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         size = getattr(tokenizer, "ecg_codebook_size", 0)
         if not size:
             raise ValueError("the tokenizer names no ECG tokens; make it with ECGTokenizer.from_base")
+        check_base(base.eval())
 
         rows = base.get_input_embeddings().weight.shape[0]
         base.resize_token_embeddings(max(rows, len(tokenizer)), mean_resizing=False)
@@ -206,6 +215,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if getattr(model.generation_config, name, None) is None:
                 setattr(model.generation_config, name, getattr(tokenizer, name, None))
+        model._write_text_alone()
+        fit_to_positions(tokenizer, base)
         model.tie_weights()
         model.eval()
         model._initialize_rows(rows, _codec_levels(tokenizer), seed)
@@ -274,7 +285,11 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     @property
     def backbone(self) -> Any:
         """The decoder without its output matrix."""
-        return self.language_model.base_model
+        return decoder_of(self.language_model)
+
+    def get_decoder(self) -> Any:
+        """The decoder, as `backbone`."""
+        return self.backbone
 
     def get_input_embeddings(self) -> Any:
         return self.language_model.get_input_embeddings()
@@ -294,9 +309,26 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.language_model.set_output_embeddings(new_embeddings)
 
-    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
-        """Resizes the language model's vocabulary; the ECG ids do not move."""
-        embeddings = self.language_model.resize_token_embeddings(*args, **kwargs)
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, **kwargs: Any
+    ) -> nn.Embedding:
+        """Resizes the language model's vocabulary; the ECG ids do not move.
+
+        Raises:
+            ValueError: if no row would be left for some of them.
+        """
+        least = 1 + max(self.config.ecg_token_ids) if self.config.ecg_token_offset is not None else 0
+        rows = new_num_tokens
+        if rows is not None and pad_to_multiple_of:
+            rows = -(-rows // pad_to_multiple_of) * pad_to_multiple_of
+        if rows is not None and rows < least:
+            raise ValueError(
+                f"{rows} rows are too few: the ids of ECG tokens reach {least - 1}, so keep {least} at least"
+            )
+        embeddings: nn.Embedding = self.language_model.resize_token_embeddings(
+            new_num_tokens, pad_to_multiple_of, **kwargs
+        )
+        self.vocab_size = embeddings.num_embeddings  # as of any model that was resized
         self._adopt_config()
         return embeddings
 
@@ -310,7 +342,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> CausalLMOutputWithPast:
         """Passes everything on to the language model.
 
@@ -354,6 +386,11 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         modules = {module: name.rsplit(".", 1)[-1] for name, module in self.named_modules()}
         return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
 
+    def _write_text_alone(self) -> None:
+        """Generation writes no ECG tokens, which decoders hide; `generate(suppress_tokens=None)` lets it."""
+        if self.generation_config.suppress_tokens is None and self.config.ecg_token_offset is not None:
+            self.generation_config.suppress_tokens = list(self.config.ecg_token_ids)
+
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Saves the model with the code that loads it; `AutoModel`, `AutoModelForCausalLM` and `pipeline` find it.
 
@@ -366,6 +403,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         module = type(self).__module__.rsplit(".", 1)[-1]
         self.config.auto_map = {**(getattr(self.config, "auto_map", None) or {})}
         self.config.auto_map["AutoModel"] = f"{module}.{type(self).__name__}"
+        self._write_text_alone()
         before = getattr(self.config, "custom_pipelines", None)
         self.config.custom_pipelines = CUSTOM_PIPELINES
         try:

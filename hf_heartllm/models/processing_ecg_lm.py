@@ -160,7 +160,10 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
             return places
         if measured is None and is_recording(ecg):
             measured = measured_text_of(as_record(ecg))
-        return places if measured is None else [*places, *self.tokenizer.encode(measured, add_special_tokens=False)]
+        if measured is None:
+            return places
+        with TOKENIZING:
+            return [*places, *self.tokenizer.encode(measured, add_special_tokens=False)]
 
     def __call__(  # type: ignore[override]
         self,
@@ -293,6 +296,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
 
     def _tokenised(self, encode: Callable[[PreTrainedTokenizerFast], Any], ecgs: Mapping[int, Any]) -> Row:
         """A row of ids, with those of ECGs in the places of their numbers."""
+        ids = {number: self.ecg_ids(ecg) for number, ecg in ecgs.items()}  # measuring takes long: others may tokenise
         with TOKENIZING:
             encoded = encode(self._placeholders.tokenizer(self.tokenizer, 1 + max(ecgs, default=-1)))
             row = {
@@ -300,7 +304,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
                 for name in ("input_ids", "attention_mask", "assistant_masks")
                 if name in encoded
             }
-            return self._placeholders.expand(row, {number: self.ecg_ids(ecg) for number, ecg in ecgs.items()})
+            return self._placeholders.expand(row, ids)
 
     def _together(
         self, rows: Sequence[tuple[Row, list[Any]]], batched: bool, padding: Any, return_tensors: str | None

@@ -14,7 +14,7 @@ from transformers import (
 
 import hf_heartllm as hl
 from hf_heartllm.inference import Prompt
-from hf_heartllm.models import answer_scores
+from hf_heartllm.models import sequence_likelihoods
 from hf_heartllm.models.answer_scores import score_answers, score_groups
 from hf_heartllm.models.ecg_prompts import PromptIds
 from tests.tiny import tiny_model_and_tokenizer
@@ -79,7 +79,7 @@ def test_many_questions_are_scored_in_several_passes_as_in_one(monkeypatch):
     model = AutoModelForCausalLM.from_config(CONFIGS["llama"]).eval()
     prompts, answers = PROMPTS * 5, ANSWERS * 5
     [whole] = score_groups(model, Letters(), [(prompts, answers)])
-    monkeypatch.setattr(answer_scores, "PASS_TOKENS", 70)
+    monkeypatch.setattr(sequence_likelihoods, "PASS_TOKENS", 70)
     [parts] = score_groups(model, Letters(), [(prompts, answers)])
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.log_likelihoods, other.log_likelihoods, atol=1e-4)

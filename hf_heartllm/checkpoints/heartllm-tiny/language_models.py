@@ -1,0 +1,1 @@
+../../models/language_models.py

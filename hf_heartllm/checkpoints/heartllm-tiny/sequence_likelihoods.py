@@ -1,0 +1,1 @@
+../../models/sequence_likelihoods.py
