@@ -130,7 +130,6 @@ GONE = {
     "--processes": "--num-proc",
     "--out": "--output",
     "--limit": "--max-records",
-    "--dry-run": "--no-results",
     "--no-write": "--no-results",
     "--repeats": "--repetitions",
     "--rounds": "--repetitions",

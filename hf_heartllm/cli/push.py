@@ -18,7 +18,7 @@ HELP = "Put a checkpoint, a codec, an adapter or a token set on the Hugging Face
 EXAMPLES = (
     "heartllm push user/heartllm-tiny heartllm-tiny --dry-run",
     "heartllm push user/my-model runs/mine/model",
-    "heartllm push user/my-tokens build/tokens --source ptb-xl --public",
+    "heartllm push user/my-tokens build/tokens --made-from ptb-xl --public",
 )
 SOURCES = ("ptb-xl", "ecg-qa", "challenge-2021", "mimic-iv-ecg", "simulated")
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", metavar="BRANCH", help="branch to push to (default: main)")
     group = parser.add_argument_group("token sets and other rows")
     group.add_argument(
-        "--source",
+        "--made-from",
         action="append",
         default=[],
         metavar="NAME",
@@ -100,10 +100,10 @@ def _plan(args: argparse.Namespace, folder: Path, scratch: Path) -> PushPlan:
     from ..hub.checkpoint_push import is_checkpoint, plan_checkpoint
     from ..hub.token_set_push import TokenSetOptions, is_token_set, plan_token_set
 
-    options = TokenSetOptions(tuple(args.source), args.license, args.attribution, args.waveforms, args.ids)
+    options = TokenSetOptions(tuple(args.made_from), args.license, args.attribution, args.waveforms, args.ids)
     if is_checkpoint(folder):
         if options != TokenSetOptions():
-            raise UsageError(f"{args.folder}: a checkpoint; --source, --license and the like are about token sets")
+            raise UsageError(f"{args.folder}: a checkpoint; --made-from, --license and the like are about token sets")
         return plan_checkpoint(folder, args.repo)
     if is_checkpoint(folder / "model"):
         raise UsageError(f"{args.folder}: no checkpoint; {Path(args.folder) / 'model'} is one")

@@ -59,7 +59,7 @@ SOURCES = {
         "simulated recordings", "apache-2.0", "Simulated by hf_heartllm: no patient stands behind them."
     ),
 }
-"""Collections whose terms are known, by what `--source` calls them."""
+"""Collections whose terms are known, by what `--made-from` calls them."""
 
 _OPEN = re.compile(r"cc0|cc-by(-sa)?-\d|odbl|odc-by|pddl|apache|mit$|cdla-permissive")
 _CREDENTIALED = re.compile(
@@ -87,7 +87,9 @@ def find_terms(
             terms forbid it.
     """
     if unknown := [one for one in sources if one not in SOURCES]:
-        raise PushError(f"--source {unknown[0]}: not known here; there are {', '.join(SOURCES)}, else give --license")
+        raise PushError(
+            f"--made-from {unknown[0]}: not known here; there are {', '.join(SOURCES)}, else give --license"
+        )
     found = [SOURCES[one] for one in sources]
     mimic = SOURCES["mimic-iv-ecg"]
     if joined := sorted(columns & _CREDENTIALED_COLUMNS) or _CREDENTIALED.findall(card):
@@ -96,7 +98,7 @@ def find_terms(
             "set from MIMIC-IV-ECG by itself"
         )
     if (columns & _MIMIC_COLUMNS or _MIMIC.search(card)) and mimic not in found:
-        raise PushError("the folder is about MIMIC-IV-ECG: say --source mimic-iv-ecg, whose licence then goes along")
+        raise PushError("the folder is about MIMIC-IV-ECG: say --made-from mimic-iv-ecg, whose licence then goes along")
     if licence:
         if not attribution:
             raise PushError(f"--license {licence}: say whom to credit too, --attribution TEXT")
@@ -104,7 +106,7 @@ def find_terms(
     if not found:
         raise PushError(
             "a token set is a derived recording: say what it was made from, "
-            f"--source {'|'.join(SOURCES)}, or --license and --attribution of other recordings"
+            f"--made-from {'|'.join(SOURCES)}, or --license and --attribution of other recordings"
         )
     strict = [one for one in found if one.share_alike]
     if strict and (

@@ -210,7 +210,7 @@ def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path, capsys):
         "latin": "no text in UTF-8",
     }.items():
         assert line in refused(capsys, str(tmp_path / name)), name
-    assert "are about token sets" in refused(capsys, "heartllm-tiny", "--source", "ptb-xl")
+    assert "are about token sets" in refused(capsys, "heartllm-tiny", "--made-from", "ptb-xl")
     assert cli.main(["push", "a/b/c", str(tmp_path / "run" / "model")]) == 2
     assert "no name of a repository" in capsys.readouterr().err
 
@@ -252,11 +252,11 @@ def test_pushed_privately_in_one_commit_and_pulled_again(hub, tmp_path):
 
 def test_a_data_set_is_pulled_and_read_from_the_cache_when_offline(hub, tmp_path):
     write_tokens(tmp_path / "tokens" / "data" / "default")
-    for done in ask(hub, tmp_path, "push user/tokens tokens --source simulated --quiet", "pull user/tokens first"):
+    for done in ask(hub, tmp_path, "push user/tokens tokens --made-from simulated --quiet", "pull user/tokens first"):
         assert done[0] == 0, done
     assert hub.repository("user/tokens", "datasets").private
     (offline, other, push) = ask(
-        hub, tmp_path, "pull user/tokens second", "pull user/other", "push user/x tokens --source simulated",
+        hub, tmp_path, "pull user/tokens second", "pull user/other", "push user/x tokens --made-from simulated",
         HF_HUB_OFFLINE="1",
     )  # fmt: skip
     assert offline[0] == 0, offline
@@ -401,7 +401,7 @@ def test_a_set_from_mimic_iv_ecg_stands_under_its_licence(tmp_path):
     [
         ((), {}, {}, "derived recording"),
         (("nowhere",), {}, {}, "not known here"),
-        (("ptb-xl",), {"subject_id": [1, 2]}, {}, "say --source mimic-iv-ecg"),
+        (("ptb-xl",), {"subject_id": [1, 2]}, {}, "say --made-from mimic-iv-ecg"),
         (("mimic-iv-ecg",), {"note_id": [1, 2]}, {}, "credentialed"),
         (("mimic-iv-ecg",), {}, {"licence": "cc-by-nc-4.0", "attribution": "X"}, "share-alike"),
         ((), {}, {"licence": "cc-by-4.0"}, "--attribution"),
@@ -420,13 +420,13 @@ def test_waveforms_go_up_when_asked_and_allowed(tmp_path):
 def test_a_file_that_is_not_whole_is_named(tmp_path, capsys):
     folder = write_tokens(tmp_path / "tokens")
     (folder / "test.parquet").write_bytes(b"PAR1")
-    assert "test.parquet: no whole Parquet file" in refused(capsys, str(folder), "--source", "ptb-xl")
+    assert "test.parquet: no whole Parquet file" in refused(capsys, str(folder), "--made-from", "ptb-xl")
 
 
 def test_nothing_that_is_sent_names_a_patient_a_folder_or_a_token(hub, tmp_path):
     write_tokens(tmp_path / "tokens")
     small_checkpoint(tmp_path / "model")
-    for done in ask(hub, tmp_path, "push user/tokens tokens --source ptb-xl", "push user/mine model"):
+    for done in ask(hub, tmp_path, "push user/tokens tokens --made-from ptb-xl", "push user/mine model"):
         assert done[0] == 0, done
     words = (PATIENT, RECORD, "somewhere", str(tmp_path), str(ROOT), *TOKENS)
     sent = [*hub.bodies, *hub.blobs.values()]
@@ -444,7 +444,7 @@ def test_nothing_that_is_sent_names_a_patient_a_folder_or_a_token(hub, tmp_path)
 @pytest.mark.slow
 def test_a_pushed_token_set_is_read_by_its_name_and_by_training(hub, tmp_path):
     write_tokens(tmp_path / "tokens")
-    for done in ask(hub, tmp_path, "push user/tokens tokens --source ptb-xl", "pull user/tokens back"):
+    for done in ask(hub, tmp_path, "push user/tokens tokens --made-from ptb-xl", "pull user/tokens back"):
         assert done[0] == 0, done
     script = "import datasets; print(datasets.load_dataset('user/tokens')['train']['codes'][:])"
     done = subprocess.run(
