@@ -22,7 +22,7 @@ from hf_heartllm.models.ecg_chat import AS_WRITTEN, ECGS_FIRST
 from hf_heartllm.training.draws import EpochOfDraws
 from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, repeat_rows
 from hf_heartllm.training.held_out import HeldOut, draw_asked
-from hf_heartllm.training.lora import add_lora, freeze_lower_layers
+from hf_heartllm.training.lora import add_lora, freeze_lower_layers, run_lower_layers
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
 from hf_heartllm.training.question_material import question_material
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
@@ -94,6 +94,7 @@ def main() -> None:
         model, tokenizer, base = load_adapter(args.model) if adapter else (*load_checkpoint(args.model), None)
         if recipe.frozen_layers:
             freeze_lower_layers(model, recipe.frozen_layers)
+        restore = run_lower_layers(model, recipe.layers) if recipe.layers else None
         codes = load_all_codes(args.tokens, tokenizer.codec.fingerprint())
         incomplete = load_all_codes(args.incomplete, tokenizer.codec.fingerprint())
         known = len(incomplete.keys() & codes.keys())
@@ -188,6 +189,8 @@ def main() -> None:
     if dataset.num_cut:
         cut = f"{dataset.num_cut} of {dataset.num_turns} questions and reports that were drawn"
         print(f"left out: {cut} did not fit into data.max_length {data.max_length}", flush=True)
+    if restore is not None:
+        restore()
     remove_probe(model)
     if is_main_process():
         dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None

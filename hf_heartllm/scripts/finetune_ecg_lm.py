@@ -76,7 +76,8 @@ def main() -> None:
         recipe = read_recipe(args.recipe, FinetuneRecipe, args.set)
         data, settings = recipe.data, recipe.training
         unknown = {
-            "probe": recipe.probe, "frozen_layers": recipe.frozen_layers, "text_weight": recipe.text_weight,
+            "probe": recipe.probe, "frozen_layers": recipe.frozen_layers, "layers": recipe.layers,
+            "text_weight": recipe.text_weight,
             "data.devices": data.devices, "data.eval_folds": data.eval_folds,
         }  # fmt: skip
         if set_ones := [name for name, value in unknown.items() if value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -106,6 +106,35 @@ def add_lora_behind_soft_tokens(model: Any, settings: Mapping[str, Any]) -> Any:
     for part in (model.encoder, model.projector):
         part.requires_grad_(True)
     return wrapped
+
+
+def run_lower_layers(model: Any, layers: int) -> Callable[[], None]:
+    """Leave the upper layers of a model with an adapter out: norm and output matrix follow on a lower one.
+
+    What is asked of an ECG is then learned by few layers, for a part of what the whole model costs; a residual stream
+    carries it on to the end.
+
+    Args:
+        model: a `peft.PeftModel` of a `HeartLLMForCausalLM`.
+        layers: how many of the lowest stay.
+
+    Returns:
+        What gives the upper layers back.
+
+    Raises:
+        ValueError: if the model has no layers by that name, or fewer.
+    """
+    backbone = model.get_base_model().backbone
+    every = getattr(backbone, "layers", None)
+    if every is None or not 0 < layers <= len(every):
+        have = "no `layers`" if every is None else f"{len(every)} layers"
+        raise ValueError(f"layers {layers}: the model has {have}")
+    backbone.layers = every[:layers]
+
+    def restore() -> None:
+        backbone.layers = every
+
+    return restore
 
 
 def freeze_lower_layers(model: Any, layers: int) -> None:

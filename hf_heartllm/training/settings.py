@@ -294,6 +294,8 @@ class FinetuneRecipe:
         lora: adapters; null: all weights are trained.
         text_weight: of how far the hidden states of texts move from the base's (needs --general-turns); for an adapter.
         frozen_layers: how many of the lowest are not trained, nor the ECG rows; for an adapter that was grounded.
+        layers: how many of the lowest are run in training, behind which the model's own norm and output matrix tell the
+            answer; the others come back unchanged. 0: all.
         save_dtype: of the stored weights; null: as they were trained.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
         seen_in_training: what the rows show, for `heartllm evaluate classify`.
@@ -305,6 +307,7 @@ class FinetuneRecipe:
     probe: ProbeSettings | None = None
     lora: LoraSettings | None = None
     frozen_layers: Count = 0
+    layers: Count = 0
     text_weight: Weight = 0.0
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"
@@ -312,8 +315,11 @@ class FinetuneRecipe:
     def __post_init__(self) -> None:
         if self.probe is not None and self.lora is not None:
             raise ValueError("a recipe with `lora` trains no probe; set `probe: null`")
-        if self.frozen_layers and self.save != "adapter":
-            raise ValueError("`frozen_layers` goes with an adapter: `save: adapter`")
+        for name in ("frozen_layers", "layers"):
+            if getattr(self, name) and self.save != "adapter":
+                raise ValueError(f"`{name}` goes with an adapter: `save: adapter`")
+        if self.layers and self.frozen_layers >= self.layers:
+            raise ValueError(f"`frozen_layers` {self.frozen_layers} leaves none of the `layers` {self.layers} to train")
         if self.text_weight and self.save != "adapter":
             raise ValueError(
                 "`text_weight` goes with an adapter, without which the base is still there: `save: adapter`"

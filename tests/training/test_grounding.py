@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from hf_heartllm.training.grounding import (
     GroundedDataset,
@@ -250,6 +251,14 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
     tune += ("--general-turns", turns)
     assert "error: the base somebody/tiny is not on this machine" in run(*tune, expected=2, errors=True)
     monkeypatch.setenv("HEARTLLM_BASE", str(ready / "base"))
+    lower = ("--set", "layers=1", "--set", "frozen_layers=0", "--output", tmp_path / "lower")
+    assert "leaves none of the `layers` 1 to train" in run(*tune, *lower[:2], expected=2, errors=True)
+    run(*tune, *lower)
+    kept, moved = (load_file(tmp_path / name / "model" / "adapter_model.safetensors") for name in ("grounded", "lower"))
+    assert kept.keys() == moved.keys(), "the upper layers are back"
+    changed = {name for name in kept if not torch.equal(kept[name].bfloat16(), moved[name].bfloat16())}
+    assert any(".layers.0." in name for name in changed)
+    assert not any(".layers.1." in name for name in changed)
     run(*tune)
     folder = tmp_path / "tuned" / "model"
     assert not (folder / "model.safetensors").exists()
