@@ -20,6 +20,8 @@ ANSWERED = (
 def _answered(name: str) -> property:
     def get(config: Any) -> Any:
         text_config = config.__dict__.get("text_config")
+        if text_config is None and name == "vocab_size":
+            return None  # peft reads the base's own configuration as one of ours, to compare vocabularies
         if text_config is None:
             raise AttributeError(f"{type(config).__name__} has no text_config, and so no {name}")
         return getattr(text_config, name)

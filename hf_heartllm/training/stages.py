@@ -97,7 +97,8 @@ def save_adapter(
             for file in scratch.glob("model*.safetensors*"):
                 file.unlink()
             heart.config.base_model = None
-            model.save_pretrained(scratch)
+            # peft would ask the base whether its vocabulary has grown, and then save all of it, not the new rows alone
+            model.save_pretrained(scratch, save_embedding_layers=False)
             (scratch / "README.md").unlink(missing_ok=True)  # peft's, which says nothing of ECGs
             weights = scratch / ADAPTER_WEIGHTS
             if dtype is not None:
