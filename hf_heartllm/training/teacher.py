@@ -100,7 +100,7 @@ class SFTTrainerWithTeacher(SFTTrainer):
             self._metrics["train"]["probe_loss"].append(probe_loss.item())
             loss = loss + self._weight * probe_loss
         if self._anchor is not None and self.model.training:
-            drift = self._anchor.loss()
+            drift = self._anchor.loss(self.state.global_step)
             self._metrics["train"]["text_drift"].append(drift.item() / self._anchor.weight)
             loss = loss + drift
         return (loss, outputs) if return_outputs else loss

@@ -7,6 +7,7 @@ the layers with the adapter, and their hidden states are held to those without i
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,15 @@ class TextAnchor:
                 ids = torch.tensor([text])
                 self._wanted.append(encode(ids, torch.ones_like(ids))[0].float().cpu())
 
-    def loss(self) -> Tensor:
-        """Squared error of the hidden states of some texts, drawn anew, as a share of their squared size."""
+    def loss(self, step: int | None = None) -> Tensor:
+        """Squared error of the hidden states of some texts, as a share of their squared size.
+
+        Args:
+            step: of the training, which decides the texts, so that processes side by side train as one does; None: they
+                are drawn by torch's generator.
+        """
         most = max(1, len(self._texts) - self.at_once + 1)
-        first = int(torch.randint(most, ()))  # the same in processes side by side, which so train as one does
+        first = int(torch.randint(most, ())) if step is None else random.Random(f"texts-{step}").randrange(most)
         chosen = range(first, min(first + self.at_once, len(self._texts)))
         rows = [torch.tensor(self._texts[index]) for index in chosen]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
