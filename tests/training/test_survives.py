@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -160,11 +161,21 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(inputs, tmp_path):
     assert last_whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
 
 
+def _without_dropout(adapter: Path, folder: Path) -> Path:
+    """A copy of an adapter's checkpoint that trains without dropout."""
+    copy = Path(shutil.copytree(adapter, folder / "without-dropout"))
+    config = json.loads((copy / "adapter_config.json").read_text())
+    (copy / "adapter_config.json").write_text(json.dumps({**config, "lora_dropout": 0.0}))
+    return copy
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ground", "finetune", "finetune (adapter)"])
 def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
     stage = next(one for one in stages(grounded, steps=6) if one.name == name)
     # rows that fill the batches: the last of an epoch would be filled up with its first rows in two processes
+    if "adapter" in name:  # it was grounded with dropout, which draws otherwise for rows of two processes
+        stage.words[stage.words.index("--model") + 1] = _without_dropout(grounded / "ground" / "model", tmp_path)
     plain = ["lora.lora_dropout=0"] if name == "ground" else ["data.repeat=null"]
     if name == "finetune":
         plain.append("training.train_sampling_strategy=random")  # groups depend on the size of a batch
@@ -184,8 +195,7 @@ def test_two_processes_are_one_with_twice_the_batch(name, grounded, tmp_path):
     assert len(one) == 6
     early, late = (_weights(tmp_path / "one" / f"checkpoint-{step}") for step in (3, 6))
     assert any(not torch.equal(early[name], late[name]) for name in late)  # it was trained
-    # the adapter's curve differs from the first step on, by up to 0.3 %: more than rounding, and not explained yet
-    assert two == pytest.approx(one, rel=5e-3 if "adapter" in name else 1e-3)
+    assert two == pytest.approx(one, rel=1e-3)
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
