@@ -35,12 +35,22 @@ base=build/smollm2-135m-instruct
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" \
         --output "$out/grounded" --set data.incomplete_share=0
 
-# 5. Questions in many wordings, reports, reasons, and what is not about ECGs; the grounded layers stay as they are.
+# 5. The six layers above learn to look up what is asked; the grounded ones stay as they are.
+[ -f "$out/looked_up/model/config.json" ] ||
+    run training/finetune.py --recipe finetune_smollm2_lookup --model "$out/grounded/model" --tokens "$tokens" \
+        --soft-labels "$out/soft_labels.parquet" --output "$out/looked_up" --set data.incomplete_share=0
+
+# 6. All layers above: questions in many wordings, reports, reasons, and what is not about ECGs.
 [ -f "$out/tuned/model/config.json" ] ||
-    run training/finetune.py --recipe finetune_smollm2 --model "$out/grounded/model" --tokens "$tokens" \
+    run training/finetune.py --recipe finetune_smollm2 --model "$out/looked_up/model" --tokens "$tokens" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/tuned" \
         --set data.incomplete_share=0
 
-# 6. Its temperatures and operating points are fitted by training/calibrate.py (docs/answers.md), and
+# 7. Lower ranks hold what was learned: a smaller checkpoint.
+[ -f "$out/small/config.json" ] ||
+    "$python" training/shrink_adapter.py --model "$out/tuned/model" --output "$out/small" \
+        --ranks '.*\.layers\.1[0-5]\..*=12,.*\.layers\.\d\..*=12'
+
+# 8. Its temperatures and operating points are fitted by training/calibrate.py (docs/answers.md), and
 #    training/embed_checkpoint.py puts it beside heartllm-tiny.
-echo "$out/tuned/model"
+echo "$out/small"
