@@ -43,7 +43,8 @@ def build(way: str) -> torch.nn.Module:
     torch.manual_seed(0)
     if way == "reference":
         return ReferenceCodec().eval()
-    return codec_model(PaperCodecConfig() if way == WAYS[1] else ECGCodecConfig()).eval()
+    codec: torch.nn.Module = codec_model(PaperCodecConfig() if way == WAYS[1] else ECGCodecConfig())
+    return codec.eval()
 
 
 def signals(way: str, records: int, seconds: float = 10.0) -> torch.Tensor:
@@ -67,6 +68,7 @@ def encode(way: str, codec: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
 def training_step(way: str, codec: torch.nn.Module, batch: int) -> Callable[[], None]:
     """One step of training as each is trained: forward, backward, AdamW."""
     x = signals("ours" if way in OURS else way, batch)
+    loss: Callable[[], torch.Tensor]
     if way in OURS:
         from hf_heartllm.training.codec_training import CodecWithProbe, DecoderTraining, RefinementTraining
 

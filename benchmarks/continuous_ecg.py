@@ -79,7 +79,8 @@ class HybridEmbedding(LatentEmbedding):
         """int64 ids of any shape → float (…, width)."""
         of_ecg, rows = self.of(ids)
         words = nn.functional.embedding(self.codes(ids), self.weight)
-        return words + self.projection(rows).to(words.dtype) * of_ecg[..., None]
+        added: torch.Tensor = self.projection(rows)
+        return words + added.to(words.dtype) * of_ecg[..., None]
 
 
 class HybridForecast(nn.Module):

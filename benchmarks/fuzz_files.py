@@ -46,7 +46,8 @@ def _triplets(values: np.ndarray, fmt: str) -> bytes:
     if fmt == "310":
         words = (low & 0x7F) << 1 | (low >> 7) << 8 | (high & 0x1F) << 11 | (middle & 0x7F) << 17
         words |= (middle >> 7) << 24 | (high >> 5) << 27
-    return words.astype("<u4").tobytes()
+    written: bytes = words.astype("<u4").tobytes()
+    return written
 
 
 def _pairs(values: np.ndarray) -> bytes:

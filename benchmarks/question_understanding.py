@@ -32,9 +32,9 @@ from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.question_understanding import (
     NotUnderstood,
     TrainedQuestions,
-    UnderstoodQuestion,
     read_trained_questions,
 )
+from hf_heartllm.models.trained_wordings import UnderstoodQuestion
 
 HERE = Path(__file__).resolve().parent
 WRITTEN = HERE / "questions"

@@ -48,7 +48,7 @@ def _brain(samples: int, rng: np.random.Generator) -> Signal:
     spectrum = np.fft.rfft(rng.normal(size=(4, samples))) * np.exp(-0.5 * (frequencies - 10) ** 2)
     alpha = np.fft.irfft(spectrum, n=samples)
     alpha /= alpha.std(axis=1, keepdims=True)
-    return rng.choice([0.02, 0.3]) * _mixed(0.5 * _coloured(4, samples, 1, rng) + alpha, rng)
+    return float(rng.choice([0.02, 0.3])) * _mixed(0.5 * _coloured(4, samples, 1, rng) + alpha, rng)
 
 
 def _hum(times: np.ndarray, rng: np.random.Generator) -> Signal:

@@ -67,10 +67,11 @@ class Encoder(nn.Module):
         for lead in range(LEADS):
             y = x[:, lead : lead + 1]
             for layers in self.blocks:
-                block, down = layers  # type: ignore[misc,has-type]
+                block, down = layers  # type: ignore[misc]
                 y = down(block(y))  # type: ignore[has-type]
             features.append(self.bottleneck(y))
-        return self.to_code(torch.cat(features, dim=1).transpose(1, 2))
+        latents: torch.Tensor = self.to_code(torch.cat(features, dim=1).transpose(1, 2))
+        return latents
 
 
 class Decoder(nn.Module):
@@ -89,7 +90,8 @@ class Decoder(nn.Module):
         x = self.expand(values).transpose(1, 2)
         for up, block in zip(self.up, self.dec, strict=True):
             x = block(up(x))
-        return self.final(x)[..., :SAMPLES]
+        leads: torch.Tensor = self.final(x)
+        return leads[..., :SAMPLES]
 
 
 class ReferenceCodec(nn.Module):
@@ -120,7 +122,8 @@ class ReferenceCodec(nn.Module):
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes int64 (batch, 313) → standardised leads (batch, 12, 5000)."""
         levels = codes[..., None] // LEVELS ** torch.arange(DIMENSIONS, device=codes.device) % LEVELS
-        return self.dec(levels.float() / (LEVELS - 1))
+        leads: torch.Tensor = self.dec(levels.float() / (LEVELS - 1))
+        return leads
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the reconstruction."""

@@ -71,7 +71,8 @@ def standardised(signal: np.ndarray) -> np.ndarray:
     signal = np.asarray(signal, dtype=np.float64)
     spread = signal.std(axis=1, keepdims=True)
     centred = signal - signal.mean(axis=1, keepdims=True)
-    return (centred / np.where(spread > 0, spread, 1.0)).astype(np.float32)
+    standardised: np.ndarray = (centred / np.where(spread > 0, spread, 1.0)).astype(np.float32)
+    return standardised
 
 
 def published_encoder(seed: int = 0) -> Encode:

@@ -21,9 +21,9 @@ import hf_heartllm as hl
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table, record_path
 from hf_heartllm.models.ecg_checks import Finding, check_record
-from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.ecg_leads import INDEPENDENT_LEADS, STANDARD_LEADS
 from hf_heartllm.models.ecg_record import ECGRecord
-from hf_heartllm.models.ecg_reversals import LEADS, wave_features
+from hf_heartllm.models.ecg_reversals import wave_features
 from hf_heartllm.models.ecg_rough_beats import rough_beats
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -140,7 +140,7 @@ def fit(folder: Path, table: object) -> str:
     features: list[np.ndarray] = []
     turned: dict[str, list[np.ndarray]] = {name: [] for name in REVERSALS}
     folds = []
-    order = [STANDARD_LEADS.index(name) for name in LEADS]
+    order = [STANDARD_LEADS.index(name) for name in INDEPENDENT_LEADS]
     for row in of_folds(table, range(1, 9)):
         beats = rough_beats(read(folder / record_path(row, 100)), RATE)
         if beats is None or not len(beats.positions):

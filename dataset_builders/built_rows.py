@@ -45,7 +45,8 @@ def count_rows(file: Path) -> int:
     """Rows of a Parquet file, from its footer."""
     import pyarrow.parquet as pq
 
-    return pq.read_metadata(file).num_rows
+    rows: int = pq.read_metadata(file).num_rows
+    return rows
 
 
 def row_splits(file: Path, default: str) -> list[str]:

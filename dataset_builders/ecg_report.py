@@ -129,7 +129,8 @@ class ECGReport(PTBXL):
 
     @functools.cached_property
     def _records_at_hand(self) -> dict[str, list[int]]:
-        return PTBXL.present.func(self)  # type: ignore[attr-defined]
+        at_hand: dict[str, list[int]] = PTBXL.present.func(self)  # type: ignore[attr-defined]
+        return at_hand
 
     @functools.cached_property
     def present(self) -> dict[str, list[int]]:

@@ -133,7 +133,8 @@ class PTBXLConfig(datasets.BuilderConfig):
         """The name of the cache folder, which must not show the salt."""
         if self.salt:
             config_kwargs = {**config_kwargs, "salt": sha256_of(self.salt)}
-        return super().create_config_id(config_kwargs, *args, **kwargs)
+        name: str = super().create_config_id(config_kwargs, *args, **kwargs)
+        return name
 
 
 class PTBXL(RowBuilder):

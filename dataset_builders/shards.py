@@ -29,7 +29,7 @@ class Shard:
 
     split: str
     index: int
-    keys: tuple
+    keys: tuple[Any, ...]
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def data_folder() -> Path | None:
 def ptbxl_folder(data: Path | None) -> Path | None:
     """A folder with the demo's record in PTB-XL's layout; fold 9 is unpacked into `build/ptb-xl-fold-9` if need be."""
     target = BUILD / "ptb-xl-fold-9"  # never build/ptb-xl: training takes that for the whole set
-    for folder in (BUILD / "ptb-xl", *((data, data / "ptb-xl") if data else ()), target):
+    places: list[Path] = [BUILD / "ptb-xl", *((data, data / "ptb-xl") if data else ()), target]
+    for folder in places:
         if (folder / f"{RECORD}.dat").is_file():
             return folder
     if data is None or not ((data / "unpack.py").is_file() and (data / "ptb-xl.packed").is_dir()):

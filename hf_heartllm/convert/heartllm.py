@@ -72,7 +72,8 @@ def convert_heartllm_codec(state_dict: Mapping[str, torch.Tensor]) -> PaperCodec
     if missing:
         raise ValueError(f"{len(missing)} tensors of the codec are missing, among them {missing[0]}")
     model.load_state_dict(converted)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def load_heartllm_codec(path: str | Path) -> PaperCodecModel:

@@ -54,4 +54,5 @@ def beat_times(record: ECGRecord) -> np.ndarray:
     # The typical beat: the median of one peak a second, the largest ones; a pause or an artefact does not move it.
     largest = np.sort(energy[candidates])[::-1][: max(3, round(record.duration))]
     beats = candidates[energy[candidates] >= SHARE * np.median(largest)]
-    return beats / rate
+    seconds: np.ndarray = beats / rate
+    return seconds

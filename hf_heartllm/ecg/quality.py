@@ -132,4 +132,5 @@ def _mains(signal: np.ndarray, rate: float) -> np.ndarray:
         return np.asarray(2 * np.abs(signal @ (window * np.exp(-2j * np.pi * frequency * times))) / window.sum())
 
     above = [size(line) - (size(line - 2) + size(line + 2)) / 2 for line in lines]
-    return np.maximum(0.0, np.max(above, axis=0))
+    largest: np.ndarray = np.maximum(0.0, np.max(above, axis=0))
+    return largest

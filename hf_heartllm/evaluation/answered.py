@@ -101,4 +101,5 @@ def tabulate(asked: Iterable[AskedRecord], outcomes: Outcomes, conditions: Seque
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
     powers = np.exp(scores - scores.max())
-    return powers / powers.sum()
+    shares: np.ndarray = powers / powers.sum()
+    return shares

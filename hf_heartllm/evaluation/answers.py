@@ -154,7 +154,8 @@ def macro_f1(answers: Answers, bootstrap: Bootstrap) -> Resampled:
     def mean(sums: np.ndarray) -> np.ndarray:
         both, either = np.hsplit(sums, 2)
         f1 = ratio(2 * both, either)
-        return (np.nansum(f1, axis=1) / np.maximum(1, (~np.isnan(f1)).sum(axis=1)))[:, None]
+        over_classes: np.ndarray = np.nansum(f1, axis=1) / np.maximum(1, (~np.isnan(f1)).sum(axis=1))
+        return over_classes[:, None]
 
     return bootstrap.sums(np.hstack([true * predicted, true + predicted]), mean)[0]
 

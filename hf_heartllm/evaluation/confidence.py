@@ -121,7 +121,8 @@ def tempered(scores: ArrayLike, temperature: float) -> np.ndarray:
         raise ValueError(f"a temperature is above 0, not {temperature}")
     raised = np.asarray(scores, dtype=np.float64) / temperature
     powers = np.exp(raised - raised.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def padded_scores(scores: Sequence[Sequence[float]]) -> np.ndarray:

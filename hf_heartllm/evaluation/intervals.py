@@ -217,7 +217,8 @@ def _draws(groups: int, resamples: int, seed: int) -> np.ndarray:
 def ratio(part: np.ndarray, whole: np.ndarray, without: float = NONE) -> np.ndarray:
     """Element by element; `without` where the whole is not above 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), whole)
-    return np.divide(part, whole, out=np.full(part.shape, without), where=whole > 0)
+    shares: np.ndarray = np.divide(part, whole, out=np.full(part.shape, without), where=whole > 0)
+    return shares
 
 
 def ranked_area(positive: np.ndarray, negative: np.ndarray, values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from .controlled import REAL, ControlledResult
+from .conditions import REAL
+from .controlled import ControlledResult
 from .intervals import Bootstrap, Interval, Resampled, Settings
 
 Rows = TypeVar("Rows")

@@ -46,14 +46,16 @@ class ECGProjector(nn.Module):
             return self._of_leads(features, encoder)
         encoded = encoder(features)
         if self.kind == "record":
-            return self.norm(self.linear(encoded.pooler_output).unflatten(1, (self.tokens, -1)))
+            of_recording: Tensor = self.norm(self.linear(encoded.pooler_output).unflatten(1, (self.tokens, -1)))
+            return of_recording
         states = encoded.last_hidden_state
         # positions behind a shorter recording's end are 0 throughout, which no position of a recording is
         behind = (states == 0).all(dim=2)
         timed = states + _time_code(states)
         queries = self.queries.expand(len(states), -1, -1)
         read = self.attention(queries, timed, timed, key_padding_mask=behind, need_weights=False)[0]
-        return self.norm(self.linear(self.attention_norm(queries + read)))
+        of_times: Tensor = self.norm(self.linear(self.attention_norm(queries + read)))
+        return of_times
 
     def _of_leads(self, features: Tensor, encoder: ECGEncoderModel) -> Tensor:
         """Each lead encoded by itself; of a missing one only its learned vector is left."""
@@ -65,7 +67,8 @@ class ECGProjector(nn.Module):
         pooled = features.new_zeros((ecgs, leads, encoder.config.hidden_size))
         pooled[there] = encoder(alone[there]).pooler_output.to(pooled)
         projected = self.linear(pooled) * there[:, :, None]
-        return self.norm(projected + self.lead_tokens)
+        of_leads: Tensor = self.norm(projected + self.lead_tokens)
+        return of_leads
 
 
 def _time_code(states: Tensor) -> Tensor:

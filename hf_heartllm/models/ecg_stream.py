@@ -52,7 +52,7 @@ class CodeStream:
     @property
     def latency(self) -> float:
         """Seconds after a token's end at which its code is given out, the rest of a pushed piece not counted."""
-        return self._ahead / float(self.codec.config.sampling_rate)
+        return float(self._ahead / float(self.codec.config.sampling_rate))
 
     def push(self, samples: np.ndarray) -> torch.Tensor:
         """Take samples and give out the codes that they settle.

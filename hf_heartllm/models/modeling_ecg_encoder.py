@@ -103,7 +103,7 @@ class ECGEncoderModel(PreTrainedModel):
 
     def num_positions(self, samples: int) -> int:
         """Positions of the output for a recording of so many samples."""
-        return math.ceil(samples / 2 ** (len(self.config.depths) + 1))
+        return math.ceil(samples / int(2 ** (len(self.config.depths) + 1)))
 
     def _states(self, features: Tensor, present: Tensor) -> Tensor:
         """float (batch, leads, samples) without padding → (batch, positions, hidden)."""

@@ -152,7 +152,8 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
             if getattr(model.generation_config, name, None) is None:
                 setattr(model.generation_config, name, getattr(processor.tokenizer, name, None))
         fit_to_positions(processor.tokenizer, base)
-        return model.eval()
+        model.eval()
+        return model
 
     @classmethod
     def _around(cls, language_model: PreTrainedModel, config: ECGLMConfig) -> ECGLMForCausalLM:

@@ -165,7 +165,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
         with TOKENIZING:
             return [*places, *self.tokenizer.encode(measured, add_special_tokens=False)]
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         text: str | Sequence[str],
         ecgs: Any = None,
@@ -210,7 +210,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
             rows.append((self._tokenised(encode, dict(enumerate(its_ecgs))), its_ecgs))
         return self._together(rows, batched, padding, return_tensors)
 
-    def apply_chat_template(  # type: ignore[override]
+    def apply_chat_template(
         self,
         conversation: Any,
         chat_template: str | None = None,

@@ -55,7 +55,7 @@ from hf_heartllm.training.stages import refuse, say_notes, say_usable, train_fro
 class CodecTrainer(Trainer):
     """Logs the parts of the loss and how many codes are in use."""
 
-    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
         outputs = model(**inputs)
         parts = self.__dict__.setdefault("_parts", {})
         for name in ("reconstruction_loss", "second_codebook_loss", "probe_loss", "lead_mask_loss", "envelope_loss"):
@@ -64,7 +64,7 @@ class CodecTrainer(Trainer):
         parts.setdefault("codes", []).append(outputs["codes"].flatten())
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
-    def log(self, logs, *args, **kwargs):
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         parts = self.__dict__.pop("_parts", {})
         if codes := parts.pop("codes", None):
             counts = torch.bincount(torch.cat(codes)).float()

@@ -38,7 +38,7 @@ def describe(records: Sequence[Record], reports: Mapping[str, str], measurements
     return found
 
 
-class AlignedDataset(Dataset):
+class AlignedDataset(Dataset[dict[str, Any]]):
     """Recordings as the joint training shows them: soft tokens, template, labels on report and leads.
 
     Args:

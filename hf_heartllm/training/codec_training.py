@@ -63,7 +63,9 @@ class StatementProbe(nn.Module):
         x = self.project(values.transpose(1, 2) * 2 - 1)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = x + self.dropout(nn.functional.relu(norm(layer(x))))
-        return self.classify(torch.cat([x.mean(dim=-1), x.amax(dim=-1), x.std(dim=-1)], dim=-1))
+        pooled = torch.cat([x.mean(dim=-1), x.amax(dim=-1), x.std(dim=-1)], dim=-1)
+        logits: torch.Tensor = self.classify(pooled)
+        return logits
 
 
 def with_limb_leads(signal: torch.Tensor, leads: Sequence[str] = INDEPENDENT_LEADS) -> torch.Tensor:

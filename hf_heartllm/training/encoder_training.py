@@ -16,7 +16,7 @@ from hf_heartllm.models.modeling_ecg_encoder import ECGEncoderForSequenceClassif
 from hf_heartllm.training.recordings import RecordingDataset
 
 
-class EncoderDataset(Dataset):
+class EncoderDataset(Dataset[dict[str, Any]]):
     """Recordings with their statements and what was measured on them.
 
     Args:

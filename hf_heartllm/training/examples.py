@@ -26,7 +26,7 @@ _ROOM = 256  # tokens behind an ECG that surely hold some question of its record
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
 
 
-class ForecastDataset(Dataset):
+class ForecastDataset(Dataset[dict[str, list[int]]]):
     """Stage 2: the model continues the codes of a record.
 
     Args:
@@ -70,7 +70,7 @@ class ForecastDataset(Dataset):
         return {"input_ids": row.input_ids, "labels": row.labels}
 
 
-class QuestionDataset(Dataset):
+class QuestionDataset(Dataset[dict[str, Any]]):
     """Stage 3: questions and the report of each record behind its ECG.
 
     Args:
@@ -281,7 +281,7 @@ def frequent_statements(rows: Sequence[Mapping[str, Any]], at_least: int) -> lis
     return sorted(name for name, count in counts.items() if count >= at_least)
 
 
-def as_hub_dataset(dataset: Dataset) -> Any:
+def as_hub_dataset(dataset: Dataset[Any]) -> Any:
     """A `datasets.Dataset` (which trl asks for) whose rows are made by `dataset` when they are read."""
     import datasets
 

@@ -33,7 +33,7 @@ MOST_DEVIATIONS = 4.0
 """Measured numbers further from their mean are taken as this far: most of them are measured wrongly."""
 
 
-class GroundedDataset(Dataset):
+class GroundedDataset(Dataset[dict[str, Any]]):
     """Records as the lower layers read them: ids up to the end of the ECG, and what the probes are to tell.
 
     Args:
@@ -218,7 +218,9 @@ class GroundedLayers(nn.Module):
         ids = torch.arange(len(self.rows), device=self.rows.device) + self.first_id
         shared = self.grid @ self.levels
         inside = ids >= self.first_code
-        return self.rows + torch.where(inside[:, None], shared[(ids - self.first_code).clamp(min=0)], 0.0)
+        of_levels = torch.where(inside[:, None], shared[(ids - self.first_code).clamp(min=0)], 0.0)
+        rows: Tensor = self.rows + of_levels
+        return rows
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, prefix: Tensor, statement_labels: Tensor, numbers: Tensor

@@ -105,7 +105,7 @@ def fit_points(asked: StatementMargins, temperature: float, yes_share: float) ->
 def answers_at(asked: StatementMargins, points: np.ndarray, rhythms: Sequence[int]) -> np.ndarray:
     """The answers, bool (records, statements), with a point for each column; of `rhythms` each record has one."""
     above = asked.margins - points
-    yes = above >= 0
+    yes: np.ndarray = above >= 0
     if len(rhythms):
         yes[:, list(rhythms)] = False
         first = np.asarray(rhythms)[above[:, list(rhythms)].argmax(axis=1)]

@@ -124,7 +124,7 @@ class QuestionPrompts:
         return whole[len(before) :]
 
     def _first(self, answer: str) -> int:
-        return self._answer_ids(answer)[0]
+        return int(self._answer_ids(answer)[0])
 
 
 def pack_turns(prefix: Sequence[int], turns: Sequence[TurnIds], max_length: int) -> dict[str, list[Any]]:

@@ -130,7 +130,7 @@ class _Loader(yaml.SafeLoader):
     """YAML whose numbers may be 1e-4, as in YAML 1.2 and JSON, and whose keys stand once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for key in keys if keys.count(key) > 1]:
             raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice", node.start_mark)
         return super().construct_mapping(node, deep)

@@ -199,7 +199,7 @@ def statements_of(record: Record) -> list[str]:
     return [*sorted(record.codes), *(f"superclass {name}" for name in ordered)]
 
 
-class RecordingDataset(Dataset):
+class RecordingDataset(Dataset[dict[str, Any]]):
     """Features of recordings, read when first asked for and then kept in memory, with the statements of each as 0 to 1.
 
     A statement that a record's labels leave open is NaN. PTB-XL's cardiologists stated all that they saw: what they
@@ -255,7 +255,7 @@ class RecordingDataset(Dataset):
         if index not in self._kept:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=f".*{_COUNTED_BY_LEAD}")
-                features = self.extractor.extract(self.recordings[index].read())[0]
+                features: np.ndarray = self.extractor.extract(self.recordings[index].read())[0]
             if self.extractor.window_samples is not None:
                 return features  # 240 kB each: too much to keep
             self._kept[index] = features

@@ -139,10 +139,12 @@ class SFTTrainerWithTeacher(SFTTrainer):
         """The output matrix: where peft trains other rows of it than these, the one below, which need not be copied."""
         adapter = getattr(self._head, "token_adapter", None)
         if adapter is None:
-            return self._head.weight
+            rows: torch.Tensor = self._head.weight
+            return rows
         trained = {index for rows in adapter.token_indices.values() for index in rows}
         of_text = trained.isdisjoint(soft[1].long().tolist())
-        return adapter.base_layer.weight if of_text else self._head.weight
+        weight: torch.Tensor = adapter.base_layer.weight if of_text else self._head.weight
+        return weight
 
 
 def _softening(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:

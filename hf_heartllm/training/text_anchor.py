@@ -129,4 +129,5 @@ class QuietRows:
         # where a text hardly points that way, no shift along it makes ECG tokens unlikely
         clear = along > 0.25 * along.mean()
         needed = ((of_ecg - of_words + LEAST_LIKELY)[clear] / along[clear]).quantile(0.95)
-        return -direction * needed.clamp(min=0, max=float(rows.norm(dim=-1).mean()))
+        shift: Tensor = -direction * needed.clamp(min=0, max=float(rows.norm(dim=-1).mean()))
+        return shift

@@ -133,7 +133,8 @@ def _steady(signal: np.ndarray) -> np.ndarray:
     """Without baseline wander; phases untouched."""
     from scipy.signal import butter, sosfiltfilt
 
-    return sosfiltfilt(butter(1, 0.5, "highpass", fs=RATE, output="sos"), signal, axis=1)
+    steady: np.ndarray = sosfiltfilt(butter(1, 0.5, "highpass", fs=RATE, output="sos"), signal, axis=1)
+    return steady
 
 
 def _doubt(aligned: AlignedBeats, beat: np.ndarray | None) -> str | None:
@@ -253,7 +254,8 @@ def _dominant_beat(signal: np.ndarray, aligned: AlignedBeats, edges: QRSEdges) -
     reached = ~np.isnan(beats).all(axis=1)  # numpy warns of instants that no beat reaches; they stay missing
     beat = np.where(reached, np.nanmedian(np.where(reached[:, None], beats, 0.0), axis=1), np.nan)
     first = before + round(edges.onset * RATE)
-    return beat - beat[:, max(0, first - width) : first].mean(axis=1, keepdims=True)
+    levelled: np.ndarray = beat - beat[:, max(0, first - width) : first].mean(axis=1, keepdims=True)
+    return levelled
 
 
 def _directions(

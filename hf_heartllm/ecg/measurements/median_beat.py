@@ -131,4 +131,5 @@ def mean_beat(signal: np.ndarray, rate: float, positions: np.ndarray, before: fl
     if not len(inside):
         return None
     beats = signal[:, inside[:, None] + np.arange(-first, last)]  # (leads, beats, window)
-    return beats.mean(axis=1)
+    mean: np.ndarray = beats.mean(axis=1)
+    return mean

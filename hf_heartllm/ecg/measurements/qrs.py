@@ -31,7 +31,8 @@ def activity(beat: np.ndarray, rate: float) -> np.ndarray:
     from scipy.signal import butter, sosfiltfilt
 
     smooth = sosfiltfilt(butter(2, LOW_PASS, fs=rate, output="sos"), beat, axis=1)
-    return np.sqrt((np.gradient(smooth, 1 / rate, axis=1) ** 2).sum(axis=0))
+    speed: np.ndarray = np.sqrt((np.gradient(smooth, 1 / rate, axis=1) ** 2).sum(axis=0))
+    return speed
 
 
 def qrs_edges(beat: np.ndarray, rate: float, reference: int) -> QRSEdges | None:

@@ -161,4 +161,5 @@ def _refined(frames: WaveFrames, lead: int, edges: np.ndarray, which: int) -> np
     middles = np.round((edges - frames.times[0]) / FRAME).astype(int)
     near = np.clip(middles[:, None] + np.arange(-2, 3), 0, len(frames.times) - 1)
     starts = frames.times[near] - (PATCH - 1) / 2 / RATE
-    return np.median(starts + frames.distance[lead, near, which], axis=1)
+    refined: np.ndarray = np.median(starts + frames.distance[lead, near, which], axis=1)
+    return refined

@@ -224,7 +224,8 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    return about_z @ about_y @ about_x
+    rotation: np.ndarray = about_z @ about_y @ about_x
+    return rotation
 
 
 def _turned(beat: Beat, rotation: np.ndarray) -> Beat:

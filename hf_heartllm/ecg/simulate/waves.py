@@ -156,7 +156,8 @@ def make_beat(
 
 def leads_from_dipole(dipole: np.ndarray) -> np.ndarray:
     """I, II, V1 … V6 in mV, float64 (8, samples), from the dipole (3, samples)."""
-    return TRANSFER_MATRIX @ dipole
+    leads: np.ndarray = TRANSFER_MATRIX @ dipole
+    return leads
 
 
 def twelve_leads(independent: np.ndarray) -> np.ndarray:

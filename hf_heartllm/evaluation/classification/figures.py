@@ -123,8 +123,8 @@ def classified(answered: Answered, task: Task, unstated: frozenset[str] = frozen
 def likeliest(scores: np.ndarray) -> np.ndarray:
     """The class of the highest score, bool (records, classes); the first of equal ones, none where all are NaN."""
     places = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-    result: np.ndarray = np.eye(scores.shape[1], dtype=bool)[places]
-    return result & ~np.isnan(scores).all(axis=1, keepdims=True)
+    result: np.ndarray = np.eye(scores.shape[1], dtype=bool)[places] & ~np.isnan(scores).all(axis=1, keepdims=True)
+    return result
 
 
 def right_sets(truth: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -58,7 +58,8 @@ class Coder:
 
     def encode(self, record: ECGRecord, num_codebooks: int | None = None) -> torch.Tensor:
         """int64 (windows, codebooks, tokens), of all codebooks by default."""
-        return self.codec.encode(self.features(record), num_codebooks or self.num_codebooks)
+        codes: torch.Tensor = self.codec.encode(self.features(record), num_codebooks or self.num_codebooks)
+        return codes
 
     def decode(self, codes: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
         """The recording that codes stand for.
@@ -75,7 +76,7 @@ class Coder:
 
     def to_record(self, decoded: torch.Tensor, original: ECGRecord, sampling_rate: float = COMMON_RATE) -> ECGRecord:
         """What the codec's decoder gave, float32 (windows, leads, samples), as `decode` returns it."""
-        record = self.codec.to_record(decoded)
+        record: ECGRecord = self.codec.to_record(decoded)
         if record.units == "z-score":
             record = with_mean_and_amplitude(record, original, self.config.window_samples)
         return record.resample(sampling_rate)

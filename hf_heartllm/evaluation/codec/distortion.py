@@ -23,7 +23,8 @@ def in_band(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     from scipy.signal import butter, sosfiltfilt
 
     sections = butter(2, BAND, "bandpass", fs=sampling_rate, output="sos")
-    return sosfiltfilt(sections, np.asarray(signal, dtype=np.float64), axis=-1)
+    filtered: np.ndarray = sosfiltfilt(sections, np.asarray(signal, dtype=np.float64), axis=-1)
+    return filtered
 
 
 @dataclass(frozen=True)

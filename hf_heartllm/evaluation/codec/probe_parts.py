@@ -220,4 +220,5 @@ def raw_features(extractor: ECGFeatureExtractor, record: ECGRecord) -> np.ndarra
     """Features of a decoded recording; a lead that was decoded as missing is NaN, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return extractor.extract(record)[0]
+        features: np.ndarray = extractor.extract(record)[0]
+        return features

@@ -78,7 +78,8 @@ class Probe(nn.Module):
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = x + self.dropout(nn.functional.relu(norm(layer(x))))
         pooled = torch.cat([x.mean(dim=-1), x.amax(dim=-1), x.std(dim=-1)], dim=-1)
-        return self.classify(self.dropout(pooled))
+        logits: torch.Tensor = self.classify(self.dropout(pooled))
+        return logits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ START_COUNT = 0.5
 def code_levels(codes: np.ndarray, levels: Sequence[int]) -> np.ndarray:
     """The levels that codes spell, dimension 0 the least significant: int (...) → int (..., dimensions)."""
     basis = np.array([math.prod(levels[:index]) for index in range(len(levels))])
-    return np.asarray(codes)[..., None] // basis % np.array(levels)
+    spelt: np.ndarray = np.asarray(codes)[..., None] // basis % np.array(levels)
+    return spelt
 
 
 def adaptive_bits(symbols: np.ndarray, size: int, contexts: np.ndarray | None = None) -> float:

@@ -89,7 +89,8 @@ class Settings:
         """The items with a progress bar on stderr."""
         from tqdm import tqdm
 
-        return tqdm(items, desc=title, disable=not self.progress, dynamic_ncols=True)
+        bar: Iterable[Item] = tqdm(items, desc=title, disable=not self.progress, dynamic_ncols=True)
+        return bar
 
     def words(self, count: int) -> str:
         """What the evaluation was made on, for the rows of results."""
