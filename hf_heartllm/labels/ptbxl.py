@@ -85,14 +85,6 @@ def _parse_codes(value: Any, path: Path, ecg_id: int) -> dict[str, float]:
     return codes
 
 
-def stated_codes(scp_codes: Mapping[str, float]) -> tuple[str, ...]:
-    """The codes that a record's ``scp_codes`` state, in the order of reports.
-
-    A likelihood of 0.0 means "unknown" in PTB-XL, not "absent": such a statement counts as stated.
-    """
-    return in_report_order(scp_codes)
-
-
 def known_likelihoods(row: Mapping[str, Any] | pd.Series) -> dict[str, float | None]:
     """Likelihood in per cent of each of the record's statements, in the order of reports.
 

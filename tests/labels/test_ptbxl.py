@@ -35,7 +35,8 @@ def test_absent_values_stay_null_and_codes_become_dictionaries(tmp_path: Path) -
 
 def test_a_likelihood_of_zero_is_a_statement_all_the_same(tmp_path: Path) -> None:
     table = ptbxl.read_ptbxl_table(_folder(tmp_path, HEADER + ROWS))
-    assert ptbxl.stated_codes(table.loc[8, "scp_codes"]) == ("AFIB", "LVH")
+    assert ptbxl.known_likelihoods(table.loc[8]) == {"AFIB": 0.0, "LVH": 35.0}
+    assert ptbxl.statement_classes(table.loc[8, "scp_codes"])["rhythm"] == ["AFIB"]
 
 
 def test_the_source_of_the_rows_is_joined_by_id_and_absent_where_it_is_not_given(tmp_path: Path) -> None:

@@ -18,12 +18,16 @@ from hf_heartllm.training.dialogues.reading import (
     asserted_symptoms,
     says_no_diagnosis,
     sends_to_care,
-    told_symptoms,
 )
 from hf_heartllm.training.dialogues.rendering import ARMS, render_dialogue
 from hf_heartllm.training.dialogues.words import drug_words, plain_words, symptoms, wordings
 
 RHYTHMS = ("SR", "AFIB", "STACH", "SBRAD", "PACE", "PSVT")
+
+
+def told_symptoms(text: str) -> frozenset[str]:
+    """Names of the symptoms that a patient's message tells."""
+    return frozenset(name for name, symptom in symptoms().items() if symptom.mention.search(text.lower()))
 
 
 def measured(**values: float) -> Findings:

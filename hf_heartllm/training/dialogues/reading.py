@@ -79,11 +79,6 @@ def asserted_symptoms(text: str, told: Collection[str] = ()) -> frozenset[str]:
     )
 
 
-def told_symptoms(text: str) -> frozenset[str]:
-    """Names of the symptoms that a patient's message tells."""
-    return frozenset(name for name, symptom in symptoms().items() if symptom.mention.search(text.lower()))
-
-
 def sends_to_care(text: str) -> bool:
     """Whether it says to get help now. What is said of a case that may come ("if it gets worse, …") does not count.
 
