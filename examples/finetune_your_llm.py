@@ -7,7 +7,6 @@ folder, OUTPUT a folder for the adapter and its tokenizer, which then answer a q
 """
 
 import argparse
-from typing import Any
 
 import torch
 from datasets import load_dataset
@@ -28,9 +27,9 @@ if {codec.fingerprint()} != {one for split in data.values() for one in split.uni
     raise SystemExit(f"{tokens} was encoded by another codec than the shipped one")
 
 
-def single_questions(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def single_questions(batch):  # type: ignore[no-untyped-def]
     """Conversations on a record → one row a question, of which trl learns the answer alone."""
-    rows: dict[str, list[Any]] = {"prompt": [], "completion": []}
+    rows: dict[str, list[object]] = {"prompt": [], "completion": []}
     for messages in filter(None, batch["messages"]):
         ecg = [part for part in messages[0]["content"] if part["type"] == "ecg"]
         for asked, answer in zip(messages[::2], messages[1::2], strict=True):
