@@ -19,8 +19,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import hf_heartllm
+from hf_heartllm.auto_classes import _TABLE
+from hf_heartllm.hub.checkpoint_code import reached_code
 
 ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINTS, MODELS = ROOT / "hf_heartllm" / "checkpoints", ROOT / "hf_heartllm" / "models"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # What is embedded may be 20 MB a folder; anything else in the repository is source.
@@ -62,11 +65,16 @@ NOT_IMPORTED = {
 }
 
 
+def modules_of(folder: str) -> list[Path]:
+    """The modules of a folder of the repository, without the copies that lie beside a checkpoint."""
+    return [one for one in (ROOT / folder).rglob("*.py") if one.parent.parent != CHECKPOINTS]
+
+
 def imported_names() -> set[str]:
     """Top-level names that any module of the project imports."""
     names: set[str] = set()
     for folder in ("hf_heartllm", "dataset_builders", "training"):
-        for file in (one for one in (ROOT / folder).rglob("*.py") if not one.is_symlink()):
+        for file in modules_of(folder):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     names |= {alias.name.split(".")[0] for alias in node.names}
@@ -175,7 +183,7 @@ def test_no_file_that_is_read_can_bring_code() -> None:
     assert unpickles(ast.parse("import pickle.x\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(f)")) != []
     assert len(unpickles(ast.parse("from joblib import load\npd.read_pickle(f)\nyaml.load(f)"))) == 3
     folders = ("hf_heartllm", "dataset_builders", "training", "benchmarks", "examples")
-    for file in (one for folder in folders for one in (ROOT / folder).rglob("*.py") if not one.is_symlink()):
+    for file in (one for folder in folders for one in modules_of(folder)):
         found = unpickles(ast.parse(file.read_text(encoding="utf-8")))
         assert not found, f"{file.relative_to(ROOT)}: {', '.join(found)}"
 
@@ -266,11 +274,26 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
     }
 
 
-def test_an_embedded_checkpoint_travels_with_the_code_of_models() -> None:
-    code = {file.name: file for file in (ROOT / "hf_heartllm" / "models").glob("*.py") if file.name != "__init__.py"}
-    for config in (ROOT / "hf_heartllm" / "checkpoints").glob("*/config.json"):
-        if json.loads(config.read_text())["model_type"] != "hf_heartllm":
-            continue  # a plain language model
-        beside = {file.name: file for file in config.parent.glob("*.py")}
-        assert set(beside) == set(code), "run training/embed_checkpoint.py again"
-        assert all(file.read_bytes() == code[name].read_bytes() for name, file in beside.items())
+def test_an_embedded_checkpoint_has_the_code_that_its_settings_reach_and_no_other() -> None:
+    for config in CHECKPOINTS.glob("*/config.json"):
+        needed = {file.name: file.read_bytes() for file in reached_code(config.parent, MODELS)}
+        beside = {file.name: file.read_bytes() for file in config.parent.glob("*.py")}
+        differing = {name for name in {*needed, *beside} if needed.get(name) != beside.get(name)}
+        if differing:
+            where = f"{config.parent.name}: {', '.join(sorted(differing))}"
+            pytest.fail(f"{where}: not as in hf_heartllm/models; run `make checkpoint-code`", pytrace=False)
+
+
+def test_every_file_of_models_is_reached_by_some_checkpoint(tmp_path: Path) -> None:
+    """From the classes that saved settings name, and the pipelines."""
+    classes = {str(number): f"{row.module.rpartition('.')[2]}.{row.name}" for number, row in enumerate(_TABLE)}
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": classes}))
+    reached = {file.name for file in reached_code(tmp_path, MODELS)}
+    assert reached == {file.name for file in MODELS.glob("*.py")} - {"__init__.py"}
+
+
+def test_the_repository_holds_no_links() -> None:
+    """Where git may not make any, as on Windows, it writes a file with the name of their target."""
+    assert tracked_files()
+    staged = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not [line.split("\t")[1] for line in staged.splitlines() if line.startswith("120000")]
