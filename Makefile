@@ -31,7 +31,7 @@ help:  ## list the targets
 venv: $(DEV)  ## make .venv with everything that training, evaluation and the tests need
 
 # Two stamps: the demo needs the core alone, and must not wait for the rest.
-$(CORE): pyproject.toml constraints.txt
+$(CORE): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifneq ($(TORCH_INDEX),)

@@ -195,7 +195,7 @@ STAND_IN += ("codec/config.json", "codec/model.safetensors")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the source, with a stand-in for a checkpoint."""
+    """The wheel of the source distribution of a copy of the source, with a stand-in for a checkpoint."""
     pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
@@ -205,7 +205,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = source / "hf_heartllm" / "checkpoints" / "stand-in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist")]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist")]
     built = subprocess.run(command, cwd=source, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     (path,) = (folder / "dist").glob("*.whl")
@@ -221,12 +221,13 @@ def test_the_wheel_holds_code_recipes_checkpoints_and_both_licences(wheel: Path)
     for name in STAND_IN:
         assert f"hf_heartllm/checkpoints/stand-in/{name}" in held
     # Every module of the source is there, and nothing that is not part of the packages.
-    for package in ("hf_heartllm", "dataset_builders"):
-        for file in (*(ROOT / package).rglob("*.py"), *(ROOT / package / "recipes").glob("*.yaml")):
-            assert file.relative_to(ROOT).as_posix() in held
+    for folder, beside in ((ROOT, "hf_heartllm"), (ROOT / "hf_heartllm", "recipes"), (ROOT, "dataset_builders")):
+        for file in (*(folder / beside).rglob("*.py"), *(folder / beside).glob("*.yaml")):
+            name = file.relative_to(ROOT).as_posix()
+            assert (name if name.startswith("hf_heartllm/") else f"hf_heartllm/{name}") in held
     assert {"hf_heartllm/py.typed", "hf_heartllm/recipes/finetune_tiny.yaml"} <= held
     tops = {name.split("/")[0] for name in held if ".dist-info/" not in name}
-    assert tops <= {"hf_heartllm", "dataset_builders"}
+    assert tops == {"hf_heartllm"}  # no name that another package may have
     licences = {
         line.removeprefix("License-File: ") for line in metadata.splitlines() if line.startswith("License-File")
     }
@@ -247,7 +248,7 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr[-2000:]}"
         return done.stdout
 
-    packages = ("hf_heartllm", "dataset_builders", "hf_heartllm.scripts.finetune")
+    packages = ("hf_heartllm", "hf_heartllm.dataset_builders", "hf_heartllm.scripts.finetune")
     files = run(
         "-c", f"import {', '.join(packages)}; print({', '.join(f'{one}.__file__' for one in packages)}, sep='\\n')"
     )
@@ -255,7 +256,7 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
     once = ("--set", "training.max_steps=1", "--set", "training.save_steps=1", "--set", "training.bf16=false")
     small = ("hidden_size=32", "intermediate_size=64", "num_hidden_layers=1", "num_attention_heads=2")
     sizes = [part for one in (*small, "num_key_value_heads=2") for part in ("--set", f"decoder.{one}")]
-    builders, scripts = "dataset_builders.", "hf_heartllm.scripts."
+    builders, scripts = "hf_heartllm.dataset_builders.", "hf_heartllm.scripts."
     run("-m", f"{builders}simulated", "--records", "22", "--output", "data")
     run("-m", f"{builders}training_rows", "--ptbxl", "data", "--output", "rows.parquet")
     run("-m", f"{builders}measurements", "--ptbxl", "data", "--sampling-rate", "100", "--output", "measured.csv")
