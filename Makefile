@@ -23,7 +23,7 @@ NEWEST := .venv-newest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-all test-newest lint demo-train base common-tests data codec-figures docs wheel clean
+.PHONY: help venv demo test test-all test-newest lint demo-train base common-tests data checkpoint-code codec-figures docs wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -31,7 +31,7 @@ help:  ## list the targets
 venv: $(DEV)  ## make .venv with everything that training, evaluation and the tests need
 
 # Two stamps: the demo needs the core alone, and must not wait for the rest.
-$(CORE): pyproject.toml constraints.txt
+$(CORE): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifneq ($(TORCH_INDEX),)
@@ -99,6 +99,9 @@ common-tests: $(DEV)  ## fetch transformers' own common tests (11 MB) into build
 
 data: $(DEV)  ## check PTB-XL and have it in build/ptb-xl: PTBXL=DIR is linked, HEARTLLM_DATA unpacked (540 MB) or linked
 	@$(BIN)/python -m dataset_builders.ptbxl_folder --link $(PTB_XL) --packed "$(HEARTLLM_DATA)" $(if $(PTBXL),--ptbxl "$(PTBXL)")
+
+checkpoint-code:  ## bring the code beside the embedded checkpoints up to date with hf_heartllm/models
+	@$(PYTHON) -m training.embed_checkpoint --code
 
 codec-figures: $(DEV) data  ## measure the embedded codec on fold 9 into benchmarks/results/codec.json (two and a half hours)
 	$(BIN)/heartllm evaluate codec hf_heartllm/checkpoints/heartllm-tiny/codec --ptbxl $(PTB_XL) \

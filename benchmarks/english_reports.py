@@ -16,9 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from dataset_builders.reports import read_sample_records
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results
-from hf_heartllm.labels.english_reports import Translation, report_from_statements, report_words, translate_report
+from hf_heartllm.labels.english_reports import (
+    Translation,
+    report_from_statements,
+    report_words,
+    translate_report,
+)
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 
 FOLDS = (8, 9)

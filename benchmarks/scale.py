@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from dataset_builders.ecg_tokens import ECGTokens
 from dataset_builders.engine import BuildReport, RowBuilder, build
 from dataset_builders.ptb_xl import PTBXL

@@ -1,4 +1,4 @@
-"""From published ECG archives to question and report rows."""
+"""From published ECG archives to question and report rows; installed as `hf_heartllm.dataset_builders` (setup.py)."""
 
 import sys
 
@@ -8,6 +8,6 @@ if sys.argv[:1] == ["-m"]:  # `python -m dataset_builders.…`, before the impor
     from hf_heartllm.interrupts import one_line_on_interrupt
 
     one_line_on_interrupt("dataset_builders")
-    if find_spec("datasets") is None and "dataset_builders.ptbxl_folder" not in sys.orig_argv:
+    if find_spec("datasets") is None and f"{__name__}.ptbxl_folder" not in sys.orig_argv:
         print("error: datasets is not installed: pip install 'hf_heartllm[eval]'", file=sys.stderr)
         raise SystemExit(2)

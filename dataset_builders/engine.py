@@ -169,9 +169,10 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def build_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of a builder's command line, by its module's name."""
-    prog, as_written = f"python -m dataset_builders.{name}", argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(prog=prog, description=description, formatter_class=as_written)
+    """The parser of a builder's command line, by its module's name; its help shows the builders' name where it runs."""
+    prog, as_written = f"python -m {__package__}.{name}", argparse.RawDescriptionHelpFormatter
+    shown = (description or "").replace("dataset_builders.", f"{__package__}.")
+    return argparse.ArgumentParser(prog=prog, description=shown, formatter_class=as_written)
 
 
 def add_config_options(

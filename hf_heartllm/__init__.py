@@ -23,6 +23,7 @@ from . import auto_classes
 if TYPE_CHECKING:
     from .checkpoints import checkpoint
     from .ecg import ecg_record, measure, plot_ecg, read_ecg, read_ecg_parts, simulate_ecg
+    from .inference.ecg_stream import encode_stream
     from .models.configuration_ecg_codec import ECGCodecConfig
     from .models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
     from .models.configuration_heartllm import HeartLLMConfig
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .models.ecg_codec import ECGCodec
     from .models.ecg_leads import STANDARD_LEADS
     from .models.ecg_record import ECGError, ECGRecord, ECGWarning
-    from .models.ecg_stream import encode_stream
     from .models.feature_extraction_ecg import ECGFeatureExtractor
     from .models.modeling_ecg_codec import ECGCodecModel
     from .models.modeling_ecg_encoder import ECGEncoderForSequenceClassification, ECGEncoderModel
@@ -98,7 +98,7 @@ _HOME = {
     "PaperCodecModel": "models.modeling_paper_codec",
     "checkpoint": "checkpoints",
     "ecg_record": "ecg",
-    "encode_stream": "models.ecg_stream",
+    "encode_stream": "inference.ecg_stream",
     "measure": "ecg",
     "pipeline": "models.pipeline_ecg",
     "plot_ecg": "ecg",

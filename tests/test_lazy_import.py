@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -196,12 +197,32 @@ print(json.dumps([[one.alternatives for one in answers], answers[0].basis, repor
 """
 
 
-@pytest.mark.slow
-def test_the_pipelines_of_an_exported_checkpoint_answer_alike_without_the_package(tmp_path: Path) -> None:
-    from hf_heartllm.cli.export import PACKAGE, export_checkpoint
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is committed, as git writes it where it makes no links and ends lines as Windows does."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    folder = tmp_path_factory.mktemp("windows") / "a clone"
+    settings = ("-c", "core.symlinks=false", "-c", "core.autocrlf=true")
+    subprocess.run(["git", *settings, "clone", "-q", "--depth", "1", f"file://{ROOT}", str(folder)], check=True)
+    return folder
 
-    folder, record = tmp_path / "exported", hf_heartllm.read_ecg("example:af")
-    export_checkpoint(PACKAGE / "checkpoints" / "heartllm-tiny", folder)
+
+@pytest.mark.slow
+def test_a_clone_without_links_answers(clone: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(clone), "HF_HUB_OFFLINE": "1"}
+    question = "Does this ECG show atrial fibrillation?"
+    command = [sys.executable, "-m", "hf_heartllm.cli", "ask", "example:af", question, "--json"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answer = hf_heartllm.pipeline("ecg-question-answering")("example:af", question)
+    found = json.loads(done.stdout)
+    assert (found["answer"], found["probability"]) == (answer.text, pytest.approx(answer.probability, abs=1e-4))
+
+
+@pytest.mark.slow
+def test_the_pipelines_of_a_clone_without_links_answer_alike_without_the_package(clone: Path, tmp_path: Path) -> None:
+    folder, record = clone / "hf_heartllm" / "checkpoints" / "heartllm-tiny", hf_heartllm.read_ecg("example:af")
     np.savez(folder / "ecg.npz", signal=record.signal, leads=np.array(record.leads))
     question = "Does this ECG show atrial fibrillation?"
     code = ASK_WITHOUT_THE_PACKAGE.replace("QUESTION", repr(question))
@@ -223,9 +244,9 @@ def test_the_pipelines_of_an_exported_checkpoint_answer_alike_without_the_packag
 
 @pytest.mark.slow
 def test_trusting_a_checkpoints_code_beside_the_package_changes_nothing(tmp_path: Path) -> None:
-    from hf_heartllm.cli.export import PACKAGE, export_checkpoint
+    from hf_heartllm.cli.export import export_checkpoint
 
-    export_checkpoint(PACKAGE / "checkpoints" / "heartllm-tiny", tmp_path / "exported")
+    export_checkpoint(Path(hf_heartllm.checkpoint()), tmp_path / "exported")
     run_python(
         """
 import sys

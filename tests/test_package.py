@@ -19,8 +19,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import hf_heartllm
+from hf_heartllm.auto_classes import _TABLE
+from hf_heartllm.hub.checkpoint_code import reached_code
 
 ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINTS, MODELS = ROOT / "hf_heartllm" / "checkpoints", ROOT / "hf_heartllm" / "models"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # What is embedded may be 20 MB a folder; anything else in the repository is source.
@@ -62,11 +65,16 @@ NOT_IMPORTED = {
 }
 
 
+def modules_of(folder: str) -> list[Path]:
+    """The modules of a folder of the repository, without the copies that lie beside a checkpoint."""
+    return [one for one in (ROOT / folder).rglob("*.py") if one.parent.parent != CHECKPOINTS]
+
+
 def imported_names() -> set[str]:
     """Top-level names that any module of the project imports."""
     names: set[str] = set()
     for folder in ("hf_heartllm", "dataset_builders", "training"):
-        for file in (one for one in (ROOT / folder).rglob("*.py") if not one.is_symlink()):
+        for file in modules_of(folder):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     names |= {alias.name.split(".")[0] for alias in node.names}
@@ -175,7 +183,7 @@ def test_no_file_that_is_read_can_bring_code() -> None:
     assert unpickles(ast.parse("import pickle.x\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(f)")) != []
     assert len(unpickles(ast.parse("from joblib import load\npd.read_pickle(f)\nyaml.load(f)"))) == 3
     folders = ("hf_heartllm", "dataset_builders", "training", "benchmarks", "examples")
-    for file in (one for folder in folders for one in (ROOT / folder).rglob("*.py") if not one.is_symlink()):
+    for file in (one for folder in folders for one in modules_of(folder)):
         found = unpickles(ast.parse(file.read_text(encoding="utf-8")))
         assert not found, f"{file.relative_to(ROOT)}: {', '.join(found)}"
 
@@ -187,7 +195,7 @@ STAND_IN += ("codec/config.json", "codec/model.safetensors")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the source, with a stand-in for a checkpoint."""
+    """The wheel of the source distribution of a copy of the source, with a stand-in for a checkpoint."""
     pytest.importorskip("setuptools", minversion="77")  # the extra `dev` has it; a bare environment may be older
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
@@ -197,7 +205,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = source / "hf_heartllm" / "checkpoints" / "stand-in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist")]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist")]
     built = subprocess.run(command, cwd=source, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     (path,) = (folder / "dist").glob("*.whl")
@@ -213,12 +221,13 @@ def test_the_wheel_holds_code_recipes_checkpoints_and_both_licences(wheel: Path)
     for name in STAND_IN:
         assert f"hf_heartllm/checkpoints/stand-in/{name}" in held
     # Every module of the source is there, and nothing that is not part of the packages.
-    for package in ("hf_heartllm", "dataset_builders"):
-        for file in (*(ROOT / package).rglob("*.py"), *(ROOT / package / "recipes").glob("*.yaml")):
-            assert file.relative_to(ROOT).as_posix() in held
+    for folder, beside in ((ROOT, "hf_heartllm"), (ROOT / "hf_heartllm", "recipes"), (ROOT, "dataset_builders")):
+        for file in (*(folder / beside).rglob("*.py"), *(folder / beside).glob("*.yaml")):
+            name = file.relative_to(ROOT).as_posix()
+            assert (name if name.startswith("hf_heartllm/") else f"hf_heartllm/{name}") in held
     assert {"hf_heartllm/py.typed", "hf_heartllm/recipes/finetune_tiny.yaml"} <= held
     tops = {name.split("/")[0] for name in held if ".dist-info/" not in name}
-    assert tops <= {"hf_heartllm", "dataset_builders"}
+    assert tops == {"hf_heartllm"}  # no name that another package may have
     licences = {
         line.removeprefix("License-File: ") for line in metadata.splitlines() if line.startswith("License-File")
     }
@@ -239,7 +248,7 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr[-2000:]}"
         return done.stdout
 
-    packages = ("hf_heartllm", "dataset_builders", "hf_heartllm.scripts.finetune")
+    packages = ("hf_heartllm", "hf_heartllm.dataset_builders", "hf_heartllm.scripts.finetune")
     files = run(
         "-c", f"import {', '.join(packages)}; print({', '.join(f'{one}.__file__' for one in packages)}, sep='\\n')"
     )
@@ -247,7 +256,7 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
     once = ("--set", "training.max_steps=1", "--set", "training.save_steps=1", "--set", "training.bf16=false")
     small = ("hidden_size=32", "intermediate_size=64", "num_hidden_layers=1", "num_attention_heads=2")
     sizes = [part for one in (*small, "num_key_value_heads=2") for part in ("--set", f"decoder.{one}")]
-    builders, scripts = "dataset_builders.", "hf_heartllm.scripts."
+    builders, scripts = "hf_heartllm.dataset_builders.", "hf_heartllm.scripts."
     run("-m", f"{builders}simulated", "--records", "22", "--output", "data")
     run("-m", f"{builders}training_rows", "--ptbxl", "data", "--output", "rows.parquet")
     run("-m", f"{builders}measurements", "--ptbxl", "data", "--sampling-rate", "100", "--output", "measured.csv")
@@ -266,11 +275,26 @@ def test_what_the_wheel_installs_builds_data_and_trains_in_an_empty_folder(wheel
     }
 
 
-def test_an_embedded_checkpoint_travels_with_the_code_of_models() -> None:
-    code = {file.name: file for file in (ROOT / "hf_heartllm" / "models").glob("*.py") if file.name != "__init__.py"}
-    for config in (ROOT / "hf_heartllm" / "checkpoints").glob("*/config.json"):
-        if json.loads(config.read_text())["model_type"] != "hf_heartllm":
-            continue  # a plain language model
-        beside = {file.name: file for file in config.parent.glob("*.py")}
-        assert set(beside) == set(code), "run training/embed_checkpoint.py again"
-        assert all(file.read_bytes() == code[name].read_bytes() for name, file in beside.items())
+def test_an_embedded_checkpoint_has_the_code_that_its_settings_reach_and_no_other() -> None:
+    for config in CHECKPOINTS.glob("*/config.json"):
+        needed = {file.name: file.read_bytes() for file in reached_code(config.parent, MODELS)}
+        beside = {file.name: file.read_bytes() for file in config.parent.glob("*.py")}
+        differing = {name for name in {*needed, *beside} if needed.get(name) != beside.get(name)}
+        if differing:
+            where = f"{config.parent.name}: {', '.join(sorted(differing))}"
+            pytest.fail(f"{where}: not as in hf_heartllm/models; run `make checkpoint-code`", pytrace=False)
+
+
+def test_every_file_of_models_is_reached_by_some_checkpoint(tmp_path: Path) -> None:
+    """From the classes that saved settings name, and the pipelines."""
+    classes = {str(number): f"{row.module.rpartition('.')[2]}.{row.name}" for number, row in enumerate(_TABLE)}
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": classes}))
+    reached = {file.name for file in reached_code(tmp_path, MODELS)}
+    assert reached == {file.name for file in MODELS.glob("*.py")} - {"__init__.py"}
+
+
+def test_the_repository_holds_no_links() -> None:
+    """Where git may not make any, as on Windows, it writes a file with the name of their target."""
+    assert tracked_files()
+    staged = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not [line.split("\t")[1] for line in staged.splitlines() if line.startswith("120000")]

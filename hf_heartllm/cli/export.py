@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from ..checkpoints import available, checkpoint
+from ..hub.checkpoint_code import write_code
 from ..models.checkpoint_files import EMBEDDED, default_checkpoint
+from ..models.whole_files import folder_written_whole
 from .common import UsageError, add_json_argument, print_json, print_notice
 
 HELP = "Write an embedded checkpoint as a folder that transformers loads, its code included."
 EXAMPLES = ("heartllm export heartllm", "heartllm export heartllm models/heartllm --force")
 CHECKPOINTS = {"heartllm": EMBEDDED, EMBEDDED: EMBEDDED, **{name: name for name in available()}}
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,19 +56,6 @@ def export_checkpoint(source: Path, target: Path, *, force: bool = False) -> Non
     occupied = target.is_dir() and any(target.iterdir())
     if occupied and not force:
         raise UsageError(f"{target}: the folder is not empty; choose another one or add --force")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__"))
-        is_plain = not any(new.glob("*.py"))  # and then needs no code of ours
-        for code in [] if is_plain else sorted((PACKAGE / "models").glob("*.py")):
-            if code.name != "__init__.py":  # the installed code, so that files of two versions are never mixed
-                shutil.copy(code, new / code.name)
-        if target.exists():
-            os.replace(target, old)
-        try:
-            os.replace(new, target)
-        except OSError:
-            if old.exists():
-                os.replace(old, target)
-            raise
+    with folder_written_whole(target) as new:
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+        write_code(new)  # that of the package which runs, so that files of two versions are never mixed

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from ..models.card_files import CARD_FILE, LICENCE_FILES, PICTURE, card_head, is_generic, short_card
-from .push_plan import PushError, PushFile, PushPlan, read_text, without_local_folders
+from .checkpoint_code import reached_code
+from .push_plan import PushError, PushFile, PushPlan, read_json, read_text, without_local_folders
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SETTINGS = (
@@ -58,12 +58,12 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
     Raises:
         PushError: if it is no whole checkpoint.
     """
-    config, adapter = _json(folder / "config.json"), _json(folder / "adapter_config.json")
+    config, adapter = read_json(folder / "config.json"), read_json(folder / "adapter_config.json")
     what, loads = _kind(folder, config, adapter)
     base = (config.get("base_model") or {}).get("name") if isinstance(config.get("base_model"), dict) else None
     replaces = next(patterns for name, patterns in REPLACED.items() if (folder / name).is_file())
     plan = PushPlan(what, "model", replaces=replaces)
-    code = _reached_code(folder, config)
+    code = _code(folder)
     card = read_text(folder / CARD_FILE)
     if not card or is_generic(card):
         plan.notes.append(
@@ -82,9 +82,7 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
             content = without_local_folders(path.read_bytes(), base) if name.endswith(".json") else path
             if name == "adapter_config.json" and base:
                 content = _of_repository(path, repo_id)
-        elif "/" not in name and (
-            any(fnmatch(name, one) for one in WEIGHTS) or (path.stem in code and path.suffix == ".py")
-        ):
+        elif "/" not in name and (any(fnmatch(name, one) for one in WEIGHTS) or name in code):
             content = path
         else:
             plan.left_out.append((name, _why(name)))
@@ -104,7 +102,7 @@ def _kind(folder: Path, config: dict[str, Any], adapter: dict[str, Any]) -> tupl
             raise PushError(f"{folder}: adapter_config.json and no adapter_model.safetensors: not a whole adapter")
         return ("adapter", "adapter") if not config else (f"adapter ({config.get('model_type')})", "pipeline")
     if config:
-        index = _json(folder / "model.safetensors.index.json").get("weight_map") or {"": "model.safetensors"}
+        index = read_json(folder / "model.safetensors.index.json").get("weight_map") or {"": "model.safetensors"}
         absent = sorted(name for name in set(index.values()) if not (folder / name).is_file())
         if absent:
             raise PushError(f"{folder}: config.json and no {absent[0]}: not a whole checkpoint")
@@ -117,32 +115,19 @@ def _class_name(config: dict[str, Any], what: str) -> str:
     return str((config.get("architectures") or [what])[0])
 
 
-def _reached_code(folder: Path, config: dict[str, Any]) -> set[str]:
-    """The modules that something in the folder's settings names, and those that they import.
+def _code(folder: Path) -> set[str]:
+    """The names of the files of code that the settings of a folder reach.
 
     Raises:
         PushError: if one is not there.
     """
-    named = [("config.json", value) for value in _strings(config.get("auto_map"))]
-    named += [("config.json", one.get("impl", "")) for one in (config.get("custom_pipelines") or {}).values()]
-    for name in ("tokenizer_config.json", "processor_config.json", "preprocessor_config.json", "codec/config.json"):
-        named += [(name, value) for value in _strings(_json(folder / name).get("auto_map"))]
-    left = [(where, value.partition(".")[0]) for where, value in named if value and "--" not in value]
-    found: set[str] = set()
-    while left:
-        where, module = left.pop()
-        if module in found:
-            continue
-        found.add(module)
-        path = folder / f"{module}.py"
-        if not path.is_file():
-            raise PushError(
-                f"{folder}: {where} needs {module}.py, which is not there, so nobody could load it without this "
-                "package; save it again in a process that has imported hf_heartllm"
-            )
-        text = read_text(path)
-        left += [(path.name, name) for name in re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE)]
-    return found
+    try:
+        return {file.name for file in reached_code(folder)}
+    except FileNotFoundError as error:
+        raise PushError(
+            f"{folder}: {error}, so nobody could load it without this package; save it again in a process that has "
+            "imported hf_heartllm"
+        ) from None
 
 
 def _of_repository(path: Path, repo_id: str) -> bytes:
@@ -155,27 +140,10 @@ def _of_repository(path: Path, repo_id: str) -> bytes:
     """
     if "/" not in repo_id:
         raise PushError(f"{repo_id}: say OWNER/NAME; the settings of an adapter name its repository")
-    settings = _json(path)
+    settings = read_json(path)
     settings["base_model_name_or_path"] = repo_id
     settings["revision"] = settings.get("revision") or "of the base in config.json"
     return (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _strings(inner)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise PushError(f"{path}: no JSON file ({str(error).splitlines()[0]})") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -146,6 +146,21 @@ def read_text(path: Path) -> str:
         raise PushError(f"{path}: no text in UTF-8") from None
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds a mapping; an empty one where it is not there, or holds something else.
+
+    Raises:
+        PushError: if it is no JSON.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise PushError(f"{path}: no JSON file ({str(error).splitlines()[0]})") from None
+    return found if isinstance(found, dict) else {}
+
+
 def in_words(size: int) -> str:
     """A size in bytes for readers.
 

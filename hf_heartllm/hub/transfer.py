@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from ..models.whole_files import folder_written_whole
 from .push_plan import PushError, PushFile, PushPlan, check_secrets
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib", "*.h5", "*.npy", "*.npz")
@@ -162,7 +162,8 @@ def pull(repo_id: str, target: Path, *, revision: str | None = None, force: bool
             except FileNotFoundError:  # offline, and not in the cache
                 if listed or kind == "dataset":
                     raise
-    _copy_whole(Path(cached), target)
+    with folder_written_whole(target) as new:  # links of the cache become files
+        shutil.copytree(cached, new, ignore=shutil.ignore_patterns(".gitattributes", *PICKLES))
     return Pulled(target, Path(cached).name, kind, left, any(target.glob("*.py")))
 
 
@@ -178,22 +179,6 @@ def _addition(kind: Any, file: PushFile) -> Any:
     """An operation of a commit; a link is sent as the file that it leads to."""
     content = file.content if isinstance(file.content, bytes) else os.path.realpath(file.content)
     return kind(path_in_repo=file.path, path_or_fileobj=content)
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    """Copy a folder's files, links as files, under a temporary name, which then becomes `target`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        shutil.copytree(source, new, ignore=shutil.ignore_patterns(".gitattributes", *PICKLES))
-        if target.exists():
-            os.replace(target, old)
-        try:
-            os.replace(new, target)
-        except OSError:
-            if old.exists():
-                os.replace(old, target)
-            raise
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from transformers.utils.hub import extract_commit_hash
 
 from .answer_calibration import AnswerCalibration, read_calibration
-from .checkpoint_files import default_checkpoint, find_checkpoint
+from .checkpoint_files import default_checkpoint, file_beside, find_checkpoint
 from .ecg_answers import ECGAnswer, ECGReport, WindowAnswer
 from .ecg_inputs import Row, read_row
 from .pipeline_base_ecg import ECGPipeline, known, refuse_unknown
@@ -233,6 +234,8 @@ def pipeline(
     device: int | str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     torch_dtype: str | torch.dtype | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool | None = None,
     **options: Any,
 ) -> Any:
     """Make a pipeline.
@@ -251,11 +254,14 @@ def pipeline(
             one that is loaded here.
         dtype: of the weights, for a model that is loaded here (`"bfloat16"`, `torch.float16`); None: as saved.
         torch_dtype: the same by its older name.
+        revision: of the repository that `model` names, a branch, a tag or a commit: of its weights, of its tokenizer
+            where no other is given, of its calibration and questions.
+        trust_remote_code: whether code of the repository may run; HeartLLM and ECG-LM need none of it here.
         **options: `batch_size`, and whatever a call may be given (`top_k`, `abstain_below`, …), for all calls.
 
     Raises:
-        ValueError: if the task is unknown, a model is given as an object without its tokenizer, or with a dtype, the
-            device cannot be used, or a calibration cannot be read.
+        ValueError: if the task is unknown, a model is given as an object without its tokenizer, or with a dtype or a
+            revision, the device cannot be used, or a calibration cannot be read.
         TypeError: for an option that is not known.
         FileNotFoundError: if there is no embedded checkpoint.
     """
@@ -269,28 +275,42 @@ def pipeline(
         tokenizer = model
         if not isinstance(model, (str, os.PathLike)):
             raise ValueError("a model was given without its tokenizer: pass tokenizer= too")
-    if isinstance(tokenizer, (str, os.PathLike)):
-        tokenizer = _reader(tokenizer)
     dtype = torch_dtype if dtype is None else dtype
-    if isinstance(model, (str, os.PathLike)):
+    trusted = known({"trust_remote_code": trust_remote_code})
+    loaded = isinstance(model, (str, os.PathLike))
+    if not loaded and dtype not in (None, "auto"):
+        raise ValueError("dtype is for a model that is loaded here: give this one its own, model.to(dtype)")
+    if not loaded and revision is not None:
+        raise ValueError("revision is for a model that is loaded here, by its name")
+    if loaded:
+        revision = _commit(model, revision)
+    if isinstance(tokenizer, (str, os.PathLike)):
+        tokenizer = _reader(tokenizer, revision if tokenizer is model else None, trusted)
+    if loaded:
         from transformers import AutoModelForCausalLM  # the model's file names this one, which so travels with it
 
-        calibration = calibration or read_calibration(model)
-        questions = questions or read_trained_questions(model)
-        model = AutoModelForCausalLM.from_pretrained(model, **known({"dtype": dtype}))
-    elif dtype not in (None, "auto"):
-        raise ValueError("dtype is for a model that is loaded here: give this one its own, model.to(dtype)")
+        calibration = calibration or read_calibration(model, revision)
+        questions = questions or read_trained_questions(model, revision)
+        wanted = known({"dtype": dtype, "revision": revision})
+        model = AutoModelForCausalLM.from_pretrained(model, **wanted, **trusted)
     if device is None and getattr(model, "hf_device_map", None) is None:
         device = model.device
     return PIPELINES[task](model, tokenizer, calibration, questions, device=device, **options)
 
 
-def _reader(source: str | os.PathLike[str]) -> Any:
+def _commit(source: str | os.PathLike[str], revision: str | None) -> str | None:
+    """The commit that a revision of a repository is now: a branch could move between two files."""
+    path = None if os.path.isdir(source) else file_beside(source, "config.json", revision)
+    return revision if path is None else extract_commit_hash(str(path), None) or revision
+
+
+def _reader(source: str | os.PathLike[str], revision: str | None, trusted: dict[str, Any]) -> Any:
     """What reads recordings for a checkpoint: its `ECGTokenizer`, else its processor."""
     from transformers import AutoConfig, AutoProcessor
 
     from .tokenization_heartllm import ECGTokenizer
 
-    if AutoConfig.from_pretrained(source).model_type == "hf_heartllm":
-        return ECGTokenizer.from_pretrained(source)
-    return AutoProcessor.from_pretrained(source)
+    where = known({"revision": revision})
+    if AutoConfig.from_pretrained(source, **where, **trusted).model_type == "hf_heartllm":
+        return ECGTokenizer.from_pretrained(source, **where)
+    return AutoProcessor.from_pretrained(source, **where, **trusted)

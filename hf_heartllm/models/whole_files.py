@@ -1,9 +1,10 @@
-"""Files that appear whole or not at all: written under a temporary name in their folder, then renamed."""
+"""Files and folders that appear whole or not at all: written under a temporary name beside them, then renamed."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,31 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder's name, beside the folder that it becomes when the block ends.
+
+    Where the block fails, or is interrupted, what was written is removed and the folder that was there stays. A link
+    stays one: the folder that it leads to is replaced.
+
+    Args:
+        path: of the folder; those above it are made. Nothing is there yet under the temporary name.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        yield new
+        try:
+            if target.exists():
+                os.replace(target, old)
+            os.replace(new, target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                os.replace(old, target)
+            raise
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 # two of six are atrial fibrillation, so that a rhythm is no rare finding here and a few minutes are enough
@@ -71,13 +72,16 @@ def main() -> int:
         shutil.rmtree(out, ignore_errors=True)
     data, rows, tokens = out / "data", out / "rows.parquet", out / "tokens"
     seed, stage = str(args.seed), "hf_heartllm.scripts."
+    # installed with the package, or at the top of a clone
+    installed = "hf_heartllm.dataset_builders"
+    builders = installed if find_spec(installed) else "dataset_builders"
     trained = ("--set", f"training.seed={seed}", "--set", "training.warmup_steps=10")
 
     run(
-        *("-m", "dataset_builders.simulated", "--records", str(args.records), "--seed", seed),
+        *("-m", f"{builders}.simulated", "--records", str(args.records), "--seed", seed),
         *("--conditions", ",".join(CONDITIONS), "--output", f"{data}"),
     )
-    run("-m", "dataset_builders.training_rows", "--ptbxl", f"{data}", "--seed", seed, "--output", f"{rows}")
+    run("-m", f"{builders}.training_rows", "--ptbxl", f"{data}", "--seed", seed, "--output", f"{rows}")
     run(
         *("-m", f"{stage}train_codec", "--recipe", "codec", "--ptbxl", f"{data}", *trained),
         *("--output", f"{out}/codec", "--set", "training.max_steps=150"),
@@ -91,7 +95,7 @@ def main() -> int:
         )
     codec = f"{out}/decoder/codec"
     run(
-        *("-m", "dataset_builders.ecg_tokens", "--ptbxl", f"{data}", "--codec", codec),
+        *("-m", f"{builders}.ecg_tokens", "--ptbxl", f"{data}", "--codec", codec),
         *("--output", f"{tokens}"),
     )
     run(

@@ -294,7 +294,7 @@ class RecipeOptions:
     """What every training is told on its command line.
 
     Attributes:
-        recipe: YAML file, see training/recipes.
+        recipe: YAML file, or the name of one of hf_heartllm/recipes.
         output: folder; the model is written to its `model`.
         set: override the recipe.
     """

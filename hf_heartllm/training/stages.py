@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from hf_heartllm.models.whole_files import folder_written_whole
 from hf_heartllm.training.checkpoints import (
     AllStepsDoneError,
     StopAtNaN,
@@ -112,19 +112,10 @@ def save_adapter(
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of another once it is whole; one line where it cannot be written."""
-    scratch, before = (folder.with_name(f".{folder.name}.{what}") for what in ("writing", "before"))
     try:
-        with one_line_where_it_ends(folder.parent):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(scratch, ignore_errors=True)
+        with one_line_where_it_ends(folder.parent), folder_written_whole(folder) as scratch:
             yield scratch
-            shutil.rmtree(before, ignore_errors=True)
-            if folder.exists():
-                os.replace(folder, before)  # at once, where removing it takes a while
-            os.replace(scratch, folder)
-            shutil.rmtree(before, ignore_errors=True)
     except TrainingError as error:
-        shutil.rmtree(scratch, ignore_errors=True)
         refuse(error)
 
 

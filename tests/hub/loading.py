@@ -40,6 +40,8 @@ def load_all(ecg: Any, old: str, calibrated: str, trust: dict[str, Any]) -> dict
     """What is found at the head of each repository, and at an older revision of two."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoProcessor, AutoTokenizer, pipeline
 
+    package = sys.modules.get("hf_heartllm")
+    ours = pipeline if package is None else package.pipeline
     found: dict[str, Any] = {}
     for name, revision in (("of seed 0", "main"), ("of seed 1", old)):
         model = AutoModelForCausalLM.from_pretrained("user/heartllm", revision=revision, **trust)
@@ -50,7 +52,7 @@ def load_all(ecg: Any, old: str, calibrated: str, trust: dict[str, Any]) -> dict
     assert [alone.codec.fingerprint(), ids_of(alone, ecg)] == found["tokenizer of seed 0"]
     asked = pipeline("ecg-question-answering", model="user/heartllm", **trust)(ecg, QUESTION)
     found["pipeline"] = [asked.text, asked.probability]
-    asked = pipeline("ecg-question-answering", model="user/tiny", revision=calibrated, **trust)(ecg, QUESTION)
+    asked = ours("ecg-question-answering", model="user/tiny", revision=calibrated, **trust)(ecg, QUESTION)
     found["calibrated"] = [asked.text, asked.probability, asked.calibrated]
     found["codec"] = AutoModel.from_pretrained("user/codec", **trust).fingerprint()
 

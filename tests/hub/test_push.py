@@ -72,7 +72,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 # ---------------------------------------------------------------------- what goes up
 
 
-def test_the_shipped_checkpoint_goes_up_whole_and_links_as_files(capsys):
+def test_the_shipped_checkpoint_goes_up_whole(capsys):
     plan = planned(capsys, "heartllm-tiny")
     sizes = {file["path"]: file["bytes"] for file in plan["files"]}
     assert {"README.md", "LICENSE", "calibration.json", "questions.json", "codec.png", "codec/config.json"} <= set(
@@ -81,12 +81,19 @@ def test_the_shipped_checkpoint_goes_up_whole_and_links_as_files(capsys):
     assert sizes["tokenization_heartllm.py"] == (ROOT / "hf_heartllm/models/tokenization_heartllm.py").stat().st_size
     assert plan["private"] is True
     assert plan["bytes"] == sum(sizes.values())
-    assert {one["name"] for one in plan["left_out"]} >= {"modeling_ecg_lm.py"}  # nothing in its settings names it
+    assert plan["left_out"] == []
 
 
 def test_what_is_no_part_of_a_checkpoint_stays(tmp_path, capsys):
     folder = small_checkpoint(tmp_path / "model")
-    for name in ("optimizer.pt", "trainer_state.json", "notes about Mrs X.txt", "checkpoint-3/config.json", ".env"):
+    for name in (
+        "optimizer.pt",
+        "trainer_state.json",
+        "notes about Mrs X.txt",
+        "checkpoint-3/config.json",
+        ".env",
+        "x.py",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("secret")
     plan = planned(capsys, str(folder))
@@ -97,6 +104,7 @@ def test_what_is_no_part_of_a_checkpoint_stays(tmp_path, capsys):
         "notes about Mrs X.txt",
         "checkpoint-3/",
         ".env",
+        "x.py",  # nothing in the settings names it
     }
 
 

@@ -278,6 +278,7 @@ def test_options_may_be_given_once_for_all_calls(ask: Any) -> None:
         (lambda ask, record: hl.pipeline("ecg-report", ask.model, ask.tokenizer, device="gpu"), ValueError, "'gpu'"),
         (lambda ask, record: hl.pipeline("ecg-report", ask.model, ask.tokenizer, device=1.5), ValueError, "device"),
         (lambda ask, record: hl.pipeline("ecg-report", ask.model, ask.tokenizer, dtype="float16"), ValueError, "dtype"),
+        (lambda ask, record: hl.pipeline("ecg-report", ask.model, ask.tokenizer, revision="1"), ValueError, "revision"),
         (lambda ask, record: hl.pipeline("ecg-report", ask.model, ask.tokenizer, topk=2), TypeError, "no option topk"),
         (lambda ask, record: hl.pipeline("ecg-report", ask.model, object()), ValueError, "reads no ECGs"),
         (lambda ask, record: type(ask)(ask.model, ask.tokenizer, top_k=0), ValueError, "top_k"),
@@ -313,7 +314,9 @@ def test_weights_in_another_dtype(ask: Any) -> None:
     assert answer.probability == pytest.approx(
         hl.pipeline("ecg-question-answering")("example:af", AF).probability, abs=0.1
     )
-    assert hl.pipeline("ecg-report", torch_dtype=torch.bfloat16).model.dtype == torch.bfloat16
+    older = hl.pipeline("ecg-report", torch_dtype=torch.bfloat16, trust_remote_code=True, revision="main")
+    assert older.model.dtype == torch.bfloat16
+    assert type(older.model) is type(ask.model)  # the package's class, not the folder's
 
 
 def test_a_warning_names_the_line_that_called(ask: Any) -> None:

@@ -18,10 +18,10 @@ import pytest
 import torch
 
 import hf_heartllm as hl
+from hf_heartllm.inference.ecg_stream import encode_stream
 from hf_heartllm.models import pipeline_ecg
 from hf_heartllm.models.ecg_placeholders import TOKENIZING
 from hf_heartllm.models.ecg_record import ECGRecord
-from hf_heartllm.models.ecg_stream import encode_stream
 from hf_heartllm.models.locks import process_lock
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.one_core import on_one_core

@@ -15,8 +15,9 @@ def test_a_calibration_comes_with_its_weights_and_goes_with_them(tmp_path, monke
     package, model = tmp_path / "package", tmp_path / "model"
     for folder in (package / "models", package / "checkpoints", model):
         folder.mkdir(parents=True)
-    (package / "models" / "answer_calibration.py").write_text("")
-    (model / "config.json").write_text('{"model_type": "hf_heartllm"}')
+    for name, text in {"model": "from .helper import x\n", "helper": "", "other": ""}.items():
+        (package / "models" / f"{name}.py").write_text(text)
+    (model / "config.json").write_text('{"auto_map": {"AutoModel": "model.Model"}}')
     (model / "calibration.json").write_text("{}")
     monkeypatch.setattr(script, "PACKAGE", package)
     target = script.embed(model, "tiny")
@@ -26,7 +27,18 @@ def test_a_calibration_comes_with_its_weights_and_goes_with_them(tmp_path, monke
     script.embed(model, "tiny")
     assert not (target / "calibration.json").exists()
     assert (target / "LICENSE").read_text() == "kept"
-    assert (target / "answer_calibration.py").is_symlink()
+    # what the settings reach, as files; an edit of models/ is brought along by one command
+    assert {file.name for file in target.glob("*.py")} == {"model.py", "helper.py"}
+    assert not any(file.is_symlink() for file in target.iterdir())
+    (package / "models" / "helper.py").write_text("x = 1\n")
+    (package / "models" / "model.py").write_text("from .helper import x\nfrom .other import y\n")
+    monkeypatch.setattr(script, "available", lambda: ["tiny"])
+    assert script.refresh_code() == [f"tiny/{name}.py" for name in ("helper", "model", "other")]
+    assert script.refresh_code() == []
+    (target / "model.py").write_text("../../models/model.py")  # as a clone without links had it
+    (target / "gone.py").symlink_to("../../models/gone.py")
+    assert script.refresh_code() == ["tiny/gone.py", "tiny/model.py"]
+    assert (target / "helper.py").read_text() == "x = 1\n"
 
 
 def test_a_large_vocabulary_is_written_without_indentation(tmp_path, monkeypatch):

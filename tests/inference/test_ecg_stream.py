@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from hf_heartllm.ecg import simulate_ecg
+from hf_heartllm.inference.ecg_stream import CodeStream, encode_stream
 from hf_heartllm.models.configuration_ecg_codec import ECGCodecConfig
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
-from hf_heartllm.models.ecg_stream import CodeStream, encode_stream
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_ecg_codec import ECGCodecModel
 from hf_heartllm.models.modeling_paper_codec import PaperCodecModel

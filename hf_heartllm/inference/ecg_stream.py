@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from .codec_config import renamed
-from .ecg_codec import ECGCodec
-from .ecg_record import ECGError
-from .feature_extraction_ecg import slow_baseline
+from ..models.codec_config import renamed
+from ..models.ecg_codec import ECGCodec
+from ..models.ecg_record import ECGError
+from ..models.feature_extraction_ecg import slow_baseline
 
 
 class CodeStream:

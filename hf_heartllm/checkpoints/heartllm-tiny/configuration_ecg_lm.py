@@ -1,1 +1,0 @@
-../../models/configuration_ecg_lm.py

@@ -1,1 +1,0 @@
-../../models/ecg_lm_answerer.py

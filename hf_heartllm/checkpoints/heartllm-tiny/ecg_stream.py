@@ -1,1 +1,0 @@
-../../models/ecg_stream.py

@@ -1,1 +1,0 @@
-../../models/measured_text.py

@@ -1,1 +1,0 @@
-../../models/modeling_ecg_lm.py

@@ -1,1 +1,0 @@
-../../models/processing_ecg_lm.py
