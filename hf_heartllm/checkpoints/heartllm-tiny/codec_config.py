@@ -161,7 +161,8 @@ class CodecConfig(PretrainedConfig):
     @property
     def num_streams(self) -> int:
         """The former name of `num_codebooks`."""
-        return renamed(self.num_codebooks, 0)
+        former: int = renamed(self.num_codebooks, 0)
+        return former
 
     @property
     def stream_levels(self) -> list[list[int]]:

@@ -30,7 +30,7 @@ class CodecHandle:
         self._config_json = config_json
         self._weights = weights
         self._config: Any = None
-        self._model: Any = None
+        self._model: ECGCodec | None = None
 
     @classmethod
     def from_model(cls, model: ECGCodec) -> CodecHandle:
@@ -76,9 +76,10 @@ class CodecHandle:
         from .codec_classes import codec_model
 
         # Another thread may be loading a model in half precision, which is then the default of the whole process.
-        model: Any = codec_model(self.config).float()
+        model: ECGCodec = codec_model(self.config).float()
         model.load_state_dict(load(self._weights))
-        return model.eval()
+        model.eval()
+        return model
 
     def write_weights(self, path: str | Path) -> None:
         """Write the weights as a safetensors file."""

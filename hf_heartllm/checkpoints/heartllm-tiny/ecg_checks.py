@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ecg_findings import ECGWarning, Finding, named, warn_of
+from .ecg_findings import Finding, named, warn_of
 from .ecg_leads import LIMB_LEADS, limb_lead_contradiction
 from .ecg_lost_signal import (
     Seen,
@@ -21,7 +21,7 @@ from .ecg_lost_signal import (
     noise_leads,
     without_padding,
 )
-from .ecg_record import ECGRecord
+from .ecg_record import ECGRecord, ECGWarning
 from .ecg_reversals import MIN_BEATS, likely_reversal
 from .ecg_rough_beats import RoughBeats
 

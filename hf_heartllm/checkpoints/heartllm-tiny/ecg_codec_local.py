@@ -57,7 +57,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x).add_(x).relu_()  # in place: fetching fresh memory takes as long as the convolutions
+        residual: torch.Tensor = self.layers(x)
+        return residual.add_(x).relu_()  # in place: fetching fresh memory takes as long as the convolutions
 
 
 def _step(conv: nn.Module, channels: int) -> nn.Sequential:
@@ -87,7 +88,8 @@ class Analysis(nn.Module):
         self.transform = nn.Conv1d(channels, sizes[-1], 3 * hop, stride=hop, padding=hop, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.transform(x).add_(self.mix(self.layers(x))).transpose(1, 2)
+        linear: torch.Tensor = self.transform(x)
+        return linear.add_(self.mix(self.layers(x))).transpose(1, 2)
 
 
 class BeatContext(nn.Module):
@@ -136,7 +138,8 @@ class BeatContext(nn.Module):
         scores = scores + self.distance[:, (away + reach).clamp(0, 2 * reach)][:, None]
         scores = scores.masked_fill(~seen & (away != 0), float("-inf"))  # a padded query sees itself, lest it be NaN
         found = torch.einsum("bhnqk,bhcnk->bhcnq", scores.softmax(dim=-1), value)
-        return x + self.out(found.reshape(batch, channels, -1)[..., :tokens])
+        mixed: torch.Tensor = x + self.out(found.reshape(batch, channels, -1)[..., :tokens])
+        return mixed
 
 
 class Synthesis(nn.Module):
@@ -206,7 +209,10 @@ class LocalEncoder(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         shape, log_envelope, present = self.inputs(features)
-        return self.analysis(torch.cat([shape, present[..., None].expand_as(shape), log_envelope], dim=1))
+        latents: torch.Tensor = self.analysis(
+            torch.cat([shape, present[..., None].expand_as(shape), log_envelope], dim=1)
+        )
+        return latents
 
 
 class LocalDecoder(nn.Module):
@@ -261,9 +267,10 @@ class Refinement(nn.Module):
         scale = log_envelope.exp()
         left = ((features - first_signal) / scale).masked_fill(missing, 0.0)
         known = first_signal / scale
-        return self.analysis(torch.cat([left, known, (~missing).to(known.dtype)], dim=1))
+        latents: torch.Tensor = self.analysis(torch.cat([left, known, (~missing).to(known.dtype)], dim=1))
+        return latents
 
     def signal(self, quantized: torch.Tensor, first_latents: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:
         """What to add to the first codebook's signal, (batch, leads, samples) in mV."""
-        left, _ = self.synthesis(torch.cat([quantized, first_latents], dim=-1))
+        left: torch.Tensor = self.synthesis(torch.cat([quantized, first_latents], dim=-1))[0]
         return left * log_envelope.exp()

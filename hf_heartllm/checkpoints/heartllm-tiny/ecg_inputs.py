@@ -111,7 +111,8 @@ def _record(value: Any, about: Mapping[str, Any], where: str) -> ECGRecord:
         package = _package()
         if about:
             make = record_from_array if package is None else package.ecg_record
-            return make(value, **about)  # type: ignore[no-any-return]
+            record: ECGRecord = make(value, **about)
+            return record
         how = "pipe.ecg_record" if package is None else "hl.ecg_record"
         raise ECGError(
             f"{where}numbers say neither their sampling rate, nor their units, nor their leads: give "

@@ -53,9 +53,9 @@ def as_record(value: Any) -> ECGRecord:
         return value
     if not is_recording(value):
         raise TypeError(f"expected an ECGRecord or a mapping with signal, sampling_rate and leads, got {type(value)}")
-    get = value.get if isinstance(value, Mapping) else lambda name: getattr(value, name, None)
+    get: Callable[[str], Any] = value.get if isinstance(value, Mapping) else lambda name: getattr(value, name, None)
     known = {name: get(name) for name in ("age", "sex", "height", "weight", "source")}
-    return ECGRecord(get("signal"), get("sampling_rate"), tuple(get("leads")), units=get("units") or "mV", **known)  # type: ignore[arg-type]
+    return ECGRecord(get("signal"), get("sampling_rate"), tuple(get("leads")), units=get("units") or "mV", **known)
 
 
 def is_one_ecg(value: Any) -> bool:
@@ -63,7 +63,7 @@ def is_one_ecg(value: Any) -> bool:
     if is_recording(value):
         return True
     if getattr(value, "ndim", None) is not None:
-        return value.ndim == 1 and value.size != 0
+        return bool(value.ndim == 1 and value.size != 0)
     return isinstance(value, Sequence) and len(value) > 0 and isinstance(value[0], (int, np.integer))
 
 

@@ -108,7 +108,8 @@ class ECGRecord:
         standard = standard_lead_name(name)
         if standard not in self.leads:
             raise ECGError(f"{self.source or 'record'}: no lead {standard}; there are {', '.join(self.leads)}")
-        return self.signal[self.leads.index(standard)]
+        samples: np.ndarray = self.signal[self.leads.index(standard)]
+        return samples
 
     def select(self, leads: Sequence[str]) -> ECGRecord:
         """The same recording with only these leads, in this order."""

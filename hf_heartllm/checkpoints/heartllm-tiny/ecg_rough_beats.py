@@ -173,7 +173,8 @@ def _energy(quick: np.ndarray, weight: np.ndarray) -> np.ndarray:
     squared = weight**2 @ np.gradient(quick, axis=1) ** 2
     total = np.concatenate([[0.0], np.cumsum(squared, dtype=np.float64)])
     places, half = np.arange(len(squared)), INTEGRATION // 2
-    return (total[np.minimum(places + half + 1, len(squared))] - total[np.maximum(places - half, 0)]) / INTEGRATION
+    sums: np.ndarray = total[np.minimum(places + half + 1, len(squared))] - total[np.maximum(places - half, 0)]
+    return sums / INTEGRATION
 
 
 def _peaks(energy: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ class ECGTexts(ECGVocabulary):
 
     # No __init__: transformers rebuilds the backend of a class that defines one, and the result tokenises differently.
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, text: Any = None, text_pair: Any = None, text_target: Any = None, *, ecgs: Any = None, **kwargs: Any
     ) -> BatchEncoding:
         """Tokenise texts, with an ECG at each `<ecg>`.
@@ -86,12 +86,14 @@ class ECGTexts(ECGVocabulary):
             refuse_placeholders(text, text_pair)
         if ecgs is None or ecgs is False:
             with TOKENIZING:
-                return super().encode(text, text_pair, *args, **kwargs)
+                plain: list[int] = super().encode(text, text_pair, *args, **kwargs)
+                return plain
         if args:
             raise TypeError("with ecgs, give the options of encode by name")
-        return self(text, text_pair, ecgs=ecgs, **kwargs)["input_ids"]
+        ids: list[int] = self(text, text_pair, ecgs=ecgs, **kwargs)["input_ids"]
+        return ids
 
-    def tokenize(  # type: ignore[override]
+    def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, *, ecgs: Any = None, **kwargs: Any
     ) -> list[str]:
         """As the base's `tokenize`; with `ecgs` the tokens of calling the tokenizer, those of ECGs in their text form.

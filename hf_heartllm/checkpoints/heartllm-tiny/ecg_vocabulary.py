@@ -208,7 +208,7 @@ class ECGVocabulary(PreTrainedTokenizerFast):
 
     def get_vocab(self) -> dict[str, int]:
         """Every token, those of ECGs in their text form, and its id."""
-        vocabulary = super().get_vocab()
+        vocabulary: dict[str, int] = super().get_vocab()
         if self.ecg_codebook_size:
             vocabulary.update({form: self.ecg_start_token_id + i for i, form in enumerate(self._ecg_forms())})
         return vocabulary
@@ -216,7 +216,8 @@ class ECGVocabulary(PreTrainedTokenizerFast):
     def _convert_id_to_token(self, index: int) -> str | None:
         index = int(index)
         if not self._is_ecg_id(index):
-            return super()._convert_id_to_token(index)
+            token: str | None = super()._convert_id_to_token(index)
+            return token
         code = index - self.ecg_token_offset
         if code < 0:
             return ECG_START_TOKEN if code == -2 else ECG_END_TOKEN
@@ -234,7 +235,7 @@ class ECGVocabulary(PreTrainedTokenizerFast):
             if not (skip_special_tokens and (index in skipped or self._is_ecg_id(index)))
         ]
 
-    def _decode(  # type: ignore[override]
+    def _decode(
         self,
         token_ids: Any,
         skip_special_tokens: bool = False,
@@ -245,9 +246,11 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         ids = as_ints(token_ids["input_ids"] if isinstance(token_ids, dict) else token_ids)
         if skip_special_tokens or not any(map(self._is_ecg_id, ids)):
             ids = [index for index in ids if not self._is_ecg_id(index)]
-            return super()._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
+            plain: str = super()._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
+            return plain
         tokens = [token for token in map(self._convert_id_to_token, ids) if token is not None]
-        return self.convert_tokens_to_string(tokens)
+        text: str = self.convert_tokens_to_string(tokens)
+        return text
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Any], *args: Any, **kwargs: Any) -> int:
         """Give tokens that the text vocabulary has a special meaning.
@@ -257,11 +260,13 @@ class ECGVocabulary(PreTrainedTokenizerFast):
         """
         for value in special_tokens_dict.values():  # before anything is changed
             self._refuse_unknown(list(value) if isinstance(value, (list, tuple)) else [value])
-        return super().add_special_tokens(special_tokens_dict, *args, **kwargs)
+        added: int = super().add_special_tokens(special_tokens_dict, *args, **kwargs)
+        return added
 
     def _add_tokens(self, new_tokens: list[str | AddedToken], special_tokens: bool = False) -> int:
         self._refuse_unknown(new_tokens)
-        return super()._add_tokens(new_tokens, special_tokens=special_tokens)
+        added: int = super()._add_tokens(new_tokens, special_tokens=special_tokens)
+        return added
 
     def _refuse_unknown(self, tokens: Sequence[str | AddedToken]) -> None:
         unknown = [str(token) for token in tokens if self._tokenizer.token_to_id(str(token)) is None]

@@ -241,7 +241,8 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             signal = np.pad(signal, ((0, 0), (0, needed - signal.shape[1])), mode="edge")
         samples = signal.shape[1] // self.hop_length * self.hop_length
         features = signal - slow_baseline(signal, self.sampling_rate)
-        return features[None, :, :samples].astype(np.float32)
+        window: np.ndarray = features[None, :, :samples].astype(np.float32)
+        return window
 
     def __call__(
         self,

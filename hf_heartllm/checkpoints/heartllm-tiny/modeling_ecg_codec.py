@@ -55,7 +55,7 @@ class ECGCodecModel(ECGCodec):
         self.quantizer = ResidualQuantizer(config.hidden_sizes[-1], [config.levels])
         self.decoder = LocalDecoder(config)
         self.refinement: Any = Refinement(config) if config.num_refinements else None
-        self._inference_encoder: tuple[tuple, nn.Module] | None = None
+        self._inference_encoder: tuple[tuple[Any, ...], nn.Module] | None = None
         self.post_init()
 
     @classmethod
@@ -85,7 +85,7 @@ class ECGCodecModel(ECGCodec):
         num_codebooks: int | torch.Tensor | None = None,
         *,
         num_streams: int | torch.Tensor | None = None,
-    ) -> ECGCodecOutput | tuple:
+    ) -> ECGCodecOutput | tuple[Any, ...]:
         """Encode, quantise and decode a batch.
 
         Args:
@@ -140,6 +140,7 @@ class ECGCodecModel(ECGCodec):
     def features_of(self, codes: torch.Tensor) -> torch.Tensor:
         """See `ECGCodec.features_of`."""
         latents = self.quantizer.decode(codes[:, :1])
+        signal: torch.Tensor
         signal, presence, log_envelope = self.decoder(latents)
         if codes.shape[1] > 1:
             refined = self.refinement.quantizer.decode(codes[:, 1:])
@@ -149,6 +150,7 @@ class ECGCodecModel(ECGCodec):
     def reconstruct_unrounded(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
         """See `ECGCodec.reconstruct_unrounded`: the residual codebooks read what the first leaves over unrounded."""
         first = self.quantizer.unrounded(self.encoder(features), 1)
+        signal: torch.Tensor
         signal, _, log_envelope = self.decoder(first)
         if num_codebooks > 1:
             left = self.refinement.latents(features, signal, log_envelope)

@@ -142,12 +142,13 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         with LOADING:
             language_model = AutoModelForCausalLM.from_pretrained(folder, **options)
         language_model.resize_token_embeddings(config.text_config.vocab_size, mean_resizing=False)
-        model = cls._around(language_model, config)
+        model: HeartLLMForCausalLM = cls._around(language_model, config)
         if file_beside(source, "generation_config.json", from_hub.get("revision")) is not None:
             model.generation_config = GenerationConfig.from_pretrained(source, **from_hub)
         model.config.base_model = None  # what is in memory is whole
         model.name_or_path = model.config.name_or_path = os.fspath(source)
-        return model.eval()
+        model.eval()
+        return model
 
     @classmethod
     def _around(cls, language_model: PreTrainedModel, config: HeartLLMConfig) -> HeartLLMForCausalLM:
@@ -380,7 +381,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             A list where input and output matrix are tied. Otherwise a dictionary with both matrices, because peft
             trains only the input rows of a list.
         """
-        ids = self.config.ecg_token_ids
+        ids: list[int] = self.config.ecg_token_ids
         if self.config.tie_word_embeddings:
             return ids
         modules = {module: name.rsplit(".", 1)[-1] for name, module in self.named_modules()}

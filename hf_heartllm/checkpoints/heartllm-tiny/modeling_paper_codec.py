@@ -63,7 +63,8 @@ class LeadEncoder(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for block, downsample in zip(self.blocks, self.downsamples, strict=True):
             x = downsample(block(x))
-        return self.bottleneck(x)
+        features: torch.Tensor = self.bottleneck(x)
+        return features
 
 
 class PublishedEncoder(nn.Module):
@@ -82,11 +83,13 @@ class PublishedEncoder(nn.Module):
         batch, num_leads, samples = x.shape
         if len(self.lead_encoders) == 1:
             encoded = self.lead_encoders[0](x.reshape(batch * num_leads, 1, samples))
-            return encoded.reshape(batch, -1, encoded.shape[-1])
+            features: torch.Tensor = encoded.reshape(batch, -1, encoded.shape[-1])
+            return features
         return torch.cat([encoder(x[:, i : i + 1]) for i, encoder in enumerate(self.lead_encoders)], dim=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.to_latents(self.lead_features(x).transpose(1, 2))
+        latents: torch.Tensor = self.to_latents(self.lead_features(x).transpose(1, 2))
+        return latents
 
 
 class PublishedDecoder(nn.Module):
@@ -107,7 +110,8 @@ class PublishedDecoder(nn.Module):
         x = self.from_values(values).transpose(1, 2)
         for upsample, block in zip(self.upsamples, self.blocks, strict=True):
             x = block(upsample(x))
-        return self.to_leads(x)
+        features: torch.Tensor = self.to_leads(x)
+        return features
 
 
 class PaperCodecModel(ECGCodec):
@@ -132,7 +136,7 @@ class PaperCodecModel(ECGCodec):
 
     def forward(
         self, input_features: torch.Tensor, return_loss: bool = True, return_dict: bool | None = None, **unread: Any
-    ) -> ECGCodecOutput | tuple:
+    ) -> ECGCodecOutput | tuple[Any, ...]:
         """Encode, quantise and decode a batch.
 
         Args:
@@ -153,15 +157,18 @@ class PaperCodecModel(ECGCodec):
 
     def codes_of(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
         """See `ECGCodec.codes_of`."""
-        return self.quantizer(self.encoder(features))[1][:, None]
+        codes: torch.Tensor = self.quantizer(self.encoder(features))[1]
+        return codes[:, None]
 
     def features_of(self, codes: torch.Tensor) -> torch.Tensor:
         """See `ECGCodec.features_of`."""
-        return self.decoder(self.quantizer.codes_to_values(codes[:, 0]).to(self.dtype))
+        features: torch.Tensor = self.decoder(self.quantizer.codes_to_values(codes[:, 0]).to(self.dtype))
+        return features
 
     def reconstruct_unrounded(self, features: torch.Tensor, num_codebooks: int) -> torch.Tensor:
         """See `ECGCodec.reconstruct_unrounded`."""
-        return self.decoder(torch.sigmoid(self.encoder(features)))[..., : features.shape[-1]]
+        decoded: torch.Tensor = self.decoder(torch.sigmoid(self.encoder(features)))
+        return decoded[..., : features.shape[-1]]
 
     def fingerprinted_tensors(self) -> dict[str, torch.Tensor]:
         """The encoder, which ends before the quantiser, which has no weights."""

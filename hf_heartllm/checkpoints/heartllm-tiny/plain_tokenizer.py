@@ -83,7 +83,9 @@ def write_plain_tokenizer(
             if isinstance(templates, str)
             else {name: arranged_template(one, shown) for name, one in templates.items()}
         )
-    files = PreTrainedTokenizerFast(tokenizer_object=backend, **settings).save_pretrained(save_directory)
+    files: tuple[str, ...] = PreTrainedTokenizerFast(tokenizer_object=backend, **settings).save_pretrained(
+        save_directory
+    )
     config_file = Path(save_directory) / "tokenizer_config.json"
     config = json.loads(config_file.read_text(encoding="utf-8"))
     config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that every engine knows

@@ -28,7 +28,8 @@ from .ecg_reading import Reading
 from .ecg_record import ECGRecord
 from .ecg_windows import ANY, HOW, MEAN, combined_scores, deciding_window, rule
 from .operating_points import Decision
-from .question_understanding import NotUnderstood, TrainedQuestions, UnderstoodQuestion
+from .question_understanding import NotUnderstood, TrainedQuestions
+from .trained_wordings import UnderstoodQuestion
 
 YES_NO = ("yes", "no")
 YES_NO_OPENINGS = frozenset(["is", "are", "was", "were", "does", "do", "did", "has", "have", "can", "could"])

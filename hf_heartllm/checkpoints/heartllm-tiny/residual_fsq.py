@@ -42,7 +42,8 @@ class ResidualQuantizer(nn.Module):
         channels_first = residual.transpose(1, 2)
         weight = down.weight.expand(len(residual), -1, -1)
         projection = self.norm[stage](torch.baddbmm(down.bias[:, None], weight, channels_first))
-        return NORMAL_TO_EVEN * projection.transpose(1, 2)
+        scaled: torch.Tensor = NORMAL_TO_EVEN * projection.transpose(1, 2)
+        return scaled
 
     def forward(
         self, latents: torch.Tensor, num_stages: int | torch.Tensor | None = None

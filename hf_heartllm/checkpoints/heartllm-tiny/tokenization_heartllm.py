@@ -131,7 +131,7 @@ class ECGTokenizer(ECGTexts):
         revision = kwargs.pop("revision", None) or "main"
         config_file = cached_file(name, "tokenizer_config.json", revision=revision, **hub)
         revision = extract_commit_hash(config_file, None) or revision  # a branch could move between two files
-        made = super().from_pretrained(name, *init_inputs, revision=revision, **kwargs)
+        made: ECGTokenizer = super().from_pretrained(name, *init_inputs, revision=revision, **kwargs)
         made._commit = None if os.path.isdir(name) else revision
         for leak in ("is_local", "local_files_only"):
             made.init_kwargs.pop(leak, None)
@@ -190,7 +190,7 @@ class ECGTokenizer(ECGTexts):
 
     # ------------------------------------------------------------------ conversations with ECGs → ids
 
-    def apply_chat_template(  # type: ignore[override]
+    def apply_chat_template(
         self,
         conversation: Any,
         tools: Any = None,
