@@ -1,0 +1,1 @@
+../../models/codec_fingerprint.py
