@@ -1,0 +1,1 @@
+../../models/whole_ecgs.py
