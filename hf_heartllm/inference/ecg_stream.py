@@ -102,7 +102,9 @@ class CodeStream:
             return torch.empty((self.num_codebooks, 0), dtype=torch.int64)
         start = max(0, self._given * self._hop - self._behind)
         signal = self._kept[:, start - self._first :]
-        features = (signal - slow_baseline(signal, self.codec.config.sampling_rate))[:, : last_sample - start]
+        config = self.codec.config
+        baseline = slow_baseline(signal, config.sampling_rate, config.baseline_seconds)
+        features = (signal - baseline)[:, : last_sample - start]
         codes = self.codec.encode(torch.from_numpy(features.astype(np.float32))[None], self.num_codebooks)[0]
         new = codes[:, self._given - start // self._hop : stop - start // self._hop]
         self._given = stop

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from transformers import PretrainedConfig
+
+from .ecg_resample import ResamplingFilter
 
 
 class CodecConfig(PretrainedConfig):
@@ -25,9 +27,13 @@ class CodecConfig(PretrainedConfig):
         required_leads: leads that a recording must hold or allow to be derived, the others may be missing; all by
             default.
         min_duration: seconds of the shortest recording; the length of a window, or 2.
+        baseline_seconds: length of the moving average that the features leave out, where there are no windows (its
+            half is the reach to either side).
+        resample_zero_crossings, resample_roll_off, resample_kaiser_beta: of the filters that bring a recording to
+            `sampling_rate`, see `ResamplingFilter`.
 
     Raises:
-        ValueError: if `required_leads` are no `leads`.
+        ValueError: if `required_leads` are no `leads`, or there is no such average or filter.
     """
 
     architecture: ClassVar[str] = ""
@@ -38,6 +44,14 @@ class CodecConfig(PretrainedConfig):
     """The codec in the words of a model card."""
     fingerprinted: ClassVar[tuple[str, ...]] = ("sampling_rate", "window_samples", "leads", "levels", "model_type")
     """Fields that decide the codes of the first codebook, in the order in which the fingerprint reads them."""
+    unmentioned: ClassVar[Mapping[str, Any]] = {
+        "baseline_seconds": 3.0,
+        "resample_zero_crossings": 24,
+        "resample_roll_off": 0.92,
+        "resample_kaiser_beta": 9.0,
+    }
+    """Further fields that decide them, and the values at which the fingerprint does not mention them: those that every
+    codec had before there was a field. They are no defaults, and stay as they are if a default is changed."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         own_init = "__init__" in cls.__dict__
@@ -56,6 +70,10 @@ class CodecConfig(PretrainedConfig):
         window_samples: int | None = None,
         required_leads: Sequence[str] | None = None,
         min_duration: float | None = None,
+        baseline_seconds: float = 3.0,
+        resample_zero_crossings: int = 24,
+        resample_roll_off: float = 0.92,
+        resample_kaiser_beta: float = 9.0,
         **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
@@ -66,6 +84,11 @@ class CodecConfig(PretrainedConfig):
         if min_duration is None:
             min_duration = 2.0 if window_samples is None else window_samples / sampling_rate
         self.min_duration = min_duration
+        self.baseline_seconds = float(baseline_seconds)
+        self.resample_zero_crossings = int(resample_zero_crossings)
+        self.resample_roll_off = float(resample_roll_off)
+        self.resample_kaiser_beta = float(resample_kaiser_beta)
+        check_feature_settings(self)
         if not set(self.required_leads) <= set(self.leads):
             raise ValueError(f"required_leads={self.required_leads} must be among leads={self.leads}")
         super().__init__(**kwargs)
@@ -169,6 +192,17 @@ class CodecConfig(PretrainedConfig):
         """The former name of `codebook_levels`."""
         warnings.warn("stream_levels is now called codebook_levels", DeprecationWarning, stacklevel=2)
         return self.codebook_levels
+
+
+def check_feature_settings(of: Any) -> ResamplingFilter:
+    """The resampling filter that a codec's configuration or a feature extractor asks for.
+
+    Raises:
+        ValueError: if there is no such filter, or no moving average of `baseline_seconds`.
+    """
+    if not 0 < of.baseline_seconds <= 3600:
+        raise ValueError(f"baseline_seconds={of.baseline_seconds} must be above 0 and at most 3600")
+    return ResamplingFilter(of.resample_zero_crossings, of.resample_roll_off, of.resample_kaiser_beta)
 
 
 def renamed(num_streams: Any, num_codebooks: Any, stacklevel: int = 3) -> Any:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from .codec_config import CodecConfig
 from .configuration_paper_codec import PaperCodecConfig
 from .ecg_leads import INDEPENDENT_LEADS
-
-BASELINE_SECONDS = 3.0
-"""Length of the moving average that the codec's features leave out (its half is the reach to either side)."""
-
-ENVELOPE_SECONDS = 1.5
-"""Seconds to either side over which the codec takes a signal's amplitude."""
 
 CONTEXT_HEADS = 4
 """Heads of every attention layer of the decoders."""
@@ -47,6 +41,16 @@ class ECGCodecConfig(CodecConfig):
             join what the codes of neighbouring beats say of one another; no more than there are dilations. None in
             codecs saved before `format_version` 3.
         context_reach (`int`, *optional*, defaults to 40): tokens to either side that such a layer attends to.
+        envelope_seconds (`float`, *optional*, defaults to 1.5): seconds to either side over which the codec takes a
+            signal's amplitude.
+        envelope_floor (`float`, *optional*, defaults to 0.01): millivolts, root mean square, below which a signal is
+            not amplified any further.
+        typical_log_envelope (`float`, *optional*, defaults to -1.5): natural logarithm of a usual envelope in mV, from
+            which the network counts.
+        spike_limit (`float`, *optional*, defaults to 4.0): envelopes that no deflection exceeds: one of x counts as
+            x / (1 + x / limit), so that pacing and noise do not drown the rest.
+        quantizer_slope (`float`, *optional*, defaults to 1.702): what the standardised latents are multiplied with
+            before the quantiser's sigmoid; at 1.702 its levels are used nearly evenly.
 
     Raises:
         ValueError: if sizes contradict each other; the message names the fields.
@@ -65,6 +69,16 @@ class ECGCodecConfig(CodecConfig):
         "quantisation"
     )
     fingerprinted = ("sampling_rate", "window_samples", "leads", "levels", "architecture")
+    unmentioned: ClassVar[Mapping[str, Any]] = {
+        **CodecConfig.unmentioned,
+        "min_duration": 2.0,  # a shorter recording may be filled up to it
+        "dilations": [1, 2, 4],
+        "envelope_seconds": 1.5,
+        "envelope_floor": 0.01,
+        "typical_log_envelope": -1.5,
+        "spike_limit": 4.0,
+        "quantizer_slope": 1.702,
+    }
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """For one version: `architecture="inception"`, the former way to the other codec's sizes."""
@@ -90,6 +104,11 @@ class ECGCodecConfig(CodecConfig):
         refinement_dilations: Sequence[int] = (1, 2, 4, 8, 16),
         context_layers: int | None = None,
         context_reach: int = 40,
+        envelope_seconds: float = 1.5,
+        envelope_floor: float = 0.01,
+        typical_log_envelope: float = -1.5,
+        spike_limit: float = 4.0,
+        quantizer_slope: float = 1.702,
         format_version: int = 3,
         **kwargs: Any,
     ) -> None:
@@ -111,6 +130,11 @@ class ECGCodecConfig(CodecConfig):
             context_layers = min(2, len(dilations)) if format_version >= 3 else 0
         self.context_layers = context_layers
         self.context_reach = context_reach
+        self.envelope_seconds = float(envelope_seconds)
+        self.envelope_floor = float(envelope_floor)
+        self.typical_log_envelope = float(typical_log_envelope)
+        self.spike_limit = float(spike_limit)
+        self.quantizer_slope = float(quantizer_slope)
         self.format_version = format_version
         if required_leads is None:
             required_leads = [name for name in ("I", "II") if name in leads]
@@ -133,6 +157,11 @@ class ECGCodecConfig(CodecConfig):
         for name, least in (("context_layers", 0), ("context_reach", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} must be {least} or more")
+        for name in ("envelope_seconds", "envelope_floor", "spike_limit", "quantizer_slope"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)} must be a number above 0")
+        if not math.isfinite(self.typical_log_envelope):
+            raise ValueError(f"typical_log_envelope={self.typical_log_envelope} must be a number")
         if len(self.dilations) < self.context_layers:
             raise ValueError(
                 f"context_layers={self.context_layers} must be at most the number of dilations={self.dilations}"
@@ -179,12 +208,12 @@ class ECGCodecConfig(CodecConfig):
         samples = self._encoder_reach
         if num_codebooks > 1:  # what they refine is decoded first
             samples += self._synthesis_reach + self._analysis_reach(self.refinement_dilations)
-        return samples / self.sampling_rate + BASELINE_SECONDS / 2
+        return samples / self.sampling_rate + self.baseline_seconds / 2
 
     @property
     def envelope_reach(self) -> int:
         """Samples to either side over which the codec takes a signal's amplitude."""
-        return round(ENVELOPE_SECONDS * self.sampling_rate)
+        return round(self.envelope_seconds * self.sampling_rate)
 
     @property
     def _encoder_reach(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .codec_config import CodecConfig
 from .ecg_leads import INDEPENDENT_LEADS, STANDARD_LEADS
@@ -43,6 +43,8 @@ class PaperCodecConfig(CodecConfig):
     fingerprinted = (
         "sampling_rate", "window_samples", "leads", "levels", "num_downsamples", "share_lead_encoder",
     )  # fmt: skip
+
+    unmentioned: ClassVar[Mapping[str, Any]] = {**CodecConfig.unmentioned, "num_norm_groups": 8}
 
     def __init__(
         self,
@@ -116,5 +118,5 @@ class PaperCodecConfig(CodecConfig):
 _OF_OUR_CODEC = frozenset({
     "architecture", "architectures", "auto_map", "model_type", "format_version", "refinement_levels", "num_refinements",
     "strides", "hidden_sizes", "num_blocks", "dilations", "decoder_channels", "refinement_dilations", "context_layers",
-    "context_reach",
+    "context_reach", "envelope_seconds", "envelope_floor", "typical_log_envelope", "spike_limit", "quantizer_slope",
 })  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 import warnings
@@ -19,6 +18,7 @@ from transformers.utils import ModelOutput
 
 from .card_files import source_of, write_card_files
 from .codec_config import CodecConfig, renamed
+from .codec_fingerprint import codec_fingerprint
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads
 from .ecg_record import ECGRecord
 from .locks import LOADING
@@ -248,15 +248,10 @@ class ECGCodec(PreTrainedModel):
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits over what decides the codes of the first codebook, which a language model reads.
 
-        Tokens made by codecs with the same fingerprint may be mixed; decoder and residual codebooks do not count.
+        Tokens made by codecs with the same fingerprint may be mixed; decoder and residual codebooks do not count. What
+        is read, see `codec_fingerprint`.
         """
-        digest = hashlib.sha256()
-        for name in self.config.fingerprinted:
-            digest.update(f"{name}={getattr(self.config, name)};".encode())
-        for name, tensor in sorted(self.fingerprinted_tensors().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return codec_fingerprint(self)
 
     def identity(self) -> str:
         """The former name of `fingerprint`."""

@@ -16,14 +16,8 @@ from torch import nn
 from .configuration_ecg_codec import CONTEXT_HEADS, ECGCodecConfig
 from .residual_fsq import ResidualQuantizer
 
-ENVELOPE_FLOOR = 0.01
-"""Millivolts: root mean square below which a signal is not amplified any further."""
 
-TYPICAL_LOG_ENVELOPE = -1.5
-"""Natural logarithm of a usual envelope in mV, from which the network counts."""
-
-
-def envelope(signal: torch.Tensor, reach: int, hop_length: int) -> torch.Tensor:
+def envelope(signal: torch.Tensor, reach: int, hop_length: int, floor: float) -> torch.Tensor:
     """Root mean square over all leads and `reach` samples to either side of a token, with Hann weights.
 
     One number an instant for all leads: it tells large ECGs from small ones and keeps what the leads are to each other.
@@ -32,6 +26,7 @@ def envelope(signal: torch.Tensor, reach: int, hop_length: int) -> torch.Tensor:
         signal: (batch, leads, samples) in mV, a whole number of tokens.
         reach: samples.
         hop_length: samples of a token; between the tokens' middles it is interpolated.
+        floor: mV, root mean square below which a signal is not amplified any further.
 
     Returns:
         (batch, 1, samples) in mV.
@@ -40,7 +35,7 @@ def envelope(signal: torch.Tensor, reach: int, hop_length: int) -> torch.Tensor:
     power = signal.square().mean(dim=1, keepdim=True)
     both = nn.functional.pad(torch.cat([power, torch.ones_like(power[:1])]), (reach, reach))
     both = both.unfold(-1, len(weights), hop_length) @ weights  # far faster than a convolution of one channel
-    square = both[:-1] / both[-1:] + ENVELOPE_FLOOR**2
+    square = both[:-1] / both[-1:] + floor**2
     return nn.functional.interpolate(square.sqrt(), scale_factor=float(hop_length), mode="linear")
 
 
@@ -189,6 +184,9 @@ class LocalEncoder(nn.Module):
         super().__init__()
         self.envelope_reach = config.envelope_reach
         self.hop_length = config.hop_length
+        self.envelope_floor = config.envelope_floor
+        self.typical_log_envelope = config.typical_log_envelope
+        self.spike_limit = config.spike_limit
         self.analysis = Analysis(config, 2 * len(config.leads) + 1, config.dilations)
 
     def inputs(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -201,11 +199,11 @@ class LocalEncoder(nn.Module):
         """
         present = (~torch.isnan(features[..., 0])).to(features.dtype)
         signal = torch.nan_to_num(features)
-        scale = envelope(signal, self.envelope_reach, self.hop_length)
+        scale = envelope(signal, self.envelope_reach, self.hop_length, self.envelope_floor)
         shape = signal / scale
-        # A spike of ten envelopes counts as three: pacing and noise do not drown the rest.
-        shape = shape / (1 + shape.abs() / 4)
-        return shape, scale.log() - TYPICAL_LOG_ENVELOPE, present
+        # Where the limit is 4, a spike of ten envelopes counts as three: pacing and noise do not drown the rest.
+        shape = shape / (1 + shape.abs() / self.spike_limit)
+        return shape, scale.log() - self.typical_log_envelope, present
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         shape, log_envelope, present = self.inputs(features)
@@ -222,6 +220,7 @@ class LocalDecoder(nn.Module):
         super().__init__()
         size = config.hidden_sizes[-1]
         self.hop_length = config.hop_length
+        self.typical_log_envelope = config.typical_log_envelope
         self.synthesis = Synthesis(config, size, len(config.leads), config.dilations, config.context_layers)
         self.to_envelope = nn.Conv1d(size, 1, 1)
         self.to_presence = nn.Conv1d(size, len(config.leads), 1)
@@ -236,7 +235,7 @@ class LocalDecoder(nn.Module):
         """
         shape, hidden = self.synthesis(latents)
         scale = nn.functional.interpolate(self.to_envelope(hidden), scale_factor=float(self.hop_length), mode="linear")
-        log_envelope = scale.clamp(-4, 4) + TYPICAL_LOG_ENVELOPE
+        log_envelope = scale.clamp(-4, 4) + self.typical_log_envelope
         # The envelope learns from its own loss: through the signal it would learn to hide errors by shrinking it.
         return shape * log_envelope.detach().exp(), self.to_presence(hidden).mean(dim=-1), log_envelope
 
@@ -252,7 +251,7 @@ class Refinement(nn.Module):
         super().__init__()
         leads, size = len(config.leads), config.hidden_sizes[-1]
         self.analysis = Analysis(config, 3 * leads, config.refinement_dilations, mix=True)
-        self.quantizer = ResidualQuantizer(size, config.codebook_levels[1:])
+        self.quantizer = ResidualQuantizer(size, config.codebook_levels[1:], config.quantizer_slope)
         self.synthesis = Synthesis(config, 2 * size, leads, config.refinement_dilations)
 
     def latents(self, features: torch.Tensor, first_signal: torch.Tensor, log_envelope: torch.Tensor) -> torch.Tensor:

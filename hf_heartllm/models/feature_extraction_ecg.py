@@ -14,7 +14,7 @@ from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from .card_files import write_card_files
-from .configuration_ecg_codec import BASELINE_SECONDS
+from .codec_config import check_feature_settings
 from .ecg_checks import CheckedRecord, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord, ECGWarning, require_leads
@@ -22,6 +22,8 @@ from .ecg_resample import resample
 
 MIN_SAMPLING_RATE = 100.0
 MAX_SAMPLING_RATE = 1000.0
+SHARED_WITH_CODEC = ("baseline_seconds", "resample_zero_crossings", "resample_roll_off", "resample_kaiser_beta")
+"""Fields that an extractor has from its codec's configuration, and that the codec's fingerprint covers."""
 _AS_MISSING = {"counts as missing": "is read as 0", "count as missing": "are read as 0"}
 
 
@@ -30,20 +32,21 @@ def _kept(message: str) -> str:
     return re.sub("|".join(_AS_MISSING), lambda found: _AS_MISSING[found[0]], message)
 
 
-def slow_baseline(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """A moving average over three seconds with Hann weights, which follows breathing and drift but no beat.
+def slow_baseline(signal: np.ndarray, sampling_rate: float, seconds: float) -> np.ndarray:
+    """A moving average with Hann weights, which over three seconds follows breathing and drift but no beat.
 
-    Near the ends the average is over the samples that are there. Above 0.67 Hz it holds less than
-    3 % of an oscillation.
+    Near the ends the average is over the samples that are there. Over three seconds it holds less than 3 % of an
+    oscillation above 0.67 Hz.
 
     Args:
         signal: float64 (leads, samples). A lead that is NaN stays NaN.
         sampling_rate: Hz.
+        seconds: over which the average is taken.
 
     Returns:
         float64 (leads, samples).
     """
-    half = round(BASELINE_SECONDS / 2 * sampling_rate)
+    half = round(seconds / 2 * sampling_rate)
     weights = np.hanning(2 * half + 3)[1:-1]
     ones = np.ones(signal.shape[1])
     total = np.convolve(ones, weights)[half : half + signal.shape[1]]
@@ -54,8 +57,8 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
     """Brings any recording to the codec's rate and lead order.
 
     For a codec that reads windows (`window_samples`), every lead of every window is standardised. For a codec that
-    reads any length, the signal stays in mV and its slow baseline (a moving average over three seconds) is taken off;
-    leads that are not required may be missing and are NaN throughout.
+    reads any length, the signal stays in mV and its slow baseline (a moving average over `baseline_seconds`) is taken
+    off; leads that are not required may be missing and are NaN throughout.
 
     Arithmetic is float64 and the result is cast once, so a recording given in microvolts, millivolts or converter
     units has the same features.
@@ -67,6 +70,12 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         required_leads: leads that must be there or derivable; None for all.
         min_duration: seconds of the shortest recording, where there are no windows.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
+        baseline_seconds: of that moving average, where there are no windows.
+        resample_zero_crossings, resample_roll_off, resample_kaiser_beta: of the filters that bring a recording to
+            `sampling_rate`, see `ResamplingFilter`.
+
+    Raises:
+        ValueError: if there is no such average or filter.
 
     Examples:
         >>> import hf_heartllm as hl
@@ -85,6 +94,10 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         required_leads: Sequence[str] | None = None,
         min_duration: float = 2.0,
         hop_length: int = 1,
+        baseline_seconds: float = 3.0,
+        resample_zero_crossings: int = 24,
+        resample_roll_off: float = 0.92,
+        resample_kaiser_beta: float = 9.0,
         **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
@@ -93,6 +106,11 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         self.required_leads = list(leads if required_leads is None else required_leads)
         self.min_duration = min_duration
         self.hop_length = hop_length
+        self.baseline_seconds = baseline_seconds
+        self.resample_zero_crossings = resample_zero_crossings
+        self.resample_roll_off = resample_roll_off
+        self.resample_kaiser_beta = resample_kaiser_beta
+        check_feature_settings(self)
         super().__init__(**kwargs)
 
     @classmethod
@@ -105,6 +123,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             required_leads=config.required_leads,
             min_duration=config.min_duration,
             hop_length=config.hop_length,
+            **{name: getattr(config, name) for name in SHARED_WITH_CODEC},
         )
 
     def _upload_modified_files(
@@ -149,7 +168,9 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
             messages = [*(finding.message for finding in checked.findings), *self.lead_remarks(record)]
             record = checked.record
             self.require_leads(record, dead)
-        signal = resample(self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate)
+        signal = resample(
+            self._ordered_leads(record, where), record.sampling_rate, self.sampling_rate, check_feature_settings(self)
+        )
         for message in messages:  # said of what can be read; of what cannot, the error is enough
             warnings.warn(f"{where}: {message}", ECGWarning, stacklevel=3)
         if self.window_samples is None:
@@ -240,7 +261,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
                 )
             signal = np.pad(signal, ((0, 0), (0, needed - signal.shape[1])), mode="edge")
         samples = signal.shape[1] // self.hop_length * self.hop_length
-        features = signal - slow_baseline(signal, self.sampling_rate)
+        features = signal - slow_baseline(signal, self.sampling_rate, self.baseline_seconds)
         window: np.ndarray = features[None, :, :samples].astype(np.float32)
         return window
 

@@ -234,7 +234,7 @@ def first_codebook_losses(
     error = relative_error(output.reconstruction, target, shared_variance, config.leads)
     present = (~torch.isnan(features).any(dim=-1)).float()
     lead_mask = nn.functional.binary_cross_entropy_with_logits(output.presence_logits, present)
-    wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length).log()
+    wanted = envelope(torch.nan_to_num(target), config.envelope_reach, config.hop_length, config.envelope_floor).log()
     amplitude = nn.functional.mse_loss(output.log_envelope, wanted)
     return {
         "loss": (error + 1e-4).sqrt().mean() + lead_mask_weight * lead_mask + 0.2 * amplitude,

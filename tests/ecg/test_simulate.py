@@ -55,14 +55,17 @@ def test_einthoven_and_goldberger_hold(arguments: dict, seed: int, rate: float, 
 
 @given(CONDITIONS, SEEDS)
 @example({"premature": "ventricular"}, 1)  # its ventricular beats are the least steep
+@example({"premature": "ventricular"}, 36)  # its ventricular beats have their R peak in the second hump
+@example({"premature": "ventricular"}, 160)
 @settings(max_examples=20, deadline=None)
 def test_beat_times_are_the_r_peaks(arguments: dict, seed: int) -> None:
     record, truth = simulate_ecg(**arguments | CLEAN, seed=seed, sampling_rate=1000, duration=5)
     whole = strength(record)
     inside = [time for time in truth.beat_times if 0.15 < time < 4.85]
     for time in inside:
-        window = slice(round((time - 0.08) * 1000), round((time + 0.08) * 1000))
-        assert abs(np.argmax(whole[window]) / 1000 - 0.08) <= 0.01
+        window = whole[round((time - 0.08) * 1000) : round((time + 0.08) * 1000)]
+        # two humps may be equally high, up to what the wave before adds to one of them
+        assert window[70:91].max() >= 0.999 * window.max()
     # and there are no others: as many steep complexes as beats
     speed = np.sqrt((np.gradient(record.select(INDEPENDENT).signal, axis=1) ** 2).sum(axis=0))
     smooth = np.convolve(speed, np.ones(80) / 80, "same")

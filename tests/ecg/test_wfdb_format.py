@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from hf_heartllm.ecg import STANDARD_LEADS, ECGError, read_ecg
+from hf_heartllm.ecg import STANDARD_LEADS, ECGError, read_ecg, read_ecg_parts
 
 RATE, SAMPLES = 500, 1200
 FOLD_9_RECORD = "00152"
@@ -84,6 +84,30 @@ def test_other_units_are_refused(tmp_path: Path, units: str) -> None:
 def test_person(tmp_path: Path, comments: tuple[str, ...], expected: tuple) -> None:
     record = read_ecg(write(tmp_path, comments=comments))
     assert (record.age, record.sex, record.height, record.weight) == expected
+
+
+def test_signals_that_were_taken_late_are_put_in_their_place(tmp_path: Path) -> None:
+    """Skew: of a signal that was taken three samples late, the fourth sample belongs to the record's first instant."""
+    values = np.arange(60, dtype="<i2").reshape(20, 3)  # (samples, signals)
+    values.tofile(tmp_path / "late.dat")
+    checksums = values.astype(int).sum(axis=0) % 65536
+    lines = [
+        f"late.dat {layout} 10/mV 16 0 {first} {total} 0 {name}"
+        for layout, first, total, name in zip(
+            ("16", "16:3", "16:1"), values[0], checksums, ("I", "II", "V1"), strict=True
+        )
+    ]
+    (tmp_path / "late.hea").write_text("\n".join(["late 3 100 20", *lines]) + "\n", encoding="utf-8")
+    nothing = [np.nan] * 3
+    expected = np.stack(
+        [values[:, 0] / 10, [*(values[3:, 1] / 10), *nothing], [*(values[1:, 2] / 10), *nothing[:1]]]
+    ).astype(np.float32)
+
+    np.testing.assert_array_equal(read_ecg(tmp_path / "late").signal, expected)
+    parts = list(read_ecg_parts(tmp_path / "late", 0.07))
+    joined = np.concatenate([part.signal for part in parts], axis=1)
+    np.testing.assert_array_equal(joined, expected[:, : joined.shape[1]])
+    assert joined.shape[1] >= 14
 
 
 def test_other_leads_keep_their_names(tmp_path: Path) -> None:

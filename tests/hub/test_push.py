@@ -347,7 +347,7 @@ def write_tokens(folder: Path, **more: Any) -> Path:
         "codes": pa.array([[1, 2, 3], [4, 5, 6]], pa.list_(pa.uint16())),
         "codec": ["abc", "abc"],
         "questions": [[], [question]],
-        "age": [94, 30],
+        "age": [94, 89],
         "path": ["/somewhere/00815", "b"],
         "recording_date": ["1999-01-02", "2000-01-01"],
         "signal": [[[0.0] * 3], [[1.0] * 3]],
@@ -375,7 +375,7 @@ def test_a_token_set_tells_no_patient_no_record_and_no_folder(tmp_path):
     assert set(first) == {"record_id", "patient_id", "codes", "codec", "questions", "age"}
     assert second["questions"][0]["record_ids"] == [first["record_id"], second["record_id"]]  # they still join
     assert first["patient_id"] == second["patient_id"] != first["record_id"]
-    assert (first["codes"], first["age"], second["age"]) == ([1, 2, 3], 90, 30)
+    assert (first["codes"], first["age"], second["age"]) == ([1, 2, 3], 90, 89)
     for content in [*found["files"].values(), json.dumps(found["rows"]).encode()]:
         assert not [word for word in (PATIENT, RECORD, "somewhere", "1999", str(tmp_path)) if word.encode() in content]
     left = dict(found["plan"].left_out)

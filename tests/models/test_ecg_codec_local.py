@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hf_heartllm.ecg import ECGRecord
 from hf_heartllm.ecg.simulate import simulate_ecg
-from hf_heartllm.models.configuration_ecg_codec import BASELINE_SECONDS, INDEPENDENT_LEADS, ECGCodecConfig
+from hf_heartllm.models.configuration_ecg_codec import INDEPENDENT_LEADS, ECGCodecConfig
 from hf_heartllm.models.ecg_codec_inference import InferenceEncoder
 from hf_heartllm.models.ecg_codec_local import BeatContext
 from hf_heartllm.models.ecg_record import ECGError
@@ -69,7 +69,7 @@ def test_encoding_takes_fewer_operations_to_the_same_latents(sizes, tokens, miss
 @pytest.mark.parametrize("codebooks", [1, 3])
 def test_a_code_depends_on_no_more_than_the_stated_stretch(codec, features, codebooks):
     config = codec.config
-    reach = int(np.ceil((config.latency_of(codebooks) - BASELINE_SECONDS / 2) * config.frame_rate)) + 1
+    reach = int(np.ceil((config.latency_of(codebooks) - config.baseline_seconds / 2) * config.frame_rate)) + 1
     codes = codec.encode(features, codebooks)
     moved = codec.encode(features[..., 40 * config.hop_length :], codebooks)
     assert torch.equal(moved[..., reach:-reach], codes[..., 40 + reach : -reach])

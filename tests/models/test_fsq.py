@@ -32,6 +32,20 @@ def test_decoder_reads_from_codes_what_it_read_in_training(levels, seed):
     assert torch.allclose(quantizer.codes_to_values(codes), values, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("levels", "code"),
+    [((0, 0, 0), 0), ((1, 0, 0), 1), ((2, 0, 0), 2), ((0, 1, 0), 3), ((0, 0, 1), 6), ((2, 1, 3), 23)],
+)
+def test_the_first_dimension_is_the_least_digit(levels, code):
+    quantizer = FiniteScalarQuantizer([3, 2, 4])
+    assert quantizer.levels_to_codes(torch.tensor(levels)).item() == code
+    assert tuple(quantizer.codes_to_levels(torch.tensor(code)).tolist()) == levels
+    latents = torch.logit(
+        torch.tensor([level / (of - 1) for level, of in zip(levels, (3, 2, 4), strict=True)]), eps=1e-3
+    )
+    assert quantizer(latents)[1].item() == code
+
+
 def test_every_code_is_reached():
     quantizer = FiniteScalarQuantizer([3, 2])
     grid = torch.cartesian_prod(torch.linspace(-9, 9, 7), torch.linspace(-9, 9, 7))

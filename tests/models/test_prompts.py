@@ -145,6 +145,9 @@ def test_the_patients_number_is_left_out_of_a_background() -> None:
         ({"age": float("nan"), "sex": None}, ""),
         ({"age": 64.7, "sex": "female"}, "Patient: 64 years, female."),
         ({"age": 300}, "Patient: over 89 years."),
+        ({"age": 89}, "Patient: 89 years."),
+        ({"age": 89.99}, "Patient: 89 years."),
+        ({"age": 90}, "Patient: over 89 years."),
         ({"age": np.int64(89), "height": 178.4, "weight": np.float32(80.2)}, "Patient: 89 years, 178 cm, 80 kg."),
     ],
 )

@@ -298,6 +298,16 @@ def test_batches_pad_on_the_left_and_return_tensors() -> None:
         tokenizer(texts, ecgs=record())
 
 
+@pytest.mark.parametrize("kind", BASES)
+def test_every_token_of_an_ecg_is_special_in_the_mask(kind: str) -> None:
+    tokenizer = ecg_tokenizer(kind)
+    one = tokenizer("first <ecg> then <ecg>", ecgs=[record(1), record(2)], return_special_tokens_mask=True)
+    special = set(tokenizer.all_special_ids) | set(ecg_ids(tokenizer, one["input_ids"]))
+    assert one["special_tokens_mask"] == [int(token in special) for token in one["input_ids"]]
+    assert sum(one["special_tokens_mask"]) >= 18  # two ECGs of seven tokens, a start and an end
+    assert 0 in one["special_tokens_mask"]
+
+
 def test_truncation_shortens_text_but_never_an_ecg() -> None:
     tokenizer = ecg_tokenizer()
     whole = tokenizer("<ecg> a long question", ecgs=record())["input_ids"]

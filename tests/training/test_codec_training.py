@@ -8,8 +8,15 @@ import pytest
 import torch
 
 from hf_heartllm.models.configuration_paper_codec import PaperCodecConfig
+from hf_heartllm.models.ecg_codec import squared_error
 from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
-from hf_heartllm.training.codec_training import CodecWithProbe, DecoderTraining
+from hf_heartllm.training.codec_training import (
+    NOISE_FLOOR_MILLIVOLTS,
+    CodecWithProbe,
+    DecoderTraining,
+    relative_error,
+    with_limb_leads,
+)
 from tests.tiny import tiny_codec
 
 
@@ -30,6 +37,34 @@ def test_the_first_stream_and_the_probe_learn_and_refinements_wait(make):
     assert "refinement" not in learning
     assert not any(weight.requires_grad for name, weight in codec.named_parameters() if name.startswith("refinement"))
     assert all(weight.grad is not None for weight in training.probe.parameters())
+
+
+LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@pytest.mark.parametrize("missing", [(), (2,), (4, 7), (1,)])
+def test_a_missing_lead_counts_neither_as_an_error_nor_as_a_lead(missing):
+    """The loss is the mean over the leads that are there, whatever is decoded where none is."""
+    generator = torch.Generator().manual_seed(0)
+    wanted, decoded = (torch.randn(2, 8, 300, generator=generator) for _ in range(2))
+    wanted[1] *= 3
+    for row in missing:
+        wanted[:, row] = float("nan")
+    there = [row for row in range(8) if row not in missing]
+    expected = ((decoded - wanted)[:, there] ** 2).mean(dim=-1)
+
+    assert torch.allclose(squared_error(decoded, wanted), expected.mean())
+    # an error as large as the signal is 1 in each lead: the share of the others' variance aside
+    error = relative_error(decoded, wanted, shared_variance=0.0, leads=LEADS)
+    twelve = [lead.isnan().any() for lead in with_limb_leads(wanted, LEADS)[0]]
+    assert sum(twelve) == len(missing) + (4 if 1 in missing else 0)
+    both = [with_limb_leads(one, LEADS)[:, [not gone for gone in twelve]] for one in (decoded, wanted)]
+    size = both[1].var(dim=-1) + NOISE_FLOOR_MILLIVOLTS**2
+    assert torch.allclose(error, ((both[0] - both[1]) ** 2).mean(dim=-1).div(size).mean(dim=1), rtol=1e-5)
+    decoded[:, list(missing)] += 1e3
+    if 1 not in missing:  # else the limb leads that follow from it are not there either
+        assert torch.allclose(relative_error(decoded, wanted, shared_variance=0.0, leads=LEADS), error)
+        assert torch.allclose(squared_error(decoded, wanted), expected.mean())
 
 
 @pytest.mark.parametrize("training", [partial(CodecWithProbe, num_statements=0, probe_weight=0), DecoderTraining])

@@ -52,7 +52,7 @@ class ECGCodecModel(ECGCodec):
     def __init__(self, config: ECGCodecConfig) -> None:
         super().__init__(config)
         self.encoder = LocalEncoder(config)
-        self.quantizer = ResidualQuantizer(config.hidden_sizes[-1], [config.levels])
+        self.quantizer = ResidualQuantizer(config.hidden_sizes[-1], [config.levels], config.quantizer_slope)
         self.decoder = LocalDecoder(config)
         self.refinement: Any = Refinement(config) if config.num_refinements else None
         self._inference_encoder: tuple[tuple[Any, ...], nn.Module] | None = None

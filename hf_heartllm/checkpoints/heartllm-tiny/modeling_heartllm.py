@@ -26,6 +26,7 @@ from .ecg_token_rows import ecg_token_rows
 from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
+from .whole_ecgs import WholeECGs
 
 
 class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
@@ -53,6 +54,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         if config.text_config is None:
             raise ValueError("HeartLLMConfig has no text_config: name the base, as HeartLLMForCausalLM.from_base does")
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self._whole_ecgs = None if config.ecg_token_offset is None else WholeECGs(config)
         self._adopt_config()
         inner = self.language_model._tied_weights_keys or {}
         # peft and save_pretrained look for tied weights on the outer model only
@@ -62,6 +64,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     def _adopt_config(self) -> None:
         """Shares one text configuration with the language model, so that resizing is seen by both."""
         self.config.text_config = self.language_model.config
+        if self._whole_ecgs is not None:  # there, since trl goes around this class's own forward
+            self._whole_ecgs.watch(self.backbone)
         # what generation asks of a class
         for flag in ("_can_compile_fullgraph", "_is_stateful"):
             setattr(self, flag, getattr(self.language_model, flag, False))
@@ -386,6 +390,11 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             return ids
         modules = {module: name.rsplit(".", 1)[-1] for name, module in self.named_modules()}
         return {modules[self.get_input_embeddings()]: ids, modules[self.get_output_embeddings()]: ids}
+
+    def allow_parts_of_ecgs(self) -> None:
+        """Training takes rows whose ECGs lack their start or end, too; else it refuses them (`whole_ecgs`)."""
+        if self._whole_ecgs is not None:
+            self._whole_ecgs.asked = False
 
     def _write_text_alone(self) -> None:
         """Generation writes no ECG tokens, which decoders hide; `generate(suppress_tokens=None)` lets it."""

@@ -16,9 +16,6 @@ from torch import nn
 
 from .fsq import FiniteScalarQuantizer
 
-NORMAL_TO_EVEN = 1.702
-"""The logistic function of this times a standard normal number is nearly even in [0, 1]."""
-
 
 class ResidualQuantizer(nn.Module):
     """Stages of finite scalar quantisation on a latent space.
@@ -26,10 +23,13 @@ class ResidualQuantizer(nn.Module):
     Args:
         hidden_size: dimensions of the latent space.
         levels: levels of each stage's dimensions, first stage first.
+        slope: what standardised projections are multiplied with. The logistic function of 1.702 times a standard
+            normal number is nearly even in [0, 1].
     """
 
-    def __init__(self, hidden_size: int, levels: Sequence[Sequence[int]]) -> None:
+    def __init__(self, hidden_size: int, levels: Sequence[Sequence[int]], slope: float) -> None:
         super().__init__()
+        self.slope = slope
         self.quantizers = nn.ModuleList(FiniteScalarQuantizer(stage) for stage in levels)
         self.down = nn.ModuleList(nn.Linear(hidden_size, len(stage)) for stage in levels)
         self.norm = nn.ModuleList(nn.BatchNorm1d(len(stage), affine=False) for stage in levels)
@@ -42,7 +42,7 @@ class ResidualQuantizer(nn.Module):
         channels_first = residual.transpose(1, 2)
         weight = down.weight.expand(len(residual), -1, -1)
         projection = self.norm[stage](torch.baddbmm(down.bias[:, None], weight, channels_first))
-        scaled: torch.Tensor = NORMAL_TO_EVEN * projection.transpose(1, 2)
+        scaled: torch.Tensor = self.slope * projection.transpose(1, 2)
         return scaled
 
     def forward(

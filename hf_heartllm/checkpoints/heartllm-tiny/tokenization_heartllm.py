@@ -19,7 +19,7 @@ from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
 from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
 from .ecg_texts import ECGTexts
-from .feature_extraction_ecg import ECGFeatureExtractor
+from .feature_extraction_ecg import SHARED_WITH_CODEC, ECGFeatureExtractor
 from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, write_plain_tokenizer
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_START_TOKEN
 
@@ -148,6 +148,13 @@ class ECGTokenizer(ECGTexts):
             raise ValueError(
                 f"the codec has {codec.config.codebook_size} codes, the tokenizer {self.ecg_codebook_size} ECG tokens"
             )
+        for name in SHARED_WITH_CODEC:
+            ours, asked = getattr(feature_extractor, name), getattr(codec.config, name)
+            if ours != asked:
+                raise ValueError(
+                    f"the feature extractor has {name}={ours}, the codec was made for {asked}: "
+                    "take ECGFeatureExtractor.from_codec(codec.config)"
+                )
         self._codec_handle, self._feature_extractor = codec, feature_extractor
         self._placeholders = PlaceholderReader()
         return self

@@ -22,6 +22,7 @@ from .waves import (
     frontal_axis,
     leads_from_dipole,
     make_beat,
+    r_peak,
     twelve_leads,
 )
 
@@ -185,7 +186,9 @@ def simulate_ecg(
     independent = leads_from_dipole(dipole) + disturbances(times, noise=noise, wander=wander, mains=mains, rng=hum)
     samples = round(duration * sampling_rate)
     normal = beats["normal"]
-    inside = [(time, kind) for time, kind in schedule if 0 <= time <= (samples - 1) / sampling_rate]
+    peaks = {kind: r_peak(beat) for kind, beat in beats.items()}
+    r_peaks = [(time + peaks[kind], kind) for time, kind in schedule]
+    inside = [(time, kind) for time, kind in r_peaks if 0 <= time <= (samples - 1) / sampling_rate]
     truth = SimulationTruth(
         rhythm=rhythm if fibrillation else _sinus_name(heart_rate),
         heart_rate=float(heart_rate),

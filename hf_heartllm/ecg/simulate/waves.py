@@ -154,6 +154,16 @@ def make_beat(
     return Beat(tuple(sources), onset, offset, t_end, p_onset, p_offset)
 
 
+def r_peak(beat: Beat) -> float:
+    """Where a beat's R peak lies, to the millisecond: 0, but for a broad complex that was turned after it was made.
+
+    A complex of two humps has its R peak in the higher one, and which one that is depends on the direction.
+    """
+    times = np.arange(beat.qrs_onset, beat.qrs_offset, 2.5e-4)
+    peak = float(times[np.argmax((leads_from_dipole(beat.at(times)) ** 2).sum(axis=0))])
+    return peak if abs(peak) > 1e-3 else 0.0
+
+
 def leads_from_dipole(dipole: np.ndarray) -> np.ndarray:
     """I, II, V1 … V6 in mV, float64 (8, samples), from the dipole (3, samples)."""
     leads: np.ndarray = TRANSFER_MATRIX @ dipole

@@ -84,7 +84,9 @@ def write_pictures(coder: Coder, folder: str | os.PathLike[str], names: Sequence
         codes = coder.encode(record)
         shown, label = record, "original"
         if not coder.reads_baseline:  # beside it the offset is all one sees
-            baseline = slow_baseline(record.signal.astype(np.float64), record.sampling_rate)
+            baseline = slow_baseline(
+                record.signal.astype(np.float64), record.sampling_rate, coder.config.baseline_seconds
+            )
             shown, label = replace(record, signal=record.signal - baseline), "original, slow baseline taken off"
         for count in sorted({1, coder.num_codebooks}):
             rate = coder.config.bits_per_second_of(count)
