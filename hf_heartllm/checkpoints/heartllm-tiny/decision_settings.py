@@ -1,0 +1,1 @@
+../../models/decision_settings.py
