@@ -25,6 +25,8 @@ from .common import (
     print_json,
     print_json_line,
     print_notice,
+    quiet_transformers,
+    seconds,
     share,
     tell,
 )
@@ -41,6 +43,7 @@ EXAMPLES = (
     'heartllm ask example:af example:lbbb -q "Is this ECG normal?" --json',
     'heartllm ask example:af "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
     'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
+    'heartllm ask example:af "Does this ECG show atrial fibrillation?" --server http://localhost:8000',
     "heartllm simulate af ward/af.npy",
     'heartllm ask ward -q "AF?" --json --sampling-rate 500 --units mV --leads I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6',
 )
@@ -79,6 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     add_json_argument(parser)
     add_quiet_argument(parser)
+    group = parser.add_argument_group("a server that holds the plain export of the checkpoint (docs/serving.md)")
+    group.add_argument(
+        "--server",
+        metavar="URL",
+        help="tokenise here and ask a server of OpenAI's protocol there, such as http://localhost:8000; "
+        "a key that it asks for stands in the environment variable HEARTLLM_SERVER_KEY",
+    )
+    group.add_argument("--server-model", metavar="NAME", help="which of its models (default: the one that it serves)")
+    group.add_argument(
+        "--server-timeout", type=seconds, default=120.0, metavar="S", help="longest wait for an answer (default: 120)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -90,7 +104,13 @@ def run(args: argparse.Namespace) -> None:
     alone = not recordings.several and len(questions) == 1
     if recordings.several and not args.quiet:
         tell(f"{recordings.in_words()}, {_count(questions)}; loading the model …")
-    pipeline = Once(lambda: make_pipeline("ecg-question-answering", args))
+    if args.server is None:
+        if args.server_model is not None:
+            raise UsageError("--server-model belongs to --server URL")
+        pipeline = Once(lambda: make_pipeline("ecg-question-answering", args))
+    else:
+        address = _server(args.server)
+        pipeline = Once(lambda: _connected(address, args))
 
     def work(name: str, record: ECGRecord, heard: list[str]) -> tuple[str, ECGRecord, list[ECGAnswer], list[str]]:
         check_leads(record, args.model)
@@ -165,6 +185,28 @@ def _answer_set(text: str | None) -> list[str] | None:
     if not all(answers) or len(set(answers)) != len(answers):
         raise UsageError(f"--answers {text!r}: give different answers, separated by commas")
     return answers
+
+
+def _server(url: str) -> str:
+    """The address of a server; whether an ECG leaves the machine with it is said before any does."""
+    from ..server import ServerError, is_loopback, server_address
+
+    try:
+        address = server_address(url)
+    except ServerError as error:
+        raise UsageError(f"--server: {error}") from None
+    if not is_loopback(address):
+        open_to_all = "" if address.startswith("https:") else ", unencrypted"
+        tell(f"warning: the patient's ECG leaves this machine for {address}{open_to_all}")
+    return address
+
+
+def _connected(address: str, args: argparse.Namespace) -> Any:
+    """What answers with a server in place of the pipeline."""
+    quiet_transformers()
+    from ..inference.served_answers import connect
+
+    return connect(address, args.model, name=args.server_model, timeout=args.server_timeout)
 
 
 def _count(questions: Sequence[str]) -> str:

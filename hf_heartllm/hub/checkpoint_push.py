@@ -32,6 +32,7 @@ SETTINGS = (
     "calibration.json",
     "questions.json",
     "decision.json",
+    "decision_template.jinja",
 )
 OTHERS = ("handler.py", "requirements.txt", ".eval_results/*.yaml", "codec/config.json", "codec/model.safetensors")
 REPLACED = {

@@ -99,6 +99,24 @@ _END = """\
 {%- endfor -%}
 {%- set messages = ecg_chat.messages -%}
 """
+# transformers' `sanitize_control_tokens` marks special tokens of a message and then spells them: an ECG becomes letters
+# that the model was never shown, and it answers all the same.
+_NOT_SPELT = """\
+{#- An ECG is tokens, never their letters. -#}
+{%- for message in messages -%}
+  {%- set ecg_parts = message['content'] or [] -%}
+  {%- if message['content'] is string -%}
+    {%- set ecg_parts = [{'type': 'text', 'text': message['content']}] -%}
+  {%- endif -%}
+  {%- for part in ecg_parts if part['type'] == 'text' -%}
+    {%- for piece in part['text'].split('<|start_ecg|>') -%}
+      {%- if not loop.first and '<ecg_' in piece and not piece.lstrip().startswith('<ecg_') -%}
+        {{- raise_exception('this ECG would be read as letters, not as ECG tokens: ' ~
+                            'set sanitize_control_tokens to false (decision.json of the export does)') -}}
+      {%- endif -%}
+    {%- endfor -%}
+  {%- endfor -%}
+{%- endfor %}"""
 
 
 def check_ecg_chat(value: Any) -> str:
@@ -121,6 +139,16 @@ def arranged_template(template: str, ecg_chat: str) -> str:
         ecg_chat: one of `ECG_CHATS`.
     """
     return template if check_ecg_chat(ecg_chat) == AS_WRITTEN else _SHOW[ecg_chat] + _END + template
+
+
+def plain_template(template: str, ecg_chat: str) -> str:
+    """The chat template of the plain export: arranged, and an ECG whose tokens were taken out of the text is refused.
+
+    Args:
+        template: as of `arranged_template`.
+        ecg_chat: likewise.
+    """
+    return _NOT_SPELT + arranged_template(template, ecg_chat)
 
 
 def leaves_out(conversation: Sequence[Mapping[str, Any]]) -> bool:

@@ -176,7 +176,7 @@ class QuestionAnswerer:
             else:
                 found[id(one)] = self._closed(one, scores)
         found |= {id(one): self._free_text(one, texts) for one, texts in zip(free, self._texts(free), strict=True)}
-        return [one if isinstance(one, ECGAnswer) else _finished(one, found[id(one)]) for one in asked]
+        return [one if isinstance(one, ECGAnswer) else finished(one, found[id(one)]) for one in asked]
 
     def _is_declined(self, asked: Asked, scored: Sequence[Sequence[AnswerScores]]) -> bool:
         """Whether the model would rather say something else than yes or no, as to what no ECG answers."""
@@ -309,7 +309,7 @@ class QuestionAnswerer:
         return _with_windows(found, asked.reading, of_windows, HOW[MEAN])
 
 
-def _finished(asked: Asked, found: ECGAnswer) -> ECGAnswer:
+def finished(asked: Asked, found: ECGAnswer) -> ECGAnswer:
     """The answer as its reader gets it: to the question that was asked, or withheld, with the alternatives wanted."""
     found = replace(found, asked=asked.understood.text, warnings=asked.reading.warnings)
     if asked.understood.negated:

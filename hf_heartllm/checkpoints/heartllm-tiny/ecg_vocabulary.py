@@ -11,6 +11,7 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
 from .codec_handle import CodecHandle
+from .decision_settings import SENTINELS
 from .ecg_chat import AS_WRITTEN, check_ecg_chat
 from .ecg_placeholders import as_record
 from .feature_extraction_ecg import ECGFeatureExtractor
@@ -270,6 +271,12 @@ class ECGVocabulary(PreTrainedTokenizerFast):
 
     def _refuse_unknown(self, tokens: Sequence[str | AddedToken]) -> None:
         unknown = [str(token) for token in tokens if self._tokenizer.token_to_id(str(token)) is None]
+        if unknown and self.ecg_codebook_size and SENTINELS.issuperset(unknown):
+            raise ValueError(
+                "the decision pipeline puts an ECG into a text, where this tokenizer reads none: use "
+                'pipeline("ecg-question-answering"), or the plain export (save_language_model), which reads its text '
+                "form"
+            )
         if unknown and self.ecg_codebook_size:
             raise ValueError(
                 f"cannot add {unknown[0]!r}: its id would be that of an ECG token; add text tokens to the base "

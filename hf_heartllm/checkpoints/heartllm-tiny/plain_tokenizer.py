@@ -11,7 +11,8 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from .ecg_chat import AS_WRITTEN, arranged_template
+from .decision_settings import write_decision_settings
+from .ecg_chat import AS_WRITTEN, plain_template
 from .whole_files import write_whole
 
 
@@ -58,7 +59,7 @@ def next_token_id(backend: Tokenizer) -> int:
 def write_plain_tokenizer(
     tokenizer: PreTrainedTokenizerFast, forms: Sequence[str], first_id: int, save_directory: str | os.PathLike[str]
 ) -> tuple[str, ...]:
-    """Write plain tokenizer files with further special tokens.
+    """Write plain tokenizer files with further special tokens, and how transformers' decision pipeline asks with them.
 
     Args:
         tokenizer: whose backend and settings are written.
@@ -79,9 +80,9 @@ def write_plain_tokenizer(
         shown = getattr(tokenizer, "ecg_chat", AS_WRITTEN)
         templates = settings["chat_template"]
         settings["chat_template"] = (
-            arranged_template(templates, shown)
+            plain_template(templates, shown)
             if isinstance(templates, str)
-            else {name: arranged_template(one, shown) for name, one in templates.items()}
+            else {name: plain_template(one, shown) for name, one in templates.items()}
         )
     files: tuple[str, ...] = PreTrainedTokenizerFast(tokenizer_object=backend, **settings).save_pretrained(
         save_directory
@@ -91,4 +92,8 @@ def write_plain_tokenizer(
     config["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that every engine knows
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     write_whole(config_file, text)
-    return files
+    templates = settings.get("chat_template")
+    shown_alone = templates if isinstance(templates, str) else (templates or {}).get("default")
+    if shown_alone is None:
+        return files
+    return (*files, *write_decision_settings(shown_alone, save_directory))
