@@ -13,8 +13,13 @@ from .push_plan import read_json, read_text
 MODELS = Path(__file__).resolve().parents[1] / "models"
 """Where the package has the code of all checkpoints."""
 
-SETTINGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
-SETTINGS += ("codec/config.json",)
+SETTINGS = (
+    "config.json",
+    "tokenizer_config.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "codec/config.json",
+)
 
 
 def code_named(folder: Path) -> list[tuple[str, str]]:
