@@ -26,7 +26,8 @@ COLUMNS = ("ecg_id", "patient_id", "scp_codes", "strat_fold", "filename_lr", "fi
 BYTES = {100: 24_000, 500: 120_000}
 """Of a whole signal file: 10 s of 12 leads in 16 bits."""
 
-HOW_TO_GET = f"python -m {__package__}.ptb_xl --ptbxl {{}} --download --output build/rows fetches what is missing"
+BUILDERS = __package__ or "dataset_builders"
+HOW_TO_GET = f"python -m {BUILDERS}.ptb_xl --ptbxl {{}} --download --output build/rows fetches what is missing"
 
 
 class FolderError(ValueError):
@@ -222,7 +223,7 @@ def provide(given: str | None, data: Path, target: Path) -> FolderFacts:
 
 def main(argv: list[str] | None = None) -> int:
     """Check, and link or unpack where asked. Returns the exit code: 2 with one line where something is missing."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}.ptbxl_folder", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {BUILDERS}.ptbxl_folder", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", nargs="?", metavar="DIR", help="check this folder, and do no more")
     parser.add_argument("--ptbxl", metavar="DIR", help="PTB-XL's folder, to be linked")

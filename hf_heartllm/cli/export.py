@@ -9,7 +9,7 @@ from pathlib import Path
 from ..checkpoints import available, checkpoint
 from ..hub.checkpoint_code import write_code
 from ..models.checkpoint_files import EMBEDDED, default_checkpoint
-from ..models.whole_files import folder_written_whole
+from ..models.whole_files import folder_written_whole, in_the_way
 from .common import UsageError, add_json_argument, print_json, print_notice
 
 HELP = "Write an embedded checkpoint as a folder that transformers loads, its code included."
@@ -49,13 +49,10 @@ def export_checkpoint(source: Path, target: Path, *, force: bool = False) -> Non
         force: replace a folder that is not empty.
 
     Raises:
-        UsageError: if `target` is a file, or holds something and `force` is False.
+        UsageError: if `target` is a file or the working folder, or holds something and `force` is False.
     """
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target}: a file is in the way")
-    occupied = target.is_dir() and any(target.iterdir())
-    if occupied and not force:
-        raise UsageError(f"{target}: the folder is not empty; choose another one or add --force")
+    if why := in_the_way(target, force=force):
+        raise UsageError(why)
     with folder_written_whole(target) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
         write_code(new)  # that of the package which runs, so that files of two versions are never mixed

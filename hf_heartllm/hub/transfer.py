@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from ..models.whole_files import folder_written_whole
+from ..models.whole_files import folder_written_whole, in_the_way
 from .push_plan import PushError, PushFile, PushPlan, check_secrets
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib", "*.h5", "*.npy", "*.npz")
@@ -136,12 +136,8 @@ def pull(repo_id: str, target: Path, *, revision: str | None = None, force: bool
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import OfflineModeIsEnabled, RepositoryNotFoundError
 
-    if target.exists() and not target.is_dir():
-        raise PushError(f"{target}: a file is in the way")
-    if Path.cwd().is_relative_to(target.resolve()):
-        raise PushError(f"{target}: the working folder cannot be replaced; name one in it")
-    if target.is_dir() and any(target.iterdir()) and not force:
-        raise PushError(f"{target}: the folder is not empty; choose another one or add --force")
+    if why := in_the_way(target, force=force):
+        raise PushError(why)
     left: tuple[str, ...] = ()
     with _told(repo_id):
         for kind in ("model", "dataset"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_heartllm.models.whole_files import write_whole, written_whole
+from hf_heartllm.models.whole_files import folder_written_whole, in_the_way, write_whole, written_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,42 @@ with written_whole({str(tmp_path / "kept.txt")!r}) as temporary:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -signal.SIGKILL
     assert (tmp_path / "kept.txt").read_text() == "before"
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").write_text("1")
+    (tmp_path / "link").symlink_to(tmp_path / "model")
+    with suppress(KeyboardInterrupt), folder_written_whole(tmp_path / "model") as new:
+        assert not new.exists()
+        new.mkdir()
+        (new / "half").write_text("2")
+        raise KeyboardInterrupt
+    assert [file.name for file in (tmp_path / "model").iterdir()] == ["old"]
+    with pytest.raises(FileNotFoundError), folder_written_whole(tmp_path / "model"):
+        pass  # nothing was written
+    assert [file.name for file in (tmp_path / "model").iterdir()] == ["old"]
+    for path in (tmp_path / "deep" / "in" / "there", tmp_path / "link"):
+        with folder_written_whole(path) as new:
+            new.mkdir()
+            (new / "whole").write_text("3")
+        assert [file.name for file in path.iterdir()] == ["whole"]
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "model" / "whole").read_text() == "3"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["deep", "link", "model"]
+
+
+def test_what_is_in_the_way_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full" / "inside").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "full" / "inside")
+    assert in_the_way(tmp_path / "new") is None
+    assert "a file is in the way" in str(in_the_way(tmp_path / "file"))
+    for path in (Path("."), tmp_path / "full", tmp_path):
+        assert "the working folder cannot be replaced" in str(in_the_way(path, force=True))
+    monkeypatch.chdir(tmp_path)
+    assert "is not empty" in str(in_the_way(Path("full")))
+    assert in_the_way(Path("full"), force=True) is None
 
 
 def test_folders_links_and_pipes(tmp_path: Path) -> None:

@@ -38,6 +38,22 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def in_the_way(folder: Path, *, force: bool = False) -> str | None:
+    """What speaks against writing a folder, in one line; None where nothing does.
+
+    Args:
+        folder: to be written.
+        force: what lies in it may go.
+    """
+    if folder.exists() and not folder.is_dir():
+        return f"{folder}: a file is in the way"
+    if Path.cwd().is_relative_to(folder.resolve()):
+        return f"{folder}: the working folder cannot be replaced; name one in it"
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        return f"{folder}: the folder is not empty; choose another one or add --force"
+    return None
+
+
 @contextmanager
 def folder_written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary folder's name, beside the folder that it becomes when the block ends.
