@@ -19,7 +19,9 @@ from .ecg_checks import CheckedRecord, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord, ECGWarning, require_leads
 from .ecg_resample import resample
+from .format_versions import check_format_version
 
+FORMAT_VERSION = 1
 MIN_SAMPLING_RATE = 100.0
 MAX_SAMPLING_RATE = 1000.0
 _AS_MISSING = {"counts as missing": "is read as 0", "count as missing": "are read as 0"}
@@ -66,6 +68,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         leads: leads of the features, in order.
         required_leads: leads that must be there or derivable; None for all.
         min_duration: seconds of the shortest recording, where there are no windows.
+        format_version: version of the extractor's file.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
 
     Examples:
@@ -85,6 +88,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         required_leads: Sequence[str] | None = None,
         min_duration: float = 2.0,
         hop_length: int = 1,
+        format_version: int = FORMAT_VERSION,
         **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
@@ -93,6 +97,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         self.required_leads = list(leads if required_leads is None else required_leads)
         self.min_duration = min_duration
         self.hop_length = hop_length
+        self.format_version = check_format_version("feature extractor", format_version, FORMAT_VERSION, __name__)
         super().__init__(**kwargs)
 
     @classmethod
