@@ -107,7 +107,7 @@ class ServedModel:
             of_windows = [
                 [shares[id(window), prompt.words][answer] for answer in answers] for window in _windows(prompt.record)
             ]
-            together = of_windows[0] if len(of_windows) == 1 else combined_scores(of_windows, answers, prompt.rule)
+            together: Any = of_windows[0] if len(of_windows) == 1 else combined_scores(of_windows, answers, prompt.rule)
             scores.append(summarise(answers, list(together)))
         return scores
 
