@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hf_heartllm.data.row_files import FOOTER_KEY
 from hf_heartllm.hashes import sha256_of
-
-FOOTER_KEY = b"dataset_builders"
 
 _NAME = re.compile(r"(?P<split>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})-(?P<hash>[0-9a-f]{16})\.parquet")
 

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hf_heartllm.data.row_files import FOOTER_KEY, FORMAT_VERSION
 from hf_heartllm.hashes import file_sha256
 from hf_heartllm.models.ecg_record import ECGError
 
 from .row_builder import RowBuilder
-from .shards import FOOTER_KEY, Shard
+from .shards import Shard
 
 Job = tuple[Shard, int, str]
 """A shard, the number of shards in its split, and the hash of its plan."""
@@ -151,6 +152,7 @@ def write_shard(builder: RowBuilder, shard: Shard, count: int, folder: Path, pla
             if writer.pa_writer is None:  # a shard without rows is a file all the same: the plan has it
                 writer._build_writer(writer.schema)
             footer = {
+                "format_version": FORMAT_VERSION,
                 "plan": plan,
                 "num_bytes": writer._num_bytes,
                 "skipped": builder.skipped,

@@ -55,7 +55,7 @@ def server_address(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ServerError(f"{text!r} is no address of a server: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(text.split()) != 1 or not text.isprintable():
         raise ServerError(f"{text!r} is no address of a server: it looks like http://localhost:8000")
     if parts.username is not None or parts.query or parts.fragment:
         raise ServerError(
@@ -125,6 +125,8 @@ class Server:
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self.key:
+            if not (self.key.isascii() and self.key.isprintable()):  # whose error would show it
+                raise ServerError(f"{KEY_VARIABLE} holds what no key holds: signs that are not printed, or not ASCII")
             headers["Authorization"] = f"Bearer {self.key}"
         handlers: list[Any] = [_NoRedirect]
         if is_loopback(self.address):

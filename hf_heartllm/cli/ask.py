@@ -43,7 +43,6 @@ EXAMPLES = (
     'heartllm ask example:af example:lbbb -q "Is this ECG normal?" --json',
     'heartllm ask example:af "What rhythm is this?" --answers "sinus rhythm,atrial fibrillation" --json',
     'heartllm ask example:af "Does this ECG show atrial fibrillation?" --prevalence 0.2 --abstain-below 0.8',
-    'heartllm ask example:af "Does this ECG show atrial fibrillation?" --server http://localhost:8000',
     "heartllm simulate af ward/af.npy",
     'heartllm ask ward -q "AF?" --json --sampling-rate 500 --units mV --leads I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6',
 )

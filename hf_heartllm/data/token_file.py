@@ -15,6 +15,7 @@ import numpy as np
 from ..labels.record_ids import record_text
 from ..models.report_text import clean_report_text
 from .question_rows import read_question
+from .row_files import check_row_file
 
 ID_COLUMNS = ("record_id", "ecg_id")
 """Columns that may name a row's record, in the order in which they are looked for; PTB-XL's files have the second."""
@@ -187,9 +188,13 @@ def _splits(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _check_shards(folder: Path) -> None:
-    """Refuses a folder from which a file is gone that the names of the others count: `train-00000-of-00035.parquet`."""
+    """Refuses a folder from which a file is gone that the names of the others count: `train-00000-of-00035.parquet`.
+
+    And one with a file of a newer layout.
+    """
     there: dict[tuple[Path, str, int], set[int]] = {}
     for file in folder.rglob("*.parquet"):
+        check_row_file(file)
         if match := re.fullmatch(r"(.+)-(\d+)-of-(\d+)(-.*)?\.parquet", file.name):
             there.setdefault((file.parent, match[1], int(match[3])), set()).add(int(match[2]))
     for (parent, split, count), numbers in there.items():

@@ -107,7 +107,7 @@ class ServedModel:
             of_windows = [
                 [shares[id(window), prompt.words][answer] for answer in answers] for window in _windows(prompt.record)
             ]
-            together = of_windows[0] if len(of_windows) == 1 else combined_scores(of_windows, answers, prompt.rule)
+            together: Any = of_windows[0] if len(of_windows) == 1 else combined_scores(of_windows, answers, prompt.rule)
             scores.append(summarise(answers, list(together)))
         return scores
 
@@ -310,13 +310,13 @@ def connect(
     from ..models.tokenization_heartllm import ECGTokenizer
     from ..models.trained_wordings import OTHER_QUESTIONS
 
-    key = key if key is not None else os.environ.get(KEY_VARIABLE) or None
-    server = Server(server_address(address), timeout, key)
+    key = (os.environ.get(KEY_VARIABLE, "") if key is None else key).strip()
+    server = Server(server_address(address), timeout, key or None)
     folder = default_checkpoint() if source is None else find_checkpoint(source)
     config = AutoConfig.from_pretrained(folder)
     if config.model_type != "hf_heartllm":
         raise ServerError(f"{folder}: a server reads ECG tokens in their text form, and {config.model_type} has none")
-    served = ServedModel(server, ECGTokenizer.from_pretrained(folder), name)
+    served: Any = ServedModel(server, ECGTokenizer.from_pretrained(folder), name)
     known = (read_calibration(folder), read_trained_questions(folder))
     declines = OTHER_QUESTIONS in (getattr(config, "seen_in_training", None) or ())
     questioner = QuestionAnswerer(served, *known, MAX_ANSWER_TOKENS, MAX_REPORT_TOKENS, may_decline=declines)

@@ -9,7 +9,10 @@ from transformers import AutoConfig, PretrainedConfig
 
 from .checkpoint_files import without_local_names
 from .ecg_leads import STANDARD_LEADS
+from .format_versions import check_format_version
 from .text_settings import TextSettings, without_answered
+
+FORMAT_VERSION = ENCODER_FORMAT_VERSION = 1
 
 PROJECTORS = ("record", "leads", "time")
 """What `ECGLMConfig.projector` may be.
@@ -32,6 +35,8 @@ class ECGEncoderConfig(PretrainedConfig):
         stem_kernel_size: samples, of the first convolution; odd.
         min_duration: seconds of the shortest recording.
         max_duration: seconds of the longest that was trained on; None: not known.
+        initializer_range: of the first weights.
+        format_version: version of the encoder's files.
 
     Raises:
         ValueError: if sizes and depths do not fit together, or a kernel is even.
@@ -50,6 +55,7 @@ class ECGEncoderConfig(PretrainedConfig):
         min_duration: float = 2.0,
         max_duration: float | None = None,
         initializer_range: float = 0.02,
+        format_version: int = ENCODER_FORMAT_VERSION,
         **kwargs: Any,
     ) -> None:
         if len(hidden_sizes) != len(depths) or not depths or min(*depths, *hidden_sizes) < 1:
@@ -65,6 +71,7 @@ class ECGEncoderConfig(PretrainedConfig):
         self.min_duration = min_duration
         self.max_duration = max_duration
         self.initializer_range = initializer_range
+        self.format_version = check_format_version("ECG encoder", format_version, ENCODER_FORMAT_VERSION, __name__)
         super().__init__(**kwargs)
 
     @property
@@ -103,7 +110,7 @@ class ECGLMConfig(TextSettings, PretrainedConfig):
         ecg_token_id: int | None = None,
         projector: str = "record",
         num_ecg_tokens: int | None = None,
-        format_version: int = 1,
+        format_version: int = FORMAT_VERSION,
         seen_in_training: list[str] | None = None,
         base_model: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -124,7 +131,7 @@ class ECGLMConfig(TextSettings, PretrainedConfig):
         self.ecg_token_id = ecg_token_id
         self.projector = projector
         self.num_ecg_tokens = num_ecg_tokens
-        self.format_version = format_version
+        self.format_version = check_format_version("ECG-LM checkpoint", format_version, FORMAT_VERSION, __name__)
         self.seen_in_training = seen_in_training
         self.base_model = base_model
         if not __name__.startswith("transformers_modules."):

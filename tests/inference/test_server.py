@@ -92,7 +92,17 @@ def chat(asks: ServedQuestionAnswering, text: str, tokens: Any = None, **extra: 
 def test_the_address() -> None:
     assert server_address("http://localhost:8000/v1/chat/completions") == "http://localhost:8000/v1"
     assert server_address(" https://[::1]:443/ ") == "https://[::1]:443/v1"
-    for wrong in ("", "localhost:8000", "ftp://host", "http://", "http://host:port", "http://me:key@host", "/a/file"):
+    for wrong in (
+        "",
+        "localhost:8000",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://me:key@host",
+        "/a/file",
+        "http://a b",
+        "http://a\nb",
+    ):
         with pytest.raises(ServerError) as refused:
             server_address(wrong)
         assert "key@host" not in str(refused.value)
@@ -203,6 +213,23 @@ def test_a_server_that_is_none_is_one_line(kind: str, asks: ServedQuestionAnswer
         at(asks, address, timeout=0.2 if kind == "slow" else 10)(record, [QUESTION])
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_key_is_sent_and_never_shown(asks: ServedQuestionAnswering, record: Any) -> None:
+    seen: list[str] = []
+
+    def answer(path: str, body: Any, headers: Any) -> Reply:
+        seen.append(headers["Authorization"])
+        return as_json({"error": "no"}, 403)
+
+    with serving(answer) as (address, _):
+        with pytest.raises(ServerError, match=f"refuses the key in {KEY_VARIABLE}") as refused:
+            at(asks, address, key="secret")(record, [QUESTION])
+        assert seen == ["Bearer secret"]
+        assert "secret" not in str(refused.value)
+        with pytest.raises(ServerError, match="signs that are not printed") as refused:
+            at(asks, address, key="secret\nX: y")(record, [QUESTION])
+        assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("path", ["/v1/systemone", "/v1/chat/completions"])

@@ -1,0 +1,1 @@
+../../models/format_versions.py
