@@ -135,34 +135,49 @@ def _record_set(file: DataFile, files: Sequence[DataFile]) -> dict[str, Any]:
         "name": name,
         "description": f"Rows of the split {file.split} of {file.config}, one a record.",
         "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{name}/{column.name}",
-                "name": column.name,
-                **_type(column.type),
-                "source": {"fileObject": {"@id": file.path}, "extract": {"column": column.name}},
-            }
+            field
             for column in file.schema
+            if (field := _field(f"{name}/{column.name}", column, file.path, column.name)) is not None
         ],
     }
 
 
-def _type(kind: Any) -> dict[str, Any]:
-    """The type of a column; a structure stands as text, with the names of what it holds."""
+def _field(at: str, column: Any, file: str, source: str, inside: str | None = None) -> dict[str, Any] | None:
+    """A column, or what a column's structures hold; None for what the format has no type for.
+
+    Args:
+        at: its identifier.
+        column: a field of pyarrow.
+        file: where it lies.
+        source: the column.
+        inside: the name of what the column's structures hold; None: the column itself.
+    """
     import pyarrow as pa
 
-    types = pa.types
-    repeated = False
+    types, kind, repeated = pa.types, column.type, False
     while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         kind, repeated = kind.value_type, True
-    found: dict[str, Any] = {"repeated": True} if repeated else {}
-    if types.is_boolean(kind):
-        return {"dataType": "sc:Boolean", **found}
-    if types.is_integer(kind):
-        return {"dataType": "sc:Integer", **found}
-    if types.is_floating(kind):
-        return {"dataType": "sc:Float", **found}
+    told: dict[str, Any] = {"@type": "cr:Field", "@id": at, "name": column.name}
+    if repeated:
+        told["repeated"] = True
     if types.is_struct(kind):
-        held = ", ".join(kind.field(place).name for place in range(kind.num_fields))
-        return {"dataType": "sc:Text", **found, "description": f"A structure of {held}."}
-    return {"dataType": "sc:Text", **found}
+        held = [kind.field(place) for place in range(kind.num_fields)]
+        below = [_field(f"{at}/{one.name}", one, file, source, one.name) for one in held]
+        fields = [one for one in below if one is not None]
+        return {**told, "subField": fields} if inside is None and fields else None
+    for test, name in _TYPES.items():
+        if getattr(types, test)(kind):
+            path = {} if inside is None else {"transform": {"jsonPath": f"'{inside}'"}}
+            where = {"fileObject": {"@id": file}, "extract": {"column": source}, **path}
+            return {**told, "dataType": name, "source": where}
+    return None
+
+
+_TYPES = {
+    "is_boolean": "sc:Boolean",
+    "is_integer": "sc:Integer",
+    "is_floating": "sc:Float",
+    "is_string": "sc:Text",
+    "is_large_string": "sc:Text",
+}
+"""Test of pyarrow → type of the format."""

@@ -25,7 +25,7 @@ from ..hashes import sha256_of
 from ..models.card_files import CARD_FILE, EVAL_RESULTS, EVALUATION_FILE, OWNER
 from ..models.notice import NOTICE
 from ..models.whole_files import write_whole
-from .pivots import Figure, figure_cell, grouped, pivot_cells, pivot_table, sources_list
+from .pivots import Figure, figure_cell, find_figure, grouped, pivot_cells, pivot_table, sources_list
 
 RELIABILITY, RISK_COVERAGE = "reliability.png", "risk-coverage.png"
 GENERATED = (CARD_FILE, EVALUATION_FILE, EVAL_RESULTS, RELIABILITY, RISK_COVERAGE)
@@ -95,14 +95,15 @@ class Measured:
         rows: dict[str, str] = {}
         columns: dict[str, str] = {}
         for heading, kind in KINDS.items():
-            for column, words in COLUMNS.items():
-                one = {**wanted, "rows": {heading: kind.figure}, "columns": {column: words}}
-                try:
-                    pivot_cells(self.figures, one)
-                except ValueError:  # not measured
-                    continue
-                rows[heading], columns[column] = kind.figure, words
-        if REAL not in columns:
+            of = {
+                column: words
+                for column, words in COLUMNS.items()
+                if find_figure(self.figures, f"qa, {self.name}: {kind.figure}, {words}")
+            }
+            if REAL in of:  # no control without what it controls
+                rows[heading] = kind.figure
+                columns |= of
+        if not rows:
             return {}
         columns = {column: words for column, words in COLUMNS.items() if column in columns}
         shown = [column for column in (REAL, DIFFERENCE) if column in columns]

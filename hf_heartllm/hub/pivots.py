@@ -149,7 +149,7 @@ def pivot_cells(figures: Sequence[Figure], settings: Mapping[str, Any]) -> dict[
     cells: dict[tuple[str, str], Figure] = {}
     for row, in_row in rows.items():
         for column, in_column in columns.items():
-            found = _find(figures, _pattern(settings["name"], in_row, in_column))
+            found = find_figure(figures, _pattern(settings["name"], in_row, in_column))
             if found is not None:
                 cells[row, column] = found
     for kind, place, headings in (("row", 0, rows), ("column", 1, columns)):
@@ -163,7 +163,12 @@ def _named(given: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
     return given if isinstance(given, Mapping) else {name: name for name in given}
 
 
-def _find(figures: Sequence[Figure], pattern: str) -> Figure | None:
+def find_figure(figures: Sequence[Figure], pattern: str) -> Figure | None:
+    """The figure whose name fits a pattern, `*` for anything; None for none.
+
+    Raises:
+        ValueError: if there are several.
+    """
     start, wanted = pattern.split("*")[0], _expression(pattern)  # few names begin so, of thousands
     found = [one for one in figures if one["name"].startswith(start) and wanted.fullmatch(one["name"])]
     if len(found) > 1:

@@ -48,14 +48,17 @@ def test_its_files_columns_and_types_stand_in_it(pushed):
     assert told["license"] == "https://creativecommons.org/licenses/by/4.0/"
     assert [one["name"] for one in told["recordSet"]] == ["main/test", "main/train/0", "main/train/1"]
     fields = {one["name"]: one for one in told["recordSet"][0]["field"]}
+    questions = fields.pop("questions")
     assert {name: (one["dataType"], one.get("repeated", False)) for name, one in fields.items()} == {
         "record_id": ("sc:Text", False),
         "codes": ("sc:Integer", True),
         "codec": ("sc:Text", False),
         "age": ("sc:Float", False),
-        "questions": ("sc:Text", True),
     }
-    assert set(fields["questions"]["description"].split()) > {"structure"}
+    assert {one["name"]: one.get("repeated", False) for one in questions["subField"]} == {
+        "text": False,
+        "answers": True,
+    }
 
 
 def test_mlcroissant_finds_nothing_wrong_and_reads_the_rows(pushed):
@@ -65,10 +68,13 @@ def test_mlcroissant_finds_nothing_wrong_and_reads_the_rows(pushed):
     first, second = found.records("main/test")
     assert [list(one["main/test/codes"]) for one in (first, second)] == [[1, 2, 3], [4, 5, 6]]
     assert first["main/test/age"] == 90.0
+    (asked,) = second["main/test/questions"]
+    assert asked["main/test/questions/text"] == b"Is it normal?"
+    assert list(asked["main/test/questions/answers"]) == [b"yes"]
 
 
-def test_a_licence_without_a_page_and_a_set_without_columns_are_told_as_they_are():
-    file = DataFile("a.parquet", "0", 1, pa.schema([]), "c", "s")
+def test_a_licence_without_a_page_is_named_and_a_column_without_a_type_is_left_out():
+    file = DataFile("a.parquet", "0", 1, pa.schema([pa.field("when", pa.date32())]), "c", "s")
     told = json.loads(croissant_json("x", "Rows.", "my-own", [], [file]))
     assert told["license"] == "my-own"
     assert told["recordSet"][0]["field"] == []
