@@ -16,11 +16,12 @@ CHECKPOINT = "hf_heartllm/checkpoints/heartllm-tiny"
 PAGES = {
     "index.md": "README.md",
     "card.md": f"{CHECKPOINT}/README.md",
+    "EVALUATION.md": f"{CHECKPOINT}/EVALUATION.md",
     "log.md": "training/LOG.md",
     "changes.md": "CHANGELOG.md",
 }
 """Page of the site → file of the project."""
-PICTURES = {"codec.png": f"{CHECKPOINT}/codec.png"}
+PICTURES = {name: f"{CHECKPOINT}/{name}" for name in ("codec.png", "reliability.png", "risk-coverage.png")}
 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 _FENCED = re.compile(r"(^```.*?^```[^\S\n]*$)", re.DOTALL | re.MULTILINE)

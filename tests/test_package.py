@@ -190,6 +190,7 @@ def test_no_file_that_is_read_can_bring_code() -> None:
 
 # A stand-in where the trained one is absent, so that the rule is tested either way.
 STAND_IN = ("config.json", "model.safetensors", "chat_template.jinja", "modeling_x.py", "LICENSE", "README.md")
+STAND_IN += ("EVALUATION.md", ".eval_results/questions.yaml")
 STAND_IN += ("codec/config.json", "codec/model.safetensors")
 
 

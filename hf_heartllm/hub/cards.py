@@ -1,4 +1,4 @@
-"""Model cards and tables, rendered from measured figures and from the checkpoint itself, never typed.
+"""Tables of a Markdown text, rendered from measured figures, and the sizes of a checkpoint; neither is ever typed.
 
 Two marks in a Markdown text are filled, and filled anew each time:
 
@@ -27,28 +27,6 @@ _TABLE = re.compile(r"(<!-- results: *(\S+)(.*?) *-->).*?(<!-- /results -->)", r
 _VALUE = re.compile(r"(<!-- result: *(\S+) +(.+?) *-->).*?(<!-- /result -->)", re.DOTALL)
 _OPENING = re.compile(r"<!-- (results?): *([^\n]*?) *-->")
 _CLOSING = re.compile(r"<!-- /(results?) -->")
-_FACT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-
-
-def render_card(template_path: str | os.PathLike[str], results: Sequence[Result], facts: Mapping[str, str]) -> str:
-    """Render the card of a checkpoint.
-
-    Args:
-        template_path: Markdown with a YAML head, with ``{name}`` for each fact and with marks for figures.
-        results: the rows that the marks choose from, whichever file they name.
-        facts: what stands for each ``{name}``.
-
-    Raises:
-        ValueError: if a fact, or a row that a mark names, is missing, or a mark is not closed.
-    """
-
-    def fact(match: re.Match[str]) -> str:
-        if not facts.get(match[1]):
-            raise ValueError(f"{template_path}: no fact {match[1]!r} is given")
-        return facts[match[1]]
-
-    text = _FACT.sub(fact, Path(template_path).read_text(encoding="utf-8"))
-    return _fill(text, lambda file: results)
 
 
 def render_tables(text: str, results_dir: str | os.PathLike[str]) -> str:
@@ -158,8 +136,8 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
         Of HeartLLM `codec_parameters`; `codec_numbers`, all that are stored of the codec, with the running statistics
         of its normalisations; `text_tokens`, `codebook_size`, `vocabulary_size`; `codec`, the codec in a few words;
         `ecg_tokens` of 10 s; `bits_per_second` of the codebook that the language model reads. Of ECG-LM
-        `encoder_parameters`, `projection_parameters` and `soft_tokens` of an ECG. Of a plain language model
-        `vocabulary_size`.
+        `encoder_parameters`, `projection_parameters`, `soft_tokens` of an ECG and `highest_frequency`, the Hz above
+        which nothing is left of it. Of a plain language model `vocabulary_size`.
 
     Raises:
         FileNotFoundError: if the folder holds no whole checkpoint.
@@ -185,6 +163,7 @@ def checkpoint_facts(folder: str | os.PathLike[str]) -> dict[str, str]:
             "encoder_parameters": f"{_stored_numbers(weights, statistics=False, within='encoder.'):,}",
             "projection_parameters": f"{_stored_numbers(weights, statistics=False, within='projector.'):,}",
             "soft_tokens": str(config["num_ecg_tokens"]),
+            "highest_frequency": f"{config['encoder_config'].get('sampling_rate', 100) / 2:g}",
         }
     return facts | _codec_facts(folder, config)
 

@@ -9,9 +9,21 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from ..models.card_files import CARD_FILE, LICENCE_FILES, PICTURE, card_head, is_generic, short_card
+from ..models.base_terms import NOTICE_FILE
+from ..models.card_files import (
+    CARD_FILE,
+    EVAL_RESULTS,
+    EVALUATION_FILE,
+    LICENCE_FILES,
+    card_head,
+    files_beside,
+    is_generic,
+    owned,
+    short_card,
+)
 from .checkpoint_code import reached_code
 from .push_plan import PushError, PushFile, PushPlan, read_json, read_text, without_local_folders
+from .terms import merged_base_notice
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SETTINGS = (
@@ -35,8 +47,9 @@ SETTINGS = (
     "decision_template.jinja",
 )
 OTHERS = ("handler.py", "requirements.txt", ".eval_results/*.yaml", "codec/config.json", "codec/model.safetensors")
+MEASURED = (EVALUATION_FILE, EVAL_RESULTS, "reliability.png", "risk-coverage.png")
 REPLACED = {
-    "config.json": (*WEIGHTS, *SETTINGS, "*.py", "codec/*"),
+    "config.json": (*WEIGHTS, *SETTINGS, *MEASURED, "*.py", "codec/*"),
     "adapter_config.json": ("adapter_*",),
     "tokenizer_config.json": ("codec/*",),
 }
@@ -75,12 +88,15 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
         card_head(card)
     except ValueError as error:
         raise PushError(f"{folder / CARD_FILE}: {error}") from None
-    pictures = set(PICTURE.findall(card))
+    shown = files_beside(card, folder)
     for path, name in _files(folder):
         if name == CARD_FILE:
             continue
-        if name in LICENCE_FILES or name in pictures or any(fnmatch(name, one) for one in (*SETTINGS, *OTHERS)):
+        if name in LICENCE_FILES or name in shown or any(fnmatch(name, one) for one in (*SETTINGS, *OTHERS)):
             content = without_local_folders(path.read_bytes(), base) if name.endswith(".json") else path
+            if name == EVAL_RESULTS:
+                content = owned(path.read_bytes(), repo_id)
+                plan.notes.append(f"{name} is about a question set of the same owner: push that too (docs/hub.md)")
             if name == "adapter_config.json" and base:
                 content = _of_repository(path, repo_id)
         elif "/" not in name and (any(fnmatch(name, one) for one in WEIGHTS) or name in code):
@@ -90,6 +106,9 @@ def plan_checkpoint(folder: Path, repo_id: str) -> PushPlan:
             continue
         plan.files.append(PushFile(name, content))
     plan.files.append(PushFile(CARD_FILE, card.encode()))
+    if config and not base and not adapter and (notice := merged_base_notice(folder, config, card, repo_id)):
+        plan.files = [file for file in plan.files if file.path != NOTICE_FILE]
+        plan.files.append(PushFile(NOTICE_FILE, notice.encode()))
     plan.files.sort(key=lambda file: file.path)
     if not any(file.path in LICENCE_FILES for file in plan.files):
         plan.notes.append("there is no LICENSE file: others may not use what has no licence")

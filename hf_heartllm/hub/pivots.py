@@ -86,7 +86,7 @@ def render_pivots(text: str, results_dir: str | os.PathLike[str]) -> str:
         return "\n".join([f"<!-- pivot\n{match[1]}\n-->\n", body, *([] if once else ["", below]), "<!-- /pivot -->"])
 
     text = _MARK.sub(table, text)
-    return _SOURCES.sub(lambda match: f"<!-- sources -->\n{_sources(shown)}\n<!-- /sources -->", text)
+    return _SOURCES.sub(lambda match: f"<!-- sources -->\n{sources_list(shown)}\n<!-- /sources -->", text)
 
 
 def pivot_table(figures: Sequence[Figure], settings: Mapping[str, Any]) -> tuple[str, str, list[Figure]]:
@@ -110,13 +110,15 @@ def pivot_table(figures: Sequence[Figure], settings: Mapping[str, Any]) -> tuple
         line = [_heading(row, rows[row], columns, settings["name"], cells)]
         for column in columns:
             figure = cells.get((row, column))
-            line.append("–" if figure is None else _cell(figure, column in with_interval, settings.get("units", False)))
+            line.append(
+                "–" if figure is None else figure_cell(figure, column in with_interval, settings.get("units", False))
+            )
         if settings.get("targets"):
             aims = {c: aim for c in columns if (row, c) in cells and (aim := _target(cells[row, c]))}
             alone = aimed == 1 or (len(aims) > 1 and len(set(aims.values())) == 1)
             line.append("; ".join(dict.fromkeys(aim if alone else f"{c}: {aim}" for c, aim in aims.items())))
         if rests:
-            line.append(_grouped(rests[row]))
+            line.append(grouped(rests[row]))
         body.append(line)
 
     head = [settings["first"], *columns]
@@ -127,7 +129,7 @@ def pivot_table(figures: Sequence[Figure], settings: Mapping[str, Any]) -> tuple
     lines.insert(1, "|" + "|".join(align) + "|")
     used = list(cells.values())
     said = ["In brackets: 95 % intervals."] if with_interval and any(f["interval"] is not None for f in used) else []
-    said += [f"Data: {_grouped(shared)}."] if shared else []
+    said += [f"Data: {grouped(shared)}."] if shared else []
     said += [f"Measured by {command}." for command in dict.fromkeys(map(_command, used))]
     return "\n".join(lines), "\n".join(said), used
 
@@ -147,7 +149,7 @@ def pivot_cells(figures: Sequence[Figure], settings: Mapping[str, Any]) -> dict[
     cells: dict[tuple[str, str], Figure] = {}
     for row, in_row in rows.items():
         for column, in_column in columns.items():
-            found = _find(figures, _pattern(settings["name"], in_row, in_column))
+            found = find_figure(figures, _pattern(settings["name"], in_row, in_column))
             if found is not None:
                 cells[row, column] = found
     for kind, place, headings in (("row", 0, rows), ("column", 1, columns)):
@@ -161,7 +163,12 @@ def _named(given: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
     return given if isinstance(given, Mapping) else {name: name for name in given}
 
 
-def _find(figures: Sequence[Figure], pattern: str) -> Figure | None:
+def find_figure(figures: Sequence[Figure], pattern: str) -> Figure | None:
+    """The figure whose name fits a pattern, `*` for anything; None for none.
+
+    Raises:
+        ValueError: if there are several.
+    """
     start, wanted = pattern.split("*")[0], _expression(pattern)  # few names begin so, of thousands
     found = [one for one in figures if one["name"].startswith(start) and wanted.fullmatch(one["name"])]
     if len(found) > 1:
@@ -193,7 +200,8 @@ def _heading(
     raise ValueError(f"there is no * in the name behind the heading {row!r}")
 
 
-def _cell(figure: Figure, with_interval: bool, with_unit: bool) -> str:
+def figure_cell(figure: Figure, with_interval: bool, with_unit: bool) -> str:
+    """A figure as a cell shows it."""
     unit = figure["unit"]
     text = number(figure["value"], unit)
     if with_unit and not unit.startswith("fraction"):
@@ -227,7 +235,7 @@ def _target(figure: Figure) -> str:
     return f"{match[1] or ''}{_WORDS[match[2]]} {float(match[3]):g}: {'met' if met else '**not met**'}"
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
     """Counts with their thousands apart: 10,649 rows."""
     return re.sub(r"(?<![\w.,])\d{4,}(?= [A-Za-z])", lambda match: f"{int(match[0]):,}", text)
 
@@ -253,7 +261,7 @@ def _command(figure: Figure) -> str:
     return f"`{figure['command']}` at commit `{figure['commit'][:12]}`, {machine}"
 
 
-def _sources(figures: Sequence[Figure]) -> str:
+def sources_list(figures: Sequence[Figure]) -> str:
     """Every command that figures of a page came from, with the data it read."""
     data: dict[str, list[list[str]]] = {}
     for figure in figures:
@@ -261,5 +269,5 @@ def _sources(figures: Sequence[Figure]) -> str:
     said = []
     for command, read in data.items():
         stated = _common(read) or list(dict.fromkeys(parts[0] for parts in read))
-        said.append(f"* {command}. Data: {_grouped('; '.join(stated))}.")
+        said.append(f"* {command}. Data: {grouped('; '.join(stated))}.")
     return "\n".join(["In brackets: 95 % intervals. Measured by", "", *said])

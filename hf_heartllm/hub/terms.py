@@ -1,11 +1,20 @@
-"""Under which terms recordings stand, which whatever is derived from them stands under too."""
+"""Under which terms recordings stand, which whatever is derived from them stands under too; and merged bases.
+
+What the licence of a base asks of weights that it is merged into: `models.base_terms.BASE_TERMS`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from .push_plan import PushError
+from ..models.base_terms import BASE_LICENCE, NOTICE_FILE, TermsError, base_licence, check_terms, notice_text
+from ..models.card_files import card_head
+from ..models.checkpoint_files import is_local_name
+from .push_plan import PushError, read_text
 
 
 @dataclass(frozen=True)
@@ -132,3 +141,45 @@ def check_waveforms(terms: list[Terms]) -> None:
             raise PushError(
                 f"--waveforms: {one.licence} is not known to let signals be passed on; push the tokens alone"
             )
+
+
+def merged_base_notice(folder: Path, config: Mapping[str, Any], card: str, repo_id: str) -> str | None:
+    """What a file NOTICE must say of whole weights, for the base that is merged into them; None: nothing.
+
+    The base is the one that the card names, else the one whose name transformers has kept. Where neither names one
+    whose licence is known, nothing is asked.
+
+    Args:
+        folder: of the checkpoint.
+        config: its settings.
+        card: its card.
+        repo_id: where it goes.
+
+    Raises:
+        PushError: if the licence forbids it, asks for another name, or for its text, which is not in the folder.
+    """
+    stated = card_head(card).get("base_model")
+    inner = config.get("text_config")
+    kept = (inner if isinstance(inner, Mapping) else config).get("_name_or_path")
+    for name in [*(stated if isinstance(stated, list) else [stated]), kept]:
+        licence = base_licence(name) if isinstance(name, str) and not is_local_name(name) else None
+        if licence is None:
+            continue
+        try:
+            terms = check_terms(licence, name, repo_id)
+        except TermsError as error:
+            raise PushError(str(error)) from None
+        if terms is not None and terms.text and not (folder / BASE_LICENCE).is_file():
+            raise PushError(
+                f"{folder}: {name} is {licence}, which asks for a copy of its text: save it in the folder as "
+                f"{BASE_LICENCE} ({terms.page})"
+            )
+        under = card_head(card).get("license")
+        if terms is not None and terms.binds and under not in (licence, "other", None):
+            raise PushError(
+                f"{folder}: its card says {under}; with the weights of {name} in it the model stands under {licence}: "
+                f"write license: {licence}"
+            )
+        own = read_text(folder / NOTICE_FILE)
+        return own if name in own else notice_text(name, licence, own)
+    return None

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..data.splits import SPLITS
 from ..models.notice import NOTICE
+from .croissant import CROISSANT_FILE, DataFile, croissant_json
 from .push_plan import PushError, PushFile, PushPlan, read_text
 from .terms import Terms, check_waveforms, find_terms, licence_of
 
@@ -88,12 +89,15 @@ def plan_token_set(folder: Path, repo_id: str, options: TokenSetOptions, scratch
     terms = find_terms(list(options.sources), options.licence, options.attribution, columns, card)
     if options.waveforms:
         check_waveforms(terms)
-    plan = PushPlan("token set" if "codes" in columns else "data set", "dataset", replaces=("*.parquet", "data/*"))
+    plan = PushPlan(
+        "token set" if "codes" in columns else "data set", "dataset", replaces=("*.parquet", "data/*", CROISSANT_FILE)
+    )
     key = secrets.token_bytes(32)
     dropped: dict[str, str] = {}
     configs: dict[str, dict[str, list[str]]] = {}
     rows: dict[tuple[str, str], int] = {}
     codecs: set[str] = set()
+    described: list[DataFile] = []
     for number, path in enumerate(paths):
         config, split = _place(folder, path)
         table = _cleaned(pq.read_table(path).replace_schema_metadata(None), options, key, dropped)
@@ -103,8 +107,9 @@ def plan_token_set(folder: Path, repo_id: str, options: TokenSetOptions, scratch
         file = scratch / f"{number}.parquet"
         pq.write_table(table, file)
         index = len(configs.setdefault(config, {}).setdefault(split, []))
-        mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]  # what has changed has another name, for caches
-        name = f"data/{config}/{split}-{index:05d}-{mark}.parquet"
+        mark = hashlib.sha256(file.read_bytes()).hexdigest()
+        name = f"data/{config}/{split}-{index:05d}-{mark[:16]}.parquet"  # what has changed has another name, for caches
+        described.append(DataFile(name, mark, file.stat().st_size, table.schema, config, split))
         configs[config][split].append(name)
         rows[config, split] = rows.get((config, split), 0) + table.num_rows
         plan.files.append(PushFile(name, file))
@@ -115,8 +120,11 @@ def plan_token_set(folder: Path, repo_id: str, options: TokenSetOptions, scratch
     ]
     if card:
         plan.left_out.append(("README.md", "names of records may stand there; a card is written in its place"))
-    text = _card(repo_id, terms, configs, rows, sorted(map(str, codecs)), options, columns)
+    text, told = _card(repo_id, terms, configs, rows, sorted(map(str, codecs)), options, columns)
     plan.files.append(PushFile("README.md", text.encode()))
+    credits = [one.attribution for one in terms]
+    described_as = croissant_json(repo_id.rpartition("/")[2], told, licence_of(terms), credits, described)
+    plan.files.append(PushFile(CROISSANT_FILE, described_as.encode()))
     plan.notes.append(f"made from {', '.join(one.name for one in terms)}: {licence_of(terms)}")
     if "codes" in columns:
         plan.notes.append("its tokens decode to the patients' ECGs: share it only where these may be shared")
@@ -226,12 +234,16 @@ def _card(
     codecs: list[str],
     options: TokenSetOptions,
     columns: set[str],
-) -> str:
-    from huggingface_hub import DatasetCardData
+) -> tuple[str, str]:
+    """The card, and what the set is in a sentence or two."""
+    from huggingface_hub import DatasetCard, DatasetCardData
 
+    tokens, count = "codes" in columns, sum(rows.values())
     head: dict[str, Any] = {
         "license": licence_of(terms),
+        "pretty_name": repo_id.rpartition("/")[2],
         "tags": ["ecg", "electrocardiogram"],
+        "size_categories": [_size_category(count)],
         "configs": [
             {
                 "config_name": config,
@@ -240,52 +252,44 @@ def _card(
             }
             for number, (config, splits) in enumerate(configs.items())
         ],
-        **({"codec_identity": codecs[0]} if len(codecs) == 1 else {}),
     }
-    names = ", ".join(one.name for one in terms)
-    made = f"Made from {names}. {NOTICE}"
-    if "codes" in columns:
-        by = f" of the codec `{codecs[0]}`" if len(codecs) == 1 else ""
-        what = f"ECGs as tokens{by}, one row a recording. {made}"
-        warning = _DECODES
-    else:
-        what, warning = f"Rows on ECGs. {made}", "Do not try to tell who a recording is of."
-    table = "\n".join(f"| {config} | {split} | {count:,} |" for (config, split), count in rows.items())
-    ids = {
-        "salted": "Ids of records and patients are hashes with a key that was thrown away; they join rows of this set.",
-        "none": "Ids of records and patients were left out.",
-    }[options.ids]
-    credits = "\n".join(f"* {one.attribution}" for one in terms)
-    alike = (
-        "\n\nShare-alike: what is made from this set must stand under the same licence."
-        if any(one.share_alike for one in terms)
-        else ""
+    if columns & _TEXTS_OF_PEOPLE:
+        head["language"] = ["en"]
+    if columns & {"question", "questions"}:
+        head["task_categories"] = ["question-answering"]
+    if len(codecs) == 1:
+        head["codec_identity"] = codecs[0]
+    made = f"Made from {', '.join(one.name for one in terms)}. {NOTICE}"
+    by = f" of the codec `{codecs[0]}`" if len(codecs) == 1 else ""
+    what = f"ECGs as tokens{by}, one row a recording. {made}" if tokens else f"Rows on ECGs. {made}"
+    card = DatasetCard.from_template(
+        DatasetCardData(**head),
+        template_path=str(Path(__file__).with_name("dataset_card.md")),
+        name=repo_id.rpartition("/")[2],
+        repo_id=repo_id,
+        what=what,
+        warning=_DECODES if tokens else "Do not try to tell who a recording is of.",
+        table="\n".join(f"| {config} | {split} | {count:,} |" for (config, split), count in rows.items()),
+        ids={
+            "salted": "Ids of records and patients are hashes with a key that was thrown away; they join rows of this "
+            "set.",
+            "none": "Ids of records and patients were left out.",
+        }[options.ids],
+        licence=licence_of(terms),
+        changes="recordings were encoded as tokens" if tokens else "rows were derived",
+        credits="\n".join(f"* {one.attribution}" for one in terms),
+        share_alike=any(one.share_alike for one in terms),
     )
-    return f"""---
-{DatasetCardData(**head).to_yaml()}
----
+    return str(card).rstrip() + "\n", what
 
-# {repo_id.rpartition("/")[2]}
 
-{what}
+_TEXTS_OF_PEOPLE = frozenset({"question", "questions", "report", "messages", "text", "answer"})
 
-{warning}
 
-| configuration | split | rows |
-|---|---|---:|
-{table}
-
-{ids}
-
-```python
-from datasets import load_dataset
-
-rows = load_dataset("{repo_id}")
-```
-
-## Licence and attribution
-
-{licence_of(terms)}. Changes made: {"recordings were encoded as tokens" if "codes" in columns else "rows were derived"}.
-
-{credits}{alike}
-"""
+def _size_category(rows: int) -> str:
+    """How many rows, in the Hub's words."""
+    edges = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+    above = next((place for place in range(len(edges)) if rows < 10 ** (place + 3)), len(edges))
+    if above == 0:
+        return "n<1K"
+    return f"{edges[above - 1]}<n<{edges[above]}" if above < len(edges) else "n>1T"

@@ -132,6 +132,9 @@ def test_qa_writes_everything_and_goes_on_where_it_stopped(capsys, common, train
     assert str(tmp_path) not in (tmp_path / "out.json").read_text()
     results = {one.name: one for one in read_results(tmp_path / "rows.json")}
     assert any("exact match, all balanced questions, real ECG" in name for name in results)
+    (curves,) = json.loads((tmp_path / "curves.json").read_text()).values()
+    assert curves["reliability"] == document["curves"]["reliability"]
+    assert curves["command"] == document["command"]
     first = (tmp_path / "out.json.parts/outcomes.jsonl").read_text()
     assert cli.main(arguments) == 0
     assert (tmp_path / "out.json.parts/outcomes.jsonl").read_text() == first

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.hub.validation import problems
+
 TOKENS = {"hf_of_user": "user", "hf_of_other": "other"}
 """Access tokens and whose they are."""
 
@@ -186,7 +188,10 @@ class _Handler(BaseHTTPRequestHandler):
             case ("POST", "api", "repos", "create"):
                 self._create(json.loads(self.body))
             case ("POST", "api", "validate-yaml"):
-                self._json({"errors": [], "warnings": []})
+                asked = json.loads(self.body)
+                found = problems(asked["content"], asked["repoType"])
+                said = {"errors": [{"message": one} for one in found], "warnings": []}
+                self._json({**said, "error": "; ".join(found)} if found else said, 400 if found else 200)
             case ("PUT", "lfs", oid):
                 if hashlib.sha256(self.body).hexdigest() != oid:
                     raise _Refused(400, "", "not the content that was announced")

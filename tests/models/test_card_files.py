@@ -53,6 +53,23 @@ def test_the_card_of_the_same_weights_goes_along_with_its_picture(tmp_path):
     assert pushed(tmp_path, GENERIC, same=True) == {CARD_FILE: SOURCE, "NOTICE": "notice", "codec.png": "picture"}
 
 
+def test_what_a_card_links_to_goes_along_and_the_hubs_results_name_the_owner(tmp_path):
+    source = tmp_path / "from"
+    (source / ".eval_results").mkdir(parents=True)
+    results = "- dataset:\n    id: OWNER/questions\n    task_id: all\n  value: 0.5\n"
+    (source / ".eval_results" / "questions.yaml").write_text(results)
+    (source / CARD_FILE).write_text("[all](EVALUATION.md) [page](https://a.b/c.md) [up](../x.md) [none](gone.md)")
+    (source / "EVALUATION.md").write_text("[card](README.md) ![plot](plot.png)")
+    (source / "plot.png").write_text("picture")
+    (source / "other.md").write_text("stays")
+    (tmp_path / "to").mkdir()
+    write_card_files(SimpleNamespace(), tmp_path / "to", "user/new", source, same=True)
+    found = {path.relative_to(tmp_path / "to").as_posix() for path in (tmp_path / "to").rglob("*") if path.is_file()}
+    assert found == {CARD_FILE, "EVALUATION.md", "plot.png", ".eval_results/questions.yaml"}
+    written = (tmp_path / "to" / ".eval_results" / "questions.yaml").read_text()
+    assert written == results.replace("OWNER", "user")
+
+
 def test_of_other_weights_the_terms_go_along_and_no_figure(tmp_path):
     files = pushed(tmp_path, GENERIC)
     data = ModelCard(files[CARD_FILE]).data

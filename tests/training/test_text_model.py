@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import hf_heartllm as hl
 from hf_heartllm import checkpoints
 from hf_heartllm.cli.export import export_checkpoint
-from hf_heartllm.hub.cards import checkpoint_facts, render_card
+from hf_heartllm.hub.cards import checkpoint_facts
+from hf_heartllm.hub.model_cards import Measured, render_card
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.training.packing import QuestionPrompts
 from hf_heartllm.training.text_model import check_saw_no_ecg, save_text_model
@@ -114,8 +115,10 @@ def test_it_becomes_a_checkpoint_of_the_package(plain: Path, tmp_path: Path, mon
         assert words in licence
     template = ROOT / "model_cards" / "text-tiny.md"
     facts = checkpoint_facts(folder)
-    card = render_card(template, [], {**json.loads(template.with_suffix(".json").read_text("utf-8")), **facts})
+    told = {**json.loads(template.with_suffix(".json").read_text("utf-8")), **facts}
+    card = str(render_card(template, Measured("text-tiny"), told, ROOT))
     assert f"Llama architecture, {facts['parameters']} parameters" in card
+    assert "## Results" not in card  # nothing was measured
     monkeypatch.setattr(checkpoints, "__file__", str(folder.parent / "__init__.py"))
     assert hl.checkpoint("text-tiny") == str(folder)
     export_checkpoint(folder, tmp_path / "exported")

@@ -41,7 +41,12 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, kind: type, **of_f
     add_options(parser, kind, without=("progress",), **every, **of_fields)
     add_old_name(parser, "--rate", next(one for one in parser._actions if one.dest == "sampling_rate"))
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON file of everything to write")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="results file whose rows are replaced too")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="results file whose rows are replaced too, and curves.json beside it",
+    )
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -108,6 +113,7 @@ def evaluate_and_write(
         settings: of the evaluation.
         others: the subject's options beside them that change figures, with the word that stands for their value.
     """
+    from ...evaluation.confidence_curves import CURVES_FILE, write_curves
     from ...evaluation.libraries import MissingLibraryError
     from ...evaluation.results import current_commit, machine_words, write_results
     from ...models.whole_files import write_whole
@@ -133,6 +139,8 @@ def evaluate_and_write(
             "machine": document["machine"],
         }
         write_results(args.results, evaluation.results(prefix=title, **facts))
+        if curves := document.get("curves"):
+            write_curves(args.results.with_name(CURVES_FILE), title, curves, **facts)
     print(page)
     print_notice()
 

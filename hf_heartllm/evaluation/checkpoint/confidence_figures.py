@@ -21,6 +21,7 @@ from ..confidence import (
     risk_coverage,
     tempered,
 )
+from ..confidence_curves import AT_NATURAL, Curves
 from ..confidence_plots import plot_reliability, plot_risk_coverage
 from ..controlled import RANKS_NOTHING, ControlledResult
 from ..intervals import Bootstrap, Settings
@@ -147,32 +148,38 @@ def statement_figures(answered: Answered, prevalence: Mapping[Statement, float])
     return result
 
 
-def draw(
+def measured_curves(
     answered: Answered,
     calibration: Calibration | None,
     prior: Mapping[Statement, float],
     prevalence: Mapping[Statement, float],
-    folder: Path,
-) -> list[Path]:
-    """Reliability (balanced, and at natural prevalence) and risk–coverage as pictures; returns their paths."""
-    written, steps = [], _steps(calibration)
+) -> Curves:
+    """Reliability on the real ECG (of the balanced questions, and at natural prevalence), and risk–coverage."""
+    steps = _steps(calibration)
     balanced = {step: _believed(answered, REAL, used) for step, used in steps.items()}
-    tables = {step: reliability(one.confidence, one.right) for step, one in balanced.items()}
-    written.append(folder / "reliability-balanced.png")
-    plot_reliability(tables, written[-1], f"Reliability, {answered.set_name}")
+    tables = {answered.set_name: {step: reliability(one.confidence, one.right) for step, one in balanced.items()}}
     known = {statement: share for statement, share in prevalence.items() if statement in prior}
     yes_no = yes_no_rows(answered, every_record=False, known=known)
     if len(yes_no.rows):
-        tables = {}
+        natural = {}
         for step, used in steps.items():
             one = _believed_yes(yes_no, REAL, used, prior, yes_no.weights(known))
-            tables[step] = reliability(one.confidence, one.right, weights=one.weights)
-        written.append(folder / "reliability-natural.png")
-        plot_reliability(tables, written[-1], "Reliability, yes/no at natural prevalence")
+            natural[step] = reliability(one.confidence, one.right, weights=one.weights)
+        tables[AT_NATURAL] = natural
     curves = {}
     for condition in CONDITIONS:
         one = _believed(answered, condition, calibration)
         curves[CONDITION_WORDS[condition]] = risk_coverage(one.confidence, one.right)
-    written.append(folder / "risk-coverage.png")
-    plot_risk_coverage(curves, written[-1], f"Risk and coverage, {answered.set_name}")
+    return Curves(tables, {answered.set_name: curves})
+
+
+def draw(curves: Curves, folder: Path) -> list[Path]:
+    """Each reliability and risk–coverage as a picture; returns their paths."""
+    written = []
+    for questions, tables in curves.reliability.items():
+        written.append(folder / f"reliability-{'natural' if questions == AT_NATURAL else 'balanced'}.png")
+        plot_reliability(tables, written[-1], f"Reliability, {questions}")
+    for questions, risks in curves.risk_coverage.items():
+        written.append(folder / "risk-coverage.png")
+        plot_risk_coverage(risks, written[-1], f"Risk and coverage, {questions}")
     return written

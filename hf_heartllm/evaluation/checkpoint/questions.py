@@ -20,7 +20,7 @@ from ..runner import Evaluation, difference_section
 from ..settings import QASettings
 from .calibration import Calibration, Statement, fit_calibration, prevalences
 from .calibration_file import asked_statements, check_checkpoint_folder, prevalence_facts, write_calibration
-from .confidence_figures import confidence_results, draw, statement_figures
+from .confidence_figures import confidence_results, draw, measured_curves, statement_figures
 from .figures import answer_results, auroc_results, mean_auroc, measured_answers, subgroup_results
 from .generated import generate_answers, generated_results
 from .paired import answer_differences, other_answers, write_identity
@@ -114,7 +114,8 @@ def evaluate_qa(
         rows = evenly_spaced(answered.balanced.tolist(), settings.generate)
         texts = generate_answers(run.asker, answered, rows, asked)
         tables["Free text beside the closed set"] = generated_results(answered, rows, texts, measured)
-    pictures = draw(answered, calibration, prior, natural, parts / "pictures")
+    curves = measured_curves(answered, calibration, prior, natural)
+    pictures = draw(curves, parts / "pictures")
     names_drawn = ", ".join(one.name for one in pictures)
 
     write_identity(run)
@@ -147,6 +148,7 @@ def evaluate_qa(
         "calibration": None if calibration is None else {**calibration.document(), **calibration_facts},
         "prevalence_training_folds": {f"{kind} {what}": share for (kind, what), share in sorted(prior.items())},
         "statements": statement_figures(answered, natural),
+        "curves": curves.document(),
     }
     title = f"Questions {run.questions['hash']} answered"
     return Evaluation(run, title, tables, notes, found, sections, headline=headline(tables))

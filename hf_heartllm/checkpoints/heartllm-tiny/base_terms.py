@@ -1,0 +1,1 @@
+../../models/base_terms.py
