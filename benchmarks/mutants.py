@@ -61,9 +61,12 @@ def changes(tree: ast.Module) -> list[Place]:
         if changed(node) is not None:
             found.append(path)
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list", "type_params", "slice_type"):
+            if name in ("annotation", "returns", "decorator_list", "type_params"):
                 continue
-            for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            children: list[tuple[int | None, Any]] = [(None, value)]
+            if isinstance(value, list):
+                children = list(enumerate(value))
+            for index, child in children:
                 if isinstance(child, ast.AST):
                     visit(child, [*path, (name, index)])
 

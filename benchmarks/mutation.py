@@ -171,7 +171,8 @@ def tried(mutant: Mutant, folder: Path, tests: list[str], left_out: set[str], se
     file, mark = folder / "tree" / mutant.file, folder / "run"
     text = file.read_text("utf-8")
     new, what = mutated(text, mutant.number, mark)
-    outcome, test = SURVIVED, None
+    outcome = SURVIVED
+    test: str | None = None
     try:
         while True:
             mark.unlink(missing_ok=True)
@@ -250,7 +251,9 @@ def run(count: int, seed: int, folder: Path, seconds: int) -> list[Mutant]:
         with contextlib.suppress(ValueError, TypeError):  # a line that a broken-off run left half
             one = Mutant(**json.loads(line))
             known[one.file, one.number, one.key] = one
-    tests, found, left_out = tests_of(tree), [], set[str]()
+    tests = tests_of(tree)
+    found: list[Mutant] = []
+    left_out: set[str] = set()
     with state.open("a", encoding="utf-8") as written, tqdm(total=count, unit="mutant") as bar:
         try:
             for file, number in drawn(tree, seed):
