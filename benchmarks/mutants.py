@@ -41,7 +41,8 @@ def changed(node: ast.AST) -> ast.AST | None:
         new.value = ast.Constant(0 if none else None)
     else:
         return None
-    return new
+    other: ast.AST = new
+    return other
 
 
 def changes(tree: ast.Module) -> list[Place]:

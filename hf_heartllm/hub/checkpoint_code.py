@@ -22,6 +22,10 @@ SETTINGS = (
 )
 
 
+ENDPOINT = "handler.py"
+"""What Inference Endpoints look for by its name; it starts the checkpoint's pipelines."""
+
+
 def code_named(folder: Path) -> list[tuple[str, str]]:
     """The modules that a checkpoint's settings name for transformers (`auto_map`, `custom_pipelines`).
 
@@ -54,6 +58,8 @@ def reached_code(folder: Path, code: Path | None = None) -> list[Path]:
     """
     code = folder if code is None else code
     left, found = code_named(folder), set[Path]()
+    if read_json(folder / "config.json").get("custom_pipelines") and (code / ENDPOINT).is_file():
+        left.append(("config.json", Path(ENDPOINT).stem))
     while left:
         where, module = left.pop()
         path = code / f"{module}.py"

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..models.answer_calibration import read_calibration
 from ..models.answer_scores import AnswerScores, summarise
 from ..models.checkpoint_files import default_checkpoint, find_checkpoint
@@ -105,7 +107,8 @@ class ServedModel:
         scores = []
         for prompt, answers in zip(prompts, answer_sets, strict=True):
             of_windows = [
-                [shares[id(window), prompt.words][answer] for answer in answers] for window in _windows(prompt.record)
+                np.array([shares[id(window), prompt.words][answer] for answer in answers])
+                for window in _windows(prompt.record)
             ]
             together: Any = of_windows[0] if len(of_windows) == 1 else combined_scores(of_windows, answers, prompt.rule)
             scores.append(summarise(answers, list(together)))

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from .checkpoint_files import file_beside
+from .format_versions import FormatVersionError, check_format_version
 from .operating_points import Decision, OperatingPoint, decide, decide_one_of, logit
 
 CALIBRATION_FILE = "calibration.json"
-FORMAT, FORMAT_VERSION = "heartllm calibration", 2
-READ_VERSIONS = (1, 2)  # 1 has neither operating points nor lines of statements
+FORMAT, FORMAT_VERSION = "heartllm calibration", 2  # 1 has neither operating points nor lines of statements
 YES_NO_SET = frozenset({"yes", "no"})
 
 NOT_CALIBRATED = f"not calibrated: the model comes without {CALIBRATION_FILE}"
@@ -211,8 +211,12 @@ class AnswerCalibration:
         Raises:
             CalibrationError: if it is no such document.
         """
-        if document.get("format") != FORMAT or document.get("format_version") not in READ_VERSIONS:
+        if document.get("format") != FORMAT:
             raise CalibrationError(f"not of the format {FORMAT!r}, version {FORMAT_VERSION} or older")
+        try:
+            check_format_version("calibration", document.get("format_version"), FORMAT_VERSION, __name__)
+        except FormatVersionError as error:
+            raise CalibrationError(str(error)) from None
         try:
             natural, share = document["natural_temperature"], document["yes_share"]
             return cls(

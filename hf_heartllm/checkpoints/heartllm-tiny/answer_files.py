@@ -18,6 +18,7 @@ from transformers.utils import logging
 
 from .adapter_checkpoint import ADAPTER_WEIGHTS
 from .answer_calibration import CALIBRATION_FILE, AnswerCalibration, read_calibration
+from .base_terms import write_base_terms
 from .card_files import remember_source, source_of, write_card_files
 from .checkpoint_files import file_beside
 from .question_understanding import QUESTIONS_FILE, TrainedQuestions, read_trained_questions
@@ -82,8 +83,13 @@ def write_answer_files(
 
 
 def write_pushed_files(model: Any, folder: str | os.PathLike[str], repo_id: str) -> None:
-    """What goes to the Hub beside a model's weights: what is known about their answers, card and licences."""
+    """What goes to the Hub beside a model's weights: what is known about their answers, card and licences.
+
+    Raises:
+        TermsError: if the licence of a base that is merged into them does not let them go there so.
+    """
     write_answer_files(model, folder)
+    write_base_terms(model, folder, repo_id)
     source, revision = source_of(model)
     same = (
         bool(source) and file_beside(source, ADAPTER_WEIGHTS, revision) is None

@@ -20,9 +20,16 @@ from .notice import NOTICE
 from .whole_files import write_whole
 
 CARD_FILE = "README.md"
-LICENCE_FILES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "NOTICE.md", "NOTICE.txt", "USE_POLICY.md")
-PICTURE = re.compile(r"!\[[^\]]*\]\((?!\w+://)([^)\s/]+\.(?:png|svg|jpg))\)")
-"""A picture in a card that lies beside it."""
+LICENCE_FILES = (
+    *("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "NOTICE.md", "NOTICE.txt", "USE_POLICY.md"),
+    *("LICENSE-base", "USE_POLICY-base.md"),  # of a language model that is merged into the weights
+)
+EVALUATION_FILE, EVAL_RESULTS = "EVALUATION.md", ".eval_results/questions.yaml"
+"""Every figure of a checkpoint; those of its card in the Hub's own format of results."""
+OWNER = "OWNER"
+"""Stands in `EVAL_RESULTS` for whoever owns the repository, who owns that of the questions too."""
+
+_BESIDE = re.compile(r"\]\((?!\w+://)([^)\s/#]+\.(?:png|svg|jpg|md))\)")
 
 _MARK = "<!-- written by push_to_hub of hf_heartllm -->"
 _GENERIC = re.compile(rf"model card has been automatically generated|\[More Information Needed\]|{_MARK}")
@@ -62,10 +69,9 @@ def write_card_files(
         write_whole(folder / name, content)
     if same and card is not None:
         write_whole(folder / CARD_FILE, card)
-        for name in PICTURE.findall(card.decode("utf-8", "replace")):
-            picture = file_beside(source or "", name, revision)
-            if picture is not None:
-                write_whole(folder / name, picture.read_bytes())
+        for name, path in files_beside(card.decode("utf-8", "replace"), source or "", revision).items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_whole(folder / name, owned(path.read_bytes(), repo_id) if name == EVAL_RESULTS else path.read_bytes())
         return
     there = (folder / CARD_FILE).read_text(encoding="utf-8") if (folder / CARD_FILE).is_file() else ""
     if there and not is_generic(there):
@@ -77,6 +83,32 @@ def write_card_files(
         kind, how_to_load(made), repo_id, None if card is None else card.decode("utf-8"), _repository(source)
     )
     write_whole(folder / CARD_FILE, text)
+
+
+def files_beside(card: str, source: str | os.PathLike[str], revision: str | None = None) -> dict[str, Path]:
+    """What a card shows or links to that lies beside it, and the Hub's results: name → file.
+
+    Args:
+        card: its text.
+        source: the folder or repository that it lies in.
+        revision: of the repository.
+    """
+    found: dict[str, Path] = {}
+    left = [EVAL_RESULTS, *_BESIDE.findall(card)]
+    while left:
+        name = left.pop()
+        if name in found or name in (CARD_FILE, *LICENCE_FILES):
+            continue
+        path = file_beside(source, name, revision)
+        if path is not None:
+            found[name] = path
+            left += _BESIDE.findall(path.read_text(encoding="utf-8", errors="replace")) if name.endswith(".md") else []
+    return found
+
+
+def owned(results: bytes, repo_id: str) -> bytes:
+    """The Hub's results about a question set of the repository's owner."""
+    return results.replace(f"id: {OWNER}/".encode(), f"id: {repo_id.rpartition('/')[0] or OWNER}/".encode())
 
 
 def short_card(what: str, loads: str, repo_id: str, card: str | None = None, source: str | None = None) -> str:
@@ -212,12 +244,16 @@ _LOADED_AS = {
 
 __all__ = [
     "CARD_FILE",
+    "EVALUATION_FILE",
+    "EVAL_RESULTS",
     "LICENCE_FILES",
     "LOADS",
-    "PICTURE",
+    "OWNER",
     "card_head",
+    "files_beside",
     "how_to_load",
     "is_generic",
+    "owned",
     "remember_source",
     "short_card",
     "source_of",

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 from .codec_config import CodecConfig
 from .configuration_paper_codec import PaperCodecConfig
 from .ecg_leads import INDEPENDENT_LEADS
+from .format_versions import check_format_version
+
+FORMAT_VERSION = 3  # 2: residual codebooks; 3: the decoder of the first one attends to the beats before and after
 
 CONTEXT_HEADS = 4
 """Heads of every attention layer of the decoders."""
@@ -109,9 +112,10 @@ class ECGCodecConfig(CodecConfig):
         typical_log_envelope: float = -1.5,
         spike_limit: float = 4.0,
         quantizer_slope: float = 1.702,
-        format_version: int = 3,
+        format_version: int = FORMAT_VERSION,
         **kwargs: Any,
     ) -> None:
+        self.format_version = check_format_version("ECG codec", format_version, FORMAT_VERSION, __name__)
         if (architecture := kwargs.pop("architecture", self.architecture)) != self.architecture:
             raise ValueError(f"architecture={architecture!r} must be {self.architecture!r}, or left out")
         if kwargs.get("window_samples") is not None:
@@ -127,7 +131,7 @@ class ECGCodecConfig(CodecConfig):
         self.decoder_channels = decoder_channels
         self.refinement_dilations = list(refinement_dilations)
         if context_layers is None:
-            context_layers = min(2, len(dilations)) if format_version >= 3 else 0
+            context_layers = min(2, len(dilations)) if self.format_version >= 3 else 0
         self.context_layers = context_layers
         self.context_reach = context_reach
         self.envelope_seconds = float(envelope_seconds)
@@ -135,7 +139,6 @@ class ECGCodecConfig(CodecConfig):
         self.typical_log_envelope = float(typical_log_envelope)
         self.spike_limit = float(spike_limit)
         self.quantizer_slope = float(quantizer_slope)
-        self.format_version = format_version
         if required_leads is None:
             required_leads = [name for name in ("I", "II") if name in leads]
         super().__init__(

@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 from transformers import AutoConfig, PretrainedConfig
 
 from .checkpoint_files import without_local_names
+from .format_versions import check_format_version
 from .text_settings import TextSettings, without_answered
+
+FORMAT_VERSION = 1
 
 
 class HeartLLMConfig(TextSettings, PretrainedConfig):
@@ -46,7 +49,7 @@ class HeartLLMConfig(TextSettings, PretrainedConfig):
         ecg_codebook_size: int | None = None,
         ecg_start_token_id: int | None = None,
         ecg_end_token_id: int | None = None,
-        format_version: int = 1,
+        format_version: int = FORMAT_VERSION,
         tie_word_embeddings: bool = False,
         seen_in_training: list[str] | None = None,
         base_model: dict[str, Any] | None = None,
@@ -62,7 +65,7 @@ class HeartLLMConfig(TextSettings, PretrainedConfig):
         self.ecg_codebook_size = ecg_codebook_size
         self.ecg_start_token_id = ecg_start_token_id
         self.ecg_end_token_id = ecg_end_token_id
-        self.format_version = format_version
+        self.format_version = check_format_version("HeartLLM checkpoint", format_version, FORMAT_VERSION, __name__)
         self.seen_in_training = seen_in_training
         self.base_model = base_model
         if text_config is not None:

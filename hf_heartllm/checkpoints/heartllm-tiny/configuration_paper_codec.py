@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 from .codec_config import CodecConfig
 from .ecg_leads import INDEPENDENT_LEADS, STANDARD_LEADS
+from .format_versions import check_format_version
+
+FORMAT_VERSION = 1
 
 
 class PaperCodecConfig(CodecConfig):
@@ -57,8 +60,10 @@ class PaperCodecConfig(CodecConfig):
         num_downsamples: int = 4,
         num_norm_groups: int = 8,
         share_lead_encoder: bool = True,
+        format_version: int = FORMAT_VERSION,
         **kwargs: Any,
     ) -> None:
+        self.format_version = check_format_version("ECG codec", format_version, FORMAT_VERSION, __name__)
         self.encoder_hidden_size = encoder_hidden_size
         self.decoder_hidden_size = decoder_hidden_size
         self.num_downsamples = num_downsamples
@@ -77,6 +82,8 @@ class PaperCodecConfig(CodecConfig):
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As for any configuration, also from what was saved while one class held the sizes of both codecs."""
+        if config_dict.get("model_type") == cls.model_type:
+            check_format_version("ECG codec", config_dict.get("format_version"), FORMAT_VERSION, __name__)
         if config_dict.get("architecture") == cls.architecture:
             config_dict = cls.from_old_values(config_dict).to_dict()
         return super().from_dict(config_dict, **kwargs)

@@ -19,7 +19,9 @@ from .ecg_checks import CheckedRecord, check_record
 from .ecg_leads import STANDARD_LEADS, derive_limb_leads, standard_lead_name
 from .ecg_record import ECGError, ECGRecord, ECGWarning, require_leads
 from .ecg_resample import resample
+from .format_versions import check_format_version
 
+FORMAT_VERSION = 1
 MIN_SAMPLING_RATE = 100.0
 MAX_SAMPLING_RATE = 1000.0
 SHARED_WITH_CODEC = ("baseline_seconds", "resample_zero_crossings", "resample_roll_off", "resample_kaiser_beta")
@@ -69,6 +71,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         leads: leads of the features, in order.
         required_leads: leads that must be there or derivable; None for all.
         min_duration: seconds of the shortest recording, where there are no windows.
+        format_version: version of the extractor's file.
         hop_length: samples of one token; the length of the features is a multiple of it, where there are no windows.
         baseline_seconds: of that moving average, where there are no windows.
         resample_zero_crossings, resample_roll_off, resample_kaiser_beta: of the filters that bring a recording to
@@ -98,6 +101,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         resample_zero_crossings: int = 24,
         resample_roll_off: float = 0.92,
         resample_kaiser_beta: float = 9.0,
+        format_version: int = FORMAT_VERSION,
         **kwargs: Any,
     ) -> None:
         self.sampling_rate = sampling_rate
@@ -111,6 +115,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         self.resample_roll_off = resample_roll_off
         self.resample_kaiser_beta = resample_kaiser_beta
         check_feature_settings(self)
+        self.format_version = check_format_version("feature extractor", format_version, FORMAT_VERSION, __name__)
         super().__init__(**kwargs)
 
     @classmethod

@@ -20,6 +20,7 @@ from transformers.utils import TransformersKwargs
 from .adapter_checkpoint import merge_adapter
 from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
 from .base_model import BaseModel, find_base
+from .base_terms import remember_base, write_base_terms
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
@@ -149,6 +150,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         model: HeartLLMForCausalLM = cls._around(language_model, config)
         if file_beside(source, "generation_config.json", from_hub.get("revision")) is not None:
             model.generation_config = GenerationConfig.from_pretrained(source, **from_hub)
+        remember_base(model, config.base_model["name"], folder)
         model.config.base_model = None  # what is in memory is whole
         model.name_or_path = model.config.name_or_path = os.fspath(source)
         model.eval()
@@ -443,6 +445,9 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
 
         Returns:
             The folder.
+
+        Raises:
+            TermsError: if the licence of the base forbids it, or asks for a text that is not at hand.
         """
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
@@ -451,6 +456,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
             language_model.save_pretrained(scratch)
             tokenizer.save_plain_tokenizer(scratch)
+            write_base_terms(self, scratch)
             for file in sorted(Path(scratch).iterdir()):
                 os.replace(file, target / file.name)
         return target

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .checkpoint_files import file_beside
+from .format_versions import FormatVersionError, check_format_version
 from .question_reading import QuestionReader
 from .question_text import folded
 from .trained_wordings import FIRST, TrainedGroup, UnderstoodQuestion
@@ -85,8 +86,12 @@ class TrainedQuestions:
         Raises:
             QuestionsError: if it is no such document.
         """
-        if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
+        if document.get("format") != FORMAT:
             raise QuestionsError(f"not of the format {FORMAT!r}, version {FORMAT_VERSION}")
+        try:
+            check_format_version("list of trained questions", document.get("format_version"), FORMAT_VERSION, __name__)
+        except FormatVersionError as error:
+            raise QuestionsError(str(error)) from None
         try:
             groups = tuple(
                 TrainedGroup(

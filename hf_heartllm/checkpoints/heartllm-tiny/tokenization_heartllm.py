@@ -20,6 +20,7 @@ from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_cha
 from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
 from .ecg_texts import ECGTexts
 from .feature_extraction_ecg import SHARED_WITH_CODEC, ECGFeatureExtractor
+from .format_versions import check_format_version
 from .plain_tokenizer import bare_backend, next_token_id, tokenizer_settings, write_plain_tokenizer
 from .prompts import DEFAULT_CHAT_TEMPLATE, ECG_END_TOKEN, ECG_PLACEHOLDER, ECG_START_TOKEN
 
@@ -144,6 +145,7 @@ class ECGTokenizer(ECGTexts):
         return made._attach(CodecHandle.from_files(*files), extractor)
 
     def _attach(self, codec: CodecHandle, feature_extractor: ECGFeatureExtractor) -> ECGTokenizer:
+        check_format_version("ECG tokenizer", self.ecg_format_version or None, FORMAT_VERSION, __name__)
         if codec.config.codebook_size != self.ecg_codebook_size:
             raise ValueError(
                 f"the codec has {codec.config.codebook_size} codes, the tokenizer {self.ecg_codebook_size} ECG tokens"
