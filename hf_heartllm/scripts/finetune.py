@@ -1,6 +1,6 @@
 """Stage 3: questions and reports.
 
-    python training/finetune.py --recipe training/recipes/finetune_tiny.yaml --model build/pretrained/model \\
+    python training/finetune.py --recipe finetune_tiny --model build/pretrained/model \\
         --tokens build/tokens --output build/finetuned
 
 Run again after an interruption, it goes on from the last whole checkpoint.

@@ -1,6 +1,6 @@
 """Make the untrained start of a small model of one's own: text vocabulary, decoder, ECG tokens.
 
-    python training/make_base.py --recipe training/recipes/base_tiny.yaml --rows rows.parquet \\
+    python training/make_base.py --recipe base_tiny --rows rows.parquet \\
         --codec build/codec/codec --output build/base
 """
 

@@ -1,6 +1,6 @@
 """Stage 2: forecasting of ECG tokens.
 
-    python training/pretrain.py --recipe training/recipes/pretrain_tiny.yaml --model build/base \\
+    python training/pretrain.py --recipe pretrain_tiny --model build/base \\
         --tokens build/tokens --output build/pretrained
 
 Run again after an interruption, it goes on from the last whole checkpoint.

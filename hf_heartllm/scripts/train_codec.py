@@ -1,9 +1,9 @@
 """Train an ECG codec on recordings: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records.
 
-    python training/train_codec.py --recipe training/recipes/codec.yaml --records DIR --output build/codec
-    python training/train_codec.py --recipe training/recipes/codec_refinements.yaml --codec build/codec/codec \\
+    python training/train_codec.py --recipe codec --records DIR --output build/codec
+    python training/train_codec.py --recipe codec_refinements --codec build/codec/codec \\
         --records DIR --output build/codec_refinements
-    python training/train_codec.py --recipe training/recipes/codec_decoder.yaml --codec build/codec_refinements/codec \\
+    python training/train_codec.py --recipe codec_decoder --codec build/codec_refinements/codec \\
         --records DIR --output build/codec_decoder
 
 The first trains the codebook that a language model reads, the second the residual ones that refine it, the third the

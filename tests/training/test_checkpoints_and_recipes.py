@@ -24,7 +24,7 @@ from hf_heartllm.training.settings import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPES = ROOT / "training" / "recipes"
+RECIPES = ROOT / "hf_heartllm" / "recipes"
 KINDS: dict[str, type[Recipe]] = {
     "align": AlignRecipe,
     "base": BaseRecipe,
@@ -136,7 +136,7 @@ def test_every_documented_command_sets_what_its_recipe_has():
     found = 0
     for document in DOCUMENTS:
         for line in document.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
-            if name := re.search(r"--(?:recipe|config) training/recipes/(\w+)\.yaml", line):
+            if name := re.search(r"--(?:recipe|config) (\w+)(?=\s|$)", line):
                 read(name[1], re.findall(r"--set ([\w.]+=[^\s\"']+)", line))
                 found += 1
     assert found > 5

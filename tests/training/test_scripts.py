@@ -18,7 +18,7 @@ from tests.forked import ENVIRONMENT, Forked
 from tests.forked import run_forked as run
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPES = ROOT / "training" / "recipes"
+RECIPES = ROOT / "hf_heartllm" / "recipes"
 
 pytestmark = pytest.mark.slow
 

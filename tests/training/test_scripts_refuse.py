@@ -16,6 +16,7 @@ from tests.tiny import tiny_checkpoint
 from tests.token_sets import write_token_set
 
 TRAINING = Path(__file__).resolve().parents[2] / "training"
+RECIPES = TRAINING.parent / "hf_heartllm" / "recipes"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def refused(monkeypatch, capsys, tmp_path):
 
     def run(script: str, recipe: str, *arguments: object) -> tuple[str, str]:
         output = tmp_path / "run"
-        words = ["--recipe", TRAINING / "recipes" / recipe, "--output", output, *arguments]
+        words = ["--recipe", recipe, "--output", output, *arguments]
         monkeypatch.setattr(sys, "argv", [script, *map(str, words)])
         with warnings.catch_warnings(action="ignore"), pytest.raises(SystemExit) as ended:
             runpy.run_path(str(TRAINING / script), run_name="__main__")
@@ -154,7 +155,7 @@ def test_a_setting_that_is_misspelt(refused, checkpoint, tmp_path, script, recip
 
 @pytest.mark.parametrize(("script", "recipe"), STAGES)
 def test_a_setting_that_is_missing(refused, checkpoint, tmp_path, script, recipe):
-    lines = (TRAINING / "recipes" / f"{recipe}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (RECIPES / f"{recipe}.yaml").read_text(encoding="utf-8").splitlines()
     mine = tmp_path / "mine.yaml"
     mine.write_text("\n".join(line for line in lines if not line.startswith("  folds:")))
     line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tmp_path), "--recipe", mine)
