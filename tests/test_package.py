@@ -289,7 +289,8 @@ def test_an_embedded_checkpoint_has_the_code_that_its_settings_reach_and_no_othe
 def test_every_file_of_models_is_reached_by_some_checkpoint(tmp_path: Path) -> None:
     """From the classes that saved settings name, and the pipelines."""
     classes = {str(number): f"{row.module.rpartition('.')[2]}.{row.name}" for number, row in enumerate(_TABLE)}
-    (tmp_path / "config.json").write_text(json.dumps({"auto_map": classes}))
+    pipelines = {"some-task": {"impl": next(iter(classes.values()))}}
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": classes, "custom_pipelines": pipelines}))
     reached = {file.name for file in reached_code(tmp_path, MODELS)}
     assert reached == {file.name for file in MODELS.glob("*.py")} - {"__init__.py"}
 

@@ -13,6 +13,7 @@ from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, preva
 from hf_heartllm.evaluation.checkpoint.confidence_figures import (
     confidence_results,
     draw,
+    measured_curves,
     statement_figures,
 )
 from hf_heartllm.evaluation.conditions import CONDITIONS
@@ -118,5 +119,5 @@ def test_statements_curves_and_pictures(tmp_path):
     assert np.isnan(row.real.low)
     assert row.real.value < row.values["no_ecg"].value
     calibration = fit_calibration(answered, PREVALENCE)
-    for path in draw(answered, calibration, PREVALENCE, PREVALENCE, tmp_path):
+    for path in draw(measured_curves(answered, calibration, PREVALENCE, PREVALENCE), tmp_path):
         assert path.stat().st_size > 5000

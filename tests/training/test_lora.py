@@ -31,7 +31,8 @@ def test_trains_adapters_norms_and_the_chosen_rows(rows):
         "a base weight is trained"
     )
 
-    ids = torch.tensor([[5, tokenizer.ecg_token_offset, tokenizer.ecg_token_offset + 9, 6]])
+    codes = [tokenizer.ecg_token_offset, tokenizer.ecg_token_offset + 9]
+    ids = torch.tensor([[5, tokenizer.ecg_start_token_id, *codes, tokenizer.ecg_end_token_id, 6]])
     text_rows = model.get_input_embeddings().weight.detach()[: tokenizer.ecg_start_token_id].clone()
     optimizer = torch.optim.SGD([p for p in wrapped.parameters() if p.requires_grad], lr=0.5)
     wrapped.train()
