@@ -135,6 +135,7 @@ def run(
             code_ids, codes = code_ids_of(codes, material.codes, tokenizer, len(table))
             embedding = HybridEmbedding(model.get_input_embeddings(), table, code_ids)
         model.set_input_embeddings(embedding)
+        model.allow_parts_of_ecgs()  # behind the start of an ECG stand rows of the table, not codes
         tokenizer = PlacesForCodes(tokenizer, embedding.num_embeddings)
     backgrounds = {} if arm == NO_TAB else backgrounds_of(material)
     with tempfile.TemporaryDirectory(dir=output, prefix=".running-") as scratch:

@@ -61,7 +61,7 @@ def problems(card: str, kind: str) -> list[str]:
     found = [f"{name} is no text" for name in _TEXTS & set(head) if not isinstance(head[name], str)]
     for name in _LISTS & set(head):
         values = head[name] if isinstance(head[name], list) else [head[name]]
-        if not values or not all(isinstance(one, str) and one for one in values):
+        if not all(isinstance(one, str) and one for one in values):
             found.append(f"{name} holds something that is no text")
     if head.get("license") is not None and head["license"] not in LICENCES:
         found.append(f"license {head['license']!r} is not known")
