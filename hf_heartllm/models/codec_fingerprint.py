@@ -9,16 +9,13 @@ was before they could be set.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .ecg_checks import check_record
 from .ecg_lost_signal import lost_leads
 from .ecg_rough_beats import rough_beats
 from .ecg_stretches import run_shares
-
-if TYPE_CHECKING:
-    from .ecg_codec import ECGCodec
 
 CHECKS: tuple[tuple[Callable[..., Any], tuple[str, ...]], ...] = (
     (check_record, (
@@ -50,9 +47,14 @@ def checks_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def codec_fingerprint(codec: ECGCodec) -> str:
-    """Sixteen hexadecimal digits over what decides the codes of a codec's first codebook."""
-    config, digest = codec.config, hashlib.sha256()
+def codec_fingerprint(config: Any, tensors: Mapping[str, Any]) -> str:
+    """Sixteen hexadecimal digits over what decides the codes of a codec's first codebook.
+
+    Args:
+        config: a `CodecConfig`.
+        tensors: what of the weights decides them.
+    """
+    digest = hashlib.sha256()
     for name in config.fingerprinted:
         digest.update(f"{name}={getattr(config, name)};".encode())
     for name, value in config.unmentioned.items():
@@ -60,7 +62,7 @@ def codec_fingerprint(codec: ECGCodec) -> str:
             digest.update(f"{name}={getattr(config, name)};".encode())
     if (checks := checks_digest()) != _UNMENTIONED_CHECKS:
         digest.update(f"checks={checks};".encode())
-    for name, tensor in sorted(codec.fingerprinted_tensors().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

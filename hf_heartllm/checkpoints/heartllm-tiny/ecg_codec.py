@@ -251,7 +251,7 @@ class ECGCodec(PreTrainedModel):
         Tokens made by codecs with the same fingerprint may be mixed; decoder and residual codebooks do not count. What
         is read, see `codec_fingerprint`.
         """
-        return codec_fingerprint(self)
+        return codec_fingerprint(self.config, self.fingerprinted_tensors())
 
     def identity(self) -> str:
         """The former name of `fingerprint`."""
