@@ -41,7 +41,7 @@ endif
 	touch $@
 
 $(DEV): $(CORE) Makefile
-	$(PIP) install -c constraints.txt -e ".[train,eval,measure,dev]"
+	$(PIP) install -c constraints.txt -e ".[train,eval,measure,onnx,dev]"
 	touch $@
 
 demo: $(CORE)  ## one recording: its picture, answers with what they are worth, a report
@@ -76,7 +76,7 @@ $(NEWEST)/.installed: pyproject.toml
 ifneq ($(TORCH_INDEX),)
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --no-deps --index-url $(TORCH_INDEX) "torch<3"
 endif
-	$(NEWEST)/bin/python -m pip --disable-pip-version-check install -e ".[train,eval,measure,dev]"
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install -e ".[train,eval,measure,onnx,dev]"
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check list | grep -E "^(torch|transformers|tokenizers|numpy|pandas|peft|trl|datasets) "
 	touch $@
 

@@ -1,1 +1,1 @@
-"""Foreign weights in: public ECG codecs and language models of other formats."""
+"""Weights of other formats: public ECG codecs and GGUF language models in, ONNX graphs out."""

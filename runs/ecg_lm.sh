@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# ECG-LM, the whole way from PTB-XL: an encoder, then soft tokens before a language model that stays as it is.
+#
+#     runs/ecg_lm.sh PTB_XL tiny|smollm2 [OUTPUT]
+#
+# tiny: before text-tiny, and the checkpoint holds it. smollm2: before SmolLM2-135M-Instruct, and the checkpoint holds
+# encoder and projection alone. PTB_XL: the folder of PTB-XL 1.0.3. The encoder is the same for both and made once. What
+# is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
+# process, EMBED=yes puts the result into the package. Each line tells the minutes it took. This way has not been run to
+# its end yet.
+set -euo pipefail
+clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${1:?folder of PTB-XL}" "${2:?tiny or smollm2}"
+from_here() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac }
+ptbxl=$(from_here "$1") which=$2 out=$(from_here "${3:-$clone/build/ecg-lm}")
+cd "$clone"
+python=${PYTHON:-.venv/bin/python}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} HF_HUB_OFFLINE=1
+mkdir -p "$out"
+
+make_once() {  # FILE COMMAND…: unless the command has made FILE already
+    local made=$1 begun=$SECONDS
+    shift
+    if [ -e "$made" ]; then return; fi
+    "$@"
+    echo "$made: $(((SECONDS - begun + 30) / 60)) minutes"
+}
+run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROCESSES:-2}" "$@"; }
+
+case $which in
+    tiny)
+        base=hf_heartllm/checkpoints/text-tiny name=ecg-lm-tiny named=() general=()
+        ;;
+    smollm2)
+        base=build/smollm2-135m-instruct name=ecg-lm-smollm2-135m
+        make base
+        # shellcheck source=/dev/null
+        named=(--base-name HuggingFaceTB/SmolLM2-135M-Instruct --base-revision 12fd25f77366fa6b3b4b768ec3050bf629380bac
+            --base-source "run \`make base\`")
+        general=(--general-turns "$out/general_turns.jsonl")
+        ;;
+    *) echo "tiny or smollm2, not $which" >&2 && exit 2 ;;
+esac
+
+# 1. The teacher: how probable each statement is, by networks that have not seen the recording; and what is measured.
+make_once "$out/soft_labels.parquet" \
+    "$python" training/soft_labels.py --records "$ptbxl" --num-proc 2 --output "$out/soft_labels.parquet"
+make_once "$out/measurements.csv" \
+    "$python" -m dataset_builders.measurements --ptbxl "$ptbxl" --num-proc 2 --output "$out/measurements.csv"
+make_once "$out/rows.parquet" \
+    "$python" -m dataset_builders.training_rows --ptbxl "$ptbxl" --output "$out/rows.parquet"
+
+# 2. The encoder learns statements and measured numbers, from whole and from shorter recordings, of all and of few leads.
+make_once "$out/encoder/model/config.json" \
+    run training/train_encoder.py --recipe encoder --records "$ptbxl" --soft-labels "$out/soft_labels.parquet" \
+        --measurements "$out/measurements.csv" --output "$out/encoder" --set data.folds=1-7
+
+# 3. Encoder and projection before the language model, and what SmolLM2 answers to general questions by itself.
+[ "$which" = tiny ] ||
+    make_once "$out/general_turns.jsonl" \
+        "$python" training/general_turns.py --base "$base" --output "$out/general_turns.jsonl"
+make_once "$out/$which-untrained/config.json" \
+    "$python" training/make_ecg_lm.py --base "$base" --encoder "$out/encoder/model" --projector time --ecg-tokens 16 \
+        "${named[@]}" --output "$out/$which-untrained"
+
+# 4. Joint training: report and findings of each lead, by the paper's template.
+make_once "$out/$which-aligned/model/config.json" \
+    run training/align_ecg_lm.py --recipe align_ecg_lm --model "$out/$which-untrained" --records "$ptbxl" \
+        --rows "$out/rows.parquet" --measurements "$out/measurements.csv" --output "$out/$which-aligned" \
+        --set data.folds=1-7
+
+# 5. Questions and reports.
+make_once "$out/$which-tuned/model/config.json" \
+    run training/finetune_ecg_lm.py --recipe "finetune_ecg_lm_$which" \
+        --model "$out/$which-aligned/model" --records "$ptbxl" --rows "$out/rows.parquet" \
+        --soft-labels "$out/soft_labels.parquet" "${general[@]}" --output "$out/$which-tuned" --set data.folds=1-7
+
+# 6. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
+make_once "$out/fold8.parquet" \
+    "$python" -m dataset_builders.evaluation_questions --ptbxl "$ptbxl" --folds 8 --output "$out/fold8.parquet"
+make_once "$out/$which-tuned/model/calibration.json" \
+    "$python" training/calibrate.py --records "$ptbxl" --questions "$out/fold8.parquet" --training-folds 1-7 \
+        --model "$out/$which-tuned/model" --checkpoint "$out/$which-tuned/model" --output "$out/$which-calibration"
+
+# 7. Into the package, if this was asked for.
+if [ -n "${EMBED:-}" ]; then
+    "$python" training/embed_checkpoint.py --model "$out/$which-tuned/model" --name "$name"
+fi
+echo "$out/$which-tuned/model"
