@@ -47,8 +47,9 @@ WINDOW = 512
 """Tokens that perplexity is measured on at once."""
 ANSWER_TOKENS = 32
 REFUSAL = re.compile(r"can(?:'|no)t be answered from an ECG|cannot be answered from an ECG", re.IGNORECASE)
-POSITIVE, NEGATIVE = 60, 140
-"""Records with and without a finding that each wording is asked about."""
+SKILLS = ("text", "refusals", "wordings")
+POSITIVE = 0.3
+"""Share of records with the finding among those that a wording is asked about, where so many are there."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Settings:
         questions: questions on fold 9, of dataset_builders.evaluation_questions.
         base: the untouched language model; where None, where the checkpoint's base lies.
         records: of fold 9, for the questions of its own set; drawn.
+        skills: what of it, with commas: text, refusals, wordings.
+        wording_records: that each wording is asked about, three tenths of them with the finding.
         output: file of results.
     """
 
@@ -71,6 +74,8 @@ class Settings:
     questions: Path
     base: Path | None = None
     records: int = 200
+    skills: tuple[str, ...] = SKILLS
+    wording_records: int = 200
     output: Path = RESULTS
 
 
@@ -174,6 +179,7 @@ class Measured:
         self.asked = [one for one in asked if one.record_id in self.ecgs]
         if not self.asked:
             raise ValueError(f"{settings.questions}: no question is about a record of fold {FOLD} in {settings.tokens}")
+        self.wording_records = settings.wording_records
         drawn = np.random.default_rng(0).permutation(len(self.asked))[: settings.records]
         self.drawn = [self.asked[index] for index in sorted(drawn)]
 
@@ -273,7 +279,8 @@ class Measured:
         holding = {one.record_id: _holds(topic, one.record) for one in self.asked}
         rng = np.random.default_rng(0)
         chosen: list[str] = []
-        for wanted, most in ((True, POSITIVE), (False, NEGATIVE)):
+        positive = round(POSITIVE * self.wording_records)
+        for wanted, most in ((True, positive), (False, self.wording_records - positive)):
             there = sorted(record_id for record_id, holds in holding.items() if holds is wanted)
             chosen += [there[index] for index in sorted(rng.permutation(len(there))[:most])]
         return chosen, np.array([bool(holding[record_id]) for record_id in chosen])
@@ -316,6 +323,8 @@ def main() -> int:
     add_options(parser, Settings)
     settings = settings_of(Settings, parser.parse_args())
     try:
+        if unknown := set(settings.skills) - set(SKILLS):
+            raise ValueError(f"--skills: no skill {', '.join(sorted(unknown))}; there are {', '.join(SKILLS)}")
         measured = Measured(settings)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -323,12 +332,13 @@ def main() -> int:
     name = settings.model.resolve().name
     command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS --questions FILE"
     facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
-    results = []
-    for part in (measured.text_skills, measured.refusals, measured.wordings):
-        for what, value, data in part():
+    parts = dict(zip(SKILLS, (measured.text_skills, measured.refusals, measured.wordings), strict=True))
+    for skill in settings.skills:
+        results = []
+        for what, value, data in parts[skill]():
             results.append(Result.of(f"{name}, {what}", value, data=data, **facts))
             print(f"{value.value:.4f}  {what}  ({data})", flush=True)
-    write_results(settings.output, results)
+        write_results(settings.output, results)
     return 0
 
 
