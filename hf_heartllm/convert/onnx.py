@@ -53,10 +53,6 @@ def write_onnx(
         ValueError: if the model is no HeartLLM, or its codec has no encoder that can be exported; if the base's
             licence forbids passing on its weights; if `directory` is in the way.
         ImportError: if onnx or onnxscript is missing.
-
-    Example:
-        >>> model = AutoModelForCausalLM.from_pretrained(hl.checkpoint())  # doctest: +SKIP
-        >>> write_onnx(model, AutoTokenizer.from_pretrained(hl.checkpoint()), "onnx")  # doctest: +SKIP
     """
     _check_packages()
     if why := in_the_way(Path(directory), force=force):
