@@ -30,11 +30,11 @@ run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROC
 case $which in
     tiny)
         base=hf_heartllm/checkpoints/text-tiny name=ecg-lm-tiny named=() general=()
+        [ -e "$base/config.json" ] || { echo "no $base: EMBED=text-tiny runs/text_tiny.sh makes it" >&2 && exit 2; }
         ;;
     smollm2)
         base=build/smollm2-135m-instruct name=ecg-lm-smollm2-135m
         make base
-        # shellcheck source=/dev/null
         named=(--base-name HuggingFaceTB/SmolLM2-135M-Instruct --base-revision 12fd25f77366fa6b3b4b768ec3050bf629380bac
             --base-source "run \`make base\`")
         general=(--general-turns "$out/general_turns.jsonl")

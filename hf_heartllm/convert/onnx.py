@@ -57,6 +57,9 @@ def write_onnx(
     _check_packages()
     if why := in_the_way(Path(directory), force=force):
         raise ValueError(why)
+    # Before anything is written: Ctrl-C during an import ends the process at once, and nothing would be put in order.
+    import transformers.exporters.exporter_onnx  # noqa: F401
+
     from ..models.modeling_heartllm import HeartLLMForCausalLM
 
     if not isinstance(model, HeartLLMForCausalLM):
@@ -175,4 +178,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from hf_heartllm.interrupts import run_interruptible
+
+    raise SystemExit(run_interruptible(main, "convert.onnx"))

