@@ -48,7 +48,7 @@ make_once "$out/soft_labels.parquet" \
 make_once "$out/measurements.csv" \
     "$python" -m dataset_builders.measurements --ptbxl "$ptbxl" --num-proc 2 --output "$out/measurements.csv"
 make_once "$out/rows.parquet" \
-    "$python" -m dataset_builders.training_rows --ptbxl "$ptbxl" --output "$out/rows.parquet"
+    "$python" -m dataset_builders.training_rows --ptbxl "$ptbxl" --measure-beats --output "$out/rows.parquet"
 
 # 2. The encoder learns statements and measured numbers, from whole and from shorter recordings, of all and of few leads.
 make_once "$out/encoder/model/config.json" \

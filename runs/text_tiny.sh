@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# text-tiny: the decoder of heartllm-tiny on text alone. It learns the same questions and reports, never with an ECG,
-# and is written as a plain language model without ECG tokens.
+# text-tiny: the decoder of heartllm-tiny on text alone. It learns the same questions and reports, never with an ECG: in
+# most examples what is known of a recording stands in words where the ECG would, in the others nothing does. It is
+# written as a plain language model without ECG tokens, and is what ecg-lm-tiny puts its soft tokens before.
 #
 #     runs/text_tiny.sh TOKENS [OUTPUT [SETTING…]]
 #
 # TOKENS: ECG tokens of PTB-XL with questions, of dataset_builders.ecg_tokens (docs/datasets.md), by the codec below;
-# their codes say which records there are and are not shown. OUTPUT may be that of runs/heartllm_tiny.sh, whose decoder
-# with random weights is then taken. SETTINGs change the training: training.max_steps=2 tries the way out. What is there
-# is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one process,
-# EMBED=text-tiny puts the result into the package. This way has not been run to its end yet.
+# their codes say which records there are and are not shown. SETTINGs change the training: training.max_steps=2 tries
+# the way out. What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1
+# trains in one process, EMBED=text-tiny puts the result into the package.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of ECG tokens}"
@@ -29,18 +29,14 @@ make_once() {  # FILE COMMAND…: unless the command has made FILE already
 }
 run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROCESSES:-2}" "$@"; }
 
-# 1. The decoder with random weights, and a vocabulary of what will be said: that of runs/heartllm_tiny.sh.
-make_once "$out/base/config.json" \
-    "$python" training/make_base.py --recipe base_tiny --rows "$tokens" --codec "$codec" --output "$out/base" \
-        --set decoder.hidden_size=256 decoder.intermediate_size=688 \
-        decoder.num_attention_heads=8 decoder.num_key_value_heads=8
+# 1. The decoder of the heartllm-tiny that ships, with random weights, and a vocabulary of what will be said.
+make_once "$out/text-base/config.json" \
+    "$python" training/make_base.py --recipe base_tiny --rows "$tokens" --codec "$codec" --output "$out/text-base"
 
-# 2. Stage 3 without the ECGs: what questions and reports tell by themselves. Folds 1-7, as there.
+# 2. Stage 3 without ECGs. Folds 1-7, as there: fold 8 is to choose and calibrate by.
 make_once "$out/text/model/config.json" \
-    run training/finetune.py --recipe finetune_tiny --model "$out/base" --tokens "$tokens" --output "$out/text" \
-        --set data.ecg=none data.folds=1-7 data.max_questions=6 \
-        "data.statements={questions: 6, plain_share: 1.0, soft_label_share: 0.0}" \
-        training.max_steps=4000 "${@:3}"
+    run training/finetune.py --recipe finetune_text_tiny --model "$out/text-base" --tokens "$tokens" \
+        --output "$out/text" --set data.folds=1-7 "${@:3}"
 
 # 3. The plain language model: its text tokens alone.
 make_once "$out/text-tiny/config.json" \

@@ -87,6 +87,9 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         soft_labels: by `record_id`, float (statements,), what the probe is taught; None: 0 or 1, as the row states it.
         with_ecg: False leaves the ECG out of every example, whose questions and answers stay: what a model learns from
             them it has from text alone. Prompts are those of the evaluation's condition without an ECG.
+        describe: row → what is known of its recording, in words, which may stand where the ECG would; None: nothing
+            does. Only without ECGs.
+        described_share: probability that an example is described.
         incomplete: codes of the same records without some of their leads, by `record_id`.
         incomplete_share: probability that a record which is in `incomplete` is shown so.
         more: draws further questions about a record (`StatementTurns.draw`).
@@ -124,6 +127,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         statements: Sequence[str] = (),
         soft_labels: Mapping[str, np.ndarray] | None = None,
         with_ecg: bool = True,
+        describe: Callable[[Mapping[str, Any], random.Random], str] | None = None,
+        described_share: float = 0.0,
         incomplete: Mapping[str, np.ndarray] | None = None,
         incomplete_share: float = 0.0,
         more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
@@ -139,11 +144,14 @@ class QuestionDataset(Dataset[dict[str, Any]]):
     ) -> None:
         if statements and not with_ecg:
             raise ValueError("a probe reads the end of the ECG: without ECGs there is none")
+        if describe is not None and with_ecg:
+            raise ValueError("a description stands where the ECG would: only without ECGs")
         self.statements, self.soft_labels, self.with_ecg = statements, soft_labels, with_ecg
         self.codes, self.prompts = codes, prompts
         self.max_length, self.num_turns, self.num_cut = max_length, 0, 0
         self.left_out: Counter[str] = Counter()
         self.rows = [row for row in rows if self._is_example(row)]
+        self.describe, self.described_share = describe, described_share
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.more, self.num_more, self.reword = more, num_more, reword
@@ -226,6 +234,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
             turns.insert(0, Turn(rng.choice(REPORT_REQUESTS), report))
         ecg_ids, beside = self._shown(row["record_id"], rng) if self.with_ecg else (None, {})
         prefix = self.prompts.prefix(ecg_ids)
+        if self.describe is not None and rng.random() < self.described_share:
+            prefix = self.prompts.described_prefix(self.describe(row, rng))
         drawn = [self.prompts.turn(*turn) for turn in turns]
         if self.dialogues is not None and rng.random() < self.dialogue_share:
             dialogue = self.dialogues(row["record_id"], rng)

@@ -60,6 +60,11 @@ class QuestionPrompts:
             return list(before)
         return [*before, *self._ids.whole(ecg_ids)]
 
+    def described_prefix(self, description: str) -> list[int]:
+        """As `prefix`, with words where the ECG would stand."""
+        before, _ = self._ids.around("?")
+        return [*before, *self._texts.encode(f" {description}.", add_special_tokens=False)]
+
     def turn(
         self,
         question: str,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hf_heartllm.training.descriptions import describe
 from hf_heartllm.training.dialogues.cases import Case
 from hf_heartllm.training.dialogues.chats import read_chats
 from hf_heartllm.training.dialogues.drawing import DialogueTurns, cases_of_rows
@@ -72,6 +73,8 @@ def question_material(
     if chats is not None and not data.chats:
         raise ValueError("--chats is given but data.chats is null: --set data.chats.share=0.1")
     with_ecg = data.ecg == "real"
+    if data.described_share and with_ecg:
+        raise ValueError("data.described_share: words stand in the ECG's place only with data.ecg=none")
     probe = probe if with_ecg else None  # it reads the end of the ECG
     statements = frequent_statements(rows if probed is None else probed, probe.at_least) if probe else []
     more, others = data.statements, None
@@ -91,6 +94,8 @@ def question_material(
         "statements": statements,
         "soft_labels": of_probe,
         "with_ecg": with_ecg,
+        "describe": describe if data.described_share else None,
+        "described_share": data.described_share,
         "more": turns.draw if turns else None,
         "num_more": more.questions if more else 0,
         "reword": in_some_case if more and more.plain_share < 1 else None,

@@ -232,6 +232,7 @@ class QuestionData:
         max_length: tokens of an example.
         labelled_prompt_tokens: last tokens of the prompt that are trained too.
         ecg: real, or none: the same rows without their ECGs, for a control that knows text alone.
+        described_share: of examples of ecg=none where words stand in the ECG's place: its statements, rate, regularity.
         incomplete_share: of examples whose ECG lacks some leads (needs --incomplete).
         devices: prefix of PTB-XL's device, CS or AT: their records alone (needs --ptbxl); null: all.
         max_records: that many, drawn from all that are left; null: all.
@@ -252,6 +253,7 @@ class QuestionData:
     max_length: Positive
     labelled_prompt_tokens: Count = 0
     ecg: Literal["real", "none"] = "real"
+    described_share: Share = 0.0
     incomplete_share: Share = 0.0
     devices: str | None = None
     max_records: Positive | None = None

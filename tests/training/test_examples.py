@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
-from hf_heartllm.data.question import Question
+from hf_heartllm.data.question import MEASURED, Question
 from hf_heartllm.data.token_file import load_all_codes, load_codes
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
+from hf_heartllm.training.descriptions import describe
 from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, as_hub_dataset, repeat_rows
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts, TurnIds, pack_turns
 from tests.tiny import tiny_model_and_tokenizer
@@ -27,6 +30,8 @@ def row(ecg_id: int, count: int, report: str | None = "sinus rhythm.") -> dict:
     return {"record_id": str(ecg_id), "questions": [question, other][:count], "report": report}
 
 
+RATE = Question("What is the heart rate?", ("80 to 89",), (), "query", "beats", "heart rate", source=MEASURED)
+AF = Question("Does this ECG show atrial fibrillation?", ("yes",), ("no", "yes"), "verify", "rhythm", "AFIB")
 CODES = {"1": np.arange(32, dtype=np.uint16), "2": np.arange(32, dtype=np.uint16) + 20}
 
 
@@ -74,6 +79,28 @@ def test_without_the_ecg_a_prompt_is_that_of_the_condition_without_one(tiny):
     assert learned(example) == learned(whole)
     with pytest.raises(ValueError, match="a probe reads the end of the ECG"):
         QuestionDataset([row(1, 2)], CODES, QuestionPrompts(tokenizer), statements=["AFIB"], with_ecg=False)
+
+
+def test_words_stand_where_the_ecg_would(tiny):
+    _, tokenizer = tiny
+    prompts = QuestionPrompts(tokenizer)
+    told = {**row(1, 2), "questions": [AF, RATE]}
+    options = {"report_share": 0.0, "with_ecg": False, "describe": describe}
+    dataset = QuestionDataset([told], CODES, prompts, described_share=0.5, **options)
+    shown = Counter()
+    for dataset.epoch in range(40):
+        example = dataset[0]
+        text = tokenizer.decode([id_ for id_, part in zip(example["input_ids"], example["segment_ids"]) if part == 0])
+        shown[text] += 1
+        question = [id_ for id_, part in zip(example["input_ids"], example["segment_ids"]) if part == 1]
+        asked = {one.text: prompts.turn(one.text, one.answer).ids for one in told["questions"]}
+        assert question in asked.values()
+    without = shown.pop(tokenizer.decode(prompts.prefix(None)))
+    assert 10 < without < 30
+    assert {"atrial fibrillation" in text and "heart rate 80 to 89" in text for text in shown} == {True}
+    assert len(shown) > 1  # the order is drawn
+    with pytest.raises(ValueError, match="only without ECGs"):
+        QuestionDataset([told], CODES, prompts, describe=describe)
 
 
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):

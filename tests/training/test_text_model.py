@@ -76,6 +76,16 @@ def test_no_ecg_token_is_left_and_ecg_tokens_can_be_added(trained: tuple[Any, An
     hl.HeartLLMForCausalLM.from_base(plain, again)
 
 
+def test_soft_tokens_stand_where_words_stood_in_training(trained: tuple[Any, Any], plain: Path) -> None:
+    text = AutoTokenizer.from_pretrained(plain)
+    processor = hl.ECGLMProcessor.from_base(text, num_ecg_tokens=4)
+    before, after = processor.prompt_ids().around(QUESTION)
+    prompts = QuestionPrompts(trained[1])
+    words = text.encode(" sinus rhythm.", add_special_tokens=False)
+    assert [*before, *words] == prompts.described_prefix("sinus rhythm")
+    assert list(after) == prompts.turn(QUESTION, "no").ids[: len(after)]
+
+
 def test_a_model_that_was_shown_ecgs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     assert not check_saw_no_ecg(tmp_path / "model")
