@@ -16,7 +16,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs
 
-from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
+from .answer_files import remember_answer_files, write_answer_files
 from .base_model import BaseModel, find_base
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
@@ -25,6 +25,7 @@ from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
 from .modeling_ecg_encoder import ECGEncoderModel
+from .pushed_files import push_model_folder
 
 _TRAINED = ("encoder.", "projector.")
 
@@ -259,8 +260,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
     ) -> Any:
         """As for any model, with card, licences and what is known about its answers, in one commit."""
-        write_pushed_files(self, working_dir, repo_id)
-        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
+        return push_model_folder(self, working_dir, repo_id, *args, **kwargs)
 
     # ------------------------------------------------------------------ ECGs among tokens
 

@@ -78,6 +78,7 @@ def push_all(out: Path) -> dict[str, Any]:
     HfApi().upload_file(
         path_or_fileobj=b"{}", path_in_repo="calibration.json", repo_id="user/tiny"
     )  # at main it is broken
+    shipped.push_to_hub("user/trained")
     with torch.no_grad():
         next(shipped.parameters()).data[0, 0] += 1e-3
     shipped.push_to_hub("user/trained")

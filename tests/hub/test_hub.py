@@ -78,11 +78,12 @@ def test_the_same_weights_keep_card_licence_and_calibration_in_one_commit(pushed
 
 @pytest.mark.slow
 def test_other_weights_keep_licence_and_attribution_without_the_figures(pushed):
-    (commit,) = pushed.hub.commits("user/trained")
+    before, commit = pushed.hub.commits("user/trained")
+    outdated = {"calibration.json", "questions.json", "EVALUATION.md", ".eval_results/questions.yaml"}
+    assert outdated <= set(before.files)
+    assert not outdated & set(commit.files)
     card = commit.files["README.md"].decode()
     assert "LICENSE" in commit.files
-    assert "calibration.json" not in commit.files
-    assert "questions.json" not in commit.files
     assert "license: cc-by-4.0" in card
     assert "Wagner" in card
     assert NOTICE in card

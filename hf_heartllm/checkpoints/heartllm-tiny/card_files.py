@@ -31,6 +31,7 @@ OWNER = "OWNER"
 
 _BESIDE = re.compile(r"\]\((?!\w+://)([^)\s/#]+\.(?:png|svg|jpg|md))\)")
 
+_HEAD = re.compile(r"\A\s*---\n.*?\n---\n", re.DOTALL)
 _MARK = "<!-- written by push_to_hub of hf_heartllm -->"
 _GENERIC = re.compile(rf"model card has been automatically generated|\[More Information Needed\]|{_MARK}")
 _KEPT = ("license", "license_name", "license_link", "language", "datasets", "base_model")
@@ -49,7 +50,7 @@ def write_card_files(
     """Write card and licences into a folder that is pushed, in place of transformers' generic card.
 
     A card that the repository has already, and that somebody wrote, stays; only the card of the same weights, where
-    these came from, replaces it.
+    these came from, replaces it. The card of the weights that these came from does not stay: they have changed since.
 
     Args:
         made: what is pushed.
@@ -74,8 +75,10 @@ def write_card_files(
             write_whole(folder / name, owned(path.read_bytes(), repo_id) if name == EVAL_RESULTS else path.read_bytes())
         return
     there = (folder / CARD_FILE).read_text(encoding="utf-8") if (folder / CARD_FILE).is_file() else ""
-    if there and not is_generic(there):
-        if source and hasattr(made, "named_parameters"):
+    changed = bool(source) and hasattr(made, "named_parameters")
+    of_source = changed and card is not None and _body(there) == _body(card.decode("utf-8", "replace"))
+    if there and not is_generic(there) and not of_source:
+        if changed:
             logger.warning_once(f"the card of {repo_id} stays; check that its figures are those of the new weights")
         return
     kind = type(made).__name__
@@ -83,6 +86,11 @@ def write_card_files(
         kind, how_to_load(made), repo_id, None if card is None else card.decode("utf-8"), _repository(source)
     )
     write_whole(folder / CARD_FILE, text)
+
+
+def _body(card: str) -> str:
+    """A card without its head, which transformers adds to."""
+    return _HEAD.sub("", card).strip()
 
 
 def files_beside(card: str, source: str | os.PathLike[str], revision: str | None = None) -> dict[str, Path]:

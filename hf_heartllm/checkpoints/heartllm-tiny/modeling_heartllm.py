@@ -18,7 +18,7 @@ from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs
 
 from .adapter_checkpoint import merge_adapter
-from .answer_files import remember_answer_files, write_answer_files, write_pushed_files
+from .answer_files import remember_answer_files, write_answer_files
 from .base_model import BaseModel, find_base
 from .base_terms import remember_base, write_base_terms
 from .checkpoint_files import file_beside, of_the_hub
@@ -27,6 +27,7 @@ from .ecg_token_rows import ecg_token_rows
 from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
+from .pushed_files import push_model_folder
 from .whole_ecgs import WholeECGs
 
 
@@ -430,8 +431,7 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         self, working_dir: str | os.PathLike[str], repo_id: str, *args: Any, **kwargs: Any
     ) -> Any:
         """As for any model, with card, licences and what is known about its answers, in one commit."""
-        write_pushed_files(self, working_dir, repo_id)
-        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
+        return push_model_folder(self, working_dir, repo_id, *args, **kwargs)
 
     def save_language_model(self, directory: str | os.PathLike[str], tokenizer: Any) -> Path:
         """Writes the plain base architecture with its grown vocabulary, for servers that run no custom code.
