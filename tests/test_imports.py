@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "hf_heartllm"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# What a checkpoint's code may import, so that it runs wherever transformers runs.
-TRAVELLING = {"torch", "numpy", "transformers", "tokenizers", "safetensors"}
+# What a checkpoint's code may import, so that it runs wherever transformers runs, which needs huggingface_hub itself.
+TRAVELLING = {"torch", "numpy", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 # Which extras a room may use beside the core dependencies; the other rooms use the core alone.
 EXTRAS_OF_ROOM = {
     "ecg": ["measure"],

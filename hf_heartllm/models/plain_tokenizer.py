@@ -63,7 +63,7 @@ def write_plain_tokenizer(
 
     Args:
         tokenizer: whose backend and settings are written.
-        forms: the further tokens.
+        forms: the further tokens; empty: the language model reads no ECGs.
         first_id: the id that the first of them must get; the others follow.
         save_directory: folder to write.
 
@@ -94,6 +94,6 @@ def write_plain_tokenizer(
     write_whole(config_file, text)
     templates = settings.get("chat_template")
     shown_alone = templates if isinstance(templates, str) else (templates or {}).get("default")
-    if shown_alone is None:
+    if shown_alone is None or not forms:  # nothing to ask with, or no ECG to ask about
         return files
     return (*files, *write_decision_settings(shown_alone, save_directory))

@@ -73,6 +73,7 @@ def save_text_model(model: Any, tokenizer: Any, folder: str | Path, dtype: torch
     language_model = model.language_model.to(dtype)
     language_model.resize_token_embeddings(text_tokens)
     language_model.generation_config = copy.deepcopy(model.generation_config)
+    language_model.generation_config.suppress_tokens = None  # they were the ECG tokens
     plain = copy.deepcopy(tokenizer)
     plain.ecg_chat = AS_WRITTEN  # there are no ECGs to arrange
     own = plain.chat_template

@@ -69,6 +69,8 @@ def test_no_ecg_token_is_left_and_ecg_tokens_can_be_added(trained: tuple[Any, An
     text = AutoTokenizer.from_pretrained(plain)
     assert not [word for word in text.get_vocab() if "ecg" in word and word.startswith("<")]
     assert {path.suffix for path in plain.iterdir()} == {".json", ".jinja", ".safetensors"}
+    assert not (plain / "decision.json").exists()  # it asks about an ECG
+    assert "suppress_tokens" not in json.loads((plain / "generation_config.json").read_text())
     again = hl.ECGTokenizer.from_base(text, trained[1].codec, ecg_chat="one question")
     assert again.ecg_token_offset == trained[1].ecg_token_offset
     for ecg in (None, [again.ecg_token_offset]):
