@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_heartllm.data.question import MEASURED
-from hf_heartllm.training.examples import stated
+from hf_heartllm.training.examples import listed, stated
 from hf_heartllm.training.turns.wordings import statement_names
 
 
@@ -22,11 +22,8 @@ def describe(row: Mapping[str, Any], rng: random.Random) -> str:
         Such as "sinus rhythm, heart rate 70 to 79, normal ecg, regularity very regular"; empty where nothing is known.
     """
     names = statement_names()
-    known = [names[code]["english"][0] for code in sorted(stated(row)) if code in names]
-    known += [
-        f"{one.attribute} {one.answer}"
-        for one in row["questions"]
-        if one.source == MEASURED and one.question_type == "query"
-    ]
+    holding = {names[code]["english"][0] for code in stated(row) if code in names} | listed(row)
+    counted = [one for one in row["questions"] if one.question_type == "query" and one.source == MEASURED]
+    known = [*sorted(holding), *(f"{one.attribute} {one.answer}" for one in counted)]
     rng.shuffle(known)
     return ", ".join(known)

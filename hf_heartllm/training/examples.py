@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from hf_heartllm.data.question import MEASURED
 from hf_heartllm.models.prompts import IGNORE_INDEX, forecast_row, forecast_windows, scaled_windows
 from hf_heartllm.training.draws import draws
 from hf_heartllm.training.packing import QuestionPrompts, TurnIds, pack_turns
+from hf_heartllm.training.turns.letters import letter_turn
 from hf_heartllm.training.turns.others import OtherTurns
 from hf_heartllm.training.turns.turn import Turn
 
@@ -94,6 +96,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         incomplete_share: probability that a record which is in `incomplete` is shown so.
         more: draws further questions about a record (`StatementTurns.draw`).
         num_more: how many of them.
+        letters_share: probability that a record is asked to choose among the letters of a classification
+            (`turns.letters`).
         reword: changes the letters of the rows' questions, such as `wordings.in_some_case`; None: they stay.
         others: draws questions that are not about an ECG.
         others_share: probability that one stands behind an ECG.
@@ -133,6 +137,7 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         incomplete_share: float = 0.0,
         more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
         num_more: int = 0,
+        letters_share: float = 0.0,
         reword: Callable[[random.Random, str], str] | None = None,
         others: OtherTurns | None = None,
         others_share: float = 0.0,
@@ -155,6 +160,7 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.more, self.num_more, self.reword = more, num_more, reword
+        self.letters_share = letters_share
         self.others, self.others_share, self.text_share = others, others_share, text_share
         self.dialogues, self.dialogue_share, self.chats, self.chat_share = dialogues, dialogue_share, chats, chat_share
         if dialogues is not None or any(chat.then for chat in chats):
@@ -226,6 +232,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
             turns = [turn._replace(question=self.reword(rng, turn.question)) for turn in turns]
         if self.more is not None and self.num_more:
             turns += self.more(row["record_id"], self.num_more, rng)
+        if self.letters_share and rng.random() < self.letters_share:
+            turns += filter(None, [letter_turn(listed(row), rng)])
         if self.others is not None and rng.random() < self.others_share:
             turns.append(self.others.behind_an_ecg(rng))
         if row.get("report") and rng.random() < self.report_share:
@@ -283,6 +291,12 @@ def _turns(row: Mapping[str, Any]) -> list[Turn]:
 def stated(row: Mapping[str, Any]) -> set[str]:
     """Statements of a training row, as its questions tell them: one that holds is always asked for."""
     return {q.attribute for q in row["questions"] if q.question_type == "verify" and q.answer == "yes"}
+
+
+def listed(row: Mapping[str, Any]) -> set[str]:
+    """The words of statements and superclasses that a row's questions list: its rhythm, its diagnoses and so on."""
+    asked = [one for one in row["questions"] if one.question_type == "query" and one.source != MEASURED]
+    return {word for one in asked for word in one.answers} - {"none"}
 
 
 def frequent_statements(rows: Sequence[Mapping[str, Any]], at_least: int) -> list[str]:

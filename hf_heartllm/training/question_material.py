@@ -98,6 +98,7 @@ def question_material(
         "described_share": data.described_share,
         "more": turns.draw if turns else None,
         "num_more": more.questions if more else 0,
+        "letters_share": data.letters_share,
         "reword": in_some_case if more and more.plain_share < 1 else None,
         "others": others,
         "others_share": data.others.share if data.others else 0.0,

@@ -229,6 +229,7 @@ class QuestionData:
         folds: of PTB-XL, such as 1-8.
         max_questions: of a record's questions, drawn anew in each epoch.
         report_share: of examples that are reports.
+        letters_share: of examples with a choice among the letters of a classification, as evaluations ask for it.
         max_length: tokens of an example.
         labelled_prompt_tokens: last tokens of the prompt that are trained too.
         ecg: real, or none: the same rows without their ECGs, for a control that knows text alone.
@@ -251,6 +252,7 @@ class QuestionData:
     max_questions: Positive
     report_share: Share
     max_length: Positive
+    letters_share: Share = 0.0
     labelled_prompt_tokens: Count = 0
     ecg: Literal["real", "none"] = "real"
     described_share: Share = 0.0

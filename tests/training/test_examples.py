@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 
 from hf_heartllm.data.question import MEASURED, Question
 from hf_heartllm.data.token_file import load_all_codes, load_codes
+from hf_heartllm.evaluation.classification.tasks import TASKS
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.descriptions import describe
 from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, as_hub_dataset, repeat_rows
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts, TurnIds, pack_turns
+from hf_heartllm.training.turns.letters import letter_turn
 from tests.tiny import tiny_model_and_tokenizer
 from tests.token_sets import write_token_set
 
@@ -101,6 +104,22 @@ def test_words_stand_where_the_ecg_would(tiny):
     assert len(shown) > 1  # the order is drawn
     with pytest.raises(ValueError, match="only without ECGs"):
         QuestionDataset([told], CODES, prompts, describe=describe)
+
+
+def test_a_record_with_one_class_chooses_its_letter(tiny):
+    _, tokenizer = tiny
+    prompts = QuestionPrompts(tokenizer)
+    one, both = row(1, 2), row(2, 2)
+    two = Question("Which forms are there?", ("digitalis effect", "long qt interval"), (), "query", "form", "form")
+    both["questions"] = [two]
+    dataset = QuestionDataset([one, both], CODES, prompts, report_share=0.0, letters_share=1.0)
+    task = TASKS["rhythm"]
+    expected = prompts.turn(task.letter_question(), "A").ids  # sinus rhythm
+    parts = [id_ for id_, part in zip(dataset[0]["input_ids"], dataset[0]["segment_ids"]) if part == 3]
+    assert parts == expected
+    assert max(dataset[1]["segment_ids"]) == 1  # two classes of form, none of another task: no letter
+    assert letter_turn({"myocardial infarction", "sinus rhythm"}, random.Random(0)).answer in ("A", "B")
+    assert letter_turn(set(), random.Random(0)) is None
 
 
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):
