@@ -91,17 +91,21 @@ class EncoderTraining(nn.Module):
         return {"loss": loss, "logits": logits}
 
     def _changed(self, features: Tensor) -> Tensor:
-        """A stretch of a batch, some of the leads of a row."""
+        """A stretch of a batch, some of the leads of a row; a change that leaves too little signal is not made."""
         samples = features.shape[2]
         if self.shorter and samples > self.shortest and torch.rand(()) < self.shorter:
             length = int(torch.randint(self.shortest, samples, ()))
             start = int(torch.randint(samples - length + 1, ()))
-            features = features[:, :, start : start + length]
+            stretch = features[:, :, start : start + length]
+            if bool(((~stretch.isnan()).any(dim=1).sum(dim=1) >= self.shortest).all()):
+                features = stretch
         if not self.fewer_leads:
             return features
         features = features.clone()
         for row in torch.nonzero(torch.rand(len(features)) < self.fewer_leads)[:, 0]:
-            features[row, ~self._kept(features.shape[1])] = math.nan
+            gone = ~self._kept(features.shape[1])
+            if not bool(features[row, ~gone].isnan().all()):
+                features[row, gone] = math.nan
         return features
 
     def _kept(self, leads: int) -> Tensor:
