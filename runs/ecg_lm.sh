@@ -68,7 +68,7 @@ make_once "$out/encoder/model/config.json" \
     make_once "$out/general_turns.jsonl" \
         "$python" training/general_turns.py --base "$base" --output "$out/general_turns.jsonl"
 make_once "$out/$which-untrained/config.json" \
-    "$python" training/make_ecg_lm.py --base "$base" --encoder "$out/encoder/model" --projector time --ecg-tokens 16 \
+    "$python" training/make_ecg_lm.py --base "$base" --encoder "$out/encoder/model" --projector record --ecg-tokens 16 \
         "${named[@]}" --output "$out/$which-untrained"
 
 # 4. Joint training: report and findings of each lead, by the paper's template, whose words text-tiny does not know.
