@@ -33,10 +33,20 @@ run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROC
 make_once "$out/text-base/config.json" \
     "$python" training/make_base.py --recipe base_tiny --rows "$tokens" --codec "$codec" --output "$out/text-base"
 
-# 2. Stage 3 without ECGs. Folds 1-7, as there: fold 8 is to choose and calibrate by.
-make_once "$out/text/model/config.json" \
+# 2. Stage 3 without ECGs. Folds 1-7, as there: fold 8 is to choose and calibrate by. The checkpoint that ships learned the
+#    choices among letters in the second training and more of them in the third.
+make_once "$out/text-questions/model/config.json" \
     run training/finetune.py --recipe finetune_text_tiny --model "$out/text-base" --tokens "$tokens" \
-        --output "$out/text" --set data.folds=1-7 "${@:3}"
+        --output "$out/text-questions" --set data.folds=1-7 data.letters_share=0.0 "${@:3}"
+make_once "$out/text-letters/model/config.json" \
+    run training/finetune.py --recipe finetune_text_tiny --model "$out/text-questions/model" --tokens "$tokens" \
+        --output "$out/text-letters" --set data.folds=1-7 training.max_steps=600 training.learning_rate=0.0008 \
+        training.warmup_steps=30 training.seed=43 "${@:3}"
+make_once "$out/text/model/config.json" \
+    run training/finetune.py --recipe finetune_text_tiny --model "$out/text-letters/model" --tokens "$tokens" \
+        --output "$out/text" --set data.folds=1-7 data.letters_share=1.0 data.described_share=0.85 \
+        data.report_share=0.15 data.max_questions=3 data.statements.questions=4 training.max_steps=1300 \
+        training.learning_rate=0.001 training.warmup_steps=30 training.seed=44 "${@:3}"
 
 # 3. The plain language model: its text tokens alone.
 make_once "$out/text-tiny/config.json" \

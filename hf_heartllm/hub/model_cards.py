@@ -229,6 +229,7 @@ def render_card(
         return figure_cell(row, interval, True)
 
     known: dict[str, Any] = {
+        **dict.fromkeys(_OF_A_BASE, ""),  # of a checkpoint that holds its language model
         **{name: value for name, value in facts.items() if value not in (None, "")},
         "name": measured.name,
         "card_data": data.to_yaml(line_break="\n"),
@@ -245,6 +246,9 @@ def render_card(
     del known["card_data"]  # from_template gives it
     card = ModelCard.from_template(data, template_str=text, **known)
     return ModelCard(re.sub(r"\n{3,}", "\n\n", str(card)).rstrip() + "\n")
+
+
+_OF_A_BASE = ("base", "base_revision")
 
 
 def _names(template: str) -> set[str]:

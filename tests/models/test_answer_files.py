@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 import hf_heartllm as hl
 from hf_heartllm import cli
 from hf_heartllm.models.answer_files import ANSWER_FILES
 
+KINDS = (CommitOperationAdd, CommitOperationDelete)
 QUESTION = "Can AF be ruled out?"  # only questions.json knows that this is one, only calibration.json its point
 
 
@@ -42,23 +43,28 @@ def test_an_exported_folder_answers_as_the_shipped_one(answer, tmp_path):
     assert hl.pipeline("ecg-question-answering", tmp_path / "out")(hl.read_ecg("example:af"), QUESTION) == answer
 
 
-def test_a_push_uploads_them(shipped, tmp_path, monkeypatch):
-    from transformers.utils.hub import PushToHubMixin
+def test_a_push_uploads_them_and_deletes_those_of_other_weights(shipped, tmp_path, monkeypatch):
+    pushed = []
 
-    uploaded = []
+    def commit(self, repo_id, operations, **_):
+        pushed.append({kind: {one.path_in_repo for one in operations if isinstance(one, kind)} for kind in KINDS})
 
-    def upload(self, working_dir, *args, **kwargs):
-        uploaded.append(set(os.listdir(working_dir)))
-
-    monkeypatch.setattr(PushToHubMixin, "_upload_modified_files", upload)
+    there = ["README.md", "config.json", "EVALUATION.md", *ANSWER_FILES]
     monkeypatch.setattr("huggingface_hub.HfApi.create_repo", lambda *a, **k: SimpleNamespace(repo_id="a/b"))
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", lambda *a, **k: there)
+    monkeypatch.setattr("huggingface_hub.HfApi.create_commit", commit)
     card = SimpleNamespace(save=lambda path: Path(path).touch())
     monkeypatch.setattr("transformers.utils.hub.create_and_tag_model_card", lambda *a, **k: card)
     monkeypatch.setattr("transformers.modeling_utils.create_and_tag_model_card", lambda *a, **k: card, raising=False)
     shipped[0].push_to_hub("a/b")
     shipped[0].save_pretrained(tmp_path, push_to_hub=True, repo_id="a/b")
-    assert len(uploaded) == 2
-    assert all({*ANSWER_FILES, "model.safetensors"} <= names for names in uploaded)
+    changed = hl.HeartLLMForCausalLM.from_pretrained(hl.checkpoint())
+    with torch.no_grad():
+        next(changed.parameters()).data[0, 0] += 1e-3
+    changed.push_to_hub("a/b")
+    assert [one[CommitOperationDelete] for one in pushed] == [set(), set(), {"EVALUATION.md", *ANSWER_FILES}]
+    assert all({*ANSWER_FILES, "EVALUATION.md", "model.safetensors"} <= one[CommitOperationAdd] for one in pushed[:2])
+    assert not {*ANSWER_FILES} & pushed[2][CommitOperationAdd]
 
 
 def test_other_weights_do_not_take_them_along(tmp_path):

@@ -124,6 +124,7 @@ class ECGTokenizer(ECGTexts):
 
         Raises:
             OSError: if the folder or repository has no such files.
+            ValueError: if it holds no codec, as one of ECG-LM, which reads ECGs without tokens.
         """
         if pretrained_model_name_or_path is None:
             pretrained_model_name_or_path = default_checkpoint()
@@ -138,10 +139,14 @@ class ECGTokenizer(ECGTexts):
             made.init_kwargs.pop(leak, None)
         extractor = ECGFeatureExtractor.from_pretrained(name, revision=revision, **hub)
         folder = "/".join(part for part in (hub.pop("subfolder", ""), CODEC_FOLDER) if part)
-        files = [
-            cached_file(name, file, subfolder=folder, revision=revision, **hub)
-            for file in ("config.json", "model.safetensors")
-        ]
+        there = {**hub, "subfolder": folder, "revision": revision}
+        config_file = cached_file(name, "config.json", _raise_exceptions_for_missing_entries=False, **there)
+        if config_file is None:
+            raise ValueError(
+                f"{name}: no codec is there ({folder}/config.json), so it makes no ECG tokens; a checkpoint of ECG-LM, "
+                "which reads ECGs without tokens, is loaded with ECGLMProcessor.from_pretrained"
+            )
+        files = (config_file, cached_file(name, "model.safetensors", **there))
         return made._attach(CodecHandle.from_files(*files), extractor)
 
     def _attach(self, codec: CodecHandle, feature_extractor: ECGFeatureExtractor) -> ECGTokenizer:
