@@ -14,7 +14,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils.hub import cached_file, extract_commit_hash
 
 from .card_files import write_card_files
-from .checkpoint_files import default_checkpoint
+from .checkpoint_files import default_checkpoint, file_beside
 from .codec_handle import CodecHandle
 from .ecg_chat import AS_WRITTEN, ONE_QUESTION, arranged_template, check_ecg_chat, leaves_out
 from .ecg_placeholders import TOKENIZING, PlaceholderReader, flatten_conversation
@@ -124,7 +124,7 @@ class ECGTokenizer(ECGTexts):
 
         Raises:
             OSError: if the folder or repository has no such files.
-            ValueError: if it holds no codec, as one of ECG-LM, which reads ECGs without tokens.
+            ValueError: if it is a checkpoint of ECG-LM, which reads ECGs without tokens.
         """
         if pretrained_model_name_or_path is None:
             pretrained_model_name_or_path = default_checkpoint()
@@ -140,13 +140,14 @@ class ECGTokenizer(ECGTexts):
         extractor = ECGFeatureExtractor.from_pretrained(name, revision=revision, **hub)
         folder = "/".join(part for part in (hub.pop("subfolder", ""), CODEC_FOLDER) if part)
         there = {**hub, "subfolder": folder, "revision": revision}
-        config_file = cached_file(name, "config.json", _raise_exceptions_for_missing_entries=False, **there)
-        if config_file is None:
+        try:
+            files = [cached_file(name, file, **there) for file in ("config.json", "model.safetensors")]
+        except OSError:
+            if file_beside(name, "processor_config.json", revision) is None:
+                raise
             raise ValueError(
-                f"{name}: no codec is there ({folder}/config.json), so it makes no ECG tokens; a checkpoint of ECG-LM, "
-                "which reads ECGs without tokens, is loaded with ECGLMProcessor.from_pretrained"
-            )
-        files = (config_file, cached_file(name, "model.safetensors", **there))
+                f"{name}: a checkpoint of ECG-LM, which reads ECGs without tokens: ECGLMProcessor loads it"
+            ) from None
         return made._attach(CodecHandle.from_files(*files), extractor)
 
     def _attach(self, codec: CodecHandle, feature_extractor: ECGFeatureExtractor) -> ECGTokenizer:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError
 from transformers.utils import logging
 
 from .answer_files import ANSWER_FILES, write_pushed_files
@@ -41,21 +41,25 @@ def push_model_folder(
     """
     folder, api = Path(folder), HfApi(token=token)
     write_pushed_files(model, folder, repo_id)
-    if revision is not None and not create_pr and not revision.startswith("refs/pr"):
-        api.create_branch(repo_id, branch=revision, exist_ok=True)
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    names = {path.relative_to(folder).as_posix(): path for path in files}
+    if revision is not None and not revision.startswith("refs/pr"):
+        try:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        except HfHubHTTPError as error:  # whoever proposes a change may not make branches
+            if not (create_pr and error.response.status_code == 403):
+                raise
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     changed = {
         name: path
         for name, path in names.items()
         if name not in files_timestamps or path.stat().st_mtime > files_timestamps[name]
     }
+    added = [CommitOperationAdd(name, os.fspath(path)) for name, path in changed.items()]
     gone = sorted(_of_weights(folder) & set(api.list_repo_files(repo_id, revision=revision)) - names.keys())
     if gone:
         logger.warning(f"{repo_id}: {', '.join(gone)} deleted there: of other weights than those that are pushed")
     return api.create_commit(
         repo_id,
-        [*(CommitOperationAdd(name, os.fspath(path)) for name, path in changed.items()), *_deletions(gone)],
+        [*added, *map(CommitOperationDelete, gone)],
         commit_message=commit_message or "Upload model",
         commit_description=commit_description,
         create_pr=create_pr,
@@ -69,10 +73,6 @@ def _of_weights(folder: Path) -> set[str]:
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     shown = {EVALUATION_FILE} if f"({EVALUATION_FILE})" in text else set()
     return {*ANSWER_FILES, EVALUATION_FILE, EVAL_RESULTS} - shown
-
-
-def _deletions(names: Iterable[str]) -> list[CommitOperationDelete]:
-    return [CommitOperationDelete(name) for name in names]
 
 
 __all__ = ["push_model_folder"]
