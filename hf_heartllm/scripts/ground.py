@@ -1,8 +1,10 @@
-"""Before stage 3 of a pretrained language model: its ECG rows and lower layers learn what an ECG shows.
+"""Before stage 3: the ECG rows and lower layers of a language model learn what an ECG shows.
 
     python training/ground.py --recipe ground_smollm2 --base build/smollm2-135m-instruct --tokens build/tokens \\
         --soft-labels build/soft_labels.parquet --measurements build/measurements.csv \\
         --general-turns build/general_turns.jsonl --output build/grounded
+    python training/ground.py --recipe ground_tiny --model build/tiny/text/model --tokens build/tokens \\
+        --soft-labels build/soft_labels.parquet --measurements build/measurements.csv --output build/tiny/grounded
 
 Run again after an interruption, it goes on from the last whole checkpoint.
 """
@@ -10,7 +12,7 @@ Run again after an interruption, it goes on from the last whole checkpoint.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,16 @@ from hf_heartllm.training.grounding import (
     standardised,
 )
 from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.new_layers import put_layers_below
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import GroundRecipe
 from hf_heartllm.training.stages import (
     is_main_process,
+    load_checkpoint,
     refuse,
     save_adapter,
+    save_checkpoint,
     say_left_out,
     train_from_last,
     training_arguments,
@@ -60,16 +65,19 @@ class Options(RecipeOptions):
     """What grounding is told beside its recipe.
 
     Attributes:
-        base: a language model: its folder, or its name on the Hub.
-        codec: checkpoint folder with the codec; the embedded one when None.
+        base: a language model that is given an adapter (with `lora`): its folder, or its name on the Hub.
+        model: checkpoint folder of a whole model (with `lora: null`).
+        codec: checkpoint folder with the codec of `base`; the embedded one when None.
         tokens: folders of dataset_builders.ecg_tokens.
         incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
         soft_labels: Parquet file of training/soft_labels.py, for data.soft_label_share.
         measurements: CSV table of dataset_builders.measurements, for data.numbers.
-        general_turns: JSON lines of training/general_turns.py, for text_weight: without it the model forgets words.
+        general_turns: JSON lines of training/general_turns.py, for text_weight: without it a base forgets words. A
+            whole model is held to the questions and answers of its rows instead.
     """
 
-    base: str
+    base: str | None = None
+    model: Path | None = None
     codec: Path | None = None
     tokens: list[Path]
     incomplete: list[Path] = field(default_factory=list)
@@ -83,6 +91,12 @@ def main() -> None:
     try:
         recipe = read_recipe(args.recipe, GroundRecipe, args.set)
         data = recipe.data
+        if recipe.lora and (args.base is None or recipe.base is None or args.model or recipe.new_layers):
+            raise ValueError(
+                "with lora an adapter is trained: give --base and the recipe's base, no model or new_layers"
+            )
+        if not recipe.lora and (args.model is None or args.base or args.codec or args.general_turns):
+            raise ValueError("with lora: null a whole model is trained: give --model, no base, codec or general turns")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
     except (OSError, ValueError) as error:
@@ -90,8 +104,13 @@ def main() -> None:
 
     set_seed(recipe.training["seed"])
     try:
-        codec = ECGTokenizer.from_pretrained(*[args.codec] if args.codec else []).codec
-        tokenizer = ECGTokenizer.from_base(AutoTokenizer.from_pretrained(args.base), codec, ecg_chat=ECGS_FIRST)
+        if args.model:
+            model, tokenizer = load_checkpoint(args.model)
+            put_layers_below(model, recipe.new_layers, recipe.training["seed"])
+        else:
+            codec = ECGTokenizer.from_pretrained(*[args.codec] if args.codec else []).codec
+            tokenizer = ECGTokenizer.from_base(AutoTokenizer.from_pretrained(args.base), codec, ecg_chat=ECGS_FIRST)
+        codec = tokenizer.codec
         codes = load_all_codes(args.tokens, codec.fingerprint())
         incomplete = load_all_codes(args.incomplete, codec.fingerprint())
         every = [row for path in args.tokens for row in load_rows(path)]
@@ -121,11 +140,16 @@ def main() -> None:
         except (OSError, ValueError) as error:
             refuse(error)
     around, _ = PromptIds(tokenizer).around("?")
+    base, texts = None, None
     try:
-        language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
-        base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
-        model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
-        texts = anchor_texts(tokenizer, args.general_turns) if args.general_turns and recipe.text_weight else None
+        if recipe.lora and recipe.base:
+            language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
+            base = BaseModel(sha256=model_sha256(language_model), **asdict(recipe.base))
+            model = add_lora(HeartLLMForCausalLM.from_base(language_model, tokenizer), **asdict(recipe.lora))
+            if args.general_turns and recipe.text_weight:
+                texts = anchor_texts(tokenizer, args.general_turns)
+        elif recipe.text_weight:
+            texts = _spoken(tokenizer, rows)
         grounded = GroundedLayers(
             model,
             recipe.layers,
@@ -185,8 +209,20 @@ def main() -> None:
     if is_main_process():
         longest = max(codes[row["record_id"]].size for row in rows)
         tokenizer.ecg_max_duration = longest / codec.config.tokens_per_second
-        save_adapter(model, tokenizer, args.output / "model", base)
+        if base is not None:
+            save_adapter(model, tokenizer, args.output / "model", base)
+        else:
+            save_checkpoint(model, tokenizer, args.output / "model")
         trainer.state.save_to_json(str(args.output / "log.json"))
+
+
+def _spoken(tokenizer: Any, rows: Sequence[Mapping[str, Any]], count: int = 256) -> list[list[int]]:
+    """Ids of questions, answers and reports of some records, as they stand in training."""
+    texts = []
+    for row in random.Random(0).sample(list(rows), min(len(rows), count)):
+        said = [f" {one.text} {one.answer}" for one in row.get("questions") or ()]
+        texts.append(" ".join([*said, row.get("report") or ""])[:500])
+    return [tokenizer.encode(text, add_special_tokens=False) for text in texts]
 
 
 def _prefixes(tokenizer: Any, whole: Sequence[int], short_share: float) -> list[Sequence[int]]:

@@ -1,4 +1,4 @@
-"""Grounding: a pretrained language model's ECG rows and lower layers learn what an ECG shows before it is asked.
+"""Grounding: a language model's ECG rows and lower layers learn what an ECG shows before it is asked.
 
 A question teaches one statement at a time, and its gradient passes every layer of the model. Here the ECG alone is
 read by the lower layers, and at its end probes tell all of its statements, what was measured on it, and each code that
@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,12 +145,13 @@ def standardised(numbers: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray
 
 
 class GroundedLayers(nn.Module):
-    """The lower layers of a model with a LoRA adapter, and the probes behind them.
+    """The lower layers of a model, and the probes behind them.
 
     While it is trained the model lacks its upper layers; `finish` gives them back.
 
     Args:
-        model: a `peft.PeftModel` of a `HeartLLMForCausalLM` whose ECG rows are trained (`lora.add_lora`).
+        model: a `HeartLLMForCausalLM`, of whose weights the lower layers and the ECG rows are trained; or a
+            `peft.PeftModel` of one whose ECG rows are trained (`lora.add_lora`), of which the adapter alone is.
         layers: how many of the lowest are trained and run.
         levels: of the codec's quantiser: codes that share a level share a part of their rows; None: they share none.
         base_rates: float (statements,), how often each statement holds.
@@ -176,23 +178,30 @@ class GroundedLayers(nn.Module):
         text_weight: float = 20.0,
     ) -> None:
         super().__init__()
-        heart = model.get_base_model()
-        quiet = quiet_rows(model, texts) if texts else None
+        self._heart = [heart := model.get_base_model() if hasattr(model, "peft_config") else model]
+        whole = heart is model
+        untouched = nullcontext if whole else model.disable_adapter
+        quiet = quiet_rows(heart, texts, untouched) if texts else None
         self.backbone = heart.backbone
         self._layers, self._norm = self.backbone.layers, self.backbone.norm
         if not 1 <= layers <= len(self._layers):
             raise ValueError(f"{layers} layers: the model has {len(self._layers)}")
-        rows = getattr(heart.get_input_embeddings(), "token_adapter", None)
-        if rows is None:
-            raise ValueError("the ECG rows of the vocabulary are not trained: give lora.train_rows ecg")
-        self.backbone.layers, self.backbone.norm = self._layers[:layers], nn.Identity()
-        hidden = heart.config.get_text_config().hidden_size
         ids = heart.config.ecg_token_ids
         if ids != list(range(ids[0], ids[0] + len(ids))):
             raise ValueError("the ids of the ECG tokens are not one range")
+        adapter = getattr(heart.get_input_embeddings(), "token_adapter", None)
+        if adapter is None and not whole:
+            raise ValueError("the ECG rows of the vocabulary are not trained: give lora.train_rows ecg")
+        self.backbone.layers, self.backbone.norm = self._layers[:layers], nn.Identity()
+        hidden = heart.config.get_text_config().hidden_size
         self.first_code, self.first_id = heart.config.ecg_token_offset, ids[0]
         self.num_codes = heart.config.ecg_codebook_size
-        self.rows = rows.trainable_tokens_delta["default"]
+        if adapter is not None:
+            self.rows = adapter.trainable_tokens_delta["default"]
+        else:
+            model.requires_grad_(False)
+            self.backbone.layers.requires_grad_(True)
+            self.rows = nn.Parameter(_text_rows(heart)[ids[0] : ids[0] + len(ids)].detach().clone())
         grid = _one_hot_levels(levels, self.num_codes)
         self.grid: Tensor
         self.register_buffer("grid", grid, persistent=False)
@@ -203,7 +212,7 @@ class GroundedLayers(nn.Module):
         self.forecast_weight, self.number_weight = forecast_weight, number_weight
         self.quiet, self.anchor = quiet, None
         if texts:
-            self.anchor = TextAnchor(texts, self._of_text, model.disable_adapter, 4, text_weight)
+            self.anchor = TextAnchor(texts, self._of_text, untouched, 4, text_weight)
             if quiet is not None:
                 with torch.no_grad():
                     self.rows += quiet.shift(self.ecg_rows())
@@ -227,7 +236,7 @@ class GroundedLayers(nn.Module):
     ) -> dict[str, Tensor]:
         """The losses' sum as `loss`, and `logits` (batch, statements + numbers)."""
         rows = self.ecg_rows()
-        of_text = self.backbone.get_input_embeddings().original_module.weight
+        of_text = _text_rows(self._heart[0])
         is_ecg = input_ids >= self.first_id
         embedded = nn.functional.embedding(input_ids.clamp(max=self.first_id - 1), of_text)
         embedded = torch.where(is_ecg[..., None], rows[(input_ids - self.first_id).clamp(min=0)], embedded)
@@ -260,7 +269,7 @@ class GroundedLayers(nn.Module):
 
     def _of_text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Hidden states of texts, which hold no ECG token, behind the layers that are trained."""
-        of_text = self.backbone.get_input_embeddings().original_module.weight
+        of_text = _text_rows(self._heart[0])
         embedded = nn.functional.embedding(input_ids.to(of_text.device), of_text)
         mask = attention_mask.to(of_text.device)
         hidden: Tensor = self.backbone(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state
@@ -272,25 +281,38 @@ class GroundedLayers(nn.Module):
         self.rows.copy_(self.ecg_rows())
         self.levels.zero_()
         self.backbone.layers, self.backbone.norm = self._layers, self._norm
+        heart = self._heart[0]
+        if not hasattr(heart.get_input_embeddings(), "token_adapter"):
+            _text_rows(heart)[self.first_id : self.first_id + len(self.rows)] = self.rows
+            heart.requires_grad_(True)
+
+
+def _text_rows(heart: Any) -> Tensor:
+    """The vocabulary's rows (ids, hidden) as they are without an adapter."""
+    embeddings = heart.get_input_embeddings()
+    rows: Tensor = getattr(embeddings, "original_module", embeddings).weight
+    return rows
 
 
 @torch.no_grad()
-def quiet_rows(model: Any, texts: Sequence[Sequence[int]]) -> QuietRows | None:
+def quiet_rows(
+    heart: Any, texts: Sequence[Sequence[int]], untouched: Callable[[], AbstractContextManager[Any]]
+) -> QuietRows | None:
     """At which hidden states of texts the ECG rows are to be unlikely; None where they are no rows of the output.
 
     Args:
-        model: a `peft.PeftModel` of a `HeartLLMForCausalLM`, whole.
+        heart: a `HeartLLMForCausalLM`, with all of its layers.
         texts: ids of each.
+        untouched: a context in which its adapter does nothing.
     """
-    heart = model.get_base_model()
     if not heart.config.tie_word_embeddings:
         return None
-    with model.disable_adapter():
+    with untouched():
         hidden = [
             heart.backbone(input_ids=torch.tensor([text], device=heart.device)).last_hidden_state[0, 1:]
             for text in texts
         ]
-    words = heart.get_input_embeddings().original_module.weight[: min(heart.config.ecg_token_ids)]
+    words = _text_rows(heart)[: min(heart.config.ecg_token_ids)]
     return QuietRows(torch.cat(hidden), words)
 
 

@@ -142,13 +142,14 @@ class BaseSettings:
 
 @dataclass(frozen=True)
 class GroundRecipe:
-    """Grounding of a pretrained language model (`ground.py`).
+    """Grounding of a language model (`ground.py`).
 
     Attributes:
-        base: the language model, as the adapter names it.
+        base: the language model, as the adapter names it; null without an adapter.
         data: what is read.
+        new_layers: lowest layers that the model is given first, which at first change nothing.
         layers: how many of the lowest are trained, and run.
-        lora: adapters, of all layers; those of the upper ones wait for stage 3.
+        lora: adapters, of all layers; those of the upper ones wait for stage 3; null: the layers are trained.
         training: arguments of transformers' `TrainingArguments`.
         rows_learning_rate: of the ECG rows.
         forecast_weight: of the next code's cross-entropy.
@@ -156,11 +157,12 @@ class GroundRecipe:
         text_weight: of how far the hidden states of texts move (needs --general-turns).
     """
 
-    base: BaseSettings
+    base: BaseSettings | None
     data: GroundingData
     layers: Positive
-    lora: LoraSettings
+    lora: LoraSettings | None
     training: dict[str, Any]
+    new_layers: Count = 0
     rows_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
     forecast_weight: Weight = 0.5
     number_weight: Weight = 2.0

@@ -20,6 +20,7 @@ from hf_heartllm.training.grounding import (
     standardised,
 )
 from hf_heartllm.training.lora import add_lora
+from hf_heartllm.training.new_layers import put_layers_below
 from tests.forked import run_forked as run
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -64,6 +65,54 @@ def test_losses_fall_and_only_what_is_trained_changes():
     embedded = adapted.get_base_model().get_input_embeddings()(torch.tensor(ids))
     torch.testing.assert_close(embedded.detach(), rows)
     torch.testing.assert_close(layers.ecg_rows().detach(), rows)
+
+
+def test_of_a_whole_model_only_lower_layers_and_ecg_rows_change():
+    model, tokenizer = tiny_model_and_tokenizer()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    layers = GroundedLayers(model, 1, [4, 4, 4], np.array([0.5, 0.1]), 1, texts=[list(range(5, 30))])
+    one = batch(tokenizer)
+    optimizer = torch.optim.AdamW([p for p in layers.parameters() if p.requires_grad], 0.01)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = layers(**one)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    rows = layers.ecg_rows().detach().clone()
+    layers.finish()
+    after = model.state_dict()
+    embeddings = {name for name in after if "embed" in name or "lm_head" in name}
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed - embeddings == {name for name in after if "layers.0." in name}
+    first = model.config.ecg_token_ids[0]
+    for name in changed & embeddings:
+        assert torch.equal(before[name][:first], after[name][:first])
+        torch.testing.assert_close(after[name][first:], rows)
+    assert all(one.requires_grad for one in model.parameters())
+
+
+def test_new_layers_pass_on_what_they_are_given():
+    model, tokenizer = tiny_model_and_tokenizer()
+    ids = torch.tensor([[5, 6, *tokenizer.codes_to_ids([3, 1, 4]), 7]])
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        put_layers_below(model, 3)
+        torch.testing.assert_close(model(input_ids=ids).logits, before)
+        state = model(input_ids=ids[:, :-1], use_cache=True)
+        assert len(state.past_key_values) == 5
+        last = model(input_ids=ids[:, -1:], past_key_values=state.past_key_values).logits
+    torch.testing.assert_close(last[:, -1], before[:, -1], atol=1e-5, rtol=1e-5)
+    assert model.config.get_text_config().num_hidden_layers == 5
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
+
+    gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=1, n_head=2, n_embd=32, vocab_size=len(tokenizer) - 66))
+    with pytest.raises(ValueError, match="the layers of gpt2 are not like Llama's"):
+        put_layers_below(HeartLLMForCausalLM.from_base(gpt2, tokenizer), 1)
 
 
 def test_it_reads_what_the_model_reads():
@@ -184,6 +233,26 @@ def ready(tmp_path_factory) -> Path:
     (folder / "tokens").mkdir()
     pq.write_table(pa.table(columns), folder / "tokens" / "train.parquet")
     return folder
+
+
+def test_a_whole_model_is_grounded_and_loads(ready, tmp_path):
+    """The script on a model of our own, given a new layer; it loads with all of its layers."""
+    from hf_heartllm.training.stages import load_checkpoint
+
+    settings = ["training.max_steps=4", "training.save_steps=2", "training.per_device_train_batch_size=2"]
+    settings += ["data.folds=1", "data.incomplete_share=0", "data.at_least=2", "new_layers=1", "layers=1"]
+    script = ("training/ground.py", "--recipe", "ground_tiny", "--tokens", ready / "tokens")
+    wrong = run(*script, "--base", ready / "base", "--output", tmp_path / "wrong", expected=2, errors=True)
+    assert "error: with lora: null a whole model is trained: give --model" in wrong
+    run(*script, "--model", ready / "codec", "--output", tmp_path / "grounded", "--set", *settings)
+    model, tokenizer = load_checkpoint(tmp_path / "grounded" / "model")
+    untouched, _ = load_checkpoint(ready / "codec")
+    assert model.config.get_text_config().num_hidden_layers == 3
+    for mine, theirs in zip(model.backbone.layers[1:], untouched.backbone.layers, strict=True):
+        for name, value in theirs.state_dict().items():
+            assert torch.equal(mine.state_dict()[name], value), name
+    ids = torch.tensor([tokenizer.codes_to_ids([3, 1, 4])])
+    assert not torch.allclose(model(input_ids=ids).logits, untouched(input_ids=ids).logits, atol=1e-3)
 
 
 @pytest.mark.slow
