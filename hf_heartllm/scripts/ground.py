@@ -68,6 +68,7 @@ class Options(RecipeOptions):
         base: a language model that is given an adapter (with `lora`): its folder, or its name on the Hub.
         model: checkpoint folder of a whole model (with `lora: null`).
         codec: checkpoint folder with the codec of `base`; the embedded one when None.
+        rows: Parquet files of dataset_builders.training_rows; --tokens when None.
         tokens: folders of dataset_builders.ecg_tokens.
         incomplete: folders of dataset_builders.ecg_tokens --missing-leads, for data.incomplete_share.
         soft_labels: Parquet file of training/soft_labels.py, for data.soft_label_share.
@@ -79,6 +80,7 @@ class Options(RecipeOptions):
     base: str | None = None
     model: Path | None = None
     codec: Path | None = None
+    rows: list[Path] | None = None
     tokens: list[Path]
     incomplete: list[Path] = field(default_factory=list)
     soft_labels: Path | None = None
@@ -113,16 +115,18 @@ def main() -> None:
         codec = tokenizer.codec
         codes = load_all_codes(args.tokens, codec.fingerprint())
         incomplete = load_all_codes(args.incomplete, codec.fingerprint())
-        every = [row for path in args.tokens for row in load_rows(path)]
+        every = [row for path in args.rows or args.tokens for row in load_rows(path)]
         rows = choose_rows(every, set(folds(data.folds)))
         unseen = choose_rows(every, set(folds(data.eval_folds)), splits=()) if data.eval_folds else []
     except (OSError, ValueError) as error:
         refuse(error)
     say_left_out({"of other folds or splits": len(every) - len(rows)}, len(every), "rows")
     say_left_out({"without codes": sum(row["record_id"] not in codes for row in rows)}, len(rows), "rows")
-    rows, unseen = ([row for row in some if row["record_id"] in codes] for some in (rows, unseen))
+    unasked = sum(not row["questions"] for row in rows)
+    say_left_out({"without questions, which tell the statements": unasked}, len(rows), "rows")
+    rows, unseen = ([row for row in some if row["record_id"] in codes and row["questions"]] for some in (rows, unseen))
     if not rows:
-        refuse("none of the rows of these folds has codes: nothing to train on")
+        refuse("none of the rows of these folds has codes and questions: nothing to train on")
     statements = frequent_statements(rows, data.at_least)
     holds = hard_labels([*rows, *unseen], statements)
     base_rates = np.mean([holds[row["record_id"]] for row in rows], axis=0)

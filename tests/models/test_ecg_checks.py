@@ -265,6 +265,16 @@ def test_what_is_no_ecg_gets_no_answer(name):
     assert [finding.check for finding in fatal] == ["no_ecg"]
 
 
+def test_why_it_is_no_ecg_is_said():
+    levels = np.repeat(np.random.default_rng(3).normal(size=(12, 20)), 250, axis=1)
+    for signal, why in (
+        (levels, "the signal moves in steps"),
+        (not_an_ecg()["hum"], "nothing stands out of the signal"),
+    ):
+        (finding,) = [finding for finding in check_record(of(signal)).findings if finding.fatal]
+        assert f"no QRS complexes were found: {why};" in finding.message
+
+
 # ---- limb leads and electrodes
 
 
@@ -327,6 +337,27 @@ def test_amplitudes_no_heart_has_are_told_with_the_units_to_try(factor, words, f
 def test_rare_amplitudes_are_likely_wrong():
     (finding,) = check_record(of(SIGNAL * 10)).findings
     assert (finding.check, finding.certainty, finding.fatal) == ("amplitude", "likely", False)
+
+
+@pytest.mark.parametrize(
+    ("millivolts", "found"),
+    [
+        (0.015, "fatal"),
+        (0.03, "likely"),
+        (0.09, "likely"),
+        (0.15, None),
+        (7.5, None),
+        (9, "likely"),
+        (19, "likely"),
+        (22, "fatal"),
+    ],
+)
+def test_the_middle_leads_range_decides_what_is_said_of_amplitudes(millivolts, found):
+    """PTB-XL's ranges lie between 0.3 and 4 mV; 0.1 to 8 mV is nothing to speak of, beyond 0.02 and 20 is no heart."""
+    ordered = np.sort(SIGNAL - np.median(SIGNAL, axis=1, keepdims=True), axis=1)
+    middle = float(np.median(ordered[:, -26] - ordered[:, 25]))
+    told = [one for one in check_record(of(SIGNAL * (millivolts / middle))).findings if one.check == "amplitude"]
+    assert [one.fatal for one in told] == {"fatal": [True], "likely": [False], None: []}[found]
 
 
 def test_z_scores_have_no_amplitude_and_no_limb_leads_to_judge():

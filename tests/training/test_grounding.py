@@ -244,7 +244,12 @@ def test_a_whole_model_is_grounded_and_loads(ready, tmp_path):
     script = ("training/ground.py", "--recipe", "ground_tiny", "--tokens", ready / "tokens")
     wrong = run(*script, "--base", ready / "base", "--output", tmp_path / "wrong", expected=2, errors=True)
     assert "error: with lora: null a whole model is trained: give --model" in wrong
-    run(*script, "--model", ready / "codec", "--output", tmp_path / "grounded", "--set", *settings)
+    script += ("--model", ready / "codec", "--output", tmp_path / "grounded")
+    no_questions = pq.read_table(ready / "tokens" / "train.parquet").drop_columns(["questions", "codes"])
+    pq.write_table(no_questions, tmp_path / "rows.parquet")
+    silent = run(*script, "--rows", tmp_path / "rows.parquet", "--set", *settings, expected=2, errors=True)
+    assert "error: none of the rows of these folds has codes and questions" in silent
+    run(*script, "--set", *settings)
     model, tokenizer = load_checkpoint(tmp_path / "grounded" / "model")
     untouched, _ = load_checkpoint(ready / "codec")
     assert model.config.get_text_config().num_hidden_layers == 3
