@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
-# heartllm-tiny, the whole way from ECG tokens: a decoder of 4.5 million parameters, trained from scratch.
+# heartllm-tiny, the whole way from ECG tokens: text-tiny, which looks answers up, gets three layers below its own that
+# read ECGs.
 #
 #     runs/heartllm_tiny.sh PTB_XL TOKENS [OUTPUT [SETTING…]]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the codec below. SETTINGs change both trainings: training.max_steps=2 tries the way out.
+# (docs/datasets.md), by the codec below. SETTINGs change every training: training.max_steps=2 tries the way out.
 # What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
 # process, SIMULATED=11 makes so few simulated records, EMBED=heartllm-tiny puts the result into the package, in the
 # place of what is there.
-#
-# The checkpoint that ships today is a narrower decoder (1.9 million parameters) that came by more and shorter
-# trainings: docs/heartllm-tiny.md. This way has not been run to its end yet; each line tells the minutes it took.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
@@ -31,9 +29,13 @@ make_once() {  # FILE COMMAND…: unless the command has made FILE already
 }
 run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROCESSES:-2}" "$@"; }
 
-# 1. The teacher: how probable each statement is, by networks that have not seen the recording.
+# 1. The teacher: how probable each statement is, by networks that have not seen the recording; and what is measured.
+#    Folds 1-7 in all that follows, so that fold 8 can calibrate.
 make_once "$out/soft_labels.parquet" \
-    "$python" training/soft_labels.py --records "$ptbxl" --num-proc 2 --output "$out/soft_labels.parquet"
+    "$python" training/soft_labels.py --records "$ptbxl" --folds 1-7 --num-proc 2 --output "$out/soft_labels.parquet"
+make_once "$out/measurements.csv" \
+    "$python" -m dataset_builders.measurements --ptbxl "$ptbxl" --sampling-rate 100 --folds 1-4 --num-proc 2 \
+        --output "$out/measurements.csv"
 
 # 2. The same records without some of their chest leads, so that a missing lead is no stranger.
 make_once "$out/incomplete/README.md" \
@@ -42,7 +44,7 @@ make_once "$out/incomplete/README.md" \
 
 # 3. Simulated recordings with their questions, so that the package's examples are no strangers either.
 make_once "$out/simulated/ptbxl_database.csv" \
-    "$python" -m dataset_builders.simulated --records "${SIMULATED:-3080}" --seed 1 --sampling-rate 500 --first-id 1000001 \
+    "$python" -m dataset_builders.simulated --records "${SIMULATED:-1540}" --seed 1 --sampling-rate 500 --first-id 1000001 \
         --output "$out/simulated"
 make_once "$out/simulated.parquet" \
     "$python" -m dataset_builders.training_rows --ptbxl "$out/simulated" --measure-beats \
@@ -51,25 +53,21 @@ make_once "$out/simulated-tokens/README.md" \
     "$python" -m dataset_builders.ecg_tokens --records "$out/simulated" --codec "$codec" \
         --rows "$out/simulated.parquet" --output "$out/simulated-tokens"
 
-# 4. The decoder with random weights, and a vocabulary of what will be said.
-make_once "$out/base/config.json" \
-    "$python" training/make_base.py --recipe base_tiny --rows "$tokens" --codec "$codec" --output "$out/base" \
-        --set decoder.hidden_size=256 decoder.intermediate_size=688 \
-        decoder.num_attention_heads=8 decoder.num_key_value_heads=8
+# 4. The decoder that looks answers up, trained on text alone.
+make_once "$out/text/model/config.json" \
+    runs/text_tiny.sh "$tokens" "$out" "${@:4}"
 
-# 5. Stage 2: to forecast ECG tokens. Folds 1-7, so that fold 8 can calibrate.
-make_once "$out/pretrained/model/config.json" \
-    run training/pretrain.py --recipe pretrain_tiny --model "$out/base" --tokens "$tokens" \
-        --output "$out/pretrained" --set data.folds=1-7 training.max_steps=900 "${@:4}"
+# 5. New lowest layers learn to read an ECG: all of its statements, what is measured, and stage 2's next code.
+make_once "$out/grounded/model/config.json" \
+    run training/ground.py --recipe ground_tiny --model "$out/text/model" --tokens "$tokens" "$out/simulated-tokens" \
+        --incomplete "$out/incomplete" --soft-labels "$out/soft_labels.parquet" \
+        --measurements "$out/measurements.csv" --output "$out/grounded" --set data.folds=1-7 "${@:4}"
 
 # 6. Stage 3: questions and reports, with soft answers and a probe of all statements beside them.
 make_once "$out/tuned/model/config.json" \
-    run training/finetune.py --recipe finetune_tiny --model "$out/pretrained/model" \
+    run training/finetune.py --recipe finetune_tiny --model "$out/grounded/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
-        --soft-labels "$out/soft_labels.parquet" --output "$out/tuned" \
-        --set data.folds=1-7 data.incomplete_share=0.2 data.max_questions=6 \
-        "data.statements={questions: 6, plain_share: 1.0, soft_label_share: 0.75}" \
-        probe.soft_label_share=0.75 probe.measured=true training.max_steps=4000 "${@:4}"
+        --soft-labels "$out/soft_labels.parquet" --output "$out/tuned" --set data.folds=1-7 "${@:4}"
 
 # 7. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
 make_once "$out/fold8.parquet" \

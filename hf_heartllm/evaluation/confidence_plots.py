@@ -34,6 +34,8 @@ def save_figure(figure: Any, path: str | os.PathLike[str], note: str | None = No
         path: of the picture to write.
         note: kept in a PNG, such as a hash of what is shown.
     """
+    from matplotlib import rc_context
+
     target, kind = Path(path), Path(path).suffix.lower().removeprefix(".")
     dated: dict[str, Any] = {"CreationDate": None} if kind == "pdf" else {"Description": NOTICE}
     if kind == "svg":
@@ -41,7 +43,7 @@ def save_figure(figure: Any, path: str | os.PathLike[str], note: str | None = No
     if kind == "png" and note is not None:
         dated["Comment"] = note
     target.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(target) as temporary:
+    with written_whole(target) as temporary, rc_context({"svg.hashsalt": "hf_heartllm"}):  # else its ids are random
         figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=dated)
     return target
 

@@ -78,6 +78,8 @@ def main() -> None:
             raise ValueError("data.devices needs --ptbxl, whose table names the device of each record")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
+        if recipe.save == "adapter" and recipe.load_dtype:
+            raise ValueError("load_dtype is for a whole model; an adapter is loaded as its base is")
         if recipe.text_weight and args.general_turns is None:
             raise ValueError("text_weight needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:
@@ -193,7 +195,7 @@ def main() -> None:
         restore()
     remove_probe(model)
     if is_main_process():
-        dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
+        dtype, load_dtype = (getattr(torch, name) if name else None for name in (recipe.save_dtype, recipe.load_dtype))
         heart = trained.get_base_model() if adapter else model
         heart.config.seen_in_training = recipe.seen_in_training
         longest = max(codes[row["record_id"]].size for row in rows if row["record_id"] in codes)
@@ -204,7 +206,7 @@ def main() -> None:
             save_adapter(trained, tokenizer, args.output / "model", base, dtype)
         else:
             final = trained.merge_and_unload() if recipe.lora else model
-            save_checkpoint(final, tokenizer, args.output / "model", dtype)
+            save_checkpoint(final, tokenizer, args.output / "model", dtype, load_dtype)
             write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
 

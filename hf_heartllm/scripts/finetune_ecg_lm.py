@@ -158,9 +158,9 @@ def main() -> None:
     if is_main_process():
         model.config.seen_in_training = recipe.seen_in_training
         processor.ecg_max_duration = round(max(usable.seconds), 2) if usable.seconds else None
-        dtype = getattr(torch, recipe.save_dtype) if recipe.save_dtype else None
+        dtype, load_dtype = (getattr(torch, name) if name else None for name in (recipe.save_dtype, recipe.load_dtype))
         final = in_training.merge_and_unload() if recipe.lora else model
-        save_checkpoint(final, processor, args.output / "model", dtype)
+        save_checkpoint(final, processor, args.output / "model", dtype, load_dtype)
         write_trained_questions(args.output / "model", rows)
         trainer.state.save_to_json(str(args.output / "log.json"))
 

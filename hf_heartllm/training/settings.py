@@ -303,6 +303,7 @@ class FinetuneRecipe:
         layers: how many of the lowest are run in training, behind which the model's own norm and output matrix tell the
             answer; the others come back unchanged. 0: all.
         save_dtype: of the stored weights; null: as they were trained.
+        load_dtype: in which they are loaded unless one is asked for; null: as stored.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
         seen_in_training: what the rows show, for `heartllm evaluate classify`.
     """
@@ -316,6 +317,7 @@ class FinetuneRecipe:
     layers: Count = 0
     text_weight: Weight = 0.0
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    load_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,7 +43,13 @@ def load_checkpoint(folder: str | Path) -> tuple[HeartLLMForCausalLM, ECGTokeniz
     return HeartLLMForCausalLM.from_pretrained(folder, dtype=torch.float32), tokenizer
 
 
-def save_checkpoint(model: Any, tokenizer: Any, folder: str | Path, dtype: torch.dtype | None = None) -> None:
+def save_checkpoint(
+    model: Any,
+    tokenizer: Any,
+    folder: str | Path,
+    dtype: torch.dtype | None = None,
+    load_dtype: torch.dtype | None = None,
+) -> None:
     """Write model, tokenizer, codec and code as one folder, whole or not at all.
 
     Args:
@@ -50,12 +57,18 @@ def save_checkpoint(model: Any, tokenizer: Any, folder: str | Path, dtype: torch
         tokenizer: its tokenizer with the codec, or its processor.
         folder: replaced where it exists.
         dtype: of the stored weights of the model; by default as they are. The codec stays float32.
+        load_dtype: in which `from_pretrained` loads them unless it is told one; by default as they are stored.
+            A processor without units for bfloat16 computes in it many times slower than in float32.
     """
     if dtype is not None:
         model = model.to(dtype)
         model.config.dtype = dtype
     with whole_folder(Path(folder)) as scratch:
         model.save_pretrained(scratch)
+        if load_dtype is not None:
+            config = json.loads((scratch / "config.json").read_text(encoding="utf-8"))
+            config["dtype"] = str(load_dtype).removeprefix("torch.")
+            (scratch / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         tokenizer.save_pretrained(scratch)
 
 

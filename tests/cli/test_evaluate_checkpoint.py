@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,11 +12,18 @@ import pytest
 
 from hf_heartllm import cli
 from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
-from hf_heartllm.evaluation.checkpoint import generated, reports
+from hf_heartllm.evaluation.checkpoint import generated, paired, reports
+from hf_heartllm.evaluation.checkpoint.figures import measured_answers
+from hf_heartllm.evaluation.conditions import CONDITIONS, NO_ECG, REAL
+from hf_heartllm.evaluation.controlled import MAJORITY, MAJORITY_AGE_SEX
+from hf_heartllm.evaluation.people import people
+from hf_heartllm.evaluation.question_file import AskedRecord
 from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
+from tests.evaluation.test_qa_figures import answered_by
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
 
@@ -408,3 +416,103 @@ def test_questions_that_nothing_is_scored_on_are_refused_before_the_run(capsys, 
     arguments = [str(path) if one.endswith("fold9.parquet") else one for one in common]
     assert cli.main(["evaluate", subject, *arguments]) == 2
     assert "every.parquet: no question but those asked of every record" in capsys.readouterr().err
+
+
+FEW = {"resamples": 20}
+WRITTEN = ("Yes.", "atrial fibrillation", "no", "sinus rhythm")  # to the balanced questions about two records
+
+
+def test_written_answers_stand_beside_those_of_the_closed_set():
+    answered = answered_by(30)
+    measured = measured_answers(answered, None, FEW)
+    texts = {condition: ["it may be", "no", "no", "sinus rhythm"] for condition in CONDITIONS} | {REAL: list(WRITTEN)}
+    rows = {row.figure: row for row in generated.generated_results(answered, [1, 2, 4, 5], texts, measured)}
+    shares = {
+        "exact match, written answer": (1, 0.5),
+        "exact match, closed set": (1, 0.5),
+        "macro-F1 over answers, written answer": (1, 4 / 3 / 4),  # F1 2/3 of "no" and "sinus rhythm", else 0
+        "macro-F1 over answers, closed set": (1, 4 / 3 / 4),
+        "written answers outside the closed set": (0, 0.5),
+    }
+    assert list(rows) == [
+        "exact match, written answer", "macro-F1 over answers, written answer", "exact match, closed set",
+        "macro-F1 over answers, closed set", "written answers outside the closed set",
+    ]  # fmt: skip
+    for name, (real, blind) in shares.items():
+        assert rows[name].real.value == real
+        assert rows[name].group == "4 balanced questions"
+        if not (name.startswith("macro") and "written" in name):
+            assert rows[name].values[NO_ECG].value == pytest.approx(blind)
+    assert rows["written answers outside the closed set"].absent[MAJORITY] == "it writes nothing"
+
+
+@pytest.mark.parametrize("written", [WRITTEN[:3], (*WRITTEN, "no")])
+def test_texts_that_are_not_one_a_question_are_refused(written):
+    answered = answered_by(30)
+    texts = dict.fromkeys(CONDITIONS, written)
+    with pytest.raises(ValueError, match="argument 2 is"):
+        generated.generated_results(answered, [1, 2, 4, 5], texts, measured_answers(answered, None, FEW))
+
+
+@pytest.fixture
+def other_run(tmp_path):
+    """What another checkpoint answered by the real ECGs: "no" about record 1, "yes" about record 2."""
+    (tmp_path / "evaluated.json").write_text('{"model": {"name": "theirs"}, "questions": {"hash": "abc"}}')
+    lines = [{"run": "x"}] + [
+        {"record_id": name, "condition": "real", "log_likelihoods": [scores]}
+        for name, scores in (("1", [0.0, -1.0]), ("2", [-1.0, 0.0]))
+    ]
+    (tmp_path / "outcomes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path
+
+
+def asked_of(*names: str) -> list[AskedRecord]:
+    question = Question("Is it fast?", ("no",), ("no", "yes"), "verify", "rhythm", "STACH")
+    return [AskedRecord(Record(name, name), (question,)) for name in names]
+
+
+def test_the_answers_of_another_run_are_found_by_record(other_run):
+    model, theirs = paired.other_answers(other_run, {"hash": "abc"}, asked_of("2", "1"))
+    assert model == {"name": "theirs"}
+    assert theirs.chosen[REAL] == ["yes", "no"]
+    assert theirs.right[REAL].tolist() == [False, True]
+    with pytest.raises(ValueError, match=r"no answers about record 3 \(2 are missing\)"):
+        paired.other_answers(other_run, {"hash": "abc"}, asked_of("1", "3", "4"))
+    with pytest.raises(ValueError, match="answers to questions abc, not def"):
+        paired.other_answers(other_run, {"hash": "def"}, asked_of("1"))
+    (other_run / "outcomes.jsonl").unlink()
+    with pytest.raises(ValueError, match="no finished run of `heartllm evaluate qa` there"):
+        paired.other_answers(other_run, {"hash": "abc"}, asked_of("1"))
+
+
+def test_a_difference_is_ours_less_theirs():
+    ours = answered_by(30)
+    theirs = replace(ours, right={REAL: ours.right[NO_ECG]})
+    for first, second, sign in ((ours, theirs, 1), (theirs, ours, -1)):
+        found = paired.answer_differences(first, second, FEW)
+        assert found["all balanced questions"].value == pytest.approx(sign / 3)
+        assert found["question type query"].rows == 30
+    assert {(one.low, one.value, one.high) for one in paired.answer_differences(ours, ours, FEW).values()} == {
+        (0, 0, 0)
+    }
+
+
+def test_the_usual_report_is_that_of_age_and_sex_where_there_are_enough():
+    def record(name: str, age: float | None, sex: str | None) -> Record:
+        return Record(name, name, age=age, sex=sex)
+
+    rows, records = [], []
+    for report, count, age, sex in (
+        ("young.", 8, 30, "male"), ("old.", 5, 85, "female"), ("middle.", 4, 60, "male"), ("", 20, 70, "female"),
+    ):  # fmt: skip
+        names = [f"{report}{number}" for number in range(count)]
+        rows += [{"record_id": name, "report": report} for name in names]
+        records += [record(name, age, sex) for name in names]
+    rows += [{"record_id": f"of nobody known {number}", "report": "old."} for number in range(2)]  # seven in all
+    wanted = [record("a", 88, "female"), record("b", 20, "male"), record("c", 55, "male"), record("d", None, None),
+              record("e", 70, "female"), record("f", 88, "male")]  # fmt: skip
+    found = reports._majority_reports(rows, people(records), people(wanted))
+    assert found == {
+        MAJORITY: ["young."] * 6,
+        MAJORITY_AGE_SEX: ["old.", "young.", "young.", "young.", "young.", "young."],
+    }

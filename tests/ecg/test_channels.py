@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hf_heartllm.ecg import STANDARD_LEADS, ECGRecord, read_ecg, simulate_ecg, write_ecg
+from hf_heartllm.ecg import STANDARD_LEADS, ECGError, ECGRecord, read_ecg, simulate_ecg, write_ecg
 from hf_heartllm.ecg.beats import beat_times
-from hf_heartllm.ecg.readers.channels import is_lead_name, is_other_signal, is_time_name, lead_name, time_unit
+from hf_heartllm.ecg.readers.channels import (
+    is_lead_name,
+    is_other_signal,
+    is_time_name,
+    lead_name,
+    require_names,
+    time_unit,
+)
 from hf_heartllm.ecg.readers.units import name_and_unit
 
 
@@ -89,6 +96,8 @@ def test_names_that_say_nothing(name: str) -> None:
         ("index", None), ("idx", None), ("#", None), ("No.", None), ("timestamp", None), ("TimeStamp", None),
         ("Timestamp [ms]", 1e-3), ("Elapsed time", None), ("Zeit", None), ("Zeit [s]", 1.0), ("Zeit in Sekunden", 1.0),
         ("Tiempo (s)", 1.0), ("temps_ms", 1e-3), ("datetime", None), ("minutes", 60.0), ("t (ms)", 1e-3), ("t_s", 1.0),
+        ("hh:mm:ss.mmm", None), ("time_ns", 1e-9), ("t in µs", 1e-6), ("min:sec", None), ("times", None),
+        ("elapsedSecs", 1.0), ("number of sample", None),
     ],
 )  # fmt: skip
 def test_time_and_its_unit(name: str, unit: float | None) -> None:
@@ -126,3 +135,15 @@ def test_beats_are_not_sought_in_other_signals(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="no ECG leads: .*RESP"):
             again = read_ecg(tmp_path / name, **stated)
         np.testing.assert_allclose(beat_times(again), beat_times(record), atol=0.005)
+
+
+def test_names_of_one_recording_differ_are_there_and_are_no_novel() -> None:
+    for names in ((), ("I",), STANDARD_LEADS, ("ECG of the left arm, recorded before the operation",)):
+        require_names("x", names)
+    for names, said in (
+        (("I", "II", "I"), "lead names repeat: I"),
+        (("I", ""), "has no name: I, none"),
+        (("I", "x" * 5000), "5000 characters long: xxx"),
+    ):
+        with pytest.raises(ECGError, match=said):
+            require_names("x", names)

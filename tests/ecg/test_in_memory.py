@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
@@ -97,6 +98,7 @@ def test_missing_samples_stay_missing() -> None:
         {name: SIGNAL[row] for row, name in enumerate(STANDARD_LEADS)},
         {name: SIGNAL[row].tolist() for row, name in enumerate(STANDARD_LEADS)},
         FRAME.to_records(index=False),
+        pa.Table.from_pandas(FRAME, preserve_index=False),
     ],
 )
 def test_the_columns_of_a_frame_are_the_leads(frame: Any) -> None:
@@ -122,6 +124,51 @@ def test_a_time_column_is_left_out_said_and_compared() -> None:
     assert "shows 250 Hz" in refusal(lambda: hl.ecg_record(timed, sampling_rate=500, units="mV"))
     indexed = FRAME.set_index(pd.to_timedelta(np.arange(SAMPLES) / RATE, unit="s"))
     assert "the index shows 250 Hz" in refusal(lambda: hl.ecg_record(indexed, sampling_rate=500, units="mV"))
+
+
+@pytest.mark.parametrize(
+    ("index", "called"),
+    [
+        (pd.Index(np.arange(SAMPLES) * 1000 / RATE, name="time (ms)"), "column 'time (ms)'"),
+        (pd.Index(np.arange(SAMPLES) * (1000 // RATE), name="time_ms"), "column 'time_ms'"),
+        (pd.Index(np.arange(SAMPLES) / RATE, name="t (s)"), "column 't (s)'"),
+        (pd.date_range("2024-01-01", periods=SAMPLES, freq=f"{1000 // RATE}ms", name="when"), "the index"),
+    ],
+)
+def test_an_index_that_holds_the_time_is_compared_with_the_rate(index: pd.Index, called: str) -> None:
+    frame = FRAME.set_index(index)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_is_the_signal(hl.ecg_record(frame, **STATED))
+    assert f"{called} shows 250 Hz" in refusal(lambda: hl.ecg_record(frame, sampling_rate=500, units="mV"))
+
+
+def test_an_index_without_name_and_unit_only_warns() -> None:
+    frame = FRAME.set_index(pd.Index(np.arange(SAMPLES) / RATE))
+    with pytest.warns(ECGWarning, match="the index rises by 0.004, which fits 400 Hz in no unit of time"):
+        assert hl.ecg_record(frame, sampling_rate=400, units="mV").sampling_rate == 400
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(np.arange(SAMPLES) * 7),
+        pd.Index(np.arange(SAMPLES) * 7, name="patient"),
+        pd.Index([f"row {number}" for number in range(SAMPLES)], name="patient"),
+        pd.Index(np.arange(SAMPLES) / RATE),
+        pd.Index(np.arange(SAMPLES), name="sample"),
+    ],
+)
+def test_an_index_that_holds_no_time_or_the_right_one_says_nothing(index: pd.Index) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_is_the_signal(hl.ecg_record(FRAME.set_index(index), **STATED))
+
+
+def test_columns_that_are_numbered_in_texts_have_no_names() -> None:
+    frame = FRAME.set_axis([str(number) for number in range(12)], axis=1)
+    assert_is_the_signal(hl.ecg_record(frame, **NAMED))
+    assert "lead names are not stated" in refusal(lambda: hl.ecg_record(frame, **STATED))
 
 
 def test_columns_are_chosen_and_renamed() -> None:
@@ -170,6 +217,10 @@ def test_one_lead_needs_one_name() -> None:
         (SIGNAL, STATED | {"leads": {"MLII": "II"}}, "give names in their order"),
         (SIGNAL, STATED | {"leads": ["I", ""]}, "a lead name is empty"),
         (SIGNAL, STATED | {"leads": [1, 2]}, "must be texts"),
+        (pd.concat({"ward": FRAME}, axis=1), STATED, "several levels"),
+        (FRAME.assign(I=pd.array(["loose"] * SAMPLES, dtype="string")), STATED, "column 'I'"),
+        ({"I": SIGNAL[:2].T}, STATED, "column 'I' has the shape (400, 2), not one axis"),
+        (hl.ECGRecord(SIGNAL, RATE, STANDARD_LEADS), STATED, "this is a recording already"),
     ],
 )  # fmt: skip
 def test_what_is_missing_or_wrong_is_one_line(values: Any, stated: dict[str, Any], said: str) -> None:
@@ -181,6 +232,9 @@ def test_what_is_said_about_the_patient_and_the_source_is_kept() -> None:
     assert (record.age, record.sex, record.height, record.weight, record.source) == (70, "female", 160, 60, "ward 3")
     assert hl.ecg_record(SIGNAL, **NAMED).source is None
     assert refusal(lambda: hl.ecg_record(SIGNAL, **STATED, source="ward 3")).startswith("ward 3: ")
+    for kind, tables in (("array", (SIGNAL, SIGNAL.tolist())), ("DataFrame", (FRAME, FRAME["I"], {"I": SIGNAL[0]}))):
+        for values in tables:
+            assert refusal(lambda values=values: hl.ecg_record(values)).startswith(f"{kind}: ")
 
 
 def test_what_travels_with_a_checkpoint_refuses_the_same() -> None:

@@ -324,3 +324,76 @@ def test_what_spreadsheets_leave_behind(tmp_path: Path) -> None:
     for text in ("sep=;\n" + body, body + ";" * 11 + "\n" + ";" * 11 + "\n", body.replace("-", "\u2212")):
         assert_is_the_signal(read(tmp_path, text)[0])
     assert "empty" in refusal(tmp_path, ";;\n;;\n")
+
+
+def test_two_leads_between_single_blanks(tmp_path: Path) -> None:
+    for head, stated in (("I II\n", {}), ("", {"leads": "I,II"})):
+        record, said = read(tmp_path, head + "0.1 0.2\n0.3 -0.4\n0.5 0.6\n", **stated)
+        assert (record.leads, said) == (("I", "II"), [])
+        np.testing.assert_allclose(record.signal, [[0.1, 0.3, 0.5], [0.2, -0.4, 0.6]], rtol=1e-6)
+
+
+def test_words_in_the_middle_of_a_table_are_named_with_their_row(tmp_path: Path) -> None:
+    """What separates the columns is seen in the middle line, or in the first where that holds words."""
+    lines = ["I II", "0.1 0.2", "cable off", "0.3 0.4", "0.5 0.6"]
+    assert "row 3: 'cable' is not a number" in refusal(tmp_path, "\n".join(lines))
+    for mark in (",", ";", "\t", "|"):
+        text = "\n".join(line if line == "cable off" else line.replace(" ", mark) for line in lines)
+        assert "row 3 has 1 cells, the header row 2" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(("of_header", "of_rows"), [(",", ","), (",,", ",,"), ("", ","), (",", ""), (",,,", ",,,")])
+@pytest.mark.parametrize("leads", [("I", "II"), ("V1", "V2", "V3")])
+def test_separators_at_the_end_of_lines_are_no_columns(
+    tmp_path: Path, of_header: str, of_rows: str, leads: tuple[str, ...]
+) -> None:
+    head, *rows = FRAME[list(leads)].to_csv(index=False).splitlines()
+    text = "\n".join([head + of_header, *(row + of_rows for row in rows)])
+    record, said = read(tmp_path, text)
+    assert (record.leads, said) == (leads, [])
+    np.testing.assert_allclose(record.signal, FRAME[list(leads)].to_numpy().T, atol=1e-6)
+
+
+def test_a_column_without_a_name_that_holds_something_is_said(tmp_path: Path) -> None:
+    record, said = read(tmp_path, "I,II,\n0.1,0.2,\n0.3,-0.4,7\n0.5,0.6,\n")
+    assert record.leads == ("I", "II")
+    assert "no ECG leads: column 3 without a name" in said[0]
+
+
+@pytest.mark.parametrize("rate", [100, 128, 250, 360, 500, 1000])
+@pytest.mark.parametrize(("name", "seconds"), [("Time (s)", 1), ("t_ms", 1e-3), ("time[us]", 1e-6), ("minutes", 60)])
+def test_a_time_column_with_its_unit_stands_in_for_the_rate(
+    tmp_path: Path, rate: int, name: str, seconds: float
+) -> None:
+    times = [f"{place / rate / seconds:.9g}" for place in range(SAMPLES)]  # as many digits as loggers write
+    for place in (0, 12):
+        record, _ = read(tmp_path, timed(name, times, place).to_csv(index=False), sampling_rate=None)
+        assert_is_the_signal(record)
+        assert record.sampling_rate == rate
+
+
+NO_RATE = {
+    "no time": FRAME,
+    "no unit": timed("time", SECONDS),
+    "two columns of it": timed("t (s)", SECONDS).assign(**{"time (ms)": 1000 * SECONDS}),
+    "times of day": timed("time (s)", [f"0:{second:06.3f}" for second in SECONDS]),
+    "a missing time": timed("time (s)", np.where(SECONDS == 0.1, np.nan, SECONDS)),
+    "times that stand still": timed("time (s)", np.ones(SAMPLES)),
+    "times that fall": timed("time (s)", SECONDS[::-1]),
+    "one sample": timed("time (s)", SECONDS)[:1],
+    "no header": PLAIN,
+}
+
+
+@pytest.mark.parametrize("what", NO_RATE)
+def test_a_rate_that_no_column_states_is_asked_for(tmp_path: Path, what: str) -> None:
+    text = NO_RATE[what].to_csv(index=False, header=what != "no header")
+    assert "sampling rate in Hz is not stated" in refusal(tmp_path, text, sampling_rate=None)
+
+
+def test_a_time_column_states_a_rate_only_where_it_rises_evenly(tmp_path: Path) -> None:
+    late = np.where(np.arange(SAMPLES) == 50, 0.02 / RATE, 0)  # one sample a fiftieth of a step too late
+    text = timed("time (s)", SECONDS + late).to_csv(index=False)
+    assert "'time (s)' does not rise evenly" in refusal(tmp_path, text, sampling_rate=None)
+    text = timed("time (s)", SECONDS + late / 10).to_csv(index=False)
+    assert read(tmp_path, text, sampling_rate=None)[0].sampling_rate == RATE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import wfdb
 
 from hf_heartllm.ecg import STANDARD_LEADS, ECGError, read_ecg, read_ecg_parts
+from hf_heartllm.ecg.readers.wfdb_header import parse_header
+from hf_heartllm.ecg.readers.wfdb_lengths import frames_in_file
 
 RATE, SAMPLES = 500, 1200
 FOLD_9_RECORD = "00152"
@@ -210,6 +213,104 @@ def test_arguments_that_the_header_answers_are_refused(tmp_path: Path) -> None:
     for argument in ({"sampling_rate": 250}, {"units": "mV"}):
         with pytest.raises(ECGError, match="--" + next(iter(argument)).replace("_", "-")):
             read_ecg(path, **argument)
+
+
+# Bytes of twelve samples, by signal(5): 212 keeps two samples in three bytes, 310 and 311 three in four.
+TWELVE = {"8": 12, "80": 12, "16": 24, "61": 24, "160": 24, "212": 18, "24": 36, "32": 48, "310": 16, "311": 16}
+
+
+def length(folder: Path, layout: str, content: bytes, stated: int | None = None, signals: int = 1) -> int:
+    """Frames of a file of signals that are stored alike."""
+    (folder / "r.dat").write_bytes(content)
+    header = parse_header(f"r {signals} 500\n" + f"r.dat {layout} 1000\n" * signals, "r", "r")
+    return frames_in_file(folder / "r.dat", header.signals, stated, "r")
+
+
+@pytest.mark.parametrize("fmt", TWELVE)
+def test_bytes_are_counted_as_samples_of_their_format(tmp_path: Path, fmt: str) -> None:
+    content = bytes(TWELVE[fmt])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for stated in (None, 12):
+            assert length(tmp_path, fmt, content, stated) == 12
+            assert length(tmp_path, fmt, 3 * content, stated, signals=3) == 12
+            assert length(tmp_path, f"{fmt}x2", 2 * content, stated) == 12
+            assert length(tmp_path, f"{fmt}+5", bytes(5) + content, stated) == 12
+    spare = 3 if fmt in ("310", "311") else 0  # the last three samples may be cut or filled up
+    assert length(tmp_path, fmt, content, 12 + spare) == 12 + spare
+    assert length(tmp_path, fmt, content, 12 - spare) == 12 - spare
+    with pytest.raises(ECGError, match=f"truncated: 12 of {13 + spare} samples"):
+        length(tmp_path, fmt, content, 13 + spare)
+    with pytest.raises(ECGError, match=f"holds 12 samples, the header states {11 - spare}"):
+        length(tmp_path, fmt, content, 11 - spare)
+
+
+def test_one_frame_is_a_recording_and_half_of_one_is_none(tmp_path: Path) -> None:
+    for stated in (None, 1):
+        assert length(tmp_path, "16", bytes(2), stated) == 1
+        assert length(tmp_path, "16", bytes(6), stated, signals=3) == 1
+    for content, signals in ((b"", 1), (bytes(1), 1), (bytes(4), 3)):
+        with pytest.raises(ECGError, match=r"r\.dat is empty"):
+            length(tmp_path, "16", content, 1, signals=signals)
+    with pytest.raises(ECGError, match=r"r\.dat is empty"):
+        length(tmp_path, "16+8", bytes(8))
+
+
+def test_a_file_that_ends_within_a_frame_is_said_where_no_length_is_stated(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="ends within a frame"):
+        assert length(tmp_path, "16", bytes(25)) == 12
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert length(tmp_path, "16", bytes(25), 12) == 12
+        assert length(tmp_path, "212", bytes(17)) == 11  # the last one has no neighbour to share a byte with
+
+
+def test_the_length_of_a_compressed_file_is_the_one_that_it_states(tmp_path: Path) -> None:
+    import soundfile
+
+    noise = np.random.default_rng(0).integers(-500, 500, (400, 2)).astype(np.int16)
+    soundfile.write(tmp_path / "r.flac", noise, 500, format="FLAC", subtype="PCM_16")
+    content = (tmp_path / "r.flac").read_bytes()
+
+    def claimed(samples: int) -> bytes:
+        """The same file that states another length of itself."""
+        field = int.from_bytes(content[18:26], "big") >> 36 << 36 | samples
+        return content[:18] + field.to_bytes(8, "big") + content[26:]
+
+    for stated in (None, 400):
+        assert length(tmp_path, "516", content, stated, signals=2) == 400
+    assert length(tmp_path, "516x4", content) == 100
+    assert length(tmp_path, "516+30", content) == 370
+    for file, stated, said in (
+        (content, 399, "holds 400 samples, the header states 399"),
+        (content, 401, "truncated: 400 of 401"),
+        (claimed(399), None, "holds more samples than the 399"),
+        (claimed(0), None, "no FLAC file that states its length"),
+        (claimed(10_900_000), None, "unpacks to 21,800,000 samples"),
+        (content[:25], None, "no FLAC file"),
+        (b"OggS" + content[4:], None, "no FLAC file"),
+    ):
+        with pytest.raises(ECGError, match=said):
+            length(tmp_path, "516", file, stated, signals=2)
+    assert length(tmp_path, "516", claimed(10_700_000)) == 10_700_000  # few enough to be unpacked and looked at
+
+
+@pytest.mark.parametrize(
+    ("fmt", "subtype", "bits"), [("508", "PCM_S8", 8), ("516", "PCM_16", 16), ("524", "PCM_24", 24)]
+)
+def test_the_lowest_value_of_a_compressed_file_is_a_missing_sample(
+    tmp_path: Path, fmt: str, subtype: str, bits: int
+) -> None:
+    import soundfile
+
+    lowest = -(1 << bits - 1)
+    stored = np.array([5, lowest, lowest + 1, -lowest - 1, -7] * 20)
+    soundfile.write(tmp_path / "r.flac", (stored << 32 - bits).astype(np.int32), 500, format="FLAC", subtype=subtype)
+    (tmp_path / "r.flac").rename(tmp_path / "r.dat")
+    (tmp_path / "r.hea").write_text(f"r 1 500 100\nr.dat {fmt} 1e5(0)/mV 16 0 5 0 0 II\n")
+    with pytest.warns(UserWarning, match="no checksums"):
+        signal = read_ecg(tmp_path / "r").signal[0]
+    np.testing.assert_allclose(signal, np.where(stored == lowest, np.nan, stored / 1e5), rtol=1e-6)
 
 
 def test_real_challenge_records(data_dir: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_heartllm.ecg import ECGError, ECGRecord, read_ecg
-from hf_heartllm.ecg.readers.wfdb_header import parse_header
+from hf_heartllm.ecg.readers.wfdb_header import header_comments, parse_header
 
 SAMPLES = np.arange(1, 41, dtype="<i2") * 10
 SUM = int(SAMPLES.sum())
@@ -296,3 +296,26 @@ def test_a_compressed_file_without_a_length(tmp_path: Path) -> None:
     content = np.fromfile(tmp_path / "r.dat", dtype="u1")
     assert_is_read(read(tmp_path, header("r 1 500").replace("dat 16 ", "dat 516 "), r=content))
     assert "no FLAC file" in refusal(tmp_path, header("r 1 500").replace("dat 16 ", "dat 516 "))
+
+
+@pytest.mark.parametrize(
+    ("comment", "stated"),
+    [
+        ("Age: 0 Height: 24 cm Weight: 0.212 kg", {"age": 0, "height": 24, "weight": 0.212}),  # the smallest newborn
+        ("Age: 122", {"age": 122}),  # the oldest, tallest and heaviest people
+        ("Height: 272", {"height": 272}),
+        ("Weight: 635", {"weight": 635}),
+        ("Age: 300", {"age": 300}),  # PTB-XL's "over 89"
+        ("Age: 999 Sex: 9 Height: 999 Weight: 999", {}),
+        ("Age: -1 Height: 0 Weight: 0", {}),
+        ("Height: 1.75 Weight: 72000", {}),  # in metres and in grams
+        ("Age: 40 y", {"age": 40}),
+        ("Age: 40 yrs Weight: 80 KG Height: 180 CM", {"age": 40, "weight": 80, "height": 180}),
+        ("Age: 40 weeks", {}),
+        ("Weight: 80 cm Height: 180 kg", {}),
+        ("Sex: FEMALE", {"sex": "female"}),
+    ],
+)
+def test_comments_about_people_as_they_are(comment: str, stated: dict[str, object]) -> None:
+    assert header_comments(f"r 1 500\nr.dat 16 1000\n # {comment}\n") == stated
+    assert header_comments(f"r 1 500\nr.dat 16 1000 {comment}\n") == {}

@@ -150,3 +150,40 @@ def test_partial_results_of_another_model_are_refused(tiny, ecg_of, tmp_path):
     model, tokenizer = tiny_model_and_tokenizer(seed=1)
     with pytest.raises(ValueError, match="another model"):
         ask(tokenizer.answerer(model), ecg_of, tmp_path, RECORDS[:4], ("no_ecg",))
+
+
+def test_a_run_shows_how_far_it_is_unless_it_is_asked_not_to(capsys, tiny, ecg_of, tmp_path):
+    for options, shown in (({}, True), ({"progress": True}, True), ({"progress": False}, False)):
+        asker = answering.Asker(Checkpoint(tiny, "tiny"), ecg_of, "simulated", tmp_path / str(options), **options)
+        answering.answer_questions(asker, RECORDS[:2], (NO_ECG,))
+        said = capsys.readouterr()
+        assert ("2/2" in said.err) == shown
+        assert said.out == ""
+
+
+def test_each_recording_is_read_once_however_often_it_is_asked_about(tiny, tmp_path):
+    read = []
+
+    class Counted(Record):
+        def read(self):
+            read.append(self.record_id)
+            return super().read()
+
+    asked = [AskedRecord(Counted(**vars(one.record)), one.questions) for one in RECORDS[:4]]
+    asker = answering.asker_of(Checkpoint(tiny, "tiny"), None, "records", tmp_path, progress=False)
+    found = answering.answer_questions(asker, asked, (REAL, SHUFFLED_ECG))
+    assert sorted(read) == sorted(one.record_id for one in RECORDS[:4])
+    assert asker.ecgs.endswith(", records")
+    assert (asker.seed, asker.folder) == (0, tmp_path)
+    other = other_patients([one.record for one in asked])
+    assert all(found[one, SHUFFLED_ECG] == found[shown, REAL] for one, shown in other.items())
+
+
+def test_a_resumed_run_keeps_the_scores_that_were_written(tiny, ecg_of, tmp_path):
+    first = ask(tiny, ecg_of, tmp_path, RECORDS[:4])
+    lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()[1:]]
+    assert answering.outcomes_of(lines) == first
+    scores = [score for outcome in first.values() for question in outcome for score in question]
+    assert scores == [round(score, 5) for score in scores]
+    old = [{"ecg_id": 7, "condition": "blind", "log_likelihoods": [[0.5]]}]
+    assert answering.outcomes_of(old) == {("7", NO_ECG): [[0.5]]}

@@ -15,7 +15,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from hf_heartllm.data.record import Record
-from hf_heartllm.ecg import STANDARD_LEADS, simulate_ecg
+from hf_heartllm.ecg import STANDARD_LEADS, ECGError, simulate_ecg
 from hf_heartllm.ecg.measurements import GlobalMeasurements, LeadMeasurements, Measurements
 from hf_heartllm.evaluation.codec.coder import Coder, twelve_leads
 from hf_heartllm.evaluation.codec.criteria import (
@@ -32,7 +32,7 @@ from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.fidelity import Changes
 from hf_heartllm.evaluation.codec.parts import Part, kept_part
 from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
-from hf_heartllm.evaluation.codec.rate_distortion import rate_distortion
+from hf_heartllm.evaluation.codec.rate_distortion import compared, rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, codebook_bits, perplexity
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
 from hf_heartllm.evaluation.codec.settings import Settings
@@ -265,6 +265,49 @@ def test_rate_distortion_adds_up(coder, tmp_path):
     errors = part.arrays["relative_error 2"]
     assert found["2 codebooks (323 bit/s): relative squared error"] == pytest.approx(errors.mean())
     assert found["codebook 1 of 1200 codes: share in use"] == len(np.unique(part.arrays["codes"][0])) / 1200
+    levels = coder.config.codebook_levels
+    for order in (0, 1):
+        bits = 0.0
+        for count, label in enumerate(("1 codebook (128 bit/s)", "2 codebooks (323 bit/s)")):
+            bits += codebook_bits(np.split(part.arrays["codes"][count], 2), levels[count], order)
+            name = f"{label}: rate, entropy-coded, order {order}"
+            assert found[name] == pytest.approx(bits / 20)  # two recordings of 10 s
+            (told,) = [figure.data for figure in part.figures if figure.name == name]
+            assert ("one token before" in told) == (order == 1)
+    for count, size in enumerate(map(math.prod, levels)):
+        used = perplexity(part.arrays["codes"][count])
+        assert found[f"codebook {count + 1} of {size} codes: perplexity"] == pytest.approx(used)
+        assert found[f"codebook {count + 1} of {size} codes: perplexity over size"] == pytest.approx(used / size)
+    targets = {figure.name: figure.target for figure in part.figures if figure.target}
+    assert targets == {"codebook 1 of 1200 codes: perplexity over size": ">= 0.6"}  # refinements may be uneven
+
+
+def test_recordings_that_cannot_be_encoded_are_counted(coder):
+    short = simulate_ecg(sampling_rate=100, seed=1)[0]
+    short = replace(short, signal=short.signal[:, :20])
+    whole = [Record(str(seed), "1", signal=simulate_ecg(sampling_rate=100, seed=seed)[0]) for seed in (2, 3)]
+    part = rate_distortion(coder, [Record("a", "2", signal=short), *whole, Record("b", "2", signal=short)])
+    assert (part.figures[0].name, part.figures[0].value) == ("recordings that could not be encoded", 2)
+    assert part.arrays["record_id"].tolist() == ["2", "3"]
+    assert not any("could not" in figure.name for figure in rate_distortion(coder, whole).figures)
+    with pytest.raises(ECGError, match="none of 1 recordings"):
+        rate_distortion(coder, [Record("a", "2", signal=short)])
+
+
+def test_two_codecs_are_compared_on_the_recordings_of_both():
+    def part(errors: dict[str, float], codebooks: int) -> Part:
+        values = np.array(list(errors.values()))
+        measures = {f"relative_error {codebooks}": values, f"prdn {codebooks}": 10 * values**0.5}
+        return Part([], {"record_id": np.array(list(errors)), "patient": np.arange(len(errors)), **measures})
+
+    ours, other = part({"a": 0.1, "b": 0.3, "c": 9.0}, 2), part({"d": 7.0, "b": 0.6, "a": 0.2}, 1)
+    error, prdn = compared(ours, other, 2)
+    assert error.value == pytest.approx(0.5)
+    assert prdn.value == pytest.approx(0.5**0.5)
+    assert error.interval == pytest.approx((0.5, 0.5))
+    assert error.name == "relative squared error, 2 codebooks over the other codec's"
+    with pytest.raises(ValueError, match="different recordings"):
+        compared(ours, part({"d": 7.0}, 1), 2)
 
 
 @pytest.mark.slow

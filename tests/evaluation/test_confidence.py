@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
+from hf_heartllm.evaluation import confidence_plots
 from hf_heartllm.evaluation.confidence import (
     TEMPERATURES,
     at_prevalence,
@@ -167,3 +168,60 @@ def test_plots_are_written_whole(tmp_path):
     plot_risk_coverage({"model": risk_coverage(confidence, right)}, tmp_path / "plots" / "risk.svg")
     assert (tmp_path / "plots" / "reliability.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"reliability.png", "risk.svg"}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Axes that would have been written."""
+    axes = []
+    monkeypatch.setattr(confidence_plots, "save_figure", lambda figure, *_: axes.append(figure.axes[0]))
+    return axes
+
+
+def test_a_risk_coverage_plot_shows_all_of_both_shares(drawn, tmp_path):
+    curves = {
+        "sure": risk_coverage([0.9, 0.8, 0.8, 0.3], [1, 0, 1, 0]),
+        "wrong": risk_coverage([0.9, 0.4], [0, 0]),
+    }
+    plot_risk_coverage(curves, tmp_path / "risk.png", "Fold 9")
+    (axes,) = drawn
+    assert axes.get_title() == "Fold 9"
+    assert axes.get_xlim() == (0, 1)
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > 1  # the highest risk that was drawn is in the picture
+    assert [line.get_label() for line in axes.lines] == ["sure (area 0.292)", "wrong (area 1.000)"]
+    for line, curve in zip(axes.lines, curves.values(), strict=True):
+        assert line.get_xdata().tolist() == curve.coverage.tolist()
+        assert line.get_ydata().tolist() == curve.risk.tolist()
+
+
+def test_a_reliability_plot_shows_what_is_known_of_each_bin(drawn, tmp_path):
+    table = reliability([0.4, 0.5, 0.8, 1.0, 1.0], [0, 1, 1, 1, 1], bins=4)
+    plot_reliability({"before": table, "after": table[2:]}, tmp_path / "reliability.png")
+    (axes,) = drawn
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (0, 1))
+    diagonal, before, after = axes.lines
+    assert [list(diagonal.get_xdata()), list(diagonal.get_ydata())] == [[0, 1], [0, 1]]
+    assert (before.get_label(), after.get_label()) == ("before", "after")
+    assert before.get_xdata() == pytest.approx([0.45, 2.8 / 3])  # bins without an answer have no point
+    assert before.get_ydata() == pytest.approx([0.5, 1])
+    bars = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in axes.containers[0]]
+    assert np.array(bars) == pytest.approx(
+        np.array([(0, 0.25, 0), (0.25, 0.25, 0.4), (0.5, 0.25, 0), (0.75, 0.25, 0.6)])
+    )
+
+
+@pytest.mark.parametrize("suffix", ["png", "PNG", "svg", "pdf"])
+def test_a_picture_holds_no_date_and_a_png_its_note(tmp_path, suffix):
+    figure, axes = confidence_plots.new_axes(size=(1, 1))
+    axes.set_axis_off()
+    path = tmp_path / "new" / f"a.{suffix}"
+    assert confidence_plots.save_figure(figure, path, "made of x") == path
+    content = path.read_bytes()
+    assert not any(word in content for word in (b"CreationDate", b"dc:date", b"tIME"))
+    again = path.with_stem("again")
+    confidence_plots.save_figure(figure, again, "made of x")
+    assert again.read_bytes() == content
+    again.unlink()
+    assert (b"made of x" in content) == (suffix.lower() == "png")
+    assert [one.name for one in path.parent.iterdir()] == [path.name]

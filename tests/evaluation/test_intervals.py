@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from hf_heartllm.evaluation.intervals import Bootstrap, Interval
+from hf_heartllm.evaluation.intervals import Bootstrap, Interval, Resampled
 
 
 def mean(values, patients, **settings) -> Interval:
@@ -73,6 +73,45 @@ def test_the_interval_covers_as_often_as_it_says():
         interval = mean(values, np.arange(120), resamples=400, seed=trial)
         covered += interval.low <= 0.3 <= interval.high
     assert 180 <= covered <= 199
+
+
+def test_an_interval_leaves_out_as_much_on_either_side():
+    samples = np.random.default_rng(0).permutation(np.append(np.arange(101) / 100, [np.nan] * 50))
+    found = Resampled(0.4, samples, (0, 30, 10))
+    for level, low, high in ((0.95, 0.025, 0.975), (0.5, 0.25, 0.75), (0.9, 0.05, 0.95)):
+        assert found.interval(level) == Interval(0.4, pytest.approx(low), pytest.approx(high), level, 30, 10)
+    for nothing in (Resampled(0.4, samples, (0, 30, 1)), Resampled(0.4, np.full(5, np.nan), (0, 30, 10))):
+        assert np.isnan([nothing.interval().low, nothing.interval().high]).all()
+        assert nothing.interval().value == 0.4
+
+
+def test_a_centred_interval_is_moved_so_that_the_median_is_the_value():
+    samples = 0.3 + np.arange(101) / 1000  # from 0.3 to 0.4
+    for value, low, high in ((0.35, 0.325, 0.375), (0.5, 0.475, 0.525), (0.1, 0.075, 0.125)):
+        found = Resampled(value, samples, (0, 30, 10)).interval(0.5, centred=True)
+        assert (found.low, found.high) == pytest.approx((low, high))
+    assert Resampled(0.99, samples, (0, 30, 10)).interval(0.5, centred=True).high == 1
+    assert Resampled(0.01, samples, (0, 30, 10)).interval(0.5, centred=True).low == 0
+    plain = Resampled(0.5, samples, (0, 30, 10)).interval(0.5)
+    assert (plain.low, plain.high) == pytest.approx((0.325, 0.375))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), min_size=1, max_size=30), st.sampled_from([0.5, 0.9, 0.95]))
+def test_a_centred_interval_is_of_shares_and_holds_the_value(value, samples, level):
+    centred, plain = (Resampled(value, np.array(samples), (0, 5, 3)).interval(level, one) for one in (True, False))
+    assert 0 <= centred.low <= value + 1e-9
+    assert value - 1e-9 <= centred.high <= 1
+    assert centred.high - centred.low <= plain.high - plain.low + 1e-9
+
+
+def test_a_difference_to_itself_is_nothing():
+    bootstrap = Bootstrap([1, 2, 3], resamples=30)
+    found = bootstrap.mean([0.0, 1.0, 0.5])
+    assert found.minus(found) == Interval(0, 0, 0, 0.95, 3, 3)
+    for other in (Bootstrap([1, 2, 3], resamples=20), Bootstrap([1, 2, 2], resamples=30)):
+        with pytest.raises(ValueError, match="not paired"):
+            found.minus(other.mean([0.0, 1.0, 0.5]))
 
 
 def test_the_seed_decides():

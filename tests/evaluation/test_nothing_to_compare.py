@@ -31,7 +31,7 @@ from hf_heartllm.evaluation.controlled import (
 )
 from hf_heartllm.evaluation.held_out import CheckpointSettings, read_held_out
 from hf_heartllm.evaluation.intervals import Bootstrap
-from hf_heartllm.evaluation.leakage import Leakage, copies_within, training_leakage
+from hf_heartllm.evaluation.leakage import Leakage, compare_waveforms, copies_within, training_leakage, unnamed_notes
 from hf_heartllm.evaluation.people import Person
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
 from hf_heartllm.evaluation.prediction_files import read_predictions
@@ -206,6 +206,70 @@ def test_no_records_have_no_prevalence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert prevalences([], {("rhythm", "AFIB")}) == {}
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Six records of three patients; the last has the samples of the first."""
+    for number in range(6):
+        write_ecg(simulate_ecg(sampling_rate=100, seed=number % 5)[0], tmp_path / str(number))
+    return [Record(str(number), f"P {number // 2}", path=str(number), root=tmp_path) for number in range(6)]
+
+
+def test_waveforms_are_compared_where_both_are_at_100_hz(recordings, tmp_path):
+    training, asked = recordings[:2], [AskedRecord(one, ()) for one in recordings[2:]]
+    of_patients = Leakage(1, 2, 0, 0, ())
+    assert training_leakage(asked, training, progress=False) == of_patients
+    parts = tmp_path / "parts"
+    assert training_leakage(asked, training, parts=parts, rate=500, progress=False) == of_patients
+    assert training_leakage(asked, [], parts=parts, progress=False) == Leakage(0, 2, 0, 0, ())
+    assert not parts.exists()
+    for options in ({}, {"rate": 100}):  # the second time from the file that was kept
+        found = training_leakage(asked, training, parts=parts, progress=False, **options)
+        assert found == Leakage(1, 2, 2, 4, (("5", "0"),))
+    with pytest.raises(ValueError, match=r"leakage\.jsonl: partial results of another"):
+        training_leakage(asked[1:], training, parts=parts, progress=False)
+
+
+@pytest.mark.parametrize(("options", "shown"), [({}, True), ({"progress": True}, True), ({"progress": False}, False)])
+def test_a_comparison_shows_how_far_it_is_unless_it_is_asked_not_to(capsys, recordings, tmp_path, options, shown):
+    test, training = recordings[2:], recordings[:2]
+    asked = [AskedRecord(one, ()) for one in test]
+    for look in (
+        lambda: copies_within(test, **options),
+        lambda: compare_waveforms(test, training, tmp_path / "a", **options),
+        lambda: training_leakage(asked, training, parts=tmp_path / "b", **options),
+    ):
+        look()
+        assert ("4/4" in capsys.readouterr().err) == shown
+
+
+def test_patients_of_rows_count_beside_those_of_records():
+    asked = [AskedRecord(Record("1", "10"), ()), AskedRecord(Record("2", "10"), ()), AskedRecord(Record("3"), ())]
+    rows = [{"record_id": "7", "patient_id": 70}, {"record_id": "8", "patient_id": None}]
+    assert training_leakage(asked, [Record("6", "60"), Record("7", "70")], rows) == Leakage(2, 1, 0, 0, ())
+
+
+def test_what_was_compared_is_told_in_a_sentence(recordings, tmp_path):
+    found = compare_waveforms(recordings[2:], recordings[:2], tmp_path / "parts", 100, progress=False)
+    assert (found.by_patient, found.by_waveform) == (False, True)
+    whole = Leakage(1, 2, 2, 4, found.copies)
+    assert whole.note("fold 1") == (
+        "No patient of fold 1 (1 patients) is in the test set; 4 test and 2 training waveforms were compared by their "
+        "samples as stored; 1 copies were left out: 5."
+    )
+    assert Leakage(1, 2, 2, 4, ()).note("fold 1", "All are new").startswith("All are new; 4 test")
+    assert Leakage(1, 2, 2, 4, ()).note("fold 1").endswith("0 copies were left out.")
+    assert "trained on nothing of this collection" in whole.patient_words("")
+    for training, test, which in ((0, 5, "training"), (5, 0, "test"), (0, 0, "training and test")):
+        assert (
+            Leakage(1, 1, training, test, ()).waveform_words().endswith(f"no samples of {which} records were looked up")
+        )
+    assert unnamed_notes([Record("1", "a")], [Record("2", "b")]) == []
+    of_test, of_training = [Record("1", "a"), Record("3")], [Record("2", "b"), Record("4"), Record("5")]
+    training_note, test_note = unnamed_notes(of_test, of_training)
+    assert training_note.startswith("2 training records name no patient")
+    assert test_note.startswith("1 test records name no patient")
 
 
 def prior_row(kind: str, ecg_id: int) -> ECGQARow:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_heartllm.data.question import EVERY_RECORD, SAMPLED, Question
+from hf_heartllm.data.question import AS_WRITTEN, EVERY_RECORD, SAMPLED, Question
 from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.figures import (
@@ -15,6 +17,7 @@ from hf_heartllm.evaluation.checkpoint.figures import (
     auroc_results,
     mean_auroc,
     measured_answers,
+    question_groups,
     subgroup_results,
 )
 from hf_heartllm.evaluation.conditions import CONDITIONS
@@ -22,6 +25,9 @@ from hf_heartllm.evaluation.controlled import (
     COLUMNS,
     MAJORITY,
     MAJORITY_AGE_SEX,
+    MARGIN,
+    RANKS_NOTHING,
+    TEXT_ONLY,
     ControlledResult,
     controlled_table,
 )
@@ -160,3 +166,62 @@ def test_some_records_are_spread_over_all(count, wanted):
     assert len(chosen) == min(count, wanted) == len(set(chosen))
     assert chosen == sorted(chosen)
     assert chosen[0] == 0
+
+
+def test_only_all_balanced_questions_must_beat_another_patients_ecg():
+    answered = answered_by()
+    targets = {row.name: row.target for row in results_of(answered, None)}
+    assert [name for name, target in targets.items() if target] == ["exact match, all balanced questions"]
+    assert targets["exact match, all balanced questions"] == MARGIN
+    others = [replace(question, question_set=AS_WRITTEN) for question in answered.questions]
+    assert all(row.target is None for row in results_of(replace(answered, questions=others), None))
+
+
+def test_groups_of_questions_are_of_those_that_not_every_record_is_asked():
+    answered = answered_by(30)
+    groups = {title: rows.tolist() for title, rows in question_groups(answered).items()}
+    yes_no, of_set = list(range(1, 90, 3)), list(range(2, 90, 3))
+    assert groups["all balanced questions"] == sorted(yes_no + of_set)
+    assert groups["question type verify"] == yes_no
+    assert groups["question type query"] == of_set
+    assert groups["attribute type rhythm"] == sorted(yes_no + of_set)
+    assert groups["query rhythm"] == of_set
+
+
+@pytest.mark.parametrize(("records", "positive"), [(60, 20), (57, 19)])
+def test_an_auroc_needs_twenty_questions_with_the_answer(records, positive):
+    found = auroc_results(answered_by(records), SETTINGS)
+    assert [row.target for row in found] == ([">= 0.95", None, None, None] if positive >= 20 else [])
+    assert all(f", {positive} positive" in row.group or ", 40 positive" in row.group for row in found)
+
+
+def test_of_two_alternatives_nothing_is_ranked():
+    answered = answered_by()
+    choose = [replace(one, question_type="choose", answer_set=("a", "b"), answers=("a",)) for one in answered.questions]
+    assert auroc_results(replace(answered, questions=choose), SETTINGS) == []
+
+
+def test_the_mean_of_aurocs_counts_each_alike():
+    def area(value: float, rows: int, groups: int) -> ControlledResult:
+        values = dict.fromkeys(CONDITIONS, Interval(value, 0.1, 0.9, 0.95, rows, groups))
+        return ControlledResult("AUROC", "some", values, absent=RANKS_NOTHING)
+
+    (mean,) = mean_auroc([area(0.5, 100, 40), area(0.8, 10, 50), area(0.8, 10, 10)], "them")
+    assert mean.real.value == pytest.approx(0.7)
+    assert (mean.real.rows, mean.real.groups) == (120, 50)
+    assert np.isnan([mean.real.low, mean.real.high]).all()
+    assert mean.group == "mean of the 3 AUROCs of them"
+    assert mean_auroc([area(0.5, 100, 40)], "them") == []
+    assert mean_auroc([area(0.5, 100, 40)] * 2, "them")[0].real.value == 0.5
+
+
+def test_a_model_of_text_alone_stands_beside_the_answers_and_not_beside_subgroups():
+    answered = answered_by(30)
+    measured = measured_answers(answered, None, SETTINGS, text_alone=["no"] * len(answered.questions))
+    row = next(row for row in answer_results(answered, measured) if row.name == "exact match, question type verify")
+    assert row.values[TEXT_ONLY].value == pytest.approx(2 / 3)
+    assert row.margins[TEXT_ONLY].value == pytest.approx(1 / 3)
+    persons = people(Record(str(index), sex="female") for index in range(30))
+    found = subgroup_results(answered, measured, persons)
+    assert {one.group for one in found} == {"sex female", "age unknown", "device unknown"}
+    assert all(TEXT_ONLY not in one.values and one.real.rows == 60 for one in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,56 @@ def test_a_base_is_found_where_it_may_lie_and_no_other_is_taken(base, tmp_path, 
     for nothing in ("nowhere", tmp_path, "no/such/folder"):
         with pytest.raises(BaseModelError, match="no language model there"):
             find_base(wanted, nothing)
+
+
+def test_a_name_is_looked_up_in_the_hubs_cache_and_a_given_word_is_none(base, tmp_path, monkeypatch):
+    """A base of ours may have a name without an owner, as the Hub's oldest; a word that was typed is a folder."""
+    monkeypatch.delenv("HEARTLLM_BASE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    sha256 = folder_sha256(base)
+    cache, revisions = tmp_path / "cache", ("a" * 40, "b" * 40)
+    for name in ("tiny", "somebody--tiny"):
+        folder = cache / f"models--{name}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text(revisions[0])
+        for revision in revisions:
+            shutil.copytree(base, folder / "snapshots" / revision)
+    options = {"cache_dir": str(cache), "local_files_only": True}
+    for name in ("tiny", "somebody/tiny"):
+        snapshots = cache / f"models--{name.replace('/', '--')}" / "snapshots"
+        assert find_base(BaseModel(name, sha256), **options) == str(snapshots / revisions[0])
+        assert find_base(BaseModel(name, sha256, revisions[1]), **options) == str(snapshots / revisions[1])
+        with pytest.raises(BaseModelError, match="is not on this machine"):
+            find_base(BaseModel(name, sha256, "c" * 40), **options)
+        with pytest.raises(BaseModelError, match="in the Hub's cache: these are not the weights"):
+            find_base(BaseModel(name, "0" * 64), **options)
+    wanted = BaseModel("x/y", sha256)
+    found = find_base(wanted, "somebody/tiny", **options)
+    assert found == str(cache / "models--somebody--tiny" / "snapshots" / revisions[0])
+    for nothing in ("tiny", "./tiny", "/somebody/tiny", "./somebody/tiny", "some/body/tiny"):
+        with pytest.raises(BaseModelError, match="no language model there"):
+            find_base(wanted, nothing, **options)
+
+
+def test_the_hash_of_a_folder_is_that_of_all_its_files_without_what_is_tied(base, tmp_path):
+    tensors = load_file(base / "model.safetensors")
+    whole = folder_sha256(base)
+    assert whole == weights_sha256(tensors)
+    save_file({**tensors, "lm_head.weight": torch.ones(3)}, base / "model.safetensors")
+    assert folder_sha256(base) == whole
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+    assert folder_sha256(base) == weights_sha256({**tensors, "lm_head.weight": torch.ones(3)})
+    (base / "config.json").write_text(json.dumps(config))
+    (base / "model.safetensors").unlink()
+    names = sorted(tensors)
+    parts = {"one.safetensors": names[::2], "two.safetensors": names[1::2]}
+    for file, those in parts.items():
+        save_file({name: tensors[name] for name in those}, base / file)
+    index = {"weight_map": {name: file for file, those in parts.items() for name in those}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert folder_sha256(base) == whole
+    assert find_base(BaseModel("x/y", whole), base) == str(base)
 
 
 def test_a_checkpoint_of_whole_weights_has_no_base(tmp_path):

@@ -9,7 +9,16 @@ import pytest
 
 from hf_heartllm.hub.push_plan import PushError
 from hf_heartllm.hub.terms import merged_base_notice
-from hf_heartllm.models.base_terms import BASE_TERMS, TermsError, base_licence, base_of_model, write_base_terms
+from hf_heartllm.models.base_terms import (
+    BASE_TERMS,
+    TermsError,
+    base_licence,
+    base_of_model,
+    check_terms,
+    notice_text,
+    remember_base,
+    write_base_terms,
+)
 from hf_heartllm.models.card_files import LICENCE_FILES
 
 
@@ -127,3 +136,53 @@ def test_a_folder_that_is_pushed_carries_or_is_refused(tmp_path):
         merged_base_notice(tmp_path, kept, "", "user/x")
     assert merged_base_notice(tmp_path, {"_name_or_path": str(tmp_path)}, "", "user/x") is None
     assert merged_base_notice(tmp_path, {"text_config": {}}, "---\nbase_model: [a/b]\n---\n", "user/x") is None
+
+
+@pytest.mark.parametrize("licence", [None, "", "a licence that nobody knows"])
+def test_of_a_licence_that_is_not_known_nothing_is_said(licence):
+    assert check_terms(licence, "a/b", "user/x") is None
+
+
+@pytest.mark.parametrize("licence", [name for name, terms in BASE_TERMS.items() if not terms.refused])
+def test_a_name_is_asked_for_where_the_licence_says_so(licence):
+    begins = BASE_TERMS[licence].begins.replace(" ", "-")
+    assert check_terms(licence, "a/b") is BASE_TERMS[licence]  # no name yet
+    for name in (f"user/{begins}-ecg", f"user/{begins.lower()}_ecg".replace("-", "_"), f"{begins}x"):
+        assert check_terms(licence, "a/b", name) is BASE_TERMS[licence]
+    if begins:
+        for name in (f"{begins}/ecg", f"user/ecg-{begins}"):
+            with pytest.raises(TermsError, match=f"begins with {begins}; call it {begins}-"):
+                check_terms(licence, "a/b", name)
+    else:
+        assert check_terms(licence, "a/b", "user/ecg") is BASE_TERMS[licence]
+
+
+def test_the_licence_of_the_card_counts_before_the_name(tmp_path):
+    assert base_licence("google/gemma-2b", base_in(tmp_path / "mit", "MIT")) == "mit"
+    assert base_licence("google/gemma-2b", base_in(tmp_path / "own", "my-own")) == "other"
+    assert base_licence("google/gemma-2b", base_in(tmp_path / "named", "other\nlicense_name: Llama3.1")) == "llama3.1"
+    assert base_licence("google/gemma-2b", base_in(tmp_path / "none", "other")) == "other"
+    (tmp_path / "without").mkdir()
+    assert base_licence("google/gemma-2b", tmp_path / "without") == "gemma"
+
+
+def test_a_notice_names_the_base_once(tmp_path):
+    base = base_in(tmp_path / "base", "mit", NOTICE="Made from base by others")
+    (tmp_path / "out").mkdir()
+    write_base_terms(merged(base), tmp_path / "out")
+    assert (tmp_path / "out" / "NOTICE").read_text() == "Made from base by others"
+    text = notice_text("a/b", "mit")
+    assert text.startswith("This model was made from a/b (mit, https://opensource.org/license/mit).\n\nChanged:")
+    assert text.endswith("further.\n")
+
+
+def test_what_a_base_is_called(tmp_path):
+    (tmp_path / "folder").mkdir()
+    assert base_of_model(merged(tmp_path / "folder")) == ("folder", str(tmp_path / "folder"))
+    assert base_of_model(merged(tmp_path / "gone")) is None
+    assert base_of_model(merged("a/b")) == ("a/b", "a/b")
+    model = merged("x")
+    model.language_model.config = SimpleNamespace()
+    remember_base(model, "a/b", tmp_path / "folder")
+    assert base_of_model(model) == ("a/b", str(tmp_path / "folder"))
+    assert model.language_model.config._name_or_path == "a/b"

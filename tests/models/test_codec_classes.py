@@ -249,3 +249,68 @@ def test_a_folder_that_is_no_codec_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(OSError, match="holds no config"):
         ECGCodec.from_pretrained(tmp_path / "empty")
+
+
+class WindowConfig(CodecConfig):
+    """Codes of four bits, one for three samples, and two residual codebooks of three and one bits."""
+
+    model_type = "toy_window_codec"
+    hop_length = 3
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            **{"sampling_rate": 50, "leads": ("I", "II"), "levels": (4, 4), "window_samples": 100} | settings
+        )
+
+    @property
+    def codebook_levels(self) -> list[list[int]]:
+        return [self.levels, [2, 2, 2], [2]]
+
+
+def test_what_follows_from_the_sizes_of_a_window() -> None:
+    """Two seconds hold 33 codes: the last sample fills none, and so the rate is a little lower than the frames'."""
+    config = WindowConfig()
+    assert [config.bits_per_second_of(count) for count in (1, 2, 3)] == pytest.approx([66, 115.5, 132])
+    assert config.bits_per_second == pytest.approx(132)
+    assert (config.codebook_size, config.num_codebooks, config.bandwidth, config.min_duration) == (16, 3, 25, 2)
+    assert config.tokens_per_second == config.frame_rate == pytest.approx(50 / 3)
+    assert (config.num_tokens(100), config.num_tokens(101), config.num_tokens(102)) == (33, 33, 34)
+    assert (config.num_samples(33), config.num_samples(32), config.num_samples(34)) == (100, 96, 102)
+    assert (config.feature_units, config.receptive_field, config.latency) == ("z-score", None, None)
+    assert config.required_leads == ["I", "II"]
+    assert not config.reads_missing_leads
+    assert WindowConfig(required_leads=["II"]).reads_missing_leads
+    for count in (0, 4):
+        with pytest.raises(ValueError, match=f"num_codebooks={count} must lie in 1…3"):
+            config.bits_per_second_of(count)
+
+
+def test_what_follows_from_the_sizes_without_a_window() -> None:
+    config = WindowConfig(window_samples=None)
+    assert [config.bits_per_second_of(count) for count in (1, 2, 3)] == pytest.approx([200 / 3, 350 / 3, 400 / 3])
+    assert (config.min_duration, config.feature_units, config.num_samples(33)) == (2, "mV", 99)
+    assert (WindowConfig(min_duration=5).min_duration, WindowConfig(window_samples=75).min_duration) == (5, 1.5)
+    with pytest.raises(NotImplementedError, match="CodecConfig does not say its hop_length"):
+        CodecConfig().hop_length  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"baseline_seconds": 0}, "baseline_seconds=0.0 must be above 0 and at most 3600"),
+        ({"baseline_seconds": 3601}, "at most 3600"),
+        ({"required_leads": ["I", "V1"]}, "required_leads=.* must be among leads"),
+    ],
+)
+def test_sizes_that_no_codec_has_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        WindowConfig(**wrong)
+    assert WindowConfig(baseline_seconds=3600).baseline_seconds == 3600
+
+
+def test_the_former_names_of_sizes_say_the_new_ones() -> None:
+    config = WindowConfig()
+    with pytest.warns(DeprecationWarning, match="codebook_levels"):
+        assert config.stream_levels == config.codebook_levels
+    with pytest.warns(DeprecationWarning, match="num_codebooks"):
+        assert config.num_streams == 3

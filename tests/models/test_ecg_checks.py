@@ -11,9 +11,11 @@ import pytest
 
 from hf_heartllm.ecg import measure, plot_ecg, read_ecg, simulate_ecg
 from hf_heartllm.ecg.simulate.examples import example_names
-from hf_heartllm.models.ecg_checks import CheckedRecord, ECGWarning, Finding, check_record
+from hf_heartllm.models.ecg_checks import REVERSAL_WORDS, CheckedRecord, ECGWarning, Finding, check_record, no_beats
 from hf_heartllm.models.ecg_leads import LIMB_LEADS, STANDARD_LEADS, limb_lead_contradiction
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
+from hf_heartllm.models.ecg_reversals import REVERSALS
+from hf_heartllm.models.ecg_rough_beats import RoughBeats, rough_beats
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 
 GOOD = read_ecg("example:normal")
@@ -275,6 +277,52 @@ def test_why_it_is_no_ecg_is_said():
         assert f"no QRS complexes were found: {why};" in finding.message
 
 
+def beats(count=10, alike=None, contrast=50.0, white=0.1, level=0.0, leads=3, together=False) -> RoughBeats:
+    """Beats of three leads, of which so many look alike, with a change of level across each."""
+    places = np.arange(75) - 30
+    beat = np.exp(-((places / 2.5) ** 2)) * (1 - level) + level * (places >= 0)
+    rows = np.ones((leads, 1)) if together else np.linspace(1, 2, leads)[:, None]
+    clock = np.arange(1000) / 100
+    phase = np.zeros((leads, 1)) if together else np.arange(leads)[:, None]
+    quick = rows * np.sin(2 * np.pi * 8 * clock + phase)
+    dominant = np.arange(count) < (count if alike is None else alike)
+    return RoughBeats(quick, quick, 80 * np.arange(count), dominant, contrast, white, rows * beat)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (beats(), None),
+        (beats(0), "nothing stands out"),
+        (beats(contrast=7.0), None),
+        (beats(contrast=6.9, alike=9), "nothing stands out"),
+        (beats(contrast=3.6), None),  # of flutter, whose beats are all alike
+        (beats(contrast=3.4), "nothing stands out"),
+        (beats(6, contrast=3.6), None),
+        (beats(5, contrast=3.6), "nothing stands out"),
+        (beats(20, 19, contrast=3.6), None),
+        (beats(20, 18, contrast=3.6), "nothing stands out"),
+        (beats(contrast=3.6, together=True), "nothing stands out"),
+        (beats(white=0.3, contrast=99), None),
+        (beats(white=0.31, contrast=99), "is noise"),
+        (beats(white=0.31, contrast=100), None),
+        (beats(3, 0), None),
+        (beats(4, 1), "no two deflections look alike"),
+        (beats(4, 2), None),
+        (beats(11, 3), None),
+        (beats(12, 3), "no two deflections look alike"),
+        (beats(level=0.7), None),
+        (beats(level=0.9), "are steps"),
+        (beats(level=0.3, together=True), None),
+        (beats(level=0.5, together=True), "are steps"),
+        (beats(level=0.5, together=True, leads=2), None),
+    ],
+)
+def test_what_makes_deflections_a_heart_s(found, why):
+    said = no_beats(found)
+    assert said is None if why is None else why in said, (said, found.step)
+
+
 # ---- limb leads and electrodes
 
 
@@ -318,6 +366,14 @@ def test_interchanged_electrodes_are_likely_ones(change, check, least):
     named = [findings[0].check for findings in found if findings]
     assert named.count(check) >= least
     assert all(finding.certainty == "likely" and not finding.fatal for findings in found for finding in findings)
+
+
+def test_every_reversal_has_words_and_too_few_beats_point_to_none():
+    assert set(REVERSAL_WORDS) == set(REVERSALS)
+    record = of(-SIGNAL)
+    times = rough_beats(SIGNAL, 500).positions / 100
+    for count, found in ((2, []), (3, ["upside_down"])):
+        assert checks(record.crop(0, times[count] - 0.35)) == found
 
 
 # ---- amplitudes

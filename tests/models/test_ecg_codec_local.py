@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hf_heartllm as hl
 from hf_heartllm.ecg import ECGRecord
 from hf_heartllm.ecg.simulate import simulate_ecg
 from hf_heartllm.models.configuration_ecg_codec import INDEPENDENT_LEADS, ECGCodecConfig
@@ -42,6 +48,54 @@ def test_numbers_follow_from_the_sizes():
     assert config.bits_per_second_of(2) <= 323.6
     assert config.bits_per_second == config.bits_per_second_of(7) <= 1300
     assert config.bandwidth == 50
+
+
+def test_the_defaults_are_those_that_are_written_down():
+    config = ECGCodecConfig()
+    written = re.findall(r"(\w+) \([^)]*defaults to `?([^`)]+)`?\):", ECGCodecConfig.__doc__)
+    assert len(written) == 18
+    for name, value in written:
+        assert getattr(config, name) == ast.literal_eval(value), name
+    assert (config.leads, config.required_leads) == (
+        ["I", "II", *(f"V{number}" for number in range(1, 7))],
+        ["I", "II"],
+    )
+    assert ECGCodecConfig(leads=["V1", "II"]).required_leads == ["II"]
+
+
+def test_the_default_sizes_are_those_of_the_shipped_codec():
+    saved = json.loads((Path(hl.checkpoint()) / "codec" / "config.json").read_text())
+    sizes = ECGCodecConfig().to_dict()
+    same = set(saved) & set(sizes) - {"dtype", "transformers_version", "architectures"}
+    assert {"decoder_channels", "refinement_dilations", "format_version"} <= same
+    assert {name: saved[name] for name in same} == {name: sizes[name] for name in same}
+
+
+def test_reach_and_latency_follow_from_the_sizes():
+    """By hand: samples to either side of a code that its latents depend on, and half of the features' baseline."""
+    config = ECGCodecConfig(
+        strides=(4, 2), hidden_sizes=(8, 16), num_blocks=(1,), dilations=(1, 2, 4), envelope_seconds=1.5,
+        refinement_dilations=(1, 2), context_layers=1, context_reach=10, num_refinements=2, baseline_seconds=2,
+    )  # fmt: skip
+    # 4 of the first step, 2 · 4 of its block, 1 · 4 of the second step, 7 · 8 of the last blocks = 72; 150 of the
+    # envelope and 8 of its interpolation give 230, which whole tokens round up to 232
+    assert config.receptive_field == pytest.approx(4.65)
+    assert config.latency == config.latency_of(1) == pytest.approx(3.32)
+    # the decoder: 7 + 1 + 10 tokens of 8, then 8 + 8 of the second step, 4 + 2 of the first = 166; read again: 16 + 24
+    assert config.latency_of(2) == config.latency_of(3) == pytest.approx(3.32 + 1.66 + 0.40)
+    assert config.envelope_reach == 150
+    assert [config.sampling_kernel(step) for step in (0, 1)] == [(12, 4), (4, 1)]
+    assert config.codebook_levels == [[8, 6, 5, 5], [4, 4, 4, 4, 4, 4, 4, 3], [4, 4, 4, 4, 4, 4, 4, 3]]
+    assert config.reads_missing_leads
+
+
+def test_the_number_of_attention_layers_follows_from_the_dilations():
+    assert ECGCodecConfig(dilations=(1,)).context_layers == 1
+    assert ECGCodecConfig(dilations=(1, 2, 4, 8)).context_layers == 2
+    assert ECGCodecConfig(dilations=(1, 2), context_layers=0).context_layers == 0
+    assert ECGCodecConfig(context_layers=3, context_reach=1).context_layers == 3
+    assert ECGCodecConfig(hidden_sizes=(8, 6), context_layers=0).hidden_sizes == [8, 6]  # heads share no channels then
+    assert ECGCodecConfig(min_duration=0.08).min_duration == 0.08  # one token
 
 
 @given(
@@ -252,6 +306,12 @@ def test_decoded_leads_obey_einthoven_and_goldberger(codec):
         ({"context_reach": 0}, "context_reach"),
         ({"dilations": (1,), "context_layers": 2}, "context_layers"),
         ({"hidden_sizes": (8, 6)}, "hidden_sizes"),
+        ({"strides": (), "hidden_sizes": ()}, "strides"),
+        ({"strides": (0, 2)}, "strides"),
+        ({"context_layers": 4}, "context_layers"),
+        ({"min_duration": 0.079}, "min_duration"),
+        ({"envelope_seconds": float("inf")}, "envelope_seconds"),
+        ({"quantizer_slope": 0}, "quantizer_slope"),
     ],
 )
 def test_contradictions_name_the_field(wrong, name):

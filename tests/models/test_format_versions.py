@@ -87,3 +87,20 @@ def test_the_code_names_the_libraries_that_it_needs(monkeypatch: pytest.MonkeyPa
     assert "\n" not in str(refused.value)
     old["transformers"] = "5.20.0.dev0"
     check_libraries()
+
+
+SHIPPED = (
+    (HeartLLMConfig, "heartllm-tiny/config.json", ()),
+    (ECGFeatureExtractor, "heartllm-tiny/preprocessor_config.json", ()),
+    (ECGCodecConfig, "heartllm-tiny/codec/config.json", ()),
+    (ECGLMConfig, "ecg-lm-tiny/config.json", ()),
+    (ECGEncoderConfig, "ecg-lm-tiny/config.json", ("encoder_config",)),
+)
+
+
+@pytest.mark.parametrize(("kind", "file", "place"), SHIPPED, ids=lambda one: getattr(one, "__name__", None))
+def test_what_is_saved_now_is_read_by_whoever_reads_the_shipped_checkpoints(kind: Any, file: str, place: Any) -> None:
+    document = json.loads((Path(hl.__file__).parent / "checkpoints" / file).read_text())
+    for name in place:
+        document = document[name]
+    assert kind().to_dict()["format_version"] == document.get("format_version", 1)

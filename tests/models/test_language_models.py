@@ -114,3 +114,48 @@ def test_what_a_refusal_says_is_one_line_and_names_the_base() -> None:
     with pytest.raises(ValueError, match=r"^BertLMHeadModel \(bert\) cannot be the base: [^\n]+$"):
         HeartLLMForCausalLM.from_base(base, Ids())
     assert base.get_input_embeddings().weight.shape[0] < len(Ids())  # it stays as it was
+
+
+class Slightly(torch.nn.Module):
+    """A model whose logits are `size` times those of another, and wrong by a share of them where a row is padded."""
+
+    def __init__(self, base: Any, wrong: float, size: float = 1.0, where: str = "padded") -> None:
+        super().__init__()
+        self.inner, self.config, self.dtype = base, base.config, base.dtype
+        self.wrong, self.size, self.where = wrong, size, where
+
+    def get_input_embeddings(self) -> Any:
+        return self.inner.get_input_embeddings()
+
+    def get_output_embeddings(self) -> Any:
+        return self.inner.get_output_embeddings()
+
+    def forward(
+        self, input_ids: Any, attention_mask: Any = None, past_key_values: Any = None, position_ids: Any = None,
+        use_cache: bool = False,
+    ) -> Any:  # fmt: skip
+        found = self.inner(
+            input_ids=input_ids, attention_mask=attention_mask, past_key_values=past_key_values,
+            position_ids=position_ids, use_cache=use_cache,
+        )  # fmt: skip
+        logits = self.size * found.logits
+        padded = attention_mask is not None and not bool(attention_mask.all())
+        if padded if self.where == "padded" else past_key_values is not None:
+            logits = logits + self.wrong * logits.abs().max()
+        found.logits = logits
+        return found
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize(("where", "said"), [("padded", "padded on the left"), ("cached", "behind its cache")])
+def test_what_is_wrong_is_found_however_small_the_logits_are(size: float, where: str, said: str) -> None:
+    """One percent may be rounding, as in half precision; two are another answer."""
+    base = base_of("llama")
+    size /= float(base(torch.arange(1, 20)[None]).logits.detach().abs().max())
+    check_base(Slightly(base, 0.005, size, where))
+    with pytest.raises(ValueError, match=said):
+        check_base(Slightly(base, 0.03, size, where))
+
+
+def test_a_model_that_says_nothing_yet_may_be_a_base() -> None:
+    check_base(Slightly(base_of("llama"), 0.0, 0.0))

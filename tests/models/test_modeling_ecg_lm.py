@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoProcessor
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+    LlamaConfig,
+)
 
 import hf_heartllm as hl
 from hf_heartllm.ecg.simulate import simulate_ecg
 from hf_heartllm.models.base_model import BaseModel, BaseModelError, model_sha256
 from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig, ECGLMConfig
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
+from hf_heartllm.models.ecg_projectors import ECGProjector
 from hf_heartllm.models.ecg_prompts import Prompt
 from hf_heartllm.models.measured_text import measured_text, measured_text_of
 from hf_heartllm.models.modeling_ecg_encoder import ECGEncoderForSequenceClassification, ECGEncoderModel
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
-from tests.tiny import tiny_ecg_lm
+from tests.tiny import WORDS, tiny_ecg_lm
 
 SMALL = {"hidden_sizes": (8, 16), "depths": (1, 1)}
 VARIANTS = [("record", None, False), ("record", 3, True), ("leads", None, False), ("time", 5, False)]
@@ -236,6 +244,223 @@ def test_what_does_not_fit_is_said(records):
     with pytest.raises(hl.ECGError, match="none of the leads"):
         processor.encode_ecg(hl.ECGRecord(records[0].signal[:1], records[0].sampling_rate, ("V7",)))
     assert processor.decode(inputs.input_ids[0]).strip().endswith("Is it?")
+
+
+# ---- configurations
+
+
+def test_the_encoding_is_as_wide_as_the_last_stage():
+    config = ECGEncoderConfig(hidden_sizes=(8, 24, 16), depths=(1, 2, 1))
+    assert config.hidden_size == 16
+    encoded = ECGEncoderModel(config).eval()(torch.randn(2, 12, 300))
+    assert encoded.pooler_output.shape == (2, 16)
+    assert encoded.last_hidden_state.shape[2] == 16
+
+
+def test_the_default_encoder_is_resnet_18_in_one_dimension():
+    with torch.device("meta"):
+        model = ECGEncoderModel(ECGEncoderConfig())
+    shapes = [tuple(one.weight.shape) for one in model.modules() if isinstance(one, torch.nn.Conv1d)]
+    assert sum(shape[2] == 5 for shape in shapes) == 16  # with the stem and the last layer eighteen
+    assert sum(shape[2] == 1 for shape in shapes) == 3  # where the stages begin
+    assert shapes[0][2] == 15
+    assert sorted({shape[0] for shape in shapes if shape[2] == 5}) == [64, 128, 256, 512]
+    config = ECGEncoderConfig()
+    assert (config.leads, config.sampling_rate, config.min_duration) == (list(STANDARD_LEADS), 100, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hidden_sizes": (8, 16), "depths": (1,)}, {"hidden_sizes": (), "depths": ()},
+        {"hidden_sizes": (8,), "depths": (0,)}, {"hidden_sizes": (0, 8), "depths": (1, 1)}, {"kernel_size": 6},
+        {"stem_kernel_size": 14},
+    ],
+)  # fmt: skip
+def test_an_encoder_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"one depth for each|odd number of samples"):
+        ECGEncoderConfig(**wrong)
+    assert ECGEncoderConfig(hidden_sizes=(1,), depths=(1,), kernel_size=1, stem_kernel_size=1).hidden_size == 1
+
+
+def test_how_many_soft_tokens_there_are_follows_from_the_projector():
+    encoder = ECGEncoderConfig(leads=("I", "II", "V1"), **SMALL)
+    for projector, tokens in (("record", 1), ("leads", 3), ("time", 1)):
+        assert ECGLMConfig(encoder_config=encoder, projector=projector).num_ecg_tokens == tokens
+    assert ECGLMConfig(encoder_config=encoder, projector="leads", num_ecg_tokens=3).num_ecg_tokens == 3
+    assert ECGLMConfig(encoder_config=encoder, projector="time", num_ecg_tokens=7).num_ecg_tokens == 7
+    for projector, tokens in (("record", 0), ("time", 0), ("leads", 0), ("leads", 2), ("leads", 4)):
+        with pytest.raises(ValueError, match=f"projector '{projector}' does not make {tokens} tokens of 3 leads"):
+            ECGLMConfig(encoder_config=encoder, projector=projector, num_ecg_tokens=tokens)
+    for given in (encoder, encoder.to_dict()):
+        assert ECGLMConfig(encoder_config=given).encoder_config.leads == ["I", "II", "V1"]
+    assert ECGLMConfig().encoder_config.leads == list(STANDARD_LEADS)
+
+
+# ---- soft tokens
+
+
+class Encoded:
+    """In the encoder's place: the same encoding of whatever is given."""
+
+    def __init__(self, states):
+        self.last_hidden_state, self.pooler_output = states, states.mean(dim=1)
+
+    def __call__(self, features):
+        return self
+
+
+def projector_of(kind, width=16, **settings):
+    encoder = ECGEncoderConfig(hidden_sizes=(8, width), depths=(1, 1))
+    text = LlamaConfig(vocab_size=9, hidden_size=12, num_attention_heads=1)
+    torch.manual_seed(0)
+    return ECGProjector(ECGLMConfig(text, encoder, projector=kind, **settings)).eval()
+
+
+def places(count, width):
+    """Sines and cosines whose periods grow from 2 π to nearly 2000 π positions."""
+    rates = 1000.0 ** (-np.arange(0, width, 2) / width)
+    angles = np.arange(count)[:, None] * rates
+    return torch.tensor(np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(count, -1), dtype=torch.float32)
+
+
+@torch.no_grad()
+def test_queries_over_time_know_a_position_by_its_sines_alone():
+    """What is read at a place is its state and its sines and cosines together: other states elsewhere are the same."""
+    projector = projector_of("time", num_ecg_tokens=4)
+    known = torch.randn(2, 30, 16)
+    order = torch.randperm(30)
+    features = torch.zeros(2, 12, 480)
+    one = projector(features, Encoded(known - places(30, 16)))
+    same = projector(features, Encoded(known[:, order] - places(30, 16)))
+    assert one.shape == (2, 4, 12)
+    torch.testing.assert_close(one, same)
+    assert (one - projector(features, Encoded((known - places(30, 16))[:, order]))).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_queries_over_time_read_nothing_behind_the_end_of_a_recording():
+    projector = projector_of("time", num_ecg_tokens=4)
+    states = torch.randn(1, 20, 16)
+    longer = torch.cat([states, torch.zeros(1, 9, 16)], dim=1)
+    features = torch.zeros(1, 12, 480)
+    torch.testing.assert_close(projector(features, Encoded(longer)), projector(features, Encoded(states)))
+
+
+@pytest.mark.parametrize(("kind", "tokens"), [("record", 3), ("time", 3), ("leads", 12)])
+@torch.no_grad()
+def test_a_soft_token_is_as_loud_as_the_norm_says(kind, tokens):
+    encoder = ECGEncoderModel(ECGEncoderConfig(hidden_sizes=(8, 16), depths=(1, 1))).eval()
+    projector = projector_of(kind, num_ecg_tokens=tokens)
+    projector.norm.weight.fill_(0.3)
+    soft = projector(torch.randn(2, 12, 500), encoder)
+    assert soft.shape == (2, tokens, 12)
+    torch.testing.assert_close(soft.square().mean(dim=2).sqrt(), torch.full((2, tokens), 0.3), atol=2e-3, rtol=0)
+    assert soft.flatten(0, 1).unique(dim=0).shape[0] == 2 * tokens  # each is another
+
+
+@torch.no_grad()
+def test_each_lead_is_encoded_by_itself_and_a_missing_one_has_its_own_vector():
+    encoder = ECGEncoderModel(ECGEncoderConfig(hidden_sizes=(8, 16), depths=(1, 1))).eval()
+    projector = projector_of("leads")
+    torch.nn.init.normal_(projector.lead_tokens)
+    features = torch.randn(2, 12, 500)
+    features[1, 4] = float("nan")
+    soft = projector(features, encoder)
+    other = features.clone()
+    other[0, 7] *= -1
+    changed = (projector(other, encoder) - soft).abs().amax(dim=2) > 1e-4
+    assert changed.nonzero().tolist() == [[0, 7]]
+    torch.testing.assert_close(soft[1, 4], projector.norm(projector.lead_tokens[4]))
+    assert (soft[0, 4] - soft[1, 4]).abs().max() > 1e-3
+
+
+# ---- the processor
+
+
+@pytest.mark.parametrize("tokenizer", ["a name", None, SimpleNamespace(is_fast=False)])
+def test_a_base_without_a_fast_tokenizer_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="the base must be a fast tokenizer"):
+        ECGLMProcessor.from_base(tokenizer)
+
+
+def test_a_processor_reads_what_the_encoder_reads_and_leaves_the_base_as_it_is():
+    from hf_heartllm.training.vocabulary import train_text_tokenizer
+
+    text = train_text_tokenizer(WORDS, vocab_size=320)
+    text.pad_token = text.chat_template = None
+    text.padding_side = "right"
+    encoder = ECGEncoderConfig(leads=("I", "V2"), sampling_rate=50, min_duration=3.0, max_duration=12.0, **SMALL)
+    processor = ECGLMProcessor.from_base(text, encoder, num_ecg_tokens=2)
+    extractor = processor.feature_extractor
+    assert (extractor.leads, extractor.sampling_rate, extractor.min_duration) == (["I", "V2"], 50, 3)
+    assert (processor.ecg_max_duration, processor.num_ecg_tokens, processor.ecg_token_id) == (12, 2, len(text))
+    assert processor.encode_ecg(hl.read_ecg("example:af")).shape == (2, 500)
+    assert processor.tokenizer.pad_token == text.eos_token
+    assert (processor.tokenizer.padding_side, processor.tokenizer.chat_template is None) == ("left", False)
+    assert (text.pad_token, text.chat_template, text.padding_side) == (None, None, "right")
+    plain = ECGLMProcessor.from_base(train_text_tokenizer(WORDS, vocab_size=320))
+    assert plain.feature_extractor.leads == list(STANDARD_LEADS)
+    assert plain.ecg_max_duration is None
+    assert plain.tokenizer.pad_token == train_text_tokenizer(WORDS, vocab_size=320).pad_token
+
+
+def test_texts_without_an_ecg_are_read_before_any_ecg_was():
+    _, processor = tiny_ecg_lm()  # fresh: no placeholder was made yet
+    plain = processor.tokenizer("What is it?")["input_ids"]
+    assert processor("What is it?")["input_ids"] == plain
+    assert processor(["What is it?"], ecgs=[None])["input_ids"] == [plain]
+    _, processor = tiny_ecg_lm()
+    message = [{"role": "user", "content": "What is it?"}]
+    assert processor.apply_chat_template(message, tokenize=True, return_dict=True)["input_ids"]
+
+
+def test_the_letters_of_a_placeholder_may_be_meant(records):
+    _, processor = tiny_ecg_lm(num_ecg_tokens=2)
+    chat = [{"role": "user", "content": "What is <ecg>?"}]
+    with pytest.raises(ValueError, match="ecgs=False"):
+        processor.apply_chat_template(chat)
+    with pytest.raises(ValueError, match="is a part of the content"):
+        processor.apply_chat_template(chat, ecgs=records[0])
+    meant = [{"role": "user", "content": [{"type": "text", "text": "What is"}, {"type": "ecg", "ecg": records[0]}]}]
+    found = processor.apply_chat_template(meant)
+    assert found["input_ids"].count(processor.ecg_token_id) == 2
+    assert "input_features" in found
+    literal = processor.apply_chat_template(chat, ecgs=False)
+    assert processor.ecg_token_id not in literal["input_ids"]
+    assert "What is <ecg>?" in processor.decode(literal["input_ids"])
+    assert "What is <ecg>?" in processor.apply_chat_template(chat, ecgs=False, tokenize=False)
+    assert "input_features" not in literal
+    assert processor.decode(processor("What is <ecg>?", ecgs=False)["input_ids"]).endswith("What is <ecg>?")
+    with pytest.raises(ValueError, match="ecgs=False"):
+        processor("What is <ecg>?")
+    for ecgs in (records[0], [[records[0]]]):
+        with pytest.raises(ValueError, match="2 texts need a list with 2 entries"):
+            processor(["<ecg>", "none"], ecgs=ecgs)
+
+
+def test_conversations_alone_and_together_have_the_same_rows(records):
+    _, processor = tiny_ecg_lm(num_ecg_tokens=2)
+    chats = [
+        [{"role": "user", "content": [{"type": "ecg", "ecg": record}, {"type": "text", "text": text}]}]
+        for record, text in zip(records, ("Is it?", "What rhythm is it then?"), strict=True)
+    ]
+    both = processor.apply_chat_template(chats, add_generation_prompt=True, padding=True, return_tensors="pt")
+    longest = both["input_ids"].shape[1]
+    assert both["input_features"].shape == (2, 12, 1000)
+    for row, chat in enumerate(chats):
+        one = processor.apply_chat_template(chat, add_generation_prompt=True)
+        ids = one["input_ids"]
+        assert ids.count(processor.ecg_token_id) == 2
+        assert both["input_ids"][row, longest - len(ids) :].tolist() == ids
+        assert both["attention_mask"][row].tolist() == [0] * (longest - len(ids)) + [1] * len(ids)
+        assert processor.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) == ids
+        assert len(processor.apply_chat_template(chat)["input_ids"]) < len(ids)
+        assert processor.apply_chat_template(chat, tokenize=False).count("<ecg>") == 1
+    texts = processor.apply_chat_template(chats, tokenize=False)
+    assert texts == [processor.apply_chat_template(chat, tokenize=False) for chat in chats]
+    assert bool(both["input_features"][1, :, 430:].isnan().all())
+    assert not bool(both["input_features"][1, :, :430].isnan().any())
 
 
 def test_the_classifier_is_saved_with_its_statements(tmp_path):

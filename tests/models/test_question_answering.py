@@ -10,7 +10,7 @@ import pytest
 from hf_heartllm.models.answer_scores import summarise
 from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow
-from hf_heartllm.models.question_answering import QuestionAnswerer, Wishes
+from hf_heartllm.models.question_answering import QuestionAnswerer, Wishes, is_yes_no_question
 
 DECLINED = "That can't be answered from an ECG."
 
@@ -37,3 +37,106 @@ def test_a_model_that_may_decline_is_not_held_to_yes_and_no(may_decline):
     assert texts == ["yes", DECLINED if may_decline else "yes", "yes"]
     closed = model.answer(model.ask(None, questions, Wishes(answers=("yes", "no"))))
     assert [one.text for one in closed] == ["yes"] * 3  # whoever names the answers gets one of them
+
+
+def of_windows(shares, **settings):
+    """A model that gives "yes" these shares on the windows of a recording, and another text to each."""
+
+    def score(prompts, answer_sets):
+        given = [(shares[one.record.ecg[0]], 1 - shares[one.record.ecg[0]]) for one in prompts]
+        return [summarise(those, np.log(share).tolist()) for share, those in zip(given, answer_sets, strict=True)]
+
+    def generate(prompts, max_new_tokens, beams):
+        return [[WrittenText(f"text {one.record.ecg[0]}", -0.1, 9, True)] for one in prompts]
+
+    windows = tuple(ReadWindow(10.0 * place, 10.0 * place + 10, [place]) for place in range(len(shares)))
+    windows += settings.pop("unread", ())
+    reading = Reading(windows, ("noisy",))
+    model = SimpleNamespace(read=lambda record: reading, score=score, generate=generate, max_duration=10.0)
+    return QuestionAnswerer(model, None, None, 32, 64, **settings)
+
+
+def answered(model, question, **wishes):
+    return model.answer(model.ask(None, [question], Wishes(**wishes)))[0]
+
+
+def test_a_recording_of_one_window_has_no_answers_of_windows():
+    found = answered(of_windows([0.8]), "Is this ECG normal?")
+    assert (found.text, found.windows, found.windows_rule, found.warnings) == ("yes", (), None, ("noisy",))
+    assert found.probability == found.confidence == pytest.approx(0.8)
+    assert found.closed
+    assert [text for text, _ in found.alternatives] == ["yes", "no"]
+    free = answered(of_windows([0.8]), "What rhythm?")
+    assert (free.text, free.windows, free.closed) == ("text 0", (), False)
+
+
+def test_a_longer_recording_has_those_of_each_window_and_says_which_were_not_read():
+    unread = (ReadWindow(20.0, 24.0, None, "too short"),)
+    found = answered(of_windows([0.8, 0.3], unread=unread), "Is this ECG normal?")
+    assert [(one.start, one.stop, one.text, one.problem) for one in found.windows] == [
+        (0, 10, "yes", None),
+        (10, 20, "no", None),
+        (20, 24, None, "too short"),
+    ]
+    assert found.windows_rule
+    assert not found.calibrated
+    free = answered(of_windows([0.8, 0.3], unread=unread), "What rhythm?")
+    assert [one.text for one in free.windows] == ["text 0", "text 1", None]
+    assert dict(free.alternatives) == pytest.approx({f"text {place}": np.exp(-0.1) / 2 for place in (0, 1)})
+
+
+def test_an_answer_below_the_threshold_is_withheld_and_one_at_it_is_not():
+    model = of_windows([0.75])
+    for threshold, text in ((0.0, "yes"), (0.74, "yes"), (0.76, None), (1.0, None)):
+        found = answered(model, "Is this ECG normal?", abstain_below=threshold)
+        assert (found.text, found.answered) == (text, text is not None)
+    assert found.abstained == "its confidence would be 0.750, below 1"
+    assert found.probability == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 9])
+def test_the_likeliest_alternatives_alone(most):
+    model = of_windows([0.8, 0.3])
+    found = answered(model, "Is this ECG normal?", top_k=most)
+    whole = answered(model, "Is this ECG normal?")
+    assert found.alternatives == whole.alternatives[:most]
+    assert found.uncalibrated == whole.uncalibrated[:most]
+    assert [one.alternatives for one in found.windows] == [one.alternatives[:most] for one in whole.windows]
+    assert found.text == whole.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"beams": 0}, {"beams": True}, {"beams": 1.5}, {"beams": None}, {"top_k": 0}, {"answers": "yes"},
+        {"abstain_below": -0.01}, {"abstain_below": 1.01},
+    ],
+)  # fmt: skip
+def test_wishes_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"whole number|closed set|between 0 and 1"):
+        Wishes(**wrong)
+    assert Wishes(beams=1, top_k=1, abstain_below=1).top_k == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "yes_no"),
+    [
+        ("Is it AF?", True),
+        ("  does it", True),
+        ("Can you see AF", True),
+        ("Is it AF or flutter?", False),
+        ("What rhythm?", False),
+        ("", False),
+        ("?", False),
+    ],
+)
+def test_yes_no_questions_open_like_one_and_offer_no_choice(question, yes_no):
+    assert is_yes_no_question(question) is yes_no
+
+
+def test_a_model_declines_where_it_gives_yes_and_no_less_than_half_in_every_window():
+    for share, declined in ((0.24, True), (0.26, False)):
+        model = answerer()
+        model.score = lambda prompts, sets, share=share: [summarise(s, np.log([share, share]).tolist()) for s in sets]
+        found = answered(QuestionAnswerer(model, None, None, 32, 64, may_decline=True), "Is the patient married?")
+        assert (found.text == DECLINED) is declined

@@ -320,3 +320,51 @@ def test_no_question_that_is_shown_to_users_is_declined(name):
     assert shown
     for question in shown:
         asked(question.removeprefix("<ecg> "))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Is there any blorb?", '"blorb" is no part of a trained question'),
+        ("Is there any " + "b" * 60 + "?", '"' + "b" * 40 + '" is no part of a trained question'),
+        ("Is there a problem in lead I?", "it names a lead"),
+        ("Is there AF and LBBB?", "it asks for more than one thing"),
+        ("Can AF be seen on an ECG?", "it asks about ECGs in general, not about this one"),
+        ("Is it not AF or flutter?", '"not" leaves open what a yes would mean'),
+        ("Is there no AF or flutter?", "it denies a choice"),
+        ("AF or LBBB or flutter?", "it is no choice between two trained findings"),
+        ("AF or AF?", "that choice was not trained"),
+        ("No rhythm?", "it denies what is not answered by yes or no"),
+        ("Is there any?", "it names nothing that was trained"),
+        ("Is there an ECG?", "it names nothing that was trained"),
+        ("Is there AV block?", "no trained finding or quantity is called that"),
+        ("Is the patient normal?", "it asks about the patient, not about the ECG"),
+        ("Is the ECG not free of AF?", '"not" leaves open what a yes would mean'),
+        ("Is there no absent AF?", "it denies twice"),
+        ("AF, no?", '"no" at the end leaves open what a yes would mean'),
+        ("Is there AF > 3?", "the sign '>' stands in no trained question"),
+        ("x" * 601, "it is longer than 600 characters"),
+    ],
+)
+def test_why_a_question_is_declined(text, reason):
+    found = QUESTIONS.understand(text)
+    assert isinstance(found, NotUnderstood)
+    assert found.reason == reason
+    assert str(found).startswith(f"not a question that this checkpoint was trained on: {reason}")
+
+
+def test_a_question_of_600_characters_is_read():
+    assert asked("Is there AF" + " " * 588 + "?").attribute == "AFIB"
+    assert "longer" not in str(QUESTIONS.understand("x" * 600))
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0, True), (1, False)])
+def test_a_refusal_has_at_most_300_characters_and_names_what_fits(length, fits):
+    start = "not a question that this checkpoint was trained on: "
+    room = 300 - len(start) - len("; nearest: ") - len("What rhythm?")
+    said = str(NotUnderstood("x" * (room + length), ("What rhythm?",)))
+    assert said == start + "x" * (room + length) + "; nearest: What rhythm?" * fits
+    assert len(said) <= 300
+    # a shorter one behind it may still fit
+    both = str(NotUnderstood("x" * (room - 4), ("What is the rhythm?", "Is it AF?")))
+    assert both.endswith("xx; Is it AF?")

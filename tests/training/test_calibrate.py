@@ -12,8 +12,11 @@ import pytest
 
 from hf_heartllm import cli
 from hf_heartllm.data import open_records
+from hf_heartllm.data.label_names import statement_labels
 from hf_heartllm.data.question import Question
+from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
+from hf_heartllm.evaluation.checkpoint.calibration_file import asked_statements
 from hf_heartllm.models.answer_calibration import AskedStatement, read_calibration
 from hf_heartllm.scripts.calibrate import main
 from hf_heartllm.training.operating_points import StatementMargins, fit_points, measured
@@ -106,3 +109,29 @@ def test_open_labels_change_no_point():
     )
     assert fit_points(asked, 1.0, 0.5) == known
     assert measured(known, asked).statements[2].point.negatives == int((~stated[:, 2]).sum())
+
+
+def test_statements_and_superclasses_are_asked_for_once_with_their_share():
+    stated = [{"SR", "NORM"}, {"SR", "NORM"}, {"SR", "IMI", "NDT"}, {"SR", "AMI"}, {"SR", "LVH", "PVC"}, {"SR", "PVC"}]
+    records = [
+        Record(str(number), labels=statement_labels(codes), complete=True) for number, codes in enumerate(stated)
+    ]
+    found = {(one.attribute_type, one.attribute): one for one in asked_statements(records)}
+    shares = {key: one.prevalence for key, one in found.items()}
+    assert shares == {
+        ("diagnosis", "NORM"): 0.333333,  # the superclass of the same name is asked for by the same words
+        ("superclass", "MI"): 0.333333,
+        ("superclass", "STTC"): 0.166667,
+        ("superclass", "HYP"): 0.166667,
+        ("diagnosis", "IMI"): 0.166667,
+        ("diagnosis", "AMI"): 0.166667,
+        ("diagnosis", "NDT"): 0.166667,  # a finding of form too
+        ("diagnosis", "LVH"): 0.166667,
+        ("form", "PVC"): 0.333333,
+    }  # and no SR, which all of them state
+    phrases = [phrase for one in found.values() for phrase in one.phrases]
+    assert len(set(phrases)) == len(phrases)
+    assert found["diagnosis", "NORM"].phrases == ("normal ecg", "normal")
+    assert found["superclass", "MI"].phrases == ("myocardial infarction",)
+    assert list(found) == sorted(found)
+    assert asked_statements([]) == ()

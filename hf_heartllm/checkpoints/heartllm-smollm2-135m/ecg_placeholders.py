@@ -219,7 +219,7 @@ class PlaceholderReader:
                 model_max_length=source.model_max_length,
                 model_input_names=source.model_input_names,
             )
-        if count > self._count:
+        if max(count, 1) > self._count:  # one at least, so that `expand` knows the first id of all of them
             # Not special, so that split_special_tokens does not take them apart.
             new = [
                 AddedToken(self.text(i), special=False, normalized=False)

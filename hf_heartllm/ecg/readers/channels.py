@@ -73,7 +73,7 @@ _TIME_UNITS = {
 def lead_name(name: str) -> str:
     """A lead's name without what loggers put around it: `ECG_I`, `ecg lead i` and `I,` are `I`; others stay."""
     bare = name.strip().strip("\"'").rstrip(",;:").strip()
-    short = _ECG_PREFIX.sub("", bare, count=1) if _ECG_PREFIX.match(bare) else bare
+    short = bare[prefix.end() :] if (prefix := _ECG_PREFIX.match(bare)) else bare
     return _STANDARD.get(short.casefold(), standard_lead_name(bare))
 
 

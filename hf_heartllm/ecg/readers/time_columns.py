@@ -119,8 +119,6 @@ def stated_rate(path: object, grid: Grid) -> float | None:
         ECGError: if the column is not even.
     """
     header, *rows = grid.rows
-    if all(grid.is_number(cell) for cell in header):
-        return None
     rates = [
         _rate(path, title, [grid.value(row[place]) for row in rows if place < len(row)], seconds)
         for place, title in enumerate(header)
