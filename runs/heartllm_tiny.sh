@@ -9,6 +9,9 @@
 # What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
 # process, SIMULATED=11 makes so few simulated records, EMBED=heartllm-tiny puts the result into the package, in the
 # place of what is there.
+#
+# The checkpoint that ships came by these trainings one by one, in about two hours of two cores that had other work too;
+# training/LOG.md tells what was otherwise. The script was not run from its first line to its last.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
@@ -67,7 +70,11 @@ make_once "$out/grounded/model/config.json" \
 make_once "$out/tuned/model/config.json" \
     run training/finetune.py --recipe finetune_tiny --model "$out/grounded/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
-        --soft-labels "$out/soft_labels.parquet" --output "$out/tuned" --set data.folds=1-7 "${@:4}"
+        --soft-labels "$out/soft_labels.parquet" --output "$out/tuned" --set data.folds=1-7 \
+        data.incomplete_share=0.15 data.max_questions=6 data.report_share=0.25 data.letters_share=0.15 \
+        "data.statements={questions: 6, plain_share: 1.0, soft_label_share: 0.75}" \
+        probe.soft_label_share=0.75 probe.measured=true training.learning_rate=0.001 training.max_steps=2750 \
+        "seen_in_training=[labels, report text, yes/no, letter choice]" "${@:4}"
 
 # 7. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
 make_once "$out/fold8.parquet" \

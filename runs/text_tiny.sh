@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# text-tiny: the decoder of heartllm-tiny on text alone. It learns the same questions and reports, never with an ECG: in
-# most examples what is known of a recording stands in words where the ECG would, in the others nothing does. It is
-# written as a plain language model without ECG tokens, and is what ecg-lm-tiny puts its soft tokens before.
+# text-tiny: a decoder on text alone, with which heartllm-tiny begins. It learns the same questions and reports, never with
+# an ECG: in most examples what is known of a recording stands in words where the ECG would, in the others nothing does.
+# It is written as a plain language model without ECG tokens, and is what ecg-lm-tiny puts its soft tokens before.
 #
 #     runs/text_tiny.sh TOKENS [OUTPUT [SETTING…]]
 #
@@ -30,7 +30,7 @@ make_once() {  # FILE COMMAND…: unless the command has made FILE already
 }
 run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROCESSES:-2}" "$@"; }
 
-# 1. The decoder of the heartllm-tiny that ships, with random weights, and a vocabulary of what will be said.
+# 1. The decoder with random weights, and a vocabulary of what will be said.
 make_once "$out/text-base/config.json" \
     "$python" training/make_base.py --recipe base_tiny --rows "$tokens" --codec "$codec" --output "$out/text-base"
 

@@ -63,6 +63,7 @@ def save_checkpoint(
     if dtype is not None:
         model = model.to(dtype)
         model.config.dtype = dtype
+    _with_cache(model)
     with whole_folder(Path(folder)) as scratch:
         model.save_pretrained(scratch)
         if load_dtype is not None:
@@ -70,6 +71,13 @@ def save_checkpoint(
             config["dtype"] = str(load_dtype).removeprefix("torch.")
             (scratch / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         tokenizer.save_pretrained(scratch)
+
+
+def _with_cache(model: Any) -> None:
+    """Trainers turn the cache of keys and values off; whoever loads the model expects it."""
+    text = model.config.get_text_config()
+    if hasattr(text, "use_cache"):
+        text.use_cache = True
 
 
 def load_adapter(folder: str | Path) -> tuple[Any, ECGTokenizer, BaseModel]:
@@ -104,6 +112,7 @@ def save_adapter(
     for config in model.peft_config.values():
         config.base_model_name_or_path, config.revision = base.name, base.revision
     heart.config.base_model = base.document()
+    _with_cache(heart)
     try:
         with whole_folder(Path(folder)) as scratch:
             heart.save_pretrained(scratch, state_dict={})  # configuration and code

@@ -72,6 +72,7 @@ def save_text_model(model: Any, tokenizer: Any, folder: str | Path, dtype: torch
     arrange = _AS_TRAINED.replace("LAST_ALONE", str(tokenizer.ecg_chat == ONE_QUESTION).lower())
     language_model = model.language_model.to(dtype)
     language_model.resize_token_embeddings(text_tokens)
+    language_model.config.use_cache = True  # trainers turn it off
     language_model.generation_config = copy.deepcopy(model.generation_config)
     language_model.generation_config.suppress_tokens = None  # they were the ECG tokens
     plain = copy.deepcopy(tokenizer)

@@ -30,3 +30,11 @@ def test_without_a_word_of_it_weights_are_loaded_as_they_are_stored(tmp_path):
     model, tokenizer = tiny_model_and_tokenizer()
     save_checkpoint(model, tokenizer, tmp_path / "half", torch.bfloat16)
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "half").dtype == torch.bfloat16
+
+
+def test_a_stored_model_caches_though_trainers_turn_it_off(tmp_path):
+    model, tokenizer = tiny_model_and_tokenizer()
+    model.config.get_text_config().use_cache = False
+    save_checkpoint(model, tokenizer, tmp_path / "cached")
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "cached")
+    assert loaded(input_ids=torch.tensor([[5, 6]])).past_key_values is not None
