@@ -20,7 +20,7 @@ def answer_in_words(question: str, answer: ECGAnswer) -> str:
     lines = [str(answer), *(f"  trained: {one}" for one in answer.nearest)]
     if answer.asked not in (None, question) and not answer.negated:
         lines.append(f'  asked as "{answer.asked}"')
-    lines += [f"  {probability:7.2%}  {text}" for text, probability in answer.alternatives]
+    lines += [f"  {_percent(probability):>7}  {text}" for text, probability in answer.alternatives]
     return "\n".join([*lines, *(f"  {line}" for line in answer.explained())])
 
 
@@ -53,13 +53,13 @@ def answer_as_json(question: str, answer: ECGAnswer, record: ECGRecord, heard: l
 
 def report_in_words(report: ECGReport) -> str:
     """A report as it is printed."""
-    from ..models.operating_points import times
+    from ..models.operating_points import probability_words, times
 
     lines = [str(report)]
     if report.findings:
         lines.append("\nAsked one by one, at their operating points (all in --json):")
     for one in report.findings[:MOST_FINDINGS]:
-        lines.append(f"  {one.words}: p {one.probability:.2g}, {times(one.times_average)}")
+        lines.append(f"  {one.words}: p {probability_words(one.probability)}, {times(one.times_average)}")
     if report.windows:
         lines.append(f"  from {len(report.windows)} windows of {report.windows[0].seconds:g} s")
     return "\n".join(lines)
@@ -76,6 +76,11 @@ def report_as_json(report: ECGReport, record: ECGRecord, heard: list[str]) -> di
         "warnings": heard,
         "record": describe(record),
     }
+
+
+def _percent(probability: float) -> str:
+    """With two decimals; no answer is certain, so never 0 or 100 %."""
+    return ">99.99%" if probability > 0.9999 else "<0.01%" if probability < 0.0001 else f"{probability:.2%}"
 
 
 def _rows(alternatives: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -79,6 +79,19 @@ def logit(share: float) -> float:
     return math.log(share) - math.log1p(-share)
 
 
+def probability_words(probability: float) -> str:
+    """A probability to two significant digits, near 1 to three decimals; none is certain, so never 0 or 1.
+
+    >>> [probability_words(one) for one in (0.0432, 0.5, 0.98, 0.9968, 0.99997, 0.00002)]
+    ['0.043', '0.5', '0.98', '0.997', 'above 0.999', 'below 0.0001']
+    """
+    if probability > 0.999:
+        return "above 0.999"
+    if probability < 0.0001:
+        return "below 0.0001"
+    return f"{probability:.3f}" if probability > 0.985 else f"{probability:.2g}"
+
+
 def times(ratio: float) -> str:
     """In words, how the probability stands to the prevalence."""
     if ratio >= 1.95:

@@ -10,8 +10,10 @@ import pytest
 
 import hf_heartllm as hl
 from hf_heartllm import cli
+from hf_heartllm.cli.answers import answer_in_words
 from hf_heartllm.models import pipeline_ecg
 from hf_heartllm.models.answer_calibration import AnswerCalibration, AskedStatement
+from hf_heartllm.models.ecg_answers import ECGAnswer
 from hf_heartllm.models.notice import NOTICE
 from tests.tiny import tiny_checkpoint
 
@@ -46,6 +48,12 @@ def test_a_yes_no_question_is_answered_from_yes_and_no(capsys, model):
     text = run(capsys, "ask", "example:af", QUESTION, "--model", model)
     assert text.splitlines()[0] == result["answer"]
     assert NOTICE in text
+
+
+def test_no_answer_is_printed_as_certain():
+    answer = ECGAnswer(text="yes", probability=0.99997, closed=True, alternatives=(("yes", 0.99997), ("no", 0.00003)))
+    words = answer_in_words(QUESTION, answer)
+    assert words.splitlines()[1:] == ["  >99.99%  yes", "   <0.01%  no"]
 
 
 def test_a_closed_answer_set_is_kept_to(capsys, model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .answer_calibration import NOT_CALIBRATED
 from .notice import NOTICE
-from .operating_points import OperatingPoint, times, words_of_point
+from .operating_points import OperatingPoint, probability_words, times, words_of_point
 
 Alternatives = tuple[tuple[str, float], ...]
 
@@ -104,9 +104,8 @@ class ECGAnswer:
             shares = dict(self.alternatives)  # `top_k` may have left one
             yes = shares.get("yes", 1 - shares["no"] if "no" in shares else None)
             if yes is not None and self.prevalence is not None:
-                lines.append(
-                    f"p(yes) {yes:.2g} at a prevalence of {self.prevalence:.2g}, {times(yes / self.prevalence)}"
-                )
+                at = f"at a prevalence of {self.prevalence:.2g}, {times(yes / self.prevalence)}"
+                lines.append(f"p(yes) {probability_words(yes)} {at}")
             asked = f'"{self.asked}": ' if self.negated else ""
             lines.append(f"{asked}{words_of_point(self.operating_point, self.folds)}")
         if self.negated:
