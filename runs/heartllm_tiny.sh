@@ -66,15 +66,20 @@ make_once "$out/grounded/model/config.json" \
         --incomplete "$out/incomplete" --soft-labels "$out/soft_labels.parquet" \
         --measurements "$out/measurements.csv" --output "$out/grounded" --set data.folds=1-7 "${@:4}"
 
-# 6. Stage 3: questions and reports, with soft answers and a probe of all statements beside them.
-make_once "$out/tuned/model/config.json" \
-    run training/finetune.py --recipe finetune_tiny --model "$out/grounded/model" \
-        --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
-        --soft-labels "$out/soft_labels.parquet" --output "$out/tuned" --set data.folds=1-7 \
-        data.incomplete_share=0.15 data.max_questions=6 data.report_share=0.25 data.letters_share=0.15 \
+# 6. Stage 3: questions and reports, with soft answers and a probe of all statements beside them. Asked for any statement,
+#    the answer is "no" nine times in ten; a second, shorter training asks a record's own questions alone, which have
+#    "yes" and "no" equally often.
+stage3() { run training/finetune.py --recipe finetune_tiny --tokens "$tokens" "$out/simulated-tokens" \
+    --incomplete "$out/incomplete" --soft-labels "$out/soft_labels.parquet" "$@"; }
+shared=(data.folds=1-7 data.incomplete_share=0.15 data.report_share=0.25 data.letters_share=0.15
+    probe.soft_label_share=0.75 probe.measured=true "seen_in_training=[labels, report text, yes/no, letter choice]")
+make_once "$out/asked/model/config.json" \
+    stage3 --model "$out/grounded/model" --output "$out/asked" --set "${shared[@]}" data.max_questions=6 \
         "data.statements={questions: 6, plain_share: 1.0, soft_label_share: 0.75}" \
-        probe.soft_label_share=0.75 probe.measured=true training.learning_rate=0.001 training.max_steps=2750 \
-        "seen_in_training=[labels, report text, yes/no, letter choice]" "${@:4}"
+        training.learning_rate=0.001 training.max_steps=2750 save_dtype=null "${@:4}"
+make_once "$out/tuned/model/config.json" \
+    stage3 --model "$out/asked/model" --output "$out/tuned" --set "${shared[@]}" data.max_questions=10 \
+        training.learning_rate=0.0004 training.warmup_steps=20 training.seed=43 training.max_steps=600 "${@:4}"
 
 # 7. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
 make_once "$out/fold8.parquet" \

@@ -127,6 +127,6 @@ def test_a_checkpoint_says_itself_what_it_saw(tmp_path):
     embedded = HeartLLMConfig.from_pretrained(checkpoint())
     embedded.save_pretrained(tmp_path)
     again = SimpleNamespace(config=HeartLLMConfig.from_pretrained(tmp_path))
-    assert seen_of(again) == read_seen(["labels", "report text", "yes/no"])
+    assert seen_of(again) == read_seen(["labels", "report text", "yes/no", "letter choice"])
     assert seen_of(SimpleNamespace(config=HeartLLMConfig())) == Seen(None)
     assert seen_of(SimpleNamespace(config=HeartLLMConfig(seen_in_training=[]))) == Seen(frozenset())

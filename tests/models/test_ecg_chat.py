@@ -83,8 +83,8 @@ def shown(tokenizer: ECGTokenizer, *messages: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("question", "stored"),
     [
-        (QUESTION, [355, 269, 274, 298, 545, 561, 33, 2]),
-        ("Write the report.", [974, 282, 973, 16, 2]),
+        (QUESTION, [358, 269, 275, 297, 544, 559, 33, 2]),
+        ("Write the report.", [886, 282, 885, 16, 2]),
     ],
 )
 def test_the_shipped_prompt_is_the_one_it_was_trained_on(question: str, stored: list[int]) -> None:

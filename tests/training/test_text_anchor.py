@@ -51,7 +51,7 @@ def test_grown_ecg_rows_are_made_unlikely_in_text_without_losing_their_differenc
     with torch.no_grad():
         states = heart.backbone(input_ids=torch.tensor([TEXTS[2]])).last_hidden_state[0, 1:]
         rows += 3 * states.mean(dim=0) / states.mean(dim=0).norm()
-    quiet = quiet_rows(model, TEXTS)
+    quiet = quiet_rows(heart, TEXTS, model.disable_adapter)
     before = quiet.loss(rows.detach()).item()
     layers = GroundedLayers(model, 1, [4, 4, 4], np.array([0.5, 0.1]), 1, texts=TEXTS)
     shown = layers.ecg_rows().detach()
