@@ -14,7 +14,7 @@ from hf_heartllm import cli
 from hf_heartllm.data.question import Question
 from hf_heartllm.data.record import Record
 from hf_heartllm.ecg import simulate_ecg, write_ecg
-from hf_heartllm.evaluation.checkpoint import generated, paired, reports
+from hf_heartllm.evaluation.checkpoint import generated, paired, reports, robustness
 from hf_heartllm.evaluation.checkpoint.figures import measured_answers
 from hf_heartllm.evaluation.conditions import CONDITIONS, NO_ECG, REAL
 from hf_heartllm.evaluation.controlled import MAJORITY, MAJORITY_AGE_SEX
@@ -23,6 +23,7 @@ from hf_heartllm.evaluation.question_file import AskedRecord
 from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.labels.ptbxl import read_ptbxl_table
 from hf_heartllm.models.answer_calibration import read_calibration
+from hf_heartllm.models.ecg_record import ECGError
 from tests.evaluation.test_qa_figures import answered_by
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
@@ -366,6 +367,26 @@ def test_disturbed_recordings_stand_beside_undisturbed_ones(capsys, common, tmp_
     assert "'gain,missing leads'" in document["command"]
     assert cli.main(["evaluate", "robustness", *common, "--kinds", "hiss"]) == 2
     assert "--kinds: no corruption 'hiss'" in capsys.readouterr().err
+
+
+def test_a_recording_that_is_refused_when_disturbed_is_left_out_and_counted(capsys, common, tmp_path, monkeypatch):
+    seen = []
+
+    def apply(self, record, seed):
+        seen.append(seed)
+        if self.name == "gain, 2" and seed == min(seen):
+            raise ECGError("x: nothing stands out of the signal")
+        return record
+
+    monkeypatch.setattr(robustness.Corruption, "apply", apply)
+    assert cli.main(["evaluate", "robustness", *common, "--kinds", "gain", "--max-records", "3"]) == 0
+    page = capsys.readouterr().out
+    assert "gain, 2: 1 of 3 recordings are refused then and left out (nothing stands out of the signal)." in page
+    document = json.loads((tmp_path / "out.json").read_text())
+    rows = {row["group"]: row for row in document["tables"]["Exact match"]}
+    asked = {name: row["values"]["real"]["rows"] for name, row in rows.items()}
+    assert 0 < asked["gain, 2"] < asked["undisturbed"] == asked["gain, 0.5"]
+    assert document["changes"]["gain, 2"]["value"] == pytest.approx(0)  # it was left as it is, and paired
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ...inference import Answerer
 from ...models.ecg_reading import Reading
 from ...models.ecg_record import ECGError, ECGWarning
 from ..answered import Answered
-from ..answering import Ecgs, each_once
+from ..answering import Asker, Ecgs, each_once
 from ..answers import EXACT
 from ..conditions import REAL, WITH_ECG
 from ..controlled import ControlledResult, interval_documents
@@ -51,7 +52,7 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     undisturbed = replace(run.asker, folder=parts / UNDISTURBED).answers(asked)
     tables = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}
-    refused = []
+    refused, without = [], f"of {len(asked)} recordings are refused then"
     for corruption in tried:
         asker = replace(
             run.asker,
@@ -59,16 +60,22 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
             ecgs=f"{run.asker.ecgs}, {corruption.name}",
             folder=parts / re.sub(r"[^a-z0-9.]+", "-", corruption.name.lower()),
         )
+        plain = undisturbed
         try:
-            answered = undisturbed.with_conditions(asker.answers(asked, WITH_ECG))
+            answered = plain.with_conditions(asker.answers(asked, WITH_ECG))
         except ECGError as error:
             reason = str(error).rpartition(": ")[2]  # without the record's place on this machine
-            refused.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
-            continue
+            kept = [one for one in asked if _is_read(asker, one.record)]
+            if all(question.every_record for one in kept for question in one.questions):
+                refused.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
+                continue
+            refused.append(f"{corruption.name}: {len(asked) - len(kept)} {without} and left out ({reason}).")
+            plain = replace(run.asker, folder=asker.folder / UNDISTURBED).answers(kept)
+            answered = plain.with_conditions(replace(asker, folder=asker.folder / "read").answers(kept, WITH_ECG))
         for title, rows in _results(answered, corruption.name, bootstrap).items():
             tables[title] += rows
         drawn = Bootstrap(answered.patients[answered.balanced], **bootstrap)
-        disturbed, plainly = (drawn.mean(one.right[REAL][one.balanced]) for one in (answered, undisturbed))
+        disturbed, plainly = (drawn.mean(one.right[REAL][one.balanced]) for one in (answered, plain))
         changes[corruption.name] = disturbed.minus(plainly)
     notes = [
         "Change: exact match on the disturbed recording less that on the undisturbed one, paired by question.",
@@ -94,6 +101,13 @@ def chosen(kinds: Sequence[str] | None) -> list[Corruption]:
         if kind not in known:
             raise ValueError(f"no corruption {kind!r}; there are {', '.join(known)}")
     return [one for one in every if kinds is None or one.kind in kinds]
+
+
+def _is_read(asker: Asker, record: Record) -> bool:
+    with suppress(ECGError):
+        asker.ecg_of(record)
+        return True
+    return False
 
 
 def _disturbed(answerer: Answerer, seed: int, corruption: Corruption) -> Ecgs:
