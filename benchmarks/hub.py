@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+import hf_heartllm as hl  # noqa: E402
 from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results  # noqa: E402
 from tests.hub.loopback import serve  # noqa: E402
 
@@ -78,9 +79,20 @@ def round_trips() -> list[Result]:
                 rows.append(_row(f"{name}: largest difference", max(apart), 0.001, "of a logit or probability", data))
                 if offline:
                     rows.append(_row(f"{name}: requests", len(hub.requests) - before, 0, "requests", data))
-        files = hub.files("user/tiny")
-        size = sum(map(len, files.values())) / 1e6
-        rows.append(_row("heartllm-tiny as it is pushed: size", size, 20, "MB", f"{len(files)} files"))
+    command = [
+        sys.executable,
+        "-m",
+        "hf_heartllm.cli",
+        "push",
+        "user/tiny",
+        str(hl.checkpoint()),
+        "--dry-run",
+        "--json",
+    ]
+    told = json.loads(subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout)
+    size = sum(one["bytes"] for one in told["files"]) / 1e6
+    data = f"{len(told['files'])} files; as `heartllm push` sends the folder"
+    rows.append(_row("heartllm-tiny as it is pushed: size", size, 20, "MB", data))
     return rows
 
 
