@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load, load_file
 
 from hf_heartllm.models.notice import NOTICE
 from tests.hub.loopback import TOKENS, serve
@@ -71,8 +73,12 @@ def test_the_same_weights_keep_card_licence_and_calibration_in_one_commit(pushed
     shipped = ROOT / "hf_heartllm" / "checkpoints" / "heartllm-tiny"
     tokenizer, model, again, _ = pushed.hub.commits("user/tiny")
     assert b"written by push_to_hub of hf_heartllm" in tokenizer.files["README.md"]
-    for name in ("README.md", "LICENSE", "calibration.json", "questions.json", "codec.png", "model.safetensors"):
+    for name in ("README.md", "LICENSE", "calibration.json", "questions.json", "codec.png"):
         assert model.files[name] == again.files[name] == (shipped / name).read_bytes(), name
+    assert model.files["model.safetensors"] == again.files["model.safetensors"]
+    weights, stored = load(model.files["model.safetensors"]), load_file(shipped / "model.safetensors")
+    assert weights.keys() == stored.keys()
+    assert all(torch.equal(weights[name], stored[name].float()) for name in stored)  # as they were loaded
     assert set(tokenizer.files) < set(model.files) == set(again.files)
 
 
