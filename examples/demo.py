@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import hf_heartllm as hl
+from hf_heartllm.models.operating_points import probability_words
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
@@ -113,7 +114,7 @@ def main() -> int:
     ask = hl.pipeline("ecg-question-answering")
     for question in QUESTIONS:
         answer = ask(record, question)
-        others = ", ".join(f"{text} {share:.1%}" for text, share in answer.alternatives[:3])
+        others = ", ".join(f"{text} {probability_words(share)}" for text, share in answer.alternatives[:3])
         say(question, [str(answer), others, *answer.explained()])
     report = hl.pipeline("ecg-report")(record)
     findings = [
