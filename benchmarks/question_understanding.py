@@ -191,9 +191,8 @@ def aurocs(
     patients = np.array([one["patient_id"] for one in records])
     for code, of in wordings.items():
         holds = np.array([code in one["codes"] for one in records])
-        data = (
-            f"{len(records)} records of fold {FOLD}, {holds.sum()} with {code}; the codec has seen them, the model not"
-        )
+        trained_on = "the codec was trained on that fold, the model was not"
+        data = f"{len(records)} records of fold {FOLD}, {holds.sum()} with {code}; {trained_on}"
 
         def figure(put: str, against: bool, holds: np.ndarray = holds) -> Interval:
             scores = np.array([one["margins"][put] for one in records])

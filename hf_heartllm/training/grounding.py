@@ -178,7 +178,8 @@ class GroundedLayers(nn.Module):
         text_weight: float = 20.0,
     ) -> None:
         super().__init__()
-        self._heart = [heart := model.get_base_model() if hasattr(model, "peft_config") else model]
+        heart = model.get_base_model() if hasattr(model, "peft_config") else model
+        self._heart = [heart]  # in a list, so that it is no submodule: a step saves the layers that are run alone
         whole = heart is model
         untouched = nullcontext if whole else model.disable_adapter
         quiet = quiet_rows(heart, texts, untouched) if texts else None

@@ -66,7 +66,7 @@ def save_checkpoint(
     _with_cache(model)
     with whole_folder(Path(folder)) as scratch:
         model.save_pretrained(scratch)
-        if load_dtype is not None:
+        if load_dtype is not None:  # save_pretrained writes the dtype of the weights, whatever the configuration says
             config = json.loads((scratch / "config.json").read_text(encoding="utf-8"))
             config["dtype"] = str(load_dtype).removeprefix("torch.")
             (scratch / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -52,7 +52,7 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
     undisturbed = replace(run.asker, folder=parts / UNDISTURBED).answers(asked)
     tables = _results(undisturbed, UNDISTURBED, bootstrap)
     changes: dict[str, Interval] = {}
-    refused, without = [], f"of {len(asked)} recordings are refused then"
+    refused = []
     for corruption in tried:
         asker = replace(
             run.asker,
@@ -69,7 +69,8 @@ def evaluate_robustness(checkpoint: Checkpoint, settings: RobustnessSettings, pa
             if all(question.every_record for one in kept for question in one.questions):
                 refused.append(f"{corruption.name}: the codec does not take such recordings ({reason}).")
                 continue
-            refused.append(f"{corruption.name}: {len(asked) - len(kept)} {without} and left out ({reason}).")
+            lost = f"{len(asked) - len(kept)} of {len(asked)} recordings are refused then and left out"
+            refused.append(f"{corruption.name}: {lost} ({reason}).")
             plain = replace(run.asker, folder=asker.folder / UNDISTURBED).answers(kept)
             answered = plain.with_conditions(replace(asker, folder=asker.folder / "read").answers(kept, WITH_ECG))
         for title, rows in _results(answered, corruption.name, bootstrap).items():
