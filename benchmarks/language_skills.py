@@ -2,8 +2,9 @@
 
     python benchmarks/language_skills.py --model FOLDER --ptbxl DIR --tokens TOKENS --questions fold9.parquet
 
-Three models are compared: the untouched base, the model with its adapter off, and with it on. Perplexity is of 20,000
-words of Python's language reference, which every Python brings and which has nothing to do with ECGs. General questions
+Four models are compared: the untouched base, the model with its adapter off, with it on for every text, and as it is
+loaded, when its base answers texts without an ECG. Perplexity is of 20,000 words of Python's language reference, which
+every Python brings and which has nothing to do with ECGs. General questions
 (`questions/general.txt`), questions that no ECG answers (`questions/unanswerable.tsv`) and wordings
 (`questions/wordings.tsv`) were none of them trained on. Records are of fold 9. Writes benchmarks/results/language.json.
 """
@@ -48,6 +49,7 @@ WINDOW = 512
 ANSWER_TOKENS = 32
 REFUSAL = re.compile(r"can(?:'|no)t be answered from an ECG|cannot be answered from an ECG", re.IGNORECASE)
 SKILLS = ("text", "refusals", "wordings")
+LABELS = {"adapter on": "perplexity with the adapter", "as loaded": "perplexity as loaded"}
 POSITIVE = 0.3
 """Share of records with the finding among those that a wording is asked about, where so many are there."""
 
@@ -150,7 +152,7 @@ def answered(name: str, hits: Sequence[bool], data: str) -> tuple[str, Resampled
 
 
 class Measured:
-    """The three models and fold 9's records.
+    """The models and fold 9's records.
 
     Args:
         settings: what is measured.
@@ -170,6 +172,7 @@ class Measured:
         if not isinstance(self.answerer, TokenAnswerer):
             raise ValueError(f"{settings.model}: a checkpoint that reads ECG tokens is measured here")
         self.model, self.tokenizer = self.answerer.model, self.answerer.tokenizer
+        self.always = self.model.reading_alone()
         self.off = self.model
         if reference:
             self.off = hl.HeartLLMForCausalLM.base_of(settings.model, base_model=base, dtype=torch.float32)
@@ -189,23 +192,25 @@ class Measured:
         return [self.tokenizer.ecg_start_token_id, *window.ecg, self.tokenizer.ecg_end_token_id]
 
     def text_skills(self) -> Iterator[tuple[str, Resampled, str]]:
-        """Perplexity and answers of the untouched base, and with the adapter off and on."""
+        """Perplexity and answers of the untouched base, with the adapter off and on, and of the model as loaded."""
         text = plain_text()
         ids = self.base_tokenizer(text)["input_ids"]
         data = f"{len(text.split())} words of Python's language reference, sha256 {sha256_of(text)[:12]}"
-        models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.model}
+        models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.always}
+        models["as loaded"] = self.model
         found = {name: perplexity(model, ids) for name, model in models.items()}
         windows = Bootstrap(np.arange(math.ceil(len(ids) / WINDOW)))
         for name, value in found.items():
             yield f"perplexity of plain English, {name}", windows.without_samples(value), data
-        rise = found["adapter on"] / found["untouched base"] - 1
-        yield "perplexity with the adapter over the base's, less 1", windows.without_samples(rise), data
+        for name in ("adapter on", "as loaded"):
+            rise = found[name] / found["untouched base"] - 1
+            yield f"{LABELS[name]} over the base's, less 1", windows.without_samples(rise), data
         general = (QUESTIONS / "general.txt").read_text(encoding="utf-8").splitlines()
         end = self.tokenizer.eos_token_id
         asked = [chat_ids(self.tokenizer, question) for question in general]
         answers = {name: greedy(model, asked, end) for name, model in models.items()}
         words = f"{len(general)} general questions, greedy, the first {ANSWER_TOKENS} tokens"
-        for name in ("adapter off", "adapter on"):
+        for name in ("adapter off", "adapter on", "as loaded"):
             same = [one == two for one, two in zip(answers["untouched base"], answers[name], strict=True)]
             yield answered(f"answers equal to the base's to the letter, no ECG, {name}", same, words)
         shared = [_shared(one, two) for one, two in zip(answers["untouched base"], answers["adapter on"], strict=True)]

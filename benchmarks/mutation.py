@@ -18,7 +18,6 @@ import hashlib
 import importlib
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -224,15 +223,14 @@ def copied(folder: Path) -> Path:
 
 
 def drawn(tree: Path, seed: int) -> Iterator[tuple[str, int]]:
-    """File and number of every change there is, in the order of the draw."""
-    all_of_them = [
+    """File and number of every change there is, in the order of the draw, which new code elsewhere does not stir."""
+    every = [
         (str(file.relative_to(tree)), number)
         for place in PLACES
         for file in sorted((tree / PACKAGE / place).rglob("*.py"))
         for number in range(len(changes(ast.parse(file.read_text("utf-8")))))
     ]
-    random.Random(seed).shuffle(all_of_them)
-    return iter(all_of_them)
+    return iter(sorted(every, key=lambda one: hashlib.sha256(f"{seed} {one[0]} {one[1]}".encode()).digest()))
 
 
 def key_of(tree: Path, files: list[str]) -> str:

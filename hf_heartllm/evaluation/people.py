@@ -64,7 +64,7 @@ def subgroups(persons: Iterable[Person]) -> dict[str, list[int]]:
     columns = {"sex": [one.sex for one in persons], "age": [one.age_band for one in persons]}
     rows = groups_of({**columns, "device": [one.device for one in persons]})
     order = ["sex male", "sex female", *(f"age {band}" for band in AGE_BANDS)]
-    return {name: rows[name] for name in sorted(rows, key=lambda n: (order.index(n) if n in order else 99, n))}
+    return {name: rows[name] for name in sorted(rows, key=lambda n: (order.index(n) if n in order else len(order), n))}
 
 
 def patient_numbers(names: Sequence[str]) -> np.ndarray:

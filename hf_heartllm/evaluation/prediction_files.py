@@ -166,7 +166,7 @@ def _repeated(rows: Sequence[Mapping[str, Any]]) -> int:
     """Rows that say of which recording they are and have the same one and the same text as an earlier one."""
     texts = ("question", "answer", *_REFERENCES)
     keys = [
-        json.dumps([_name(row.get("ecg_id")), *(row.get(name) for name in texts)], sort_keys=True)
+        json.dumps([_name(row.get("ecg_id")), *(row.get(name) for name in texts)])
         for row in rows
         if _name(row.get("ecg_id")) and any(row.get(name) for name in ("question", *_REFERENCES))
     ]

@@ -20,7 +20,7 @@ from transformers.utils import TransformersKwargs
 from .adapter_checkpoint import merge_adapter
 from .answer_files import remember_answer_files, write_answer_files
 from .base_model import BaseModel, find_base
-from .base_terms import remember_base, write_base_terms
+from .base_terms import base_of_model, remember_base, write_base_terms
 from .checkpoint_files import file_beside, of_the_hub
 from .configuration_heartllm import HeartLLMConfig
 from .ecg_token_rows import ecg_token_rows
@@ -28,6 +28,7 @@ from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
 from .pushed_files import push_model_folder
+from .text_base import TextBase, by_rows
 from .whole_ecgs import WholeECGs
 
 
@@ -35,7 +36,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
     """Any causal language model of transformers, with rows for ECG tokens.
 
     ECG tokens are ordinary ids: `forward` passes ids on and holds nothing of its own, so that trainers, servers and
-    merged adapters that go straight to the language model compute the same thing.
+    merged adapters that go straight to the language model compute the same thing. Only rows without an ECG may be
+    another model's: of a checkpoint that holds an adapter, the base's (`texts_by_base`).
 
     Attributes:
         language_model: the base architecture, with its grown vocabulary.
@@ -78,7 +80,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
         """As for any model; threads that load models wait for each other.
 
         A checkpoint may hold an adapter alone. Its base is then looked for (`base_model.find_base`) and the adapter is
-        added to its weights.
+        added to its weights. In evaluation mode rows without an ECG are then answered by the base as it was
+        (`texts_by_base`), until the model is trained.
 
         Args:
             *args, **kwargs: as of any model, and of an adapter's checkpoint also
@@ -111,6 +114,8 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             raise ValueError("an adapter is not added to quantised weights: use PeftModel.from_pretrained(base, …)")
         model = cls.base_of(source, **kwargs)
         merge_adapter(model, source, kwargs.get("revision"))
+        _, folder = base_of_model(model) or (None, None)
+        model.texts_by_base(folder)
         if isinstance(device, (str, int, torch.device)) and device != "auto":
             model.to(device)
         remember_answer_files(model, source, kwargs.get("revision"))
@@ -290,6 +295,72 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
                 head[ids] = before
                 return
 
+    # ------------------------------------------------------------------ texts without an ECG
+
+    def texts_by_base(self, base: str | os.PathLike[str] | None) -> None:
+        """Have rows without an ECG answered by the language model that the adapter was trained on, or no longer.
+
+        `from_pretrained` does so for a checkpoint that holds an adapter. It takes a second set of the base's weights,
+        which is loaded when the first such row comes, and ends when training begins (`train()`). A checkpoint that is
+        saved holds the adapter's weights for every row.
+
+        Args:
+            base: folder of the base, or its repository on the Hub; None: the adapter's weights answer every row.
+        """
+        self._text_base = None if base is None else TextBase(base, self.config)
+
+    def reading_alone(self) -> HeartLLMForCausalLM:
+        """The same weights, which answer rows without an ECG too: what is compared with the ECG left out."""
+        alone = copy.copy(self)
+        alone._text_base = None
+        return alone
+
+    def train(self, mode: bool = True) -> HeartLLMForCausalLM:
+        """As of any module; a model that is trained answers every row itself from then on."""
+        if mode:
+            self._text_base = None
+        super().train(mode)
+        return self
+
+    @torch.no_grad()
+    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
+        """As of any model; rows without an ECG are written by the base where there is one (`texts_by_base`).
+
+        A batch with both kinds of rows, of which more than the ids is asked for (`return_dict_in_generate`), is written
+        by this model alone.
+        """
+        ids = kwargs.pop("input_ids", None) if inputs is None else inputs
+        base, texts = self._texts(ids, kwargs.get("past_key_values"), kwargs.get("inputs_embeds"))
+        if base is None:
+            return super().generate(ids, **kwargs)
+        settings = kwargs.get("generation_config") or self.generation_config
+        of_base = {**kwargs, "generation_config": base.settings(settings)}
+
+        def written(rows: Tensor, text: bool) -> Any:
+            own = {
+                name: value[rows] if isinstance(value, Tensor) and value.shape[:1] == texts.shape else value
+                for name, value in (of_base if text else kwargs).items()
+            }
+            if text:
+                return base.like(self).generate(ids[rows], **own)
+            return super(HeartLLMForCausalLM, self).generate(ids[rows], **own)
+
+        if texts.all():
+            return written(torch.arange(len(ids), device=ids.device), True)
+        if kwargs.get("return_dict_in_generate", settings.return_dict_in_generate):
+            return super().generate(ids, **kwargs)
+        return by_rows(texts, written, fill=int(kwargs.get("pad_token_id", settings.pad_token_id) or 0))
+
+    def _texts(self, ids: Any, cache: Any, embeds: Any) -> tuple[TextBase | None, Tensor]:
+        """The base that answers some rows, and which; None where this model answers all."""
+        base, none = getattr(self, "_text_base", None), torch.zeros(0, dtype=torch.bool)
+        if base is None or embeds is not None or not isinstance(ids, Tensor) or torch.compiler.is_compiling():
+            return None, none
+        if cache is not None and not getattr(cache, "of_text_base", False):
+            return None, none
+        texts = base.without_ecg(ids)
+        return (base, texts) if texts.any() else (None, none)
+
     @property
     def backbone(self) -> Any:
         """The decoder without its output matrix."""
@@ -367,19 +438,24 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
 
         Returns:
             The language model's output: `loss` where labels are given, `logits` (batch, tokens, vocabulary), cache.
+            It is the base's where no row holds an ECG and there is a base for texts (`texts_by_base`).
         """
+        base, texts = self._texts(input_ids, past_key_values, inputs_embeds)
+        of_text = base is not None and bool(texts.all())
+        language_model = base.like(self) if base is not None and of_text else self.language_model
         # generate() and trainers read the names above from the signature, hence no bare **kwargs
-        return self.language_model(
+        outputs = language_model(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            **cache_argument(self.language_model, past_key_values),
+            **cache_argument(language_model, past_key_values),
             inputs_embeds=inputs_embeds,
             labels=labels,
             use_cache=use_cache,
             logits_to_keep=logits_to_keep,
             **kwargs,
         )
+        return base.grown(self, outputs) if base is not None and of_text else outputs
 
     def trainable_token_indices(self) -> list[int] | dict[str, list[int]]:
         """The ECG rows in the form that `peft.LoraConfig(trainable_token_indices=…)` needs.

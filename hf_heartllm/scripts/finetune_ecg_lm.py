@@ -33,6 +33,7 @@ from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.stages import (
+    attention_of_packed,
     is_main_process,
     read_usable,
     refuse,
@@ -93,7 +94,9 @@ def main() -> None:
                 "out, or train the language model too (lora)"
             )
         set_seed(settings["seed"])
-        model = ECGLMForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+        model = ECGLMForCausalLM.from_pretrained(
+            args.model, dtype=torch.float32, attn_implementation=attention_of_packed()
+        )
         processor = ECGLMProcessor.from_pretrained(args.model)
         if recipe.lora and model.config.base_model:
             raise ValueError(

@@ -55,6 +55,7 @@ class SFTTrainerWithTeacher(SFTTrainer):
         config = heart.config.get_text_config()
         # some heads do more than multiply; trl's own loss knows them
         self._of_labels_alone = not any(getattr(config, name, None) for name in _CHANGED_LOGITS)
+        self._eager = config._attn_implementation == "eager"
         heart.language_model.base_model.register_forward_hook(self._keep)
         super().__init__(*args, model=model, **kwargs)
 
@@ -78,7 +79,9 @@ class SFTTrainerWithTeacher(SFTTrainer):
         """The answers' loss, plus what makes some of them soft, plus the probe's."""
         soft = inputs.pop("soft_labels", None)
         positions, wanted = inputs.pop("probe_position", None), inputs.pop("statement_labels", None)
-        labels = inputs["labels"]
+        labels, mask = inputs["labels"], inputs.get("attention_mask")
+        if self._eager and mask is not None and mask.dtype == torch.bool:
+            inputs = {**inputs, "attention_mask": _added_to_scores(mask)}
         if self._of_labels_alone:
             loss, outputs = self._loss_of_labels(model, inputs, num_items_in_batch)
         else:
@@ -145,6 +148,11 @@ class SFTTrainerWithTeacher(SFTTrainer):
         of_text = trained.isdisjoint(soft[1].long().tolist())
         weight: torch.Tensor = adapter.base_layer.weight if of_text else self._head.weight
         return weight
+
+
+def _added_to_scores(mask: torch.Tensor) -> torch.Tensor:
+    """A mask of what may be looked at, as eager attention takes it: it would add True and False to its scores."""
+    return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
 
 
 def _softening(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from hf_heartllm.ecg.readers.channels import (
     require_names,
     time_unit,
 )
-from hf_heartllm.ecg.readers.units import name_and_unit
+from hf_heartllm.ecg.readers.units import _LONGEST_NAME, name_and_unit
 
 
 @pytest.mark.parametrize("lead", STANDARD_LEADS)
@@ -135,6 +135,11 @@ def test_beats_are_not_sought_in_other_signals(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="no ECG leads: .*RESP"):
             again = read_ecg(tmp_path / name, **stated)
         np.testing.assert_allclose(beat_times(again), beat_times(record), atol=0.005)
+
+
+def test_a_name_of_any_length_is_read_with_its_unit_and_a_novel_is_none() -> None:
+    for length, unit in ((10, "mV"), (_LONGEST_NAME, "mV"), (_LONGEST_NAME + 1, None)):
+        assert name_and_unit("V" * (length - 5) + " (mV)")[1] == unit
 
 
 def test_names_of_one_recording_differ_are_there_and_are_no_novel() -> None:

@@ -89,6 +89,7 @@ def test_leads_that_share_a_name_can_be_told_apart_by_their_order(tmp_path: Path
         (["I", "II", "V1"], "V1,V2,V3", r"I would be called V1: give pairs"),
         (["MLII", "V5"], "MLII=II,V5=II", r"repeat: II"),
         (["MLII", "V5"], "MLII=II,MLII=I", r"MLII stands there twice"),
+        (["I", "I", "V5"], "I", r"lead names repeat, so I is not one of them"),
         (["MLII", "V5"], "MLII=", r"a lead name is empty"),
         (["MLII", "V5"], ",", r"a lead name is empty"),
         (["MLII", "V5"], {}, r"a lead name is empty"),

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from hf_heartllm.evaluation.codec.distortion import distortion, in_band
 from hf_heartllm.evaluation.codec.evaluate import evaluate_codecs
 from hf_heartllm.evaluation.codec.fidelity import Changes
 from hf_heartllm.evaluation.codec.parts import Part, kept_part
-from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, train_probe
+from hf_heartllm.evaluation.codec.probes import ProbeInput, ProbeTraining, probe_scores, random_codec, train_probe
 from hf_heartllm.evaluation.codec.rate_distortion import compared, rate_distortion
 from hf_heartllm.evaluation.codec.rates import adaptive_bits, code_levels, codebook_bits, perplexity
 from hf_heartllm.evaluation.codec.robustness import gain_error, shift_agreement
@@ -135,6 +136,8 @@ def test_kappa_and_beats():
     assert cohen_kappa([0, 0], [0, 0]) is None
     assert matched_beats([1.0, 2.0, 3.0], [1.04, 2.2, 2.96, 4.0]) == 2
     assert matched_beats([1.0], [0.98, 1.02]) == 1
+    assert matched_beats([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]) == 4
+    assert matched_beats([1.0, 1.02, 1.04], [1.0, 1.02, 1.04]) == 3
 
 
 def test_changes_count_what_cannot_be_measured_any_more():
@@ -196,6 +199,8 @@ def test_a_moved_window_keeps_its_codes_and_gain_error_is_relative(coder):
     assert shift_agreement(coder, 5) == 1
     record = simulate_ecg(sampling_rate=100, seed=6)[0]
     assert gain_error(coder, record, 1.0) == pytest.approx(0, abs=1e-6)
+    as_it_is = SimpleNamespace(encode=lambda record: None, decode=lambda codes, record: record)
+    assert gain_error(as_it_is, record, 0.5) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_weighted_area_is_the_area_of_the_repeated_rows():
@@ -221,6 +226,13 @@ def test_a_probe_reads_a_rule_from_codes():
     probe = train_probe(data, labels[:, None], seed=0, training=ProbeTraining(passes=3))
     scores = probe_scores(probe, data)[:, 0]
     assert roc_auc_score(labels, scores) > 0.95
+
+
+def test_random_weights_are_those_of_their_seed(coder):
+    features = [coder.features(simulate_ecg(seed=1)[0])]
+    weights = {seed: next(random_codec(coder.config, features, seed).parameters()) for seed in (0, 1)}
+    assert torch.equal(next(random_codec(coder.config, features).parameters()), weights[0])
+    assert not torch.equal(weights[0], weights[1])
 
 
 def test_parts_are_kept_and_made_anew_for_another_key(tmp_path):

@@ -145,6 +145,10 @@ def test_the_majority_answer_falls_back_from_age_and_sex_to_the_template_to_its_
     assert majority.answer(verify("yes")) == "yes"
     assert majority.answer(verify("yes"), "old") == "no"
     assert majority.answer(verify("yes"), "middle") == "yes"  # too few of them: the template's
+    once = replace(verify("no"), attribute="AFLT")
+    assert majority.answer(once) == "yes"
+    majority.add(once)
+    assert majority.answer(once) == "no"  # seen once, and nearer than other templates of its kind
     assert majority.answer(query("sinus rhythm")) is None  # nothing like it in training: there is no majority
     answers = ("a", "b", "both", "none")
     majority.add(Question("?", ("both",), answers, "choose", "form", "PVC|PAC"))

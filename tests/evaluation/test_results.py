@@ -53,8 +53,11 @@ def test_a_name_stands_for_one_figure(tmp_path):
         write_results(tmp_path / "path.json", [ROW, ROW])
 
 
-def test_the_machine_is_told_in_general_words():
+def test_the_machine_is_told_in_general_words(monkeypatch):
     assert machine_words().split(",")[0].endswith("CPU cores")
+    cores = {0: {1, 2, 3}}  # of this process, and of no other
+    monkeypatch.setattr("os.sched_getaffinity", cores.__getitem__, raising=False)
+    assert machine_words().split(",")[0] == "3 CPU cores"
 
 
 def test_a_bar_is_judged_by_the_unrounded_value_or_by_the_whole_interval():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hf_heartllm as hl
 from hf_heartllm.evaluation.confidence import at_prevalence
 from hf_heartllm.models.answer_calibration import (
     CALIBRATION_FILE,
@@ -118,3 +120,8 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, change, message):
     path.write_text("[1]")
     with pytest.raises(CalibrationError):
         read_calibration(tmp_path)
+
+
+def test_the_shipped_file_has_the_version_of_today():
+    stored = json.loads((Path(hl.checkpoint()) / "calibration.json").read_text())
+    assert stored["format_version"] == 2

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 from transformers import LlamaConfig
 
-from hf_heartllm.models.card_files import CARD_FILE, short_card, write_card_files
+from hf_heartllm.models.card_files import CARD_FILE, _repository, short_card, write_card_files
 from hf_heartllm.models.configuration_ecg_lm import ECGLMConfig
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.notice import NOTICE
@@ -105,3 +105,22 @@ def test_a_configuration_names_no_folder(kind, tmp_path, monkeypatch):
         inner = LlamaConfig(vocab_size=9, hidden_size=8, num_attention_heads=1)
         inner._name_or_path = name
         assert kind(text_config=inner).to_dict()["text_config"]["_name_or_path"] == kept
+
+
+def test_a_repository_is_an_owner_and_a_name(tmp_path):
+    assert _repository("owner/name") == "owner/name"
+    for other in ("name", "a/b/c", str(tmp_path), "", None):
+        assert _repository(other) is None
+
+
+def test_a_card_of_other_weights_that_is_the_sources_own_is_replaced(tmp_path):
+    changed = SimpleNamespace(named_parameters=dict)
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / CARD_FILE).write_text(SOURCE)
+    for place, before, stays in (("same", SOURCE, False), ("own", "# Mine", True)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / CARD_FILE).write_text(before)
+        write_card_files(changed, tmp_path / place, "user/new", tmp_path / "from")
+        assert ((tmp_path / place / CARD_FILE).read_text() == before) == stays
+    write_card_files(changed, tmp_path / "own", "user/new", None)
+    assert (tmp_path / "own" / CARD_FILE).read_text() == "# Mine"

@@ -12,6 +12,7 @@ import pytest
 from hf_heartllm.ecg import measure, plot_ecg, read_ecg, simulate_ecg
 from hf_heartllm.ecg.simulate.examples import example_names
 from hf_heartllm.models.ecg_checks import REVERSAL_WORDS, CheckedRecord, ECGWarning, Finding, check_record, no_beats
+from hf_heartllm.models.ecg_findings import named
 from hf_heartllm.models.ecg_leads import LIMB_LEADS, STANDARD_LEADS, limb_lead_contradiction
 from hf_heartllm.models.ecg_record import ECGError, ECGRecord
 from hf_heartllm.models.ecg_reversals import REVERSALS
@@ -459,3 +460,10 @@ def test_a_picture_notes_what_was_found(tmp_path):
     with pytest.warns(ECGWarning, match="contradict"):
         path = plot_ecg(of(SIGNAL[[1, 0, *range(2, 12)]]), tmp_path / "x.svg")
     assert "limb leads" in path.read_text()
+
+
+def test_many_leads_are_named_by_the_first_five():
+    assert named(("V2",)) == "lead V2 is"
+    assert named(STANDARD_LEADS[:5]) == "leads I, II, III, aVR, aVL are"
+    assert named(STANDARD_LEADS[:6]) == "leads I, II, III, aVR, aVL and 1 more are"
+    assert named(STANDARD_LEADS) == "leads I, II, III, aVR, aVL and 7 more are"

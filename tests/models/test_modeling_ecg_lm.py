@@ -473,3 +473,32 @@ def test_the_classifier_is_saved_with_its_statements(tmp_path):
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path)
     assert again.config.id2label == {0: "AFIB", 1: "PVC"}
     assert torch.equal(again(features).logits, model(features).logits)
+
+
+def test_a_base_that_takes_no_embeddings_is_refused_and_layers_may_be_computed_again():
+    model, processor = tiny_ecg_lm()
+    model.gradient_checkpointing_enable()
+    assert model.is_gradient_checkpointing
+
+    class OfIds(type(model.language_model)):
+        def forward(self, input_ids=None, attention_mask=None, position_ids=None, past_key_values=None, **kwargs):
+            return super().forward(input_ids, attention_mask, position_ids, past_key_values, **kwargs)
+
+    with pytest.raises(ValueError, match="reads ids alone"):
+        ECGLMForCausalLM.from_base(OfIds(model.language_model.config), processor)
+
+
+def test_the_decoder_is_the_language_models():
+    model, _ = tiny_ecg_lm()
+    assert model.backbone is model.get_decoder() is model.language_model.model
+
+
+def test_a_recording_is_checked_unless_it_was_before():
+    _, processor = tiny_ecg_lm()
+    record, _ = simulate_ecg(seed=3)
+    signal = record.signal.copy()
+    signal[7] = 0
+    dead = hl.ECGRecord(signal, record.sampling_rate, record.leads)
+    with pytest.warns(hl.ECGWarning, match="lead V2"):
+        assert np.isnan(processor.encode_ecg(dead)[7]).all()
+    assert np.isfinite(processor.encode_ecg(dead, check=False)[7]).all()

@@ -473,3 +473,11 @@ def test_sft_trainer_steps_equal_the_plain_loss(way: str, tied: bool, tmp_path: 
     with torch.no_grad():
         expected = model.eval()(input_ids=ids).logits
         torch.testing.assert_close(model.merge_and_unload()(input_ids=ids).logits, expected, atol=2e-6, rtol=0)
+
+
+def test_generation_writes_no_ecg_tokens_unless_it_is_asked_to() -> None:
+    model = make_model()
+    assert model.generation_config.suppress_tokens == model.config.ecg_token_ids
+    model.generation_config.suppress_tokens = [5]
+    model._write_text_alone()
+    assert model.generation_config.suppress_tokens == [5]

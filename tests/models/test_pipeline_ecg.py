@@ -13,6 +13,7 @@ import hf_heartllm as hl
 from hf_heartllm.models.answer_calibration import AnswerCalibration, AskedStatement
 from hf_heartllm.models.ecg_record import ECGError, ECGWarning
 from hf_heartllm.models.operating_points import OperatingPoint
+from hf_heartllm.models.pipeline_ecg import _reader
 
 AF = "Does this ECG show atrial fibrillation?"
 
@@ -212,3 +213,8 @@ def test_a_prompt_made_by_hand_says_that_the_recording_is_too_long(ask):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert again(f"<ecg> {AF}", ecgs=record)["input_ids"] == ids
+
+
+@pytest.mark.parametrize(("name", "kind"), [("heartllm-tiny", "ECGTokenizer"), ("ecg-lm-tiny", "ECGLMProcessor")])
+def test_a_checkpoint_is_read_by_its_own_reader(name, kind):
+    assert type(_reader(hl.checkpoint(name), None, {})).__name__ == kind

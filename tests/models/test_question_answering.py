@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import hf_heartllm as hl
+from hf_heartllm.inference import Prompt, load_answerer
 from hf_heartllm.models.answer_scores import summarise
 from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow
@@ -140,3 +142,19 @@ def test_a_model_declines_where_it_gives_yes_and_no_less_than_half_in_every_wind
         model.score = lambda prompts, sets, share=share: [summarise(s, np.log([share, share]).tolist()) for s in sets]
         found = answered(QuestionAnswerer(model, None, None, 32, 64, may_decline=True), "Is the patient married?")
         assert (found.text == DECLINED) is declined
+
+
+def test_a_denied_question_is_answered_without_a_prevalence_too():
+    model = hl.pipeline("ecg-question-answering")
+    record = hl.read_ecg("example:af")
+    plain, denied = (model(record, question) for question in ("Is there AF?", "Is there no AF?"))
+    assert (plain.text, denied.text, denied.negated) == ("yes", "no", True)
+    rare, common = (model(record, "Is there no AF?", prevalence=share) for share in (0.01, 0.99))
+    assert rare.probability != common.probability
+
+
+def test_an_answerer_knows_what_it_was_trained_on_and_writes_one_text():
+    answerer = load_answerer()
+    assert answerer.max_duration == answerer.tokenizer.ecg_max_duration > 0
+    (texts,) = answerer.generate([Prompt(hl.read_ecg("example:af"), "Write the report.")], 2)
+    assert len(texts) == 1

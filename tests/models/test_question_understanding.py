@@ -161,6 +161,21 @@ def test_other_words_for_what_was_trained(text, attribute):
     assert asked(found.text).exact
 
 
+def test_dots_of_an_abbreviation_are_no_ends_of_sentences():
+    assert asked("Does this E.C.G. show A.F.?").attribute == asked("Does this ECG show AF?").attribute
+    assert asked("Any L.B.B.B. here?").attribute == asked("Any LBBB here?").attribute
+
+
+def test_a_question_may_follow_another():
+    for question in ("is this ECG normal?", "the rhythm?", "is there AF?"):
+        assert asked(f"And {question}").attribute == asked(question).attribute
+
+
+def test_a_slip_of_one_letter_is_mended_but_for_the_first():
+    assert asked("Is this ECG nurmal?").attribute == asked("Is this ECG normal?").attribute
+    assert not isinstance(QUESTIONS.understand("Is this ECG mormal?"), UnderstoodQuestion)
+
+
 def test_questions_in_a_strangers_words():
     right = wrong = 0
     for row in written("paraphrases.tsv"):

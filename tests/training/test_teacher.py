@@ -101,6 +101,23 @@ def test_logits_of_labelled_tokens_alone_give_the_loss_of_trl(tmp_path):
     torch.testing.assert_close(losses[0][1], losses[1][1], atol=1e-5, rtol=1e-4)
 
 
+def test_packed_questions_stay_apart_whichever_attention_computes(tmp_path):
+    pytest.importorskip("trl")
+    losses = []
+    for attention in ("sdpa", "eager"):
+        model, tokenizer = tiny_model_and_tokenizer()
+        model.set_attn_implementation({"text_config": attention})
+        assert model.config.get_text_config()._attn_implementation == attention
+        dataset = QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer))
+        trainer = trainer_of(model, tokenizer, dataset, tmp_path)
+        batch = PackedCollator(tokenizer.pad_token_id)([dataset[0], dataset[1]])
+        loss = trainer.compute_loss(model, dict(batch), num_items_in_batch=7)
+        loss.backward()
+        losses.append((loss.item(), model.get_input_embeddings().weight.grad.clone()))
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
+    torch.testing.assert_close(losses[0][1], losses[1][1], atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("lora", [False, True])
 def test_a_soft_answer_has_the_loss_and_gradient_of_a_mixture_of_both(tmp_path, lora):
     pytest.importorskip("trl")

@@ -227,6 +227,11 @@ class TokenAnswerer(IdAnswerer):
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         super().__init__(model, tokenizer, tokenizer.prompt_ids())
+        # a question without its ECG is answered by the weights that read ECGs: a control of what they know without it
+        self._reading = model.reading_alone() if hasattr(model, "reading_alone") else model
+
+    def _pass(self) -> tuple[Any, Callable[[Any], Sequence[int]]]:
+        return self._reading, lambda ecg: ecg
 
     @property
     def max_duration(self) -> float | None:
