@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from hf_heartllm.cli import main
 from hf_heartllm.evaluation.prediction_figures import MODEL, score_predictions
-from hf_heartllm.evaluation.prediction_files import PredictionFileError, read_predictions
+from hf_heartllm.evaluation.prediction_files import PredictionFileError, _name, _repeated, read_predictions
 from hf_heartllm.evaluation.prediction_tables import scores_markdown
 
 QUESTIONS = [
@@ -161,3 +161,10 @@ def test_the_command_prints_and_writes_everything(tmp_path, capsys):
     assert main(["evaluate", "predictions", str(path)]) == 2
     assert "neither JSON nor JSON Lines" in capsys.readouterr().err
     assert main(["evaluate", "predictions", str(tmp_path / "absent.json")]) == 2
+
+
+def test_ids_as_text_and_rows_that_say_of_which_recording_they_are():
+    assert [_name(value) for value in (15709.0, "15709", ["1", 2.0], None)] == ["15709", "15709", "1+2", ""]
+    row = {"question": "AF?", "answer": "yes"}
+    assert _repeated([row, row]) == 0  # of no recording that is named
+    assert _repeated([{**row, "ecg_id": 1}, {**row, "ecg_id": 1.0}, {**row, "ecg_id": 2}]) == 1

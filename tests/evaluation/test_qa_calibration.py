@@ -11,6 +11,7 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.evaluation.answered import Answered, tabulate
 from hf_heartllm.evaluation.checkpoint.calibration import fit_calibration, prevalences, yes_no_rows
 from hf_heartllm.evaluation.checkpoint.confidence_figures import (
+    _believed,
     confidence_results,
     draw,
     measured_curves,
@@ -121,3 +122,15 @@ def test_statements_curves_and_pictures(tmp_path):
     calibration = fit_calibration(answered, PREVALENCE)
     for path in draw(measured_curves(answered, calibration, PREVALENCE, PREVALENCE), tmp_path):
         assert path.stat().st_size > 5000
+
+
+def test_as_scored_an_answer_is_believed_as_the_model_says():
+    answered = answered_by(1.0, 20)
+    found = _believed(answered, "real", None).confidence
+    ratios = np.array([answered.scores["real"][row][1] for row in answered.balanced])
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.abs(ratios))))
+
+
+def test_one_row_makes_up_no_prevalence():
+    with pytest.raises(ValueError, match="no rows"):
+        yes_no_rows(answered_by(1.0, 1, every=True), every_record=True).weights(PREVALENCE)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, merge_adapter
 from hf_heartllm.models.base_model import BaseModel, BaseModelError, find_base, folder_sha256, weights_sha256
+from hf_heartllm.models.checkpoint_files import without_local_names
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from tests.tiny import tiny_model_and_tokenizer
 
@@ -203,7 +204,15 @@ def test_a_configuration_may_be_loaded_with_again_and_answers_files_go_with_the_
         HeartLLMForCausalLM.from_pretrained(folder, config=config, base_model=base, dtype=torch.float32) for _ in "12"
     )
     assert torch.equal(logits(first, tokenizer), logits(second, tokenizer))
+    assert first._text_base is not None
     assert known_beside(first, None, None)[1] is not None
     with torch.no_grad():
         first.get_input_embeddings().weight[5] += 1
     assert known_beside(first, None, None) == (None, None)
+
+
+def test_a_folder_of_this_machine_is_no_name(base):
+    for name, stays in (("somebody/Tiny", True), (str(base), False)):
+        settings = without_local_names({"text_config": {"_name_or_path": name}})
+        assert (settings["text_config"]["_name_or_path"] == name) == stays
+    assert without_local_names({"text_config": None}) == {"text_config": None}

@@ -74,7 +74,7 @@ def test_one_flat_lead_becomes_zeros():
     assert features[7].any()
     # rounding of a large offset is no signal
     signal[8] = 1e6 + 1e-5 * np.sin(np.arange(signal.shape[1]))
-    assert np.abs(EXTRACTOR.extract(replace(record, signal=signal))[0][8]).max() < 1e-3
+    assert np.abs(EXTRACTOR.extract(replace(record, signal=signal), check=False)[0][8]).max() < 1e-3
 
 
 def with_nan() -> ECGRecord:

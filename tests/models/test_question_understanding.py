@@ -22,6 +22,7 @@ from hf_heartllm.models.question_understanding import (
     UnderstoodQuestion,
     read_trained_questions,
 )
+from hf_heartllm.models.question_words import FILLERS
 from hf_heartllm.models.trained_wordings import TrainedGroup
 
 QUESTIONS = read_trained_questions(hl.checkpoint())
@@ -167,8 +168,13 @@ def test_dots_of_an_abbreviation_are_no_ends_of_sentences():
 
 
 def test_a_question_may_follow_another():
-    for question in ("is this ECG normal?", "the rhythm?", "is there AF?"):
+    for question in ("is this ECG normal?", "the rhythm?", "AF?"):
         assert asked(f"And {question}").attribute == asked(question).attribute
+
+
+@pytest.mark.parametrize("word", sorted(word for word in FILLERS if len(word) > 5))
+def test_a_slip_in_a_word_that_says_nothing_is_no_name(word):
+    QUESTIONS.understand(f"Does this ECG {word[:3]}{word[4:]} show AF?")  # understood or not, and no error
 
 
 def test_a_slip_of_one_letter_is_mended_but_for_the_first():
