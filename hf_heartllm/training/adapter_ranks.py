@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -63,10 +63,9 @@ def lower_ranks(checkpoint: Path, ranks: Mapping[str, int]) -> float:
     missing = [pattern for pattern in ranks if pattern not in scales]
     if missing:
         raise ValueError(f"{checkpoint}: {missing[0]} names none of its modules")
-    # the first pattern that fits counts, so the new ones stand first
-    settings["rank_pattern"] = {**ranks, **_without(settings.get("rank_pattern"), ranks)}
+    settings["rank_pattern"] = {**ranks, **_others(settings.get("rank_pattern"), ranks, before)}
     alphas = {pattern: scales[pattern] * rank for pattern, rank in ranks.items()}
-    settings["alpha_pattern"] = {**alphas, **_without(settings.get("alpha_pattern"), ranks)}
+    settings["alpha_pattern"] = {**alphas, **_others(settings.get("alpha_pattern"), ranks, before)}
     with written_whole(weights_file) as part:
         save_file(tensors, part, metadata)
     write_whole(config_file, json.dumps(settings, indent=2) + "\n")
@@ -95,5 +94,20 @@ def _first_that_fits(patterns: Mapping[str, float] | None, module: str, otherwis
     return next((value for one, value in (patterns or {}).items() if _fits(one, module)), otherwise)
 
 
-def _without(patterns: Mapping[str, float] | None, names: Mapping[str, int]) -> dict[str, float]:
-    return {one: value for one, value in (patterns or {}).items() if one not in names}
+def _others(
+    patterns: Mapping[str, float] | None, ranks: Mapping[str, int], modules: Iterable[str]
+) -> dict[str, float]:
+    """The patterns that still name a module. The first that fits counts, and peft writes them sorted by their text, so
+    no module may have two.
+
+    Raises:
+        ValueError: if one names modules of the new patterns and others.
+    """
+    kept = {}
+    for pattern, value in (patterns or {}).items():
+        new = {any(_fits(one, module) for one in ranks) for module in modules if _fits(pattern, module)}
+        if new == {True, False}:
+            raise ValueError(f"{pattern} names modules of {', '.join(ranks)} and others: name all of them")
+        if new == {False}:
+            kept[pattern] = value
+    return kept

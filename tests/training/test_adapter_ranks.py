@@ -87,3 +87,25 @@ def test_the_program_writes_a_folder_or_says_why_not(tmp_path):
     assert done.returncode == 0, done.stderr
     assert set(ranks_of(tmp_path / "small").values()) == {2, 3}
     assert "is there already" in run("--output", str(tmp_path / "small"), "--ranks", f"{FIRST}=1").stderr
+
+
+def test_trained_further_and_saved_again_the_ranks_are_told_as_they_are(tmp_path):
+    model, tokenizer = adapted(r=2, lora_alpha=4, rank_pattern={r".*\.layers\.(0|7)\..*": 6})
+    model.save_pretrained(tmp_path)
+    lower_ranks(tmp_path, {r".*\.layers\.0\..*": 3})  # sorted, the other pattern stands first
+    again = peft.PeftModel.from_pretrained(tiny_model_and_tokenizer()[0], tmp_path, is_trainable=True)
+    again.save_pretrained(tmp_path / "again")
+    merged, _ = tiny_model_and_tokenizer()
+    merge_adapter(merged, tmp_path / "again")
+    torch.testing.assert_close(logits(merged, tokenizer), logits(again, tokenizer), atol=1e-4, rtol=1e-4)
+    assert set(ranks_of(tmp_path / "again").values()) == {2, 3}
+    with pytest.raises(ValueError, match="and others"):
+        lower_ranks(tmp_path, {r".*\.layers\.0\..*\.q_proj": 1})
+
+
+def test_an_adapter_whose_ranks_are_not_those_it_states_is_refused(tmp_path):
+    adapted(r=3)[0].save_pretrained(tmp_path)
+    file = tmp_path / ADAPTER_CONFIG
+    file.write_text(json.dumps({**json.loads(file.read_text()), "rank_pattern": {FIRST: 8}}))
+    with pytest.raises(ValueError, match="has rank 3, and adapter_config.json says 8"):
+        merge_adapter(tiny_model_and_tokenizer()[0], tmp_path)

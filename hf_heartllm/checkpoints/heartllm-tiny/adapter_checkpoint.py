@@ -61,7 +61,8 @@ def merge_adapter(model: nn.Module, source: str | os.PathLike[str], revision: st
             try:
                 if found:
                     other = tensors[f"{found['module']}.lora_B.weight"]
-                    _add_product(module, value, other, _scale(settings, found["module"], len(value)), settings)
+                    scale = _scale(settings, found["module"], len(value))
+                    _add_product(module, value, other, scale, settings)
                 elif name.endswith(_ROWS):
                     module.weight[torch.tensor(_indices(settings, owner))] = value.to(module.weight)
                 else:
@@ -78,13 +79,22 @@ def _add_product(module: Any, a: Tensor, b: Tensor, scale: float, settings: Mapp
 
 
 def _scale(settings: Mapping[str, Any], module: str, rank: int) -> float:
-    """What the product of the two matrices of a module is multiplied by."""
-    alpha = settings["lora_alpha"]
-    for pattern, value in (settings.get("alpha_pattern") or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", module):
-            alpha = value
-            break
+    """What the product of the two matrices of a module is multiplied by.
+
+    Raises:
+        ValueError: if the settings name another rank, and so perhaps another alpha.
+    """
+    stated = _of_module(settings.get("rank_pattern"), module, settings.get("r", rank))
+    if stated != rank:
+        raise ValueError(f"{module} has rank {rank}, and {ADAPTER_CONFIG} says {stated:g}")
+    alpha = _of_module(settings.get("alpha_pattern"), module, settings["lora_alpha"])
     return float(alpha / (math.sqrt(rank) if settings.get("use_rslora") else rank))
+
+
+def _of_module(patterns: Mapping[str, float] | None, module: str, otherwise: float) -> float:
+    """As peft looks a module's name up: the first pattern that fits."""
+    fits = (value for one, value in (patterns or {}).items() if re.match(rf"(.*\.)?({one})$", module))
+    return next(fits, otherwise)
 
 
 def _indices(settings: Mapping[str, Any], module: str) -> list[int]:
