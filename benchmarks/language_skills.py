@@ -37,6 +37,7 @@ from hf_heartllm.hashes import sha256_of
 from hf_heartllm.inference import Prompt, load_answerer, read_stored_ecgs
 from hf_heartllm.labels.scp import SUPERCLASSES
 from hf_heartllm.models.base_model import BaseModel, find_base
+from hf_heartllm.models.checkpoint_files import find_checkpoint
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
 
 HERE = Path(__file__).resolve().parent
@@ -59,7 +60,7 @@ class Settings:
     """What is measured; the options of this program are these fields.
 
     Attributes:
-        model: checkpoint folder.
+        model: checkpoint folder, or an embedded checkpoint's name.
         ptbxl: folder of PTB-XL.
         tokens: its ECG tokens, of dataset_builders.ecg_tokens.
         questions: questions on fold 9, of dataset_builders.evaluation_questions.
@@ -161,7 +162,8 @@ class Measured:
     def __init__(self, settings: Settings) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        config = hl.HeartLLMConfig.from_pretrained(settings.model)
+        folder = find_checkpoint(settings.model)
+        config = hl.HeartLLMConfig.from_pretrained(folder)
         reference = config.base_model
         if reference is None and settings.base is None:
             raise ValueError(f"{settings.model} holds whole weights: name its base with --base")
@@ -175,7 +177,7 @@ class Measured:
         self.always = self.model.reading_alone()
         self.off = self.model
         if reference:
-            self.off = hl.HeartLLMForCausalLM.base_of(settings.model, base_model=base, dtype=torch.float32)
+            self.off = hl.HeartLLMForCausalLM.base_of(folder, base_model=base, dtype=torch.float32)
         self.ecgs = read_stored_ecgs(self.answerer, settings.tokens)
         records = [one for one in open_records(settings.ptbxl) if one.fold == FOLD]
         asked = read_questions(settings.questions, records).asked

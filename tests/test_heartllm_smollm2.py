@@ -74,6 +74,23 @@ def test_peft_puts_it_on_the_base_and_merged_equals_unmerged() -> None:
         torch.testing.assert_close(untouched, plain(**text).logits, atol=1e-3, rtol=0)
 
 
+@torch.no_grad()
+def test_without_an_ecg_its_base_answers_to_the_letter() -> None:
+    model = AutoModelForCausalLM.from_pretrained(hl.checkpoint(NAME)).eval()
+    plain = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    for question in ("What is the capital of France?", "Name three colours.", "What is an electrocardiogram?"):
+        chat = [{"role": "user", "content": question}]
+        row = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+        written, expected = (
+            one.generate(**row, max_new_tokens=24, do_sample=False, pad_token_id=tokenizer.eos_token_id)
+            for one in (model, plain)
+        )
+        assert torch.equal(written, expected)
+        logits = model(input_ids=row["input_ids"]).logits
+        assert torch.equal(logits[..., : plain.config.vocab_size], plain(input_ids=row["input_ids"]).logits)
+
+
 def test_another_base_of_the_same_shape_is_refused(tmp_path: Path) -> None:
     config = LlamaConfig.from_pretrained(BASE)
     LlamaForCausalLM(config).save_pretrained(tmp_path)

@@ -94,9 +94,7 @@ def _first_that_fits(patterns: Mapping[str, float] | None, module: str, otherwis
     return next((value for one, value in (patterns or {}).items() if _fits(one, module)), otherwise)
 
 
-def _others(
-    patterns: Mapping[str, float] | None, ranks: Mapping[str, int], modules: Iterable[str]
-) -> dict[str, float]:
+def _others(patterns: Mapping[str, float] | None, ranks: Mapping[str, int], modules: Iterable[str]) -> dict[str, float]:
     """The patterns that still name a module. The first that fits counts, and peft writes them sorted by their text, so
     no module may have two.
 

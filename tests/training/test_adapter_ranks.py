@@ -107,5 +107,5 @@ def test_an_adapter_whose_ranks_are_not_those_it_states_is_refused(tmp_path):
     adapted(r=3)[0].save_pretrained(tmp_path)
     file = tmp_path / ADAPTER_CONFIG
     file.write_text(json.dumps({**json.loads(file.read_text()), "rank_pattern": {FIRST: 8}}))
-    with pytest.raises(ValueError, match="has rank 3, and adapter_config.json says 8"):
+    with pytest.raises(ValueError, match=r"has rank 3, and adapter_config\.json says 8"):
         merge_adapter(tiny_model_and_tokenizer()[0], tmp_path)

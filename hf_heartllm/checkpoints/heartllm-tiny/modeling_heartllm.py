@@ -28,11 +28,11 @@ from .language_models import check_base, decoder_of, fit_to_positions
 from .locks import LOADING
 from .model_cache import cache_argument
 from .pushed_files import push_model_folder
-from .text_base import TextBase, by_rows
+from .text_base import TextsByBase
 from .whole_ecgs import WholeECGs
 
 
-class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
+class HeartLLMForCausalLM(TextsByBase, GenerationMixin):
     """Any causal language model of transformers, with rows for ECG tokens.
 
     ECG tokens are ordinary ids: `forward` passes ids on and holds nothing of its own, so that trainers, servers and
@@ -294,72 +294,6 @@ class HeartLLMForCausalLM(PreTrainedModel, GenerationMixin):
             if not above < previous:  # tied rows are inputs as well, so a step may miss
                 head[ids] = before
                 return
-
-    # ------------------------------------------------------------------ texts without an ECG
-
-    def texts_by_base(self, base: str | os.PathLike[str] | None) -> None:
-        """Have rows without an ECG answered by the language model that the adapter was trained on, or no longer.
-
-        `from_pretrained` does so for a checkpoint that holds an adapter. It takes a second set of the base's weights,
-        which is loaded when the first such row comes, and ends when training begins (`train()`). A checkpoint that is
-        saved holds the adapter's weights for every row.
-
-        Args:
-            base: folder of the base, or its repository on the Hub; None: the adapter's weights answer every row.
-        """
-        self._text_base = None if base is None else TextBase(base, self.config)
-
-    def reading_alone(self) -> HeartLLMForCausalLM:
-        """The same weights, which answer rows without an ECG too: what is compared with the ECG left out."""
-        alone = copy.copy(self)
-        alone._text_base = None
-        return alone
-
-    def train(self, mode: bool = True) -> HeartLLMForCausalLM:
-        """As of any module; a model that is trained answers every row itself from then on."""
-        if mode:
-            self._text_base = None
-        super().train(mode)
-        return self
-
-    @torch.no_grad()
-    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
-        """As of any model; rows without an ECG are written by the base where there is one (`texts_by_base`).
-
-        A batch with both kinds of rows, of which more than the ids is asked for (`return_dict_in_generate`), is written
-        by this model alone.
-        """
-        ids = kwargs.pop("input_ids", None) if inputs is None else inputs
-        base, texts = self._texts(ids, kwargs.get("past_key_values"), kwargs.get("inputs_embeds"))
-        if base is None:
-            return super().generate(ids, **kwargs)
-        settings = kwargs.get("generation_config") or self.generation_config
-        of_base = {**kwargs, "generation_config": base.settings(settings)}
-
-        def written(rows: Tensor, text: bool) -> Any:
-            own = {
-                name: value[rows] if isinstance(value, Tensor) and value.shape[:1] == texts.shape else value
-                for name, value in (of_base if text else kwargs).items()
-            }
-            if text:
-                return base.like(self).generate(ids[rows], **own)
-            return super(HeartLLMForCausalLM, self).generate(ids[rows], **own)
-
-        if texts.all():
-            return written(torch.arange(len(ids), device=ids.device), True)
-        if kwargs.get("return_dict_in_generate", settings.return_dict_in_generate):
-            return super().generate(ids, **kwargs)
-        return by_rows(texts, written, fill=int(kwargs.get("pad_token_id", settings.pad_token_id) or 0))
-
-    def _texts(self, ids: Any, cache: Any, embeds: Any) -> tuple[TextBase | None, Tensor]:
-        """The base that answers some rows, and which; None where this model answers all."""
-        base, none = getattr(self, "_text_base", None), torch.zeros(0, dtype=torch.bool)
-        if base is None or embeds is not None or not isinstance(ids, Tensor) or torch.compiler.is_compiling():
-            return None, none
-        if cache is not None and not getattr(cache, "of_text_base", False):
-            return None, none
-        texts = base.without_ecg(ids)
-        return (base, texts) if texts.any() else (None, none)
 
     @property
     def backbone(self) -> Any:
