@@ -4,9 +4,9 @@
 
 Four models are compared: the untouched base, the model with its adapter off, with it on for every text, and as it is
 loaded, when its base answers texts without an ECG. Perplexity is of 20,000 words of Python's language reference, which
-every Python brings and which has nothing to do with ECGs. General questions
-(`questions/general.txt`), questions that no ECG answers (`questions/unanswerable.tsv`) and wordings
-(`questions/wordings.tsv`) were none of them trained on. Records are of fold 9. Writes benchmarks/results/language.json.
+every Python brings and which has nothing to do with ECGs. General questions (`questions/general.txt`), questions that
+no ECG answers (`questions/unanswerable.tsv`) and wordings (`questions/wordings.tsv`) were none of them trained on.
+Records are of fold 9. Writes benchmarks/results/language.json.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ WINDOW = 512
 ANSWER_TOKENS = 32
 REFUSAL = re.compile(r"can(?:'|no)t be answered from an ECG|cannot be answered from an ECG", re.IGNORECASE)
 SKILLS = ("text", "refusals", "wordings")
-LABELS = {"adapter on": "perplexity with the adapter", "as loaded": "perplexity as loaded"}
 POSITIVE = 0.3
 """Share of records with the finding among those that a wording is asked about, where so many are there."""
 
@@ -198,15 +197,16 @@ class Measured:
         text = plain_text()
         ids = self.base_tokenizer(text)["input_ids"]
         data = f"{len(text.split())} words of Python's language reference, sha256 {sha256_of(text)[:12]}"
-        models = {"untouched base": self.base, "adapter off": self.off, "adapter on": self.always}
-        models["as loaded"] = self.model
+        models = {
+            "untouched base": self.base, "adapter off": self.off, "adapter on": self.always, "as loaded": self.model,
+        }  # fmt: skip
         found = {name: perplexity(model, ids) for name, model in models.items()}
         windows = Bootstrap(np.arange(math.ceil(len(ids) / WINDOW)))
         for name, value in found.items():
             yield f"perplexity of plain English, {name}", windows.without_samples(value), data
-        for name in ("adapter on", "as loaded"):
+        for name, words in (("adapter on", "with the adapter"), ("as loaded", "as loaded")):
             rise = found[name] / found["untouched base"] - 1
-            yield f"{LABELS[name]} over the base's, less 1", windows.without_samples(rise), data
+            yield f"perplexity {words} over the base's, less 1", windows.without_samples(rise), data
         general = (QUESTIONS / "general.txt").read_text(encoding="utf-8").splitlines()
         end = self.tokenizer.eos_token_id
         asked = [chat_ids(self.tokenizer, question) for question in general]

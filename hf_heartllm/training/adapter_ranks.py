@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from hf_heartllm.models.adapter_checkpoint import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from hf_heartllm.models.adapter_checkpoint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, fits, value_of_module
 from hf_heartllm.models.whole_files import write_whole, written_whole
 
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -49,13 +48,13 @@ def lower_ranks(checkpoint: Path, ranks: Mapping[str, int]) -> float:
     scales: dict[str, float] = {}
     whole = kept = 0.0
     for module, old in before.items():
-        pattern = next((one for one in ranks if _fits(one, module)), None)
+        pattern = next((one for one in ranks if fits(one, module)), None)
         if pattern is None:
             continue
         rank = ranks[pattern]
         if not 0 < rank <= old:
             raise ValueError(f"rank {rank} of {pattern}: {module} has rank {old}")
-        scale = _first_that_fits(settings.get("alpha_pattern"), module, settings["lora_alpha"]) / old
+        scale = value_of_module(settings.get("alpha_pattern"), module, settings["lora_alpha"]) / old
         if scales.setdefault(pattern, scale) != scale:
             raise ValueError(f"{pattern} names modules of different scales, {scales[pattern]:g} and {scale:g}")
         tensors[module + _A], tensors[module + _B], values = _nearest(tensors[module + _A], tensors[module + _B], rank)
@@ -85,15 +84,6 @@ def _nearest(a: Tensor, b: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _fits(pattern: str, module: str) -> bool:
-    """As peft looks a module's name up."""
-    return re.match(rf"(.*\.)?({pattern})$", module) is not None
-
-
-def _first_that_fits(patterns: Mapping[str, float] | None, module: str, otherwise: float) -> float:
-    return next((value for one, value in (patterns or {}).items() if _fits(one, module)), otherwise)
-
-
 def _others(patterns: Mapping[str, float] | None, ranks: Mapping[str, int], modules: Iterable[str]) -> dict[str, float]:
     """The patterns that still name a module. The first that fits counts, and peft writes them sorted by their text, so
     no module may have two.
@@ -103,7 +93,7 @@ def _others(patterns: Mapping[str, float] | None, ranks: Mapping[str, int], modu
     """
     kept = {}
     for pattern, value in (patterns or {}).items():
-        new = {any(_fits(one, module) for one in ranks) for module in modules if _fits(pattern, module)}
+        new = {any(fits(one, module) for one in ranks) for module in modules if fits(pattern, module)}
         if new == {True, False}:
             raise ValueError(f"{pattern} names modules of {', '.join(ranks)} and others: name all of them")
         if new == {False}:

@@ -69,6 +69,8 @@ def merge_adapter(model: nn.Module, source: str | os.PathLike[str], revision: st
                     getattr(module, name.rpartition(".")[2]).copy_(value)
             except (KeyError, RuntimeError, IndexError) as error:
                 raise ValueError(f"{source}: {name} does not fit this base ({str(error).splitlines()[0]})") from None
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}") from None
 
 
 def _add_product(module: Any, a: Tensor, b: Tensor, scale: float, settings: Mapping[str, Any]) -> None:
@@ -84,17 +86,21 @@ def _scale(settings: Mapping[str, Any], module: str, rank: int) -> float:
     Raises:
         ValueError: if the settings name another rank, and so perhaps another alpha.
     """
-    stated = _of_module(settings.get("rank_pattern"), module, settings.get("r", rank))
+    stated = value_of_module(settings.get("rank_pattern"), module, settings.get("r", rank))
     if stated != rank:
         raise ValueError(f"{module} has rank {rank}, and {ADAPTER_CONFIG} says {stated:g}")
-    alpha = _of_module(settings.get("alpha_pattern"), module, settings["lora_alpha"])
+    alpha = value_of_module(settings.get("alpha_pattern"), module, settings["lora_alpha"])
     return float(alpha / (math.sqrt(rank) if settings.get("use_rslora") else rank))
 
 
-def _of_module(patterns: Mapping[str, float] | None, module: str, otherwise: float) -> float:
-    """As peft looks a module's name up: the first pattern that fits."""
-    fits = (value for one, value in (patterns or {}).items() if re.match(rf"(.*\.)?({one})$", module))
-    return next(fits, otherwise)
+def fits(pattern: str, module: str) -> bool:
+    """Whether a pattern of peft names a module, by its dotted name."""
+    return re.match(rf"(.*\.)?({pattern})$", module) is not None
+
+
+def value_of_module(patterns: Mapping[str, float] | None, module: str, otherwise: float) -> float:
+    """What a rank or alpha pattern gives a module, as peft looks it up: the first pattern that fits."""
+    return next((value for one, value in (patterns or {}).items() if fits(one, module)), otherwise)
 
 
 def _indices(settings: Mapping[str, Any], module: str) -> list[int]:
@@ -103,4 +109,4 @@ def _indices(settings: Mapping[str, Any], module: str) -> list[int]:
     return list(rows[module.rpartition(".")[2]] if isinstance(rows, dict) else rows)
 
 
-__all__ = ["ADAPTER_CONFIG", "ADAPTER_WEIGHTS", "merge_adapter"]
+__all__ = ["ADAPTER_CONFIG", "ADAPTER_WEIGHTS", "fits", "merge_adapter", "value_of_module"]

@@ -118,8 +118,7 @@ class TextsByBase(PreTrainedModel, GenerationMixin):
             return super().generate(ids, **kwargs)
         settings = kwargs.get("generation_config") or self.generation_config
         of_base = {**kwargs, "generation_config": base.settings(settings)}
-
-        own_way = super().generate
+        of_ecgs = super().generate
 
         def written(rows: Tensor, text: bool) -> Any:
             own = {
@@ -128,12 +127,12 @@ class TextsByBase(PreTrainedModel, GenerationMixin):
             }
             if text:
                 return base.like(self).generate(ids[rows], **own)
-            return own_way(ids[rows], **own)
+            return of_ecgs(ids[rows], **own)
 
         if texts.all():
             return written(torch.arange(len(ids), device=ids.device), True)
         if kwargs.get("return_dict_in_generate", settings.return_dict_in_generate):
-            return super().generate(ids, **kwargs)
+            return of_ecgs(ids, **kwargs)
         return by_rows(texts, written, fill=int(kwargs.get("pad_token_id", settings.pad_token_id) or 0))
 
     def _texts(self, ids: Any, cache: Any, embeds: Any) -> tuple[TextBase | None, Tensor]:
