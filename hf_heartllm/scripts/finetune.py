@@ -80,6 +80,8 @@ def main() -> None:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
         if recipe.save == "adapter" and recipe.load_dtype:
             raise ValueError("load_dtype is for a whole model; an adapter is loaded as its base is")
+        if recipe.frozen_encoder:
+            raise ValueError("frozen_encoder is a setting for ECG-LM: HeartLLM has no encoder")
         if recipe.text_weight and args.general_turns is None:
             raise ValueError("text_weight needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:

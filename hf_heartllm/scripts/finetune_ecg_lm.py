@@ -139,6 +139,8 @@ def main() -> None:
     except ValueError as error:
         refuse(error)
     in_training = add_lora_behind_soft_tokens(model, asdict(recipe.lora)) if recipe.lora else model
+    if recipe.frozen_encoder:
+        model.encoder.requires_grad_(False)
     trained = sum(one.numel() for one in in_training.parameters() if one.requires_grad)
     print(f"{len(dataset)} records ({dataset.num_absent} left out), {trained:,} parameters are trained", flush=True)
     trainer = SFTTrainerWithTeacher(

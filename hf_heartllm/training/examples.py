@@ -96,6 +96,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         incomplete_share: probability that a record which is in `incomplete` is shown so.
         more: draws further questions about a record (`StatementTurns.draw`).
         num_more: how many of them.
+        terse: draws statements that are asked by their names alone (`StatementTurns.draw_terse`).
+        num_terse: how many of them.
         letters_share: probability that a record is asked to choose among the letters of a classification
             (`turns.letters`).
         reword: changes the letters of the rows' questions, such as `wordings.in_some_case`; None: they stay.
@@ -137,6 +139,8 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         incomplete_share: float = 0.0,
         more: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
         num_more: int = 0,
+        terse: Callable[[str, int, random.Random], Sequence[Turn]] | None = None,
+        num_terse: int = 0,
         letters_share: float = 0.0,
         reword: Callable[[random.Random, str], str] | None = None,
         others: OtherTurns | None = None,
@@ -160,6 +164,7 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         self.incomplete, self.incomplete_share = incomplete or {}, incomplete_share
         self.max_questions, self.report_share, self.seed = max_questions, report_share, seed
         self.more, self.num_more, self.reword = more, num_more, reword
+        self.terse, self.num_terse = terse, num_terse
         self.letters_share = letters_share
         self.others, self.others_share, self.text_share = others, others_share, text_share
         self.dialogues, self.dialogue_share, self.chats, self.chat_share = dialogues, dialogue_share, chats, chat_share
@@ -245,6 +250,9 @@ class QuestionDataset(Dataset[dict[str, Any]]):
         if self.describe is not None and rng.random() < self.described_share:
             prefix = self.prompts.described_prefix(self.describe(row, rng))
         drawn = [self.prompts.turn(*turn) for turn in turns]
+        if self.terse is not None and self.num_terse:
+            named = self.terse(row["record_id"], self.num_terse, rng)
+            drawn += [self.prompts.terse_turn(one.question, one.answer, one.instead, one.share) for one in named]
         if self.dialogues is not None and rng.random() < self.dialogue_share:
             dialogue = self.dialogues(row["record_id"], rng)
             whole = self._conversation(prefix, dialogue) if dialogue is not None else None

@@ -101,6 +101,19 @@ class QuestionPrompts:
             return TurnIds(ids, labels)
         return TurnIds(ids, labels, len(asked), self._first(instead), share)
 
+    def terse_turn(self, name: str, answer: str, instead: str | None = None, share: float = 0.0) -> TurnIds:
+        """Ids behind the ECG of a name and the first token of its answer, without the chat template's marks.
+
+        Args:
+            name, answer, instead, share: as of `turn`, with the name alone for a question.
+        """
+        asked = self._texts.encode(f"\n{name}:", add_special_tokens=False)
+        labels = [IGNORE_INDEX] * len(asked) + [self._first(answer)]
+        ids = [*asked, labels[-1]]
+        if instead is None or not share:
+            return TurnIds(ids, labels)
+        return TurnIds(ids, labels, len(asked), self._first(instead), share)
+
     def plain_prefix(self) -> list[int]:
         """Everything up to the first words of a conversation without an ECG."""
         return list(self._plain("?")[0])

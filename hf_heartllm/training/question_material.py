@@ -98,6 +98,8 @@ def question_material(
         "described_share": data.described_share,
         "more": turns.draw if turns else None,
         "num_more": more.questions if more else 0,
+        "terse": turns.draw_terse if turns else None,
+        "num_terse": more.terse if more else 0,
         "letters_share": data.letters_share,
         "reword": in_some_case if more and more.plain_share < 1 else None,
         "others": others,

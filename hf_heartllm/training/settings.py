@@ -179,6 +179,8 @@ class StatementSettings:
         plain_share: of the wordings that evaluations ask.
         soft_label_share: of the probabilities of --soft-labels in the answers; the rest is what was stated.
         explained_share: of the questions that a reason is asked for.
+        terse: further statements a record, each asked by its name alone, without the chat template: a third of the
+            tokens of a question.
     """
 
     questions: Positive
@@ -186,6 +188,7 @@ class StatementSettings:
     plain_share: Share = 0.4
     soft_label_share: Share = 0.75
     explained_share: Share = 0.0
+    terse: Count = 0
 
 
 @dataclass(frozen=True)
@@ -302,6 +305,7 @@ class FinetuneRecipe:
         frozen_layers: how many of the lowest are not trained, nor the ECG rows; for an adapter that was grounded.
         layers: how many of the lowest are run in training, behind which the model's own norm and output matrix tell the
             answer; the others come back unchanged. 0: all.
+        frozen_encoder: whether the projection of an ECG-LM is trained alone, and its encoder stays as it is.
         save_dtype: of the stored weights; null: as they were trained.
         load_dtype: in which they are loaded unless one is asked for; null: as stored.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
@@ -316,6 +320,7 @@ class FinetuneRecipe:
     frozen_layers: Count = 0
     layers: Count = 0
     text_weight: Weight = 0.0
+    frozen_encoder: bool = False
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     load_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"

@@ -45,13 +45,14 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
     small = ("--set", "data.statements.at_least=2", "data.statements.soft_label_share=0", "data.max_length=1024")
     tune = (*finetune, "--model", tmp_path / "untrained", "--rows", rows, *few, *small)
     run(*tune, "data.dialogues.share=0.5", "--output", tmp_path / "tuned")
+    run(*tune, "frozen_encoder=true", "data.statements.terse=3", "--output", tmp_path / "projected")
     chat = ("data.chats.share=0.1", "--chats", chats, "--output", tmp_path / "with-lora")
     assert "error: data.chats.share: the language model is frozen" in run(*tune, *chat, expected=2, errors=True)
     told = run(*tune, "lora={r: 2, lora_alpha: 4, lora_dropout: 0.0}", *chat)
     assert f"left out: 1 of 2 rows of {chats} name drugs, doses or procedures in an answer" in told
-    before, frozen, with_lora = (
+    before, frozen, projected, with_lora = (
         ECGLMForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32).state_dict()
-        for name in ("untrained", "tuned/model", "with-lora/model")
+        for name in ("untrained", "tuned/model", "projected/model", "with-lora/model")
     )
 
     def changed(after: dict) -> set[str]:
@@ -59,6 +60,7 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
         return {name.split(".")[0] for name in before.keys() - same}
 
     assert changed(frozen) == {"encoder", "projector"}, "the language model is frozen"
+    assert changed(projected) == {"projector"}
     assert with_lora.keys() == before.keys(), "the adapter is in the weights"
     assert {"encoder", "projector"} <= changed(with_lora)
     of_data = ("--ptbxl", data, "--sampling-rate", "100", "--output", tmp_path / "measured.csv")

@@ -18,6 +18,7 @@ from hf_heartllm.training.descriptions import describe
 from hf_heartllm.training.examples import ForecastDataset, QuestionDataset, as_hub_dataset, repeat_rows
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts, TurnIds, pack_turns
 from hf_heartllm.training.turns.letters import letter_turn
+from hf_heartllm.training.turns.turn import Turn
 from tests.tiny import tiny_model_and_tokenizer
 from tests.token_sets import write_token_set
 
@@ -120,6 +121,29 @@ def test_a_record_with_one_class_chooses_its_letter(tiny):
     assert max(dataset[1]["segment_ids"]) == 1  # two classes of form, none of another task: no letter
     assert letter_turn({"myocardial infarction", "sinus rhythm"}, random.Random(0)).answer in ("A", "B")
     assert letter_turn(set(), random.Random(0)) is None
+
+
+def test_terse_questions_stand_behind_the_others_and_teach_one_token(tiny):
+    _, tokenizer = tiny
+    prompts = QuestionPrompts(tokenizer)
+
+    def terse(record_id, count, rng):
+        assert (record_id, count) == ("1", 2)
+        return [Turn("atrial fibrillation", "no", "yes", 0.2), Turn("sinus rhythm", "yes")]
+
+    one = QuestionDataset([row(1, 1)], CODES, prompts, report_share=0.0, terse=terse, num_terse=2)[0]
+    parts = [[] for _ in range(4)]
+    for place, part in enumerate(one["segment_ids"]):
+        parts[part].append((one["input_ids"][place], one["labels"][place]))
+    asked = row(1, 1)["questions"][0]
+    assert [id_ for id_, _ in parts[1]] == prompts.turn(asked.text, asked.answer).ids
+    for part, name, answer in ((2, "atrial fibrillation", "no"), (3, "sinus rhythm", "yes")):
+        said = tokenizer.encode(answer, add_special_tokens=False)[0]
+        ids = [*tokenizer.encode(f"\n{name}:", add_special_tokens=False), said]
+        assert parts[part] == [*((id_, IGNORE_INDEX) for id_ in ids[:-1]), (said, said)]
+    place = len(parts[0]) + len(parts[1]) + len(parts[2]) - 1
+    assert (one["soft_places"], one["soft_shares"]) == ([place], [0.2])
+    assert one["soft_instead"] == tokenizer.encode("yes", add_special_tokens=False)[:1]
 
 
 def test_packed_questions_have_the_loss_and_gradient_of_separate_rows(tiny):

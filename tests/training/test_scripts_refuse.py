@@ -86,6 +86,7 @@ def test_stage_two_without_anything_to_forecast(refused, checkpoint, tmp_path, s
         ({"folds": (9, 9)}, (), "no rows of folds"),
         ({}, ("--set", "data.max_records=0"), "data.max_records: should be at least 1"),
         ({}, ("--set", "data.max_length=3"), "none of the 2 rows has codes and something to ask"),
+        ({}, ("--set", "frozen_encoder=true"), "frozen_encoder is a setting for ECG-LM: HeartLLM has no encoder"),
     ],
 )
 def test_stage_three_without_anything_to_ask(refused, checkpoint, tmp_path, settings, options, message):

@@ -71,6 +71,19 @@ def test_a_sure_statement_is_affirmed_and_its_absence_denied():
             assert turn.share == 0
 
 
+def test_terse_questions_are_a_name_and_what_the_probabilities_make_likelier():
+    turns = StatementTurns(["AFIB", "LVH", "no such statement"], {"a": np.array([0.9, 0.2, 1.0])})
+    names = {code: statement_names()[code]["english"] for code in ("AFIB", "LVH")}
+    drawn = [turn for seed in range(40) for turn in turns.draw_terse("a", 3, random.Random(seed))]
+    assert len(drawn) == 80
+    assert {turn.question for turn in drawn} == {*names["AFIB"], *names["LVH"]}
+    for turn in drawn:
+        af = turn.question in names["AFIB"]
+        assert turn[:3] == (turn.question, *(("yes", "no") if af else ("no", "yes")))
+        assert turn.share == pytest.approx(0.1 if af else 0.2)
+    assert turns.draw_terse("unknown", 3, random.Random(0)) == []
+
+
 def test_wordings_that_robustness_is_measured_with_are_not_trained():
     path = ROOT / "benchmarks" / "questions" / "wordings.tsv"
     held = [row["question"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t")]

@@ -56,6 +56,17 @@ class StatementTurns:
             count: of questions.
             rng: of the draws.
         """
+        return [self._turn(*one, rng) for one in self._chosen(record_id, count, rng)]
+
+    def draw_terse(self, record_id: str, count: int, rng: random.Random) -> list[Turn]:
+        """As `draw`, each question no more than one of the statement's names."""
+        return [
+            _answered(rng.choice(statement_names()[statement]["english"]), probability)
+            for statement, probability in self._chosen(record_id, count, rng)
+        ]
+
+    def _chosen(self, record_id: str, count: int, rng: random.Random) -> list[tuple[str, float]]:
+        """Statements that a record is asked about, each with its probability."""
         if record_id not in self.probabilities:
             return []
         probable = self.probabilities[record_id]
@@ -69,13 +80,11 @@ class StatementTurns:
             others.remove(index)
             chosen.append(index)
         rng.shuffle(chosen)
-        return [self._turn(self.statements[index], float(probable[index]), rng) for index in chosen]
+        return [(self.statements[index], float(probable[index])) for index in chosen]
 
     def _turn(self, statement: str, probability: float, rng: random.Random) -> Turn:
         asked = draw_wording(rng, statement, self.plain_share)
-        yes = 1 - probability if asked.denied else probability
-        answer, instead = ("yes", "no") if yes >= 0.5 else ("no", "yes")
-        turn = Turn(asked.text, answer, instead, min(yes, 1 - yes))
+        turn = _answered(asked.text, 1 - probability if asked.denied else probability)
         if rng.random() >= self.explained_share or turn.share > UNSURE:
             return turn
         why = explanation(statement, statement_names()[statement]["english"][0], probability >= 0.5)
@@ -83,4 +92,10 @@ class StatementTurns:
             return turn
         if rng.random() < 0.5:
             return turn._replace(then=((rng.choice(WHY), why),))
-        return Turn(rng.choice(ASKED_FOR_REASONS).format(asked.text), f"{answer.capitalize()}. {why}")
+        return Turn(rng.choice(ASKED_FOR_REASONS).format(asked.text), f"{turn.answer.capitalize()}. {why}")
+
+
+def _answered(question: str, yes: float) -> Turn:
+    """A question whose answer is yes with this probability."""
+    answer, instead = ("yes", "no") if yes >= 0.5 else ("no", "yes")
+    return Turn(question, answer, instead, min(yes, 1 - yes))
