@@ -6,10 +6,13 @@
 # tiny: before text-tiny, and the checkpoint holds it. smollm2: before SmolLM2-135M-Instruct, and the checkpoint holds
 # encoder and projection alone. PTB_XL: the folder of PTB-XL 1.0.3. The encoder is the same for both and made once. What
 # is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
-# process, EMBED=yes puts the result into the package. Each line tells the minutes it took.
+# process, BF16=true computes in bfloat16 (for processors with units for it), EMBED=yes puts the result into the package.
+# Each line tells the minutes it took.
 #
 # ecg-lm-tiny came by these trainings one by one, in about two hours of two cores; in step 5 another 800 steps lay between,
-# before an earlier text-tiny (training/LOG.md). The script was not run from its first line to its last, and not with smollm2.
+# before an earlier text-tiny. ecg-lm-smollm2-135m came by steps 4 and 5 in one process each, 17 and 84 minutes (eight
+# and four recordings a step), with ecg-lm-tiny's encoder, and its soft tokens began as words, which was worth 10 to 20
+# steps (training/LOG.md). The script was not run from its first line to its last.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?tiny or smollm2}"
@@ -31,7 +34,8 @@ run() { "$python" -m torch.distributed.run --standalone --nproc_per_node "${PROC
 
 case $which in
     tiny)
-        base=hf_heartllm/checkpoints/text-tiny name=ecg-lm-tiny named=() general=() begun="$out/$which-untrained"
+        base=hf_heartllm/checkpoints/text-tiny name=ecg-lm-tiny named=() general=() tokens=16
+        begun="$out/$which-untrained"
         [ -e "$base/config.json" ] || { echo "no $base: EMBED=text-tiny runs/text_tiny.sh makes it" >&2 && exit 2; }
         ;;
     smollm2)
@@ -39,7 +43,7 @@ case $which in
         make base
         named=(--base-name HuggingFaceTB/SmolLM2-135M-Instruct --base-revision 12fd25f77366fa6b3b4b768ec3050bf629380bac
             --base-source "run \`make base\`")
-        general=(--general-turns "$out/general_turns.jsonl") begun="$out/$which-aligned/model"
+        general=(--general-turns "$out/general_turns.jsonl") tokens=32 begun="$out/$which-begun/model"
         ;;
     *) echo "tiny or smollm2, not $which" >&2 && exit 2 ;;
 esac
@@ -70,21 +74,26 @@ make_once "$out/encoder/model/config.json" \
     make_once "$out/general_turns.jsonl" \
         "$python" training/general_turns.py --base "$base" --output "$out/general_turns.jsonl"
 make_once "$out/$which-untrained/config.json" \
-    "$python" training/make_ecg_lm.py --base "$base" --encoder "$out/encoder/model" --projector record --ecg-tokens 16 \
-        "${named[@]}" --output "$out/$which-untrained"
+    "$python" training/make_ecg_lm.py --base "$base" --encoder "$out/encoder/model" --projector record \
+        --ecg-tokens "$tokens" "${named[@]}" --output "$out/$which-untrained"
 
-# 4. Joint training: report and findings of each lead, by the paper's template, whose words text-tiny does not know.
+# 4. SmolLM2 was never told how to look an answer up: first yes or no in one wording, and nothing else.
 [ "$which" = tiny ] ||
-    make_once "$out/$which-aligned/model/config.json" \
-        run training/align_ecg_lm.py --recipe align_ecg_lm --model "$out/$which-untrained" --records "$ptbxl" \
-            --rows "$out/rows.parquet" --measurements "$out/measurements.csv" --output "$out/$which-aligned" \
-            --set data.folds=1-7
+    make_once "$begun/config.json" \
+        run training/finetune_ecg_lm.py --recipe "finetune_ecg_lm_$which" --model "$out/$which-untrained" \
+            --records "$ptbxl" "$out/simulated" --rows "$out/rows.parquet" "$out/simulated.parquet" \
+            --soft-labels "$out/soft_labels.parquet" --output "$out/$which-begun" \
+            --set data.folds=1-7 data.others=null data.report_share=0 data.letters_share=0 data.incomplete_share=0 \
+            data.max_questions=1 data.statements.questions=10 data.statements.plain_share=1.0 data.statements.terse=0 \
+            data.statements.explained_share=0 training.max_steps=250 training.warmup_steps=10 \
+            training.per_device_train_batch_size=4 training.bf16="${BF16:-false}"
 
 # 5. Questions and reports; before text-tiny more of it, with rare forms more often.
 make_once "$out/$which-asked/model/config.json" \
     run training/finetune_ecg_lm.py --recipe "finetune_ecg_lm_$which" --model "$begun" \
         --records "$ptbxl" "$out/simulated" --rows "$out/rows.parquet" "$out/simulated.parquet" \
-        --soft-labels "$out/soft_labels.parquet" "${general[@]}" --output "$out/$which-asked" --set data.folds=1-7
+        --soft-labels "$out/soft_labels.parquet" "${general[@]}" --output "$out/$which-asked" \
+        --set data.folds=1-7 training.bf16="${BF16:-false}"
 tuned="$out/$which-asked/model"
 if [ "$which" = tiny ]; then
     tuned="$out/$which-tuned/model"

