@@ -157,17 +157,19 @@ def tree_likelihoods(model: Any, trees: Sequence[TokenTree], cache: Any = None, 
     mask = torch.zeros(visible.shape, dtype=model.dtype).masked_fill_(
         torch.from_numpy(~visible), torch.finfo(model.dtype).min
     )
+    kept = np.array(sorted({node for tree in trees for node, _, _ in tree.wanted}))  # the output matrix is large
     logits = model(
         input_ids=torch.from_numpy(ids).to(model.device),
         attention_mask=mask[:, None].to(model.device),
         position_ids=torch.from_numpy(positions).to(model.device),
         use_cache=cache is not None,
+        logits_to_keep=torch.from_numpy(kept).to(model.device),
         **cache_argument(model, copy.deepcopy(cache)),
     ).logits
     totals = []
     for row, tree in enumerate(trees):
         nodes, tokens, answers = np.array(tree.wanted, dtype=np.int64).T
-        asked, place = np.unique(nodes, return_inverse=True)
+        asked, place = np.unique(np.searchsorted(kept, nodes), return_inverse=True)
         predicted = logits[row, torch.from_numpy(asked).to(logits.device)].double().log_softmax(-1)
         chosen = predicted[torch.from_numpy(place), torch.from_numpy(tokens)].cpu().numpy()
         totals.append(np.bincount(answers, weights=chosen, minlength=tree.answers))

@@ -5,6 +5,8 @@
         --general-turns build/general_turns.jsonl --output build/grounded
     python training/ground.py --recipe ground_tiny --model build/tiny/text/model --tokens build/tokens \\
         --soft-labels build/soft_labels.parquet --measurements build/measurements.csv --output build/tiny/grounded
+    python training/ground.py --recipe ground_smollm2_further --model build/asked/model --tokens build/tokens \\
+        --soft-labels build/soft_labels.parquet --measurements build/measurements.csv --output build/grounded-further
 
 Run again after an interruption, it goes on from the last whole checkpoint.
 """
@@ -25,12 +27,13 @@ from hf_heartllm.data.token_file import load_all_codes, load_rows
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.labels.scp import FORMS, RHYTHMS, SUPERCLASSES
 from hf_heartllm.models.base_model import BaseModel, model_sha256
+from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.ecg_chat import ECGS_FIRST
 from hf_heartllm.models.ecg_prompts import PromptIds
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
 from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.draws import EpochOfDraws
-from hf_heartllm.training.examples import frequent_statements
+from hf_heartllm.training.examples import frequent_statements, repeat_rows
 from hf_heartllm.training.grounding import (
     GroundedDataset,
     GroundedLayers,
@@ -48,6 +51,7 @@ from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import GroundRecipe
 from hf_heartllm.training.stages import (
     is_main_process,
+    load_adapter,
     load_checkpoint,
     refuse,
     save_adapter,
@@ -66,7 +70,7 @@ class Options(RecipeOptions):
 
     Attributes:
         base: a language model that is given an adapter (with `lora`): its folder, or its name on the Hub.
-        model: checkpoint folder of a whole model (with `lora: null`).
+        model: checkpoint folder of a whole model, or of an adapter that is trained further (with `lora: null`).
         codec: checkpoint folder with the codec of `base`; the embedded one when None.
         rows: Parquet files of dataset_builders.training_rows; --tokens when None.
         tokens: folders of dataset_builders.ecg_tokens.
@@ -98,17 +102,24 @@ def main() -> None:
                 "with lora an adapter is trained: give --base and the recipe's base, no model or new_layers"
             )
         if not recipe.lora and (args.model is None or args.base or args.codec or args.general_turns):
-            raise ValueError("with lora: null a whole model is trained: give --model, no base, codec or general turns")
+            raise ValueError("with lora: null a checkpoint is trained: give --model, no base, codec or general turns")
         if data.incomplete_share and not args.incomplete:
             raise ValueError("data.incomplete_share needs --incomplete, of dataset_builders.ecg_tokens --missing-leads")
     except (OSError, ValueError) as error:
         refuse(error)
 
     set_seed(recipe.training["seed"])
+    base, adapter = None, False
     try:
-        if args.model:
-            model, tokenizer = load_checkpoint(args.model)
-            put_layers_below(model, recipe.new_layers, recipe.training["seed"])
+        if args.model is not None:
+            adapter = HeartLLMConfig.from_pretrained(args.model).base_model is not None
+            if adapter and (recipe.new_layers or recipe.text_weight):
+                raise ValueError(f"{args.model} holds an adapter: `new_layers: 0` and `text_weight: 0` go with it")
+            if adapter:
+                model, tokenizer, base = load_adapter(args.model)
+            else:
+                model, tokenizer = load_checkpoint(args.model)
+                put_layers_below(model, recipe.new_layers, recipe.training["seed"])
         else:
             codec = ECGTokenizer.from_pretrained(*[args.codec] if args.codec else []).codec
             tokenizer = ECGTokenizer.from_base(AutoTokenizer.from_pretrained(args.base), codec, ecg_chat=ECGS_FIRST)
@@ -130,7 +141,7 @@ def main() -> None:
     statements = frequent_statements(rows, data.at_least)
     holds = hard_labels([*rows, *unseen], statements)
     base_rates = np.mean([holds[row["record_id"]] for row in rows], axis=0)
-    taught = holds
+    taught, rows = holds, repeat_rows(rows, data.repeat or {})
     try:
         if args.soft_labels:
             taught = softened(holds, statements, args.soft_labels, data.soft_label_share)
@@ -144,7 +155,7 @@ def main() -> None:
         except (OSError, ValueError) as error:
             refuse(error)
     around, _ = PromptIds(tokenizer).around("?")
-    base, texts = None, None
+    texts = None
     try:
         if recipe.lora and recipe.base:
             language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
@@ -164,6 +175,7 @@ def main() -> None:
             recipe.number_weight,
             texts,
             recipe.text_weight,
+            shared_levels=not adapter,
         )
         begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:

@@ -160,6 +160,8 @@ class GroundedLayers(nn.Module):
         number_weight: of the smooth L1 loss of the numbers.
         texts: ids of texts that the model is held to (`text_anchor`); None: to none.
         text_weight: of that loss.
+        shared_levels: whether what codes share by `levels` begins at random, as new rows need it; rows that an earlier
+            training has told apart begin as they are.
 
     Raises:
         ValueError: if the model has fewer layers, or its ECG rows are not trained.
@@ -176,6 +178,7 @@ class GroundedLayers(nn.Module):
         number_weight: float = 2.0,
         texts: Sequence[Sequence[int]] | None = None,
         text_weight: float = 20.0,
+        shared_levels: bool = True,
     ) -> None:
         super().__init__()
         heart = model.get_base_model() if hasattr(model, "peft_config") else model
@@ -206,7 +209,8 @@ class GroundedLayers(nn.Module):
         grid = _one_hot_levels(levels, self.num_codes)
         self.grid: Tensor
         self.register_buffer("grid", grid, persistent=False)
-        self.levels = nn.Parameter(0.5 * self.rows.detach().std() * torch.randn(grid.shape[1], hidden))
+        spread = 0.5 * self.rows.detach().std() if shared_levels else 0.0
+        self.levels = nn.Parameter(spread * torch.randn(grid.shape[1], hidden))
         told = nn.Linear(2 * hidden, len(base_rates) + num_numbers)
         self.probe = nn.Sequential(nn.LayerNorm(2 * hidden), told)
         self.forecast = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, hidden, bias=False))

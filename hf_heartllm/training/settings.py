@@ -113,6 +113,7 @@ class GroundingData:
         short_prompt_share: of examples without the chat template's system message, which cost less.
         eval_folds: whose records are judged every `training.eval_steps`; null: none.
         eval_records: of them, drawn.
+        repeat: SCP code: how often its records stand in an epoch; null: once.
     """
 
     folds: Folds
@@ -123,6 +124,7 @@ class GroundingData:
     short_prompt_share: Share = 0.8
     eval_folds: Folds | None = None
     eval_records: Positive = 500
+    repeat: dict[str, Positive] | None = None
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,13 @@ def test_a_model_trained_on_text_alone_stands_in_the_headline_table(capsys, comm
     assert f"--text-only-baseline {tmp_path}: the folder holds no config.json" in capsys.readouterr().err
 
 
+def test_half_precision_is_named_in_what_is_written(common, tmp_path):
+    assert cli.main(["evaluate", "qa", *common, "--dtype", "bfloat16", "--max-records", "3"]) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["model"]["dtype"] == "bfloat16"
+    assert document["command"].endswith("--dtype bfloat16 --output FILE")
+
+
 def test_only_the_records_of_some_devices(capsys, common, tmp_path, ptbxl):
     arguments = ["evaluate", "qa", *common, "--results", str(tmp_path / "rows.json")]
     assert cli.main([*arguments, "--devices", "CS"]) == 0

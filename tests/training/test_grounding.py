@@ -155,6 +155,14 @@ def test_codes_that_share_a_level_share_a_part_of_their_rows():
     assert not layers.ecg_rows()[:2].any()  # start and end have none
 
 
+def test_rows_that_were_told_apart_already_begin_as_they_are():
+    _, adapted, _ = grounded()
+    layers = GroundedLayers(adapted, 1, [4, 4, 4], np.array([0.5, 0.1]), 1, shared_levels=False)
+    assert torch.equal(layers.ecg_rows(), layers.rows)
+    layers.ecg_rows().sum().backward()
+    assert layers.levels.grad.abs().sum() > 0, "what they share is still learned"
+
+
 def test_what_cannot_be_grounded_is_said():
     with pytest.raises(ValueError, match="3 layers: the model has 2"):
         grounded(layers=3)
@@ -243,7 +251,7 @@ def test_a_whole_model_is_grounded_and_loads(ready, tmp_path):
     settings += ["data.folds=1", "data.incomplete_share=0", "data.at_least=2", "new_layers=1", "layers=1"]
     script = ("training/ground.py", "--recipe", "ground_tiny", "--tokens", ready / "tokens")
     wrong = run(*script, "--base", ready / "base", "--output", tmp_path / "wrong", expected=2, errors=True)
-    assert "error: with lora: null a whole model is trained: give --model" in wrong
+    assert "error: with lora: null a checkpoint is trained: give --model" in wrong
     script += ("--model", ready / "codec", "--output", tmp_path / "grounded")
     no_questions = pq.read_table(ready / "tokens" / "train.parquet").drop_columns(["questions", "codes"])
     pq.write_table(no_questions, tmp_path / "rows.parquet")
@@ -335,6 +343,18 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
     assert not any(".layers.1." in name for name in changed)
     run(*tune)
     folder = tmp_path / "tuned" / "model"
+    further = ("training/ground.py", "--recipe", "ground_smollm2_further", "--model", folder, *small)
+    further += ("--tokens", ready / "tokens", "--set", "data.at_least=2", "--set", "layers=1")
+    further += ("--output", tmp_path / "further")
+    held = run(*further, "--set", "text_weight=1", expected=2, errors=True)
+    assert "holds an adapter: `new_layers: 0` and `text_weight: 0` go with it" in held
+    run(*further)
+    kept, moved = (load_file(tmp_path / name / "model" / "adapter_model.safetensors") for name in ("tuned", "further"))
+    assert kept.keys() == moved.keys()
+    changed = {name for name in kept if not torch.equal(kept[name].bfloat16(), moved[name].bfloat16())}
+    assert any(".layers.0." in name for name in changed)
+    assert not any(".layers.1." in name for name in changed)
+    assert hl.HeartLLMConfig.from_pretrained(tmp_path / "further" / "model").base_model["name"] == "somebody/tiny"
     assert not (folder / "model.safetensors").exists()
     merged = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder)

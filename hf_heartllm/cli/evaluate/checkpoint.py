@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ...evaluation.settings import RunSettings
 
 
+DTYPES = ("float32", "bfloat16", "float16")
+
+
 def add_checkpoint_arguments(parser: argparse.ArgumentParser, kind: type, **of_fields: dict[str, Any]) -> None:
     """What an evaluation of a checkpoint takes: its settings, and where to read from and write to.
 
@@ -49,6 +52,11 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser, kind: type, **of_f
     )
     parser.add_argument("--parts", type=Path, metavar="DIR", help="for partial results (default: FILE.parts)")
     parser.add_argument("--device", default="cpu", help="default: cpu")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="of the weights, which the result names; half precision is faster on some devices (default: as saved)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
@@ -86,7 +94,7 @@ def load_checkpoint(args: argparse.Namespace, model: str | None = None, option: 
     from ...inference import checkpoint_name, load_answerer
 
     folder = checkpoint() if source is None else source
-    return Checkpoint(load_answerer(folder, device=args.device), checkpoint_name(folder))
+    return Checkpoint(load_answerer(folder, args.device, args.dtype), checkpoint_name(folder))
 
 
 def parts_folder(args: argparse.Namespace) -> Path:
@@ -159,7 +167,7 @@ def command_words(subject: str, args: argparse.Namespace, settings: RunSettings,
     questions = getattr(settings, "questions", None)
     shown = {"records": "SOURCE", "data": "FOLDER"} | ({} if questions is None else {"questions": questions.name})
     names = [field.name for field in fields(settings) if field.name not in ("progress", "seen")]
-    given = {"model": "FOLDER", **others}
+    given = {"model": "FOLDER", **({"dtype": args.dtype} if args.dtype else {}), **others}
     told = [f"{option_name(name)} {shlex.quote(word)}" for name, word in given.items() if getattr(args, name, None)]
     words = [f"heartllm evaluate {subject}", given_options(settings, names, shown), *told, "--output FILE"]
     return " ".join(word for word in words if word)
