@@ -135,6 +135,19 @@ def test_answers_through_shared_prompts_are_those_of_forward(ecg_lm, records):
     assert [one[0].tokens for one in written]
 
 
+@pytest.mark.filterwarnings("ignore:.* is missing and is encoded as missing")
+def test_it_answers_in_half_precision(ecg_lm, records, tmp_path):
+    model, processor = ecg_lm
+    model.save_pretrained(tmp_path)
+    half = ECGLMForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert {one.dtype for one in half.parameters()} == {torch.bfloat16}
+    lacking = hl.ECGRecord(records[0].signal[:3], records[0].sampling_rate, records[0].leads[:3])
+    for record in (*records, lacking):
+        asked = [Prompt(record, "Does this ECG show AFIB?")]
+        [found], [exact] = (processor.answerer(one).score(asked, [("yes", "no")]) for one in (half, model))
+        np.testing.assert_allclose(found.log_likelihoods, exact.log_likelihoods, atol=0.15)
+
+
 def test_what_was_measured_stands_behind_the_soft_tokens(records, monkeypatch):
     model, processor = tiny_ecg_lm(measured_text=True)
     told = measured_text(hl.measure(records[0]).as_columns())

@@ -64,7 +64,7 @@ class ECGProjector(nn.Module):
         every = torch.arange(leads)
         alone[:, every, every] = features
         there = ~features.isnan().all(dim=2)
-        pooled = features.new_zeros((ecgs, leads, encoder.config.hidden_size))
+        pooled = self.linear.weight.new_zeros((ecgs, leads, encoder.config.hidden_size))
         pooled[there] = encoder(alone[there]).pooler_output.to(pooled)
         projected = self.linear(pooled) * there[:, :, None]
         of_leads: Tensor = self.norm(projected + self.lead_tokens)
