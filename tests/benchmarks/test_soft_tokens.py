@@ -1,0 +1,55 @@
+"""The comparison of soft tokens: what stands in its table, and that what is done is not done again."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import soft_tokens
+from hf_heartllm.evaluation.results import Result, read_results, write_results
+
+WORDS = "classify, model: macro-AUROC, {}, yes/no, every record (5 of 5 classes occur); labels seen, {}"
+FILES = {"base": Path(), "encoder": Path(), "ptbxl": Path(), "rows": Path(), "soft_labels": Path()}
+
+
+def measured(folder: Path, real: float) -> None:
+    """What one run leaves behind when it is done."""
+    for made in ("untrained", "trained/model"):
+        (folder / made).mkdir(parents=True)
+        (folder / made / "config.json").touch()
+    rows = [
+        Result(WORDS.format(task, condition), real if condition == "real ECG" else 0.5)
+        for task in soft_tokens.TASKS
+        for condition in ("real ECG", "another patient's ECG", "no ECG")
+    ]
+    write_results(folder / "rows.json", rows)
+
+
+def test_the_table_has_means_over_seeds_and_the_control(tmp_path, monkeypatch, capsys):
+    for place in range(len(soft_tokens.KINDS)):
+        for seed, value in ((1, 0.6), (2, 0.8)):
+            measured(tmp_path / f"{place}-{seed}", value + place / 100)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in FILES.items()]
+    options += [f"--output={tmp_path}", f"--results={tmp_path / 'found.json'}", "--seeds=1,2"]
+    monkeypatch.setattr("sys.argv", ["soft_tokens.py", *options])
+    monkeypatch.setattr(soft_tokens, "_run", lambda *_: pytest.fail("what is done was done again"))
+    assert soft_tokens.main() == 0
+    assert "| 12, one a lead | 0.710 (0.610 to 0.810); 0.500 |" in capsys.readouterr().out
+    found = {one.name: one for one in read_results(tmp_path / "found.json")}
+    assert len(found) == len(soft_tokens.KINDS) * len(soft_tokens.TASKS) * 2
+    first = found["soft tokens, 1 of the recording, as in the paper: macro-AUROC, rhythm, real ECG"]
+    assert first.value == pytest.approx(0.7)
+    assert first.interval == pytest.approx((0.6, 0.8))
+
+
+def test_a_program_that_fails_is_named(tmp_path, monkeypatch, capsys):
+    def fails(command, **_):
+        raise subprocess.CalledProcessError(3, command)
+
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in FILES.items()]
+    monkeypatch.setattr("sys.argv", ["soft_tokens.py", *options, f"--output={tmp_path}"])
+    monkeypatch.setattr(subprocess, "run", fails)
+    assert soft_tokens.main() == 3
+    assert "error: training/make_ecg_lm.py --base" in capsys.readouterr().err
