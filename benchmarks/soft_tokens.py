@@ -17,7 +17,6 @@ writes benchmarks/results/soft_tokens.json once every kind has every seed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -30,7 +29,7 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from hf_heartllm.arguments import add_options, settings_of  # noqa: E402
+from hf_heartllm.arguments import add_options, given_options, settings_of  # noqa: E402
 from hf_heartllm.evaluation.results import (  # noqa: E402
     Result,
     current_commit,
@@ -113,7 +112,7 @@ def main() -> int:
         print(f"error: {' '.join(map(str, error.cmd[1:4]))} … ended with {error.returncode}", file=sys.stderr)
         return error.returncode
     found = figures(settings, list(kinds))
-    print(table(found, list(kinds), settings))
+    print(table(found, list(kinds)))
     write_results(settings.results, found)
     return 0
 
@@ -154,7 +153,7 @@ def _run(settings: Settings, *words: str | Path) -> None:
 
 def figures(settings: Settings, kinds: Sequence[str]) -> list[Result]:
     """The mean over the seeds of each kind's AUROC by yes/no, task and condition; as interval lowest and highest."""
-    command = f"python benchmarks/soft_tokens.py --steps {settings.steps} --judged {settings.judged}"
+    command = f"python benchmarks/soft_tokens.py {given_options(settings)}"
     facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
     facts["data"] = (
         f"{settings.judged} records of fold {settings.fold}, trained on {settings.steps * RECORDS} of folds 1-7; mean, "
@@ -178,7 +177,7 @@ def _area(rows: Sequence[Result], task: str, condition: str) -> float:
     return one.value
 
 
-def table(found: Sequence[Result], kinds: Sequence[str], settings: Settings) -> str:
+def table(found: Sequence[Result], kinds: Sequence[str]) -> str:
     """Markdown: kinds as rows, tasks as columns, the control behind each."""
     by_name = {row.name: row for row in found}
     lines = [f"| soft tokens | {' | '.join(TASKS)} |", f"|---|{'---|' * len(TASKS)}"]
@@ -189,7 +188,7 @@ def table(found: Sequence[Result], kinds: Sequence[str], settings: Settings) -> 
             assert real.interval is not None
             cells.append(f"{real.value:.3f} ({real.interval[0]:.3f} to {real.interval[1]:.3f}); {other.value:.3f}")
         lines.append(f"| {kind} | {' | '.join(cells)} |")
-    return "\n".join([json.dumps({"seeds": list(settings.seeds), "steps": settings.steps}), "", *lines])
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

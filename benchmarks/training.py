@@ -388,6 +388,16 @@ def _refused(error: Exception) -> int:
     return 2
 
 
+def _command(parser: argparse.ArgumentParser, args: argparse.Namespace) -> str:
+    """As it was run, for others to repeat."""
+    words = ["python benchmarks/training.py --ptbxl DIR --tokens DIR"]
+    for name in ("model", "parts", "minutes", "repetitions", "judged", "threads"):
+        value = getattr(args, name)
+        if value != parser.get_default(name):
+            words.append(f"--{name} {' '.join(value) if isinstance(value, list) else value}")
+    return " ".join(words)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -414,11 +424,11 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         return _refused(error)
     facts = {
-        "command": "python benchmarks/training.py --ptbxl DIR --tokens DIR",
+        "command": _command(parser, args),
         "commit": current_commit(REPOSITORY),
         "machine": machine_words(),
     }
-    trained_on = f"PTB-XL, folds 1-8, {len(material.train):,} records, {args.threads} threads"
+    trained_on = f"PTB-XL, folds 1-8, {len(material.train):,} records, {args.threads} thread{'s' * (args.threads != 1)}"
     for part in args.parts:
         scored: list[Result] = []
         data = trained_on

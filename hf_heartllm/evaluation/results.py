@@ -113,7 +113,7 @@ def library_versions(names: Iterable[str]) -> dict[str, str | None]:
 def machine_words() -> str:
     """This machine in general words: CPU cores, and the accelerator's model where torch sees one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    words = f"{cores} CPU cores"
+    words = f"{cores} CPU core{'s' * (cores != 1)}"
     import torch
 
     if torch.cuda.is_available():

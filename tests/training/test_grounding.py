@@ -348,7 +348,7 @@ def test_a_base_is_grounded_tuned_and_answers_as_one_folder(ready, tmp_path, mon
     further += ("--output", tmp_path / "further")
     held = run(*further, "--set", "text_weight=1", expected=2, errors=True)
     assert "holds an adapter: `new_layers: 0` and `text_weight: 0` go with it" in held
-    run(*further)
+    assert "18 records, " in run(*further), "six of twelve have AF, which data.repeat doubles"
     kept, moved = (load_file(tmp_path / name / "model" / "adapter_model.safetensors") for name in ("tuned", "further"))
     assert kept.keys() == moved.keys()
     changed = {name for name in kept if not torch.equal(kept[name].bfloat16(), moved[name].bfloat16())}
