@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""Of weights, as `--dtype` names them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:

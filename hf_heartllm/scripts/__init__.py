@@ -5,5 +5,17 @@ has set the variable to say otherwise.
 """
 
 import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when huggingface_hub is imported
+
+LIBRARIES = {"datasets": "datasets", "peft": "peft", "trl": "trl", "yaml": "pyyaml", "pydantic": "pydantic"}
+"""Of the extra `train`: module and package."""
+
+if sys.argv[:1] == ["-m"] or Path(sys.argv[0]).absolute().parent.name == "training":  # before a program's own imports
+    missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        print(f"error: {', '.join(missing)} not installed: pip install 'hf_heartllm[train]'", file=sys.stderr)
+        raise SystemExit(2)

@@ -39,7 +39,8 @@ from hf_heartllm.evaluation.checkpoint.calibration_file import (
 from hf_heartllm.evaluation.conditions import REAL
 from hf_heartllm.evaluation.held_out import part_of, reading_words, trained_on
 from hf_heartllm.evaluation.provenance import Checkpoint, question_facts
-from hf_heartllm.evaluation.question_file import read_questions
+from hf_heartllm.evaluation.question_file import evenly_spaced, read_questions
+from hf_heartllm.evaluation.settings import DTYPES
 from hf_heartllm.inference import checkpoint_name, load_answerer
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.answer_calibration import AnswerCalibration
@@ -75,7 +76,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     measure.add_argument("--measure-split", metavar="NAME", help="of a collection without folds; default: test")
     parser.add_argument("--tokens", type=Path, help="codes of the records, made with the checkpoint's codec")
     parser.add_argument("--output", required=True, type=Path, help="folder for partial results")
-    parser.add_argument("--max-records", type=int, help="only the first records of each part, to try it out")
+    parser.add_argument("--max-records", type=int, help="of each part, evenly spaced; default: all")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="of the weights; half precision is faster on some processors; default: float32",
+    )
     return parser.parse_args(argv)
 
 
@@ -85,16 +92,18 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
     Raises:
         ValueError: one line, if patients of two parts are the same, or a part has no records or no statements.
     """
+    if args.max_records is not None and args.max_records < 1:
+        raise ValueError(f"--max-records {args.max_records}: give 1 or more")
     check_checkpoint_folder(args.checkpoint)
     source = open_records(args.records)
     training = [record for record in source if trained_on(record, args.training_folds)]
-    asked = read_questions(args.questions, source).asked[: args.max_records]
+    asked = evenly_spaced(read_questions(args.questions, source).asked, args.max_records)
     chosen = [one.record for one in asked]
     parts = sorted({part_of(record) for record in chosen}, key=lambda part: id_order(str(part)))
     trained = {part_of(record) for record in training}
     _check_apart("the questions", chosen, "what was trained on", training)
     to_measure = _measured_part(args, source, {*trained, *parts})
-    other = [record for record in source if part_of(record) == to_measure][: args.max_records]
+    other = evenly_spaced([record for record in source if part_of(record) == to_measure], args.max_records)
     for others_are, others in (("the questions", chosen), ("what was trained on", training)):
         _check_apart("what is measured", other, others_are, others)
     statements = asked_statements(training)
@@ -104,7 +113,7 @@ def _calibrated(args: argparse.Namespace) -> AnswerCalibration:
         )
     answers, carries = (
         asker_of(
-            Checkpoint(load_answerer(folder, dtype="float32"), checkpoint_name(folder)),
+            Checkpoint(load_answerer(folder, dtype=args.dtype), checkpoint_name(folder)),
             *(args.tokens, reading_words(source, 100), args.output / "balanced"),
         )
         for folder in (args.model, args.checkpoint)

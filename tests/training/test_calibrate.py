@@ -54,6 +54,7 @@ def test_a_hospitals_checkpoint_says_where_its_answers_were_measured(capsys, hos
         (("train.parquet",), "2 patients of the questions are in what was trained on too"),
         (("validation.parquet", "--measure-split", "val"), "give a split that nothing was fitted on; there are test"),
         (("validation.parquet", "--measure-split", "elsewhere"), "--measure-split elsewhere"),
+        (("validation.parquet", "--max-records", "0"), "--max-records 0: give 1 or more"),
         (("validation.parquet", "--measure-fold", "9"), "has splits, no folds: give --measure-split"),
     )
     capsys.readouterr()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -188,3 +190,12 @@ def test_grounding_that_cannot_begin(refused, tmp_path, options, message):
     )
     line, _ = refused("ground.py", "ground_smollm2.yaml", *own, *small, *options)
     assert message in line
+
+
+def test_without_the_libraries_of_training_it_is_one_line(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['trl'] = sys.modules['yaml'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{TRAINING.parent}"}
+    for program in ([str(TRAINING / "finetune.py")], ["-m", "hf_heartllm.scripts.finetune"]):
+        done = subprocess.run([sys.executable, *program, "--help"], env=environment, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr == "error: trl, pyyaml not installed: pip install 'hf_heartllm[train]'\n"

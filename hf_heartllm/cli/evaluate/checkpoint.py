@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...arguments import add_old_name, add_options, given_options, option_name
+from ...evaluation.settings import DTYPES
 from ..common import UsageError, add_model_argument, fold_list, model_source, positive, print_notice, quiet_transformers
 
 if TYPE_CHECKING:
     from ...evaluation.provenance import Checkpoint
     from ...evaluation.runner import Evaluation
     from ...evaluation.settings import RunSettings
-
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser, kind: type, **of_fields: dict[str, Any]) -> None:
