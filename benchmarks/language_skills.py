@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -67,6 +67,7 @@ class Settings:
         records: of fold 9, for the questions of its own set; drawn.
         skills: what of it, with commas: text, refusals, wordings.
         wording_records: that each wording is asked about, three tenths of them with the finding.
+        dtype: of the weights; half precision is faster on some processors, and is named in the result.
         output: file of results.
     """
 
@@ -78,6 +79,7 @@ class Settings:
     records: int = 200
     skills: tuple[str, ...] = SKILLS
     wording_records: int = 200
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     output: Path = RESULTS
 
 
@@ -161,14 +163,14 @@ class Measured:
     def __init__(self, settings: Settings) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        folder = find_checkpoint(settings.model)
+        folder, dtype = find_checkpoint(settings.model), getattr(torch, settings.dtype)
         config = hl.HeartLLMConfig.from_pretrained(folder)
         reference = config.base_model
         if reference is None and settings.base is None:
             raise ValueError(f"{settings.model} holds whole weights: name its base with --base")
         base = find_base(BaseModel(**reference), settings.base) if reference else str(settings.base)
-        self.answerer = load_answerer(settings.model, dtype=torch.float32)
-        self.base = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+        self.answerer = load_answerer(settings.model, dtype=dtype)
+        self.base = AutoModelForCausalLM.from_pretrained(base, dtype=dtype).eval()
         self.base_tokenizer = AutoTokenizer.from_pretrained(base)
         if not isinstance(self.answerer, TokenAnswerer):
             raise ValueError(f"{settings.model}: a checkpoint that reads ECG tokens is measured here")
@@ -176,7 +178,7 @@ class Measured:
         self.always = self.model.reading_alone()
         self.off = self.model
         if reference:
-            self.off = hl.HeartLLMForCausalLM.base_of(folder, base_model=base, dtype=torch.float32)
+            self.off = hl.HeartLLMForCausalLM.base_of(folder, base_model=base, dtype=dtype)
         self.ecgs = read_stored_ecgs(self.answerer, settings.tokens)
         records = [one for one in open_records(settings.ptbxl) if one.fold == FOLD]
         asked = read_questions(settings.questions, records).asked
@@ -338,6 +340,7 @@ def main() -> int:
         return 2
     name = settings.model.resolve().name
     command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS --questions FILE"
+    command += "" if settings.dtype == "float32" else f" --dtype {settings.dtype}"
     facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
     parts = dict(zip(SKILLS, (measured.text_skills, measured.refusals, measured.wordings), strict=True))
     for skill in settings.skills:
