@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +194,7 @@ class _Session:
         from ..models.ecg_record import ECGWarning  # --strict raises it
 
         command, _, rest = line.partition(" ")
-        if not line or command == "/quit":
+        if not line or line.strip() == "/quit":
             return not line
         try:
             if line.startswith("/"):
@@ -214,6 +215,7 @@ class _Session:
 
     def _command(self, name: str) -> Callable[[str], None]:
         known = {"/report": self._report, "/plot": self._plot, "/ecg": self._ecg, "/help": self._help}
+        known["/quit"] = partial(_refuse_more, "/quit")  # by itself it has ended the session
         if name not in known:
             raise UsageError(f"no command {name:.40}; there are {', '.join(COMMANDS)}")
         return known[name]

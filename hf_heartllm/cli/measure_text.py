@@ -143,6 +143,8 @@ def _beats(found: Measurements) -> str:
 
 def _progression(found: Measurements) -> str:
     of = found.overall
+    if of.r_transition is None:
+        return NONE
     words = f"as large as S at V{of.r_transition:g}"
     small = (
         ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from .ecg_placeholders import (
     is_recording,
     refuse_placeholders,
 )
-from .ecg_record import ECGRecord, ECGWarning
+from .ecg_reading import warn_of_length
 from .ecg_vocabulary import ECGVocabulary
 from .prompts import ECG_PLACEHOLDER
 
@@ -206,20 +205,10 @@ class ECGTexts(ECGVocabulary):
         """A recording, its ids or its codes → the ids that take its place in a text."""
         if is_recording(ecg):
             ids = self.encode_ecg(ecg)
-            self._warn_of_length(as_record(ecg))
+            warn_of_length(as_record(ecg), self.ecg_max_duration)
         else:
             ids = self.codes_to_ids(ecg.codes if isinstance(ecg, ECGCodes) else self.ids_to_codes(ecg))
         return [self.ecg_start_token_id, *ids, self.ecg_end_token_id]
-
-    def _warn_of_length(self, record: ECGRecord) -> None:
-        longest = self.ecg_max_duration
-        if longest is not None and record.duration > 1.01 * longest:
-            warnings.warn(
-                f"{record.source or 'record'}: {record.duration:g} s in one prompt, and the language model was trained "
-                f"on {longest:g} s at most: give it windows, as the pipelines do",
-                ECGWarning,
-                stacklevel=5,
-            )
 
     def update_post_processor(self) -> None:
         """As the base's; the copy that reads text around ECGs follows."""

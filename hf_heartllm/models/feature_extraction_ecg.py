@@ -29,6 +29,10 @@ SHARED_WITH_CODEC = ("baseline_seconds", "resample_zero_crossings", "resample_ro
 _AS_MISSING = {"counts as missing": "is read as 0", "count as missing": "are read as 0"}
 
 
+def _leads_are(names: Sequence[str]) -> str:
+    return f"lead{'s' if len(names) > 1 else ''} {', '.join(names)} {'are' if len(names) > 1 else 'is'}"
+
+
 def _kept(message: str) -> str:
     """What is said of a lead that counts as missing, where it stays."""
     return re.sub("|".join(_AS_MISSING), lambda found: _AS_MISSING[found[0]], message)
@@ -185,10 +189,8 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         if rest and padding:
             count += 1
         elif count == 0:
-            raise ECGError(
-                f"{where}: {record.duration:g} s is shorter than the {window / self.sampling_rate:g} s window; "
-                "ask for padding to fill it up"
-            )
+            needed = window / self.sampling_rate
+            raise ECGError(f"{where}: {record.duration:g} s is shorter than the {needed:g} s that are needed")
         elif rest:
             warnings.warn(
                 f"{where}: the last {rest / self.sampling_rate:g} s do not fill a window and are left out", stacklevel=2
@@ -214,15 +216,18 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         holds and the codec does not read (such as V7); none where the two agree.
         """
         read = [standard_lead_name(name) for name in self.leads]
-        there = {*record.leads, *derive_limb_leads(record.signal[:, :1], record.leads)}
-        absent = [name for name in read if name not in there]
+        absent = self.absent_leads(record.leads)
         absent = [name for name in absent if name not in set(map(standard_lead_name, self.required_leads))]
         unread = self.unread_leads(record.leads)
-        remarks = [f"lead {', '.join(absent)} is missing and is encoded as missing"] if absent else []
+        remarks = [f"{_leads_are(absent)} missing and encoded as missing"] if absent else []
         if unread:
-            are = "leads {} are" if len(unread) > 1 else "lead {} is"
-            remarks.append(f"{are.format(', '.join(unread))} not read: the codec reads {', '.join(read)}")
+            remarks.append(f"{_leads_are(unread)} not read: the model reads {', '.join(read)}")
         return remarks
+
+    def absent_leads(self, leads: Sequence[str]) -> list[str]:
+        """Those of the leads read that are neither among a recording's leads (standard names) nor follow from them."""
+        there = {*leads, *derive_limb_leads(np.zeros((len(leads), 1)), leads)}
+        return [name for name in map(standard_lead_name, self.leads) if name not in there]
 
     def unread_leads(self, leads: Sequence[str]) -> list[str]:
         """Those of a recording's leads (standard names) that the codec does not read, such as V7.
@@ -260,10 +265,7 @@ class ECGFeatureExtractor(FeatureExtractionMixin):
         needed = round(self.min_duration * self.sampling_rate)
         if signal.shape[1] < needed:
             if not padding:
-                raise ECGError(
-                    f"{where}: {seconds:g} s is shorter than the {self.min_duration:g} s that the codec needs; "
-                    "ask for padding to fill it up"
-                )
+                raise ECGError(f"{where}: {seconds:g} s is shorter than the {self.min_duration:g} s that are needed")
             signal = np.pad(signal, ((0, 0), (0, needed - signal.shape[1])), mode="edge")
         samples = signal.shape[1] // self.hop_length * self.hop_length
         features = signal - slow_baseline(signal, self.sampling_rate, self.baseline_seconds)

@@ -6,8 +6,8 @@ itself, up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import numpy as np
@@ -36,6 +36,11 @@ YES_NO_OPENINGS = frozenset(["is", "are", "was", "were", "does", "do", "did", "h
 # of a whole recording: windows that overlap cannot be added, and intervals lie across their borders
 WHOLE_ALONE = frozenset({"number of beats", "longest RR interval", "shortest RR interval"})
 WHOLE_ALONE_WHY = "this checkpoint counts within {:g} s at a time: `heartllm measure` counts in a whole recording"
+COUNTED = "number of beats"
+COUNTED_WHY = "this checkpoint counts in {:g} s, of which these are {:.3g}: `heartllm measure` counts in any recording"
+COUNTED_FROM = 0.95
+"""Share of the duration trained on from which a count is that of the whole recording."""
+OWN_ANSWERS = "not calibrated: a set of answers of one's own"
 
 
 def is_yes_no_question(question: str) -> bool:
@@ -66,6 +71,8 @@ class Wishes:
                 raise ValueError(f"{name} is a whole number of at least 1, not {value!r}")
         if isinstance(self.answers, str):
             raise ValueError(f"answers is a closed set to choose from, such as ['yes', 'no'], not {self.answers!r:.60}")
+        if self.answers is not None and len(set(self.answers)) < 2:
+            raise ValueError(f"answers is a closed set of two or more to choose from, not {list(self.answers)!r:.60}")
         if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
             raise ValueError(f"a threshold for abstaining is between 0 and 1, not {self.abstain_below}")
 
@@ -77,11 +84,12 @@ class Asked:
     Attributes:
         reading: the recording.
         understood: the question as it was trained.
-        answers: the closed set; None for free text.
+        answers: the closed set, in the words that were trained; None for free text.
         prevalence: of "yes" to the question as it was trained, where one was given.
         wishes: of the call.
         statement: what a yes/no question asks for, where the calibration knows it.
         rivals: the statements that it is decided with.
+        shown: of the closed set, the words that were wished for.
     """
 
     reading: Reading
@@ -91,11 +99,17 @@ class Asked:
     wishes: Wishes
     statement: AskedStatement | None = None
     rivals: tuple[AskedStatement, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def yes_no(self) -> bool:
         """Whether it is answered with yes or no."""
         return self.answers is not None and frozenset(self.answers) == frozenset(YES_NO)
+
+    @property
+    def own_answers(self) -> bool:
+        """Whether it is to be answered in words that may never have been trained."""
+        return self.wishes.answers is not None and not self.shown and not self.yes_no
 
     @property
     def scored(self) -> list[tuple[str, list[str]]]:
@@ -140,9 +154,15 @@ class QuestionAnswerer:
             if isinstance(understood, NotUnderstood):
                 asked.append(_declined(understood.reason, nearest=understood.nearest))
                 continue
-            answers = wishes.answers
+            answers, shown = wishes.answers, dict[str, str]()
             if answers is None:
                 answers = understood.answers or (YES_NO if is_yes_no_question(understood.text) else None)
+            elif self.questions is not None:
+                as_trained = self.questions.answers_as_trained(understood, answers)
+                if isinstance(as_trained, str):
+                    asked.append(_declined(as_trained))
+                    continue
+                answers, shown = tuple(as_trained), as_trained
             yes_no = answers is not None and frozenset(answers) == frozenset(YES_NO)
             if wishes.prevalence is not None:
                 self._check_prevalence(check_share(wishes.prevalence), yes_no)
@@ -156,13 +176,17 @@ class QuestionAnswerer:
                 why = WHOLE_ALONE_WHY.format(self.answerer.max_duration)
                 asked.append(_declined(why, warnings=reading.warnings))
                 continue
+            longest, seconds = self.answerer.max_duration, reading.windows[-1].stop - reading.windows[0].start
+            if understood.attribute == COUNTED and longest is not None and seconds < COUNTED_FROM * longest:
+                asked.append(_declined(COUNTED_WHY.format(longest, seconds), warnings=reading.warnings))
+                continue
             prevalence = wishes.prevalence
             if prevalence is not None and understood.negated:
                 prevalence = 1 - prevalence
             statement = self._statement(understood) if yes_no else None
             rivals = () if statement is None or self.calibration is None else self.calibration.rivals(statement)
             closed = None if answers is None else tuple(answers)
-            asked.append(Asked(reading, understood, closed, prevalence, wishes, statement, tuple(rivals)))
+            asked.append(Asked(reading, understood, closed, prevalence, wishes, statement, tuple(rivals), shown))
         return asked
 
     def answer(self, asked: Sequence[Asked | ECGAnswer]) -> list[ECGAnswer]:
@@ -231,6 +255,8 @@ class QuestionAnswerer:
         scores = [np.asarray(of_window[0].log_likelihoods) for of_window in scored]
         of_windows = [self._one_window(answers, one, text, asked.prevalence, statement) for one in scores]
         found = self._one_window(answers, combined_scores(scores, answers, how), text, asked.prevalence, statement)
+        if asked.own_answers and self.calibration is not None:
+            of_windows, found = [as_scored(one) for one in of_windows], as_scored(found)
         if statement is not None and statement.point is not None and self.calibration is not None:
             decisions = []
             for of_window, one in zip(scored, scores, strict=True):
@@ -247,6 +273,9 @@ class QuestionAnswerer:
             deciding = deciding_window([decision.excess for decision in decisions], ANY if how == MEAN else how)
             found = _at_point(found, decisions[deciding], self.calibration.slope(statement))
             found = replace(found, operating_point=statement.point, folds=self.calibration.measured_folds)
+        if asked.reading.absent and found.calibrated:
+            missing = f"of recordings with all leads; {len(asked.reading.absent)} are missing here"
+            found = replace(found, calibrated=False, basis=f"{found.basis}, {missing}", absent=asked.reading.absent)
         return _with_windows(found, asked.reading, of_windows, HOW[how])
 
     def _one_window(
@@ -314,6 +343,8 @@ def finished(asked: Asked, found: ECGAnswer) -> ECGAnswer:
     found = replace(found, asked=asked.understood.text, warnings=asked.reading.warnings)
     if asked.understood.negated:
         found = _exchanged(found)
+    if asked.shown:
+        found = _in_words(found, asked.shown)
     threshold = asked.wishes.abstain_below
     if threshold is not None and found.confidence is not None and found.confidence < threshold:
         why = f"its confidence would be {found.confidence:.3f}, below {threshold:g}"
@@ -372,6 +403,38 @@ def _exchanged(found: ECGAnswer) -> ECGAnswer:
             replace(one, text=None if one.text is None else other[one.text], alternatives=both(one.alternatives))
             for one in found.windows
         ),
+    )
+
+
+def as_scored(found: ECGAnswer) -> ECGAnswer:
+    """The answer by its scores alone, since nothing was fitted on its answer set."""
+    text, probability = found.uncalibrated[0]
+    return replace(
+        found,
+        text=text,
+        probability=probability,
+        alternatives=found.uncalibrated,
+        basis=OWN_ANSWERS,
+        calibrated=False,
+        confidence=probability,
+    )
+
+
+def _in_words(found: ECGAnswer, shown: Mapping[str, str]) -> ECGAnswer:
+    """The answer in the words that were wished for, instead of those that were trained."""
+
+    def both(alternatives: Alternatives) -> Alternatives:
+        return tuple((shown.get(text, text), probability) for text, probability in alternatives)
+
+    def one(text: str | None) -> str | None:
+        return None if text is None else shown.get(text, text)
+
+    return replace(
+        found,
+        text=one(found.text),
+        alternatives=both(found.alternatives),
+        uncalibrated=both(found.uncalibrated),
+        windows=tuple(replace(of, text=one(of.text), alternatives=both(of.alternatives)) for of in found.windows),
     )
 
 

@@ -18,6 +18,7 @@ from .question_words import (
     AUXILIARIES,
     COMMANDS,
     DENIALS,
+    DOCTORS,
     FILLERS,
     OR,
     PERSONS,
@@ -30,6 +31,7 @@ from .trained_wordings import TrainedGroup, UnderstoodQuestion, WordingPieces
 
 _MOST_SLIPS = 3
 _NEAREST = 3
+DENIED = DENIALS | {"not", "nt"}
 _GENERAL = frozenset(["on", "in", "from", "by", "can", "does", "do", "could", "would"])
 _OF_RHYTHM = frozenset(["ecg", "rhythm", "heart", "cardiac", "heartbeat"])
 _OF_CHOICE = frozenset(["diagnosis", "finding", "class"])
@@ -150,6 +152,8 @@ class QuestionReader:
             left = left[1:]  # "And the rhythm?"
         if AND in left:
             return "it asks for more than one thing"
+        if "by" in left and not DOCTORS.isdisjoint(left[left.index("by") :][:3]):
+            return "it asks what someone else has found"
         for before, article, noun in zip(left, left[1:], left[2:]):
             if noun == "ecg" and article in ("a", "an") and before in _GENERAL:
                 return "it asks about ECGs in general, not about this one"
@@ -177,7 +181,7 @@ class QuestionReader:
         if content in _OF_ECG and not PERSONS.isdisjoint(left):
             return "it asks about the patient, not about the ECG"
         if opposite and negated:
-            return "it denies twice"
+            return "it denies what is itself the opposite of a trained finding"
         group = self.asking[attribute]
         return group.question(group.wordings[0], (attribute,), exact=False, negated=opposite != negated)
 
@@ -199,6 +203,14 @@ class QuestionReader:
                 return self.names[name]
         found = self.names.get(content - _OF_RHYTHM)
         return found if found is not None and self.asking[found[0]].attribute_type == "rhythm" else None
+
+    def terms_named(self, text: str) -> set[str]:
+        """The terms of the finding that a text names, such as "AF"; empty where it names none, or one's opposite."""
+        found = self._finding(self._without_fillers(self.read(text)))
+        if found is None or found[1]:
+            return set()
+        groups = (self.asking[found[0]], *self.choosing)
+        return {group.terms[found[0]] for group in groups if found[0] in group.terms}
 
     def _choice(self, tokens: Sequence[str]) -> UnderstoodQuestion | str:
         """The choice between two findings that is asked."""
@@ -235,11 +247,28 @@ class QuestionReader:
         return sum(self._rarity.get(word, 0.0) for word in content)
 
 
+def _tag(tokens: Sequence[str]) -> list[str]:
+    """What asks for consent at the end: "is it" and "is nt there", behind a statement with a verb of its own or a "no";
+    empty where a question has none."""
+    if tokens[-1:] not in (["there"], ["it"]):
+        return []
+    length = 3 if tokens[-2:-1] == ["nt"] else 2
+    before, verb = tokens[:-length], tokens[-length : -length + 1]
+    stated = not AUXILIARIES.isdisjoint(before) or before[:1] == ["no"]
+    return list(tokens[-length:]) if stated and not AUXILIARIES.isdisjoint(verb) else []
+
+
 def _without_denial(tokens: Sequence[str]) -> tuple[list[str], bool] | str:
     """The words without those that deny, and whether they deny; or why it cannot be said what they deny.
 
     "Isn't this …?" asks whether it is; "Is … not seen?" whether it is absent; "Is this not …?" may be either.
     """
+    if tokens[:2] == ["do", "nt"] and tokens[2:3] and tokens[2] in COMMANDS:
+        return "it orders that something is not done"
+    tag = _tag(tokens)
+    if "nt" in tag or (tag and not DENIED.isdisjoint(tokens)):
+        words = " ".join(tag).replace(" nt", "n't")
+        return f'"{words}" at the end leaves open what a yes would mean'
     left: list[str] = []
     denied = 0
     skip = False

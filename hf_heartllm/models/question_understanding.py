@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ QUESTIONS_FILE = "questions.json"
 FORMAT, FORMAT_VERSION = "heartllm trained questions", 1
 
 LONGEST_MESSAGE = 300
+_FEW = 5  # answers that a line names
 LONGEST = 600  # characters of a question in other words; none that was trained is near it
 _SIGNS = re.compile(r"[<>=+*{}|\\@#$%^~`]")
 
@@ -142,6 +143,34 @@ class TrainedQuestions:
             if isinstance(understood, UnderstoodQuestion)
             else NotUnderstood(understood, reader.nearest(tokens))
         )
+
+    def answers_as_trained(self, question: UnderstoodQuestion, wished: Sequence[str]) -> dict[str, str] | str:
+        """The answers of a question that other words for them mean.
+
+        Args:
+            question: of `understand`.
+            wished: answers to choose from.
+
+        Returns:
+            Trained answer → wished one, in the order of the wished; or why there are none, in one line.
+        """
+        found: dict[str, str] = {}
+        terms = {term for group in self.groups for term in group.terms.values()}
+        trained = question.answers or (terms if question.attribute_type in ("diagnosis", "form") else ())
+        by_words = {folded(one): one for one in trained}
+        for one in wished:
+            answer = by_words.get(folded(one))
+            if answer is None:
+                named = [term for term in self._reader.terms_named(one) if term in trained]
+                answer = named[0] if len(named) == 1 else None
+            if answer is None:
+                usual = ", ".join(list(question.answers or ())[:_FEW])
+                more = ", …" if len(question.answers or ()) > _FEW else ""
+                return f"{one[:40]!r} is no answer that was trained{f': {usual}{more}' if usual else ''}"
+            if answer in found:
+                return f"{found[answer][:40]!r} and {one[:40]!r} mean the same"
+            found[answer] = one
+        return found
 
 
 def read_trained_questions(source: str | os.PathLike[str], revision: str | None = None) -> TrainedQuestions | None:

@@ -27,7 +27,7 @@ from hf_heartllm.training.settings import Augmentation
 
 MOST_REASONS = 10
 """Reasons for leaving recordings out, and remarks on those that are read, which are told one by one."""
-_COUNTED_BY_LEAD = " not read: the codec reads "
+_COUNTED_BY_LEAD = " not read: the model reads "
 
 
 def training_records(

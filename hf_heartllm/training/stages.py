@@ -212,7 +212,7 @@ def say_usable(found: Usable, count: int, what: str = "recordings") -> None:
         print(f"read so: {what} with {more} other remarks", flush=True)
     if found.unread:
         named = ", ".join(f"{lead} ({number} recordings)" for lead, number in sorted(found.unread.items()))
-        print(f"not read, since the codec reads the twelve standard leads: {named}", flush=True)
+        print(f"not read, since the model reads the twelve standard leads: {named}", flush=True)
 
 
 def read_usable(

@@ -114,6 +114,7 @@ def test_what_is_wrong_is_one_line_and_the_conversation_goes_on(say, tiny, tmp_p
         "/plot folder": "a picture ends in",
         "/plot x.gif": "a picture ends in",
         "/report now": "/report stands alone",
+        "/quit now": "/quit stands alone",
         "/Report": "no command /Report",
         "/": "no command /",
     }

@@ -66,3 +66,11 @@ def test_every_choice_is_understood():
         for conduction in CONDUCTIONS:
             for sex in SEXES:
                 find(nothing, rhythm=rhythm, conduction=conduction, sex=sex)
+
+
+@pytest.mark.parametrize("lead", ["I", "aVR", "V4"])
+def test_one_lead_is_measured_and_what_it_cannot_show_is_said(capsys, lead):
+    assert cli.main(["measure", "example:normal", "--leads", lead, "--findings", "--quiet"]) == 0
+    page = capsys.readouterr().out
+    assert "R wave    –" in page
+    assert f"Q and ST in {lead}: no contiguous lead was measured" in page

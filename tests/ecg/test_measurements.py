@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hf_heartllm.ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, simulate_ecg
+from hf_heartllm.ecg import EXAMPLES, STANDARD_LEADS, ECGError, ECGRecord, Measurements, measure, read_ecg, simulate_ecg
 from hf_heartllm.ecg.measurements import COLUMNS, Fiducials, wave_network
 from hf_heartllm.ecg.measurements.amplitudes import measure_lead
 
@@ -220,3 +220,9 @@ def test_measurements_come_back_from_their_columns_and_from_the_cells_of_a_table
     assert set(Measurements.from_columns(two.as_columns()).leads) == {"V1", "II"}
     with pytest.raises(ValueError, match="qrs_ms: 'wide' is no number"):
         Measurements.from_columns({"qrs_ms": "wide"})
+
+
+def test_a_lead_that_is_not_there_is_said_to_be_missing_whatever_was_not_found():
+    measured = measure(read_ecg("example:af").select(["aVR"]))
+    assert {measured.why(f"II_{name}") for name in ("p_mv", "r_mv", "t_mv")} == {"the recording has no lead II"}
+    assert measured.why("aVR_p_mv") == "no P wave before at least half of the beats"

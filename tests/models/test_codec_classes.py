@@ -157,7 +157,7 @@ def test_leads_that_the_codec_does_not_read_are_named(record: hl.ECGRecord) -> N
     wider = hl.ECGRecord(np.concatenate([record.signal, record.signal[6:8]]), 100, (*record.leads, "V7", "V4R"))
     extractor = hl.ECGFeatureExtractor.from_codec(hl.ECGCodecConfig())
     assert extractor.lead_remarks(record) == []
-    with pytest.warns(hl.ECGWarning, match="leads V7, V4R are not read: the codec reads I, II, V1") as said:
+    with pytest.warns(hl.ECGWarning, match="leads V7, V4R are not read: the model reads I, II, V1") as said:
         features = extractor.extract(wider)
     assert sum("not read" in str(one.message) for one in said) == 1
     assert np.array_equal(features, extractor.extract(record))

@@ -88,7 +88,7 @@ def with_nan() -> ECGRecord:
     ("record", "message"),
     [
         (lambda: with_nan(), r"lead V1 has 100 missing samples \(NaN\), the first at 2.000 s"),
-        (lambda: simulated(duration=9), "9 s is shorter than the 10 s window"),
+        (lambda: simulated(duration=9), "9 s is shorter than the 10 s that are needed"),
         (lambda: simulated().select(["I", "V1"]), "missing leads II, III, aVR"),
         (lambda: ECGRecord(np.zeros((12, 5000)), 500, STANDARD_LEADS), "flat in every lead"),
         (lambda: ECGRecord(np.ones((12, 900)), 90, STANDARD_LEADS), "90 Hz is outside"),

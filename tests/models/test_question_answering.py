@@ -111,7 +111,7 @@ def test_the_likeliest_alternatives_alone(most):
     "wrong",
     [
         {"beams": 0}, {"beams": True}, {"beams": 1.5}, {"beams": None}, {"top_k": 0}, {"answers": "yes"},
-        {"abstain_below": -0.01}, {"abstain_below": 1.01},
+        {"answers": ["yes"]},        {"abstain_below": -0.01}, {"abstain_below": 1.01},
     ],
 )  # fmt: skip
 def test_wishes_that_cannot_be_are_refused(wrong):
@@ -151,6 +151,59 @@ def test_a_denied_question_is_answered_without_a_prevalence_too():
     assert (plain.text, denied.text, denied.negated) == ("yes", "no", True)
     rare, common = (model(record, "Is there no AF?", prevalence=share) for share in (0.01, 0.99))
     assert rare.probability != common.probability
+
+
+@pytest.mark.parametrize(
+    ("question", "wished", "said"),
+    [
+        ("Is there AF?", ["No", "YES"], "YES"),
+        ("Is AF absent?", ["No", "YES"], "No"),
+        ("What rhythm is this?", ["Sinus rhythm", "AF"], "AF"),
+        ("Is there AF?", ["present", "absent"], "'present' is no answer that was trained: no, yes"),
+        ("What rhythm is this?", ["AF", "a-fib"], "'AF' and 'a-fib' mean the same"),
+        ("What rhythm is this?", ["AF", "no AF"], "'no AF' is no answer that was trained: sinus rhythm, "),
+        ("What is the heart rate?", ["slow", "fast"], "'slow' is no answer that was trained: below 40, "),
+        ("Write the report.", ["long", "short"], "'long' is no answer that was trained"),
+    ],
+)
+def test_answers_in_other_words_are_those_that_were_trained_or_none(question, wished, said):
+    found = hl.pipeline("ecg-question-answering")(hl.read_ecg("example:af"), question, answers=wished)
+    assert (found.text or found.abstained).startswith(said)
+    assert found.answered is (said in wished)
+    assert {text for text, _ in found.alternatives} == (set(wished) if found.answered else set())
+
+
+def test_answers_of_ones_own_are_not_called_calibrated():
+    trained = hl.pipeline("ecg-question-answering")
+    record = hl.read_ecg("example:af")
+    free = QuestionAnswerer(trained.answerer, trained.calibration, None, 32, 64)
+    asked = {tuple(one): free.answer(free.ask(record, ["AF?"], Wishes(one)))[0] for one in (["a", "b"], ["no", "yes"])}
+    of_own, yes_no = asked.values()
+    assert (of_own.calibrated, of_own.alternatives, of_own.confidence) == (
+        False, of_own.uncalibrated, of_own.probability
+    )  # fmt: skip
+    assert of_own.basis == "not calibrated: a set of answers of one's own"
+    assert yes_no.calibrated
+
+
+def test_figures_of_recordings_with_all_leads_are_not_those_of_fewer():
+    ask = hl.pipeline("ecg-question-answering", model=hl.checkpoint("ecg-lm-tiny"))
+    record = hl.read_ecg("example:af")
+    whole, one_lead = ask(record, "AF?"), ask(record.select(["I"]), "AF?")
+    assert (whole.calibrated, whole.absent) == (True, ())
+    assert (one_lead.calibrated, len(one_lead.absent)) == (False, 11)
+    assert one_lead.basis.endswith("of recordings with all leads; 11 are missing here")
+    assert any(line.endswith("on fold 9, from all leads") for line in one_lead.explained())
+
+
+def test_beats_of_a_short_recording_are_not_counted():
+    ask = hl.pipeline("ecg-question-answering")
+    record = hl.read_ecg("example:af")
+    short = ask(record.crop(0, 4), "How many beats?")
+    assert short.abstained == (
+        "this checkpoint counts in 10 s, of which these are 4: `heartllm measure` counts in any recording"
+    )
+    assert ask(record, "How many beats?").answered
 
 
 def test_an_answerer_knows_what_it_was_trained_on_and_writes_one_text():

@@ -116,7 +116,7 @@ def test_every_recording_of_a_hospital_is_read_or_counted_with_its_reason(hospit
     assert "cannot be read, such as ward 3/chest-only: missing leads I, II" in reasons[0]
     assert reasons[1].startswith("cannot be read, such as ward 3/damaged.csv: ")
     assert reasons[2] == "shorter than the 9.6 s that the training reads"
-    assert found.remarks == {"lead V1, V2, V3, V4, V5, V6 is missing and is encoded as missing": 1}
+    assert found.remarks == {"leads V1, V2, V3, V4, V5, V6 are missing and encoded as missing": 1}
     dataset = RecordingDataset(found.records, ECGFeatureExtractor.from_codec(OURS), ["AFIB", "MI", "superclass MI"])
     stated = np.array([row["statement_labels"].numpy() for row in (dataset[i] for i in range(4))])
     # "MI" in words is a superclass; of a record without labels nothing is known

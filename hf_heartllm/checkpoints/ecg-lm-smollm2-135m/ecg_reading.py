@@ -36,10 +36,12 @@ class Reading:
     Attributes:
         windows: in time.
         warnings: what was found about the recording, one line each; `warnings.warn` has said them too.
+        absent: leads that the model reads and the recording has not, or without a signal.
     """
 
     windows: tuple[ReadWindow, ...]
     warnings: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def readable(self) -> list[ReadWindow]:
@@ -70,8 +72,23 @@ def read_recording(reader: Any, record: ECGRecord) -> Reading:
     return reading
 
 
+def warn_of_length(record: ECGRecord, longest: float | None) -> None:
+    """Warn of a recording that stands in one prompt, and is longer than any that the model was trained on.
+
+    Args:
+        record: the recording.
+        longest: seconds that were trained on; None: not known.
+    """
+    if longest is not None and record.duration > 1.01 * longest:
+        said = (
+            f"{record.source or 'record'}: {record.duration:g} s in one prompt, and the language model was trained "
+            f"on {longest:g} s at most: give it windows, as the pipelines do"
+        )
+        warnings.warn(said, ECGWarning, stacklevel=_caller())
+
+
 def _caller() -> int:
-    """How many frames above `read_recording` the code lies that called a pipeline: the line that a warning names."""
+    """How many frames above the caller the code lies that called a pipeline: the line that a warning names."""
     frame, level = sys._getframe(2), 2
     ours = __name__.rpartition(".")[0]
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith((ours, "torch.")):
@@ -87,11 +104,12 @@ def _read(reader: Any, record: ECGRecord) -> Reading:
     if fatal is not None:
         raise ECGError(f"{record.source or 'record'}: {fatal}")
     extractor.require_leads(checked.record, dead)
+    absent = tuple(extractor.absent_leads(checked.record.leads))
     seconds, start = reader.ecg_max_duration, checked.start
     parts = recording_windows(checked.record, seconds)
     if len(parts) == 1:
         ecg = reader.encode_ecg(parts[0], check=False)
-        return Reading((ReadWindow(start, start + parts[0].duration, ecg),), said)
+        return Reading((ReadWindow(start, start + parts[0].duration, ecg),), said, absent)
     windows = tuple(
         _read_window(reader, part, start + first, start + last)
         for part, (first, last) in zip(parts, window_times(checked.record, seconds), strict=True)
@@ -103,7 +121,7 @@ def _read(reader: Any, record: ECGRecord) -> Reading:
         places = ", ".join(f"{one.start:g} to {one.stop:g} s" for one in unread[:3])
         more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
         said = (*said, f"{len(unread)} of {len(windows)} windows are not read ({places}{more}): {unread[0].problem}")
-    return Reading(windows, said)
+    return Reading(windows, said, absent)
 
 
 def _read_window(reader: Any, part: ECGRecord, start: float, stop: float) -> ReadWindow:

@@ -65,6 +65,7 @@ class ECGAnswer:
         nearest: questions that the checkpoint was trained on, where this one is none of them.
         windows: of a recording longer than the checkpoint was trained on, else empty.
         windows_rule: how their answers were put together, in words.
+        absent: leads that the recording has not, where the operating point was measured with all of them.
         warnings: what was found about the recording, one line each.
         notice: what the answer may be used for.
     """
@@ -86,6 +87,7 @@ class ECGAnswer:
     nearest: tuple[str, ...] = ()
     windows: tuple[WindowAnswer, ...] = ()
     windows_rule: str | None = None
+    absent: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notice: str = NOTICE
 
@@ -101,13 +103,14 @@ class ECGAnswer:
         """What a reader should know beside the answer, one line each."""
         lines = []
         if self.operating_point is not None:
-            shares = dict(self.alternatives)  # `top_k` may have left one
+            shares = {text.casefold(): share for text, share in self.alternatives}  # `top_k` may have left one
             yes = shares.get("yes", 1 - shares["no"] if "no" in shares else None)
             if yes is not None and self.prevalence is not None:
                 at = f"at a prevalence of {self.prevalence:.2g}, {times(yes / self.prevalence)}"
                 lines.append(f"p(yes) {probability_words(yes)} {at}")
             asked = f'"{self.asked}": ' if self.negated else ""
-            lines.append(f"{asked}{words_of_point(self.operating_point, self.folds)}")
+            whole = ", from all leads" if self.absent else ""
+            lines.append(f"{asked}{words_of_point(self.operating_point, self.folds)}{whole}")
         if self.negated:
             lines.append(f'asked as "{self.asked}", yes and no exchanged')
         if self.windows:

@@ -324,7 +324,7 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
             position_ids: int64 (batch, tokens).
             past_key_values: cache of the language model.
             inputs_embeds: float (batch, tokens, hidden) instead of `input_ids` and `input_features`.
-            labels: int64 (batch, tokens); -100 is not scored.
+            labels: int64 (batch, tokens); -100 and the places of soft tokens are not scored.
             use_cache: whether to return the cache.
             logits_to_keep: number of last positions, or the positions, to compute logits for; 0 is all.
             **kwargs: whatever else the language model understands.
@@ -340,6 +340,8 @@ class ECGLMForCausalLM(PreTrainedModel, GenerationMixin):
         if inputs_embeds is None:
             assert input_ids is not None
             inputs_embeds = self.embed(input_ids, input_features)
+        if labels is not None:
+            labels = labels.masked_fill(labels == self.config.ecg_token_id, -100)
         return self.language_model(
             attention_mask=attention_mask,
             position_ids=position_ids,

@@ -26,6 +26,7 @@ from .ecg_placeholders import (
     is_recording,
     refuse_placeholders,
 )
+from .ecg_reading import warn_of_length
 from .ecg_record import ECGRecord
 from .feature_extraction_ecg import ECGFeatureExtractor
 from .measured_text import measured_text_of
@@ -325,6 +326,7 @@ class ECGLMProcessor(ProcessorMixin):  # type: ignore[misc]
 
     def _features(self, ecg: Any) -> np.ndarray:
         if is_recording(ecg):
+            warn_of_length(as_record(ecg), self.ecg_max_duration)
             return self.encode_ecg(ecg)
         raise ValueError("ECG-LM reads recordings: it knows no ECG tokens or codes")
 

@@ -337,6 +337,7 @@ FILLERS = _set(
     """
 )
 PERSONS = _set("i he she they me him her you patient person man woman subject individual")
+DOCTORS = _set("doctor physician cardiologist")
 # These may stand around the name of what is asked for in an open question, and around a finding only before "if".
 ASKING = _set("give name state list provide specify write read calculate estimate classify")
 WHICH = frozenset({"what", "which"})

@@ -36,7 +36,9 @@ def lead_findings(case: Case) -> Said:
     found: list[SignalFinding] = []
     found += [one for lead in leads if lead in STANDARD_LEADS for one in _p_wave(case, lead, leads[lead])]
     if case.no_repolarisation is None:
-        alone = [lead for lead in leads if lead in STANDARD_LEADS and lead != "aVR" and not _neighbours(lead, leads)]
+        alone = [lead for lead in leads if lead in STANDARD_LEADS and not _neighbours(lead, leads)]
+        if len(leads) > 1:
+            alone = [lead for lead in alone if lead != "aVR"]  # which shows neither with others
         if alone:
             yield NotJudged(f"Q and ST in {', '.join(alone)}", "no contiguous lead was measured")
         found += _in_contiguous_leads(_q_wave(case, lead, leads[lead]) for lead in leads if lead in STANDARD_LEADS)

@@ -168,11 +168,14 @@ class Measurements:
             return self.reasons[column]
         if lead not in STANDARD_LEADS:
             return "not measured"
-        # The lead itself is bad, or the wave was found in no lead, or the lead is not there.
-        found = self.reasons.get(lead) or self.reasons.get(column.removeprefix(f"{lead}_"))
-        if found is None and lead in self.leads:
-            return "the dominant beat is not long enough in this recording"
-        return found or f"the recording has no lead {lead}"
+        if lead in self.reasons:  # the lead itself is bad
+            return self.reasons[lead]
+        if self.leads and lead not in self.leads:
+            return f"the recording has no lead {lead}"
+        found = self.reasons.get(column.removeprefix(f"{lead}_"))  # the wave was found in no lead
+        if found is None and not self.leads:
+            return f"the recording has no lead {lead}"
+        return found or "the dominant beat is not long enough in this recording"
 
 
 def _number(name: str, cell: Any) -> Value:
