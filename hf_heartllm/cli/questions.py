@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
         return
     where = f"{words_of_folds(folds)} of {collection}" if folds else collection
     print("\n\n".join(_parts(rows, where, collection)))
+    if questions.others_as_written:
+        print("\nAny other question is put to this checkpoint as it is.")
     print_notice()
 
 

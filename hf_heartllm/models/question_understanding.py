@@ -23,6 +23,8 @@ from .trained_wordings import FIRST, TrainedGroup, UnderstoodQuestion
 QUESTIONS_FILE = "questions.json"
 FORMAT, FORMAT_VERSION = "heartllm trained questions", 1
 
+AS_WRITTEN = "as written"
+
 LONGEST_MESSAGE = 300
 _FEW = 5  # answers that a line names
 LONGEST = 600  # characters of a question in other words; none that was trained is near it
@@ -40,10 +42,12 @@ class NotUnderstood:
     Attributes:
         reason: in one line.
         nearest: up to three trained questions that come nearest.
+        ambiguous: it names a trained finding and denies it in a way that leaves open what a yes would mean.
     """
 
     reason: str
     nearest: tuple[str, ...]
+    ambiguous: bool = False
 
     def __str__(self) -> str:
         """One line of at most 300 characters: that it was not trained, why, and as many of the nearest as fit."""
@@ -56,9 +60,16 @@ class NotUnderstood:
 
 @dataclass(frozen=True)
 class TrainedQuestions:
-    """What a checkpoint was trained to answer."""
+    """What a checkpoint was trained to answer.
+
+    Attributes:
+        groups: wordings and what they ask for.
+        others_as_written: whether it was trained on other questions too, so that one that is none of these is put to it
+            as it is, unless it is ambiguous; else that one is declined.
+    """
 
     groups: tuple[TrainedGroup, ...]
+    others_as_written: bool = False
     _reader: QuestionReader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +89,8 @@ class TrainedQuestions:
             }
             for group in self.groups
         ]
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, "groups": groups}
+        others = {"others": AS_WRITTEN} if self.others_as_written else {}
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **others, "groups": groups}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainedQuestions:
@@ -108,7 +120,7 @@ class TrainedQuestions:
             raise QuestionsError(f"not a whole list of trained questions: {error}") from None
         if not all(group.wordings and group.terms for group in groups):
             raise QuestionsError("a group of trained questions has no wording or no term")
-        return cls(groups)
+        return cls(groups, document.get("others") == AS_WRITTEN)
 
     def all_questions(self) -> Iterator[UnderstoodQuestion]:
         """Every trained question; of a choice every ordered pair of terms."""
@@ -141,7 +153,7 @@ class TrainedQuestions:
         return (
             understood
             if isinstance(understood, UnderstoodQuestion)
-            else NotUnderstood(understood, reader.nearest(tokens))
+            else NotUnderstood(understood, reader.nearest(tokens), reader.leaves_open(tokens))
         )
 
     def answers_as_trained(self, question: UnderstoodQuestion, wished: Sequence[str]) -> dict[str, str] | str:

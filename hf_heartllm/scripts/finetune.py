@@ -209,7 +209,7 @@ def main() -> None:
         else:
             final = trained.merge_and_unload() if recipe.lora else model
             save_checkpoint(final, tokenizer, args.output / "model", dtype, load_dtype)
-            write_trained_questions(args.output / "model", rows)
+        write_trained_questions(args.output / "model", rows, others_as_written=data.others is not None)
         trainer.state.save_to_json(str(args.output / "log.json"))
 
 

@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,21 @@ def trained_questions(
     return TrainedQuestions(tuple(groups))
 
 
-def write_trained_questions(folder: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write `questions.json` of some rows (`trained_questions`) into a checkpoint's folder; returns its path."""
+def write_trained_questions(
+    folder: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]], *, others_as_written: bool = False
+) -> Path:
+    """Write `questions.json` of some rows into a checkpoint's folder.
+
+    Args:
+        folder: the checkpoint's.
+        rows: as of `trained_questions`.
+        others_as_written: whether the model was trained on other questions too, and is to be asked them as they are.
+
+    Returns:
+        The file's path.
+    """
     path = Path(folder) / QUESTIONS_FILE
-    document = trained_questions(rows).document()
+    document = replace(trained_questions(rows), others_as_written=others_as_written).document()
     write_whole(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from hf_heartllm.models.answer_scores import summarise
 from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow
 from hf_heartllm.models.question_answering import QuestionAnswerer, Wishes, is_yes_no_question
+from hf_heartllm.models.question_understanding import TrainedQuestions
 
 DECLINED = "That can't be answered from an ECG."
 
@@ -171,6 +173,22 @@ def test_answers_in_other_words_are_those_that_were_trained_or_none(question, wi
     assert (found.text or found.abstained).startswith(said)
     assert found.answered is (said in wished)
     assert {text for text, _ in found.alternatives} == (set(wished) if found.answered else set())
+
+
+def test_a_model_trained_on_other_questions_gets_them_as_they_are_unless_they_are_ambiguous():
+    trained = hl.pipeline("ecg-question-answering").questions
+    both = replace(trained, others_as_written=True)
+    assert TrainedQuestions.from_document(both.document()).others_as_written
+    assert not TrainedQuestions.from_document(trained.document()).others_as_written
+    model = QuestionAnswerer(answerer(), None, both, 32, 64, may_decline=True)
+    questions = ["Is there no AF?", "Is the patient married?", "Is this not AF?", "Why not eat an apple?"]
+    denied, other, ambiguous, general = model.answer(model.ask(None, questions, Wishes()))
+    assert (denied.asked, denied.text, denied.negated) == ("Does this ECG show atrial fibrillation?", "yes", True)
+    assert (other.asked, other.text) == ("Is the patient married?", DECLINED)
+    assert (ambiguous.text, ambiguous.abstained) == (None, '"not" leaves open what a yes would mean')
+    assert general.text == DECLINED
+    own = model.answer(model.ask(None, ["Is the patient married?"], Wishes(answers=("a", "b"))))
+    assert own[0].text == "a"
 
 
 def test_answers_of_ones_own_are_not_called_calibrated():

@@ -157,7 +157,7 @@ class QuestionAnswerer:
             answers, shown = wishes.answers, dict[str, str]()
             if answers is None:
                 answers = understood.answers or (YES_NO if is_yes_no_question(understood.text) else None)
-            elif self.questions is not None:
+            elif self.questions is not None and understood.attribute is not None:
                 as_trained = self.questions.answers_as_trained(understood, answers)
                 if isinstance(as_trained, str):
                     asked.append(_declined(as_trained))
@@ -209,7 +209,11 @@ class QuestionAnswerer:
         return all(np.logaddexp.reduce(of_window[0].log_likelihoods) < np.log(0.5) for of_window in scored)
 
     def _understand(self, question: str) -> UnderstoodQuestion | NotUnderstood:
-        return UnderstoodQuestion(question) if self.questions is None else self.questions.understand(question)
+        if self.questions is None:
+            return UnderstoodQuestion(question)
+        found = self.questions.understand(question)
+        as_written = isinstance(found, NotUnderstood) and self.questions.others_as_written and not found.ambiguous
+        return UnderstoodQuestion(question) if as_written else found
 
     def _statement(self, understood: UnderstoodQuestion) -> AskedStatement | None:
         """What a yes/no question asks for, where the calibration knows it."""

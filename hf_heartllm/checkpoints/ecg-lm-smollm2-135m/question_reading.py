@@ -185,6 +185,11 @@ class QuestionReader:
         group = self.asking[attribute]
         return group.question(group.wordings[0], (attribute,), exact=False, negated=opposite != negated)
 
+    def leaves_open(self, tokens: Sequence[str]) -> bool:
+        """Whether words name a trained finding, and deny it so that it cannot be said what a yes would mean."""
+        there = frozenset(tokens)
+        return isinstance(_without_denial(tokens), str) and any(name <= there for name in self.names)
+
     def _open(self, content: frozenset[str], tokens: Sequence[str], which: bool) -> tuple[str, str, str] | None:
         """The open question that is asked."""
         asked = which or not COMMANDS.isdisjoint(tokens) or not (tokens and tokens[0] in AUXILIARIES)
