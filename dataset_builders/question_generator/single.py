@@ -18,7 +18,7 @@ from hf_heartllm.data.label_names import (
     in_lead,
     phrase_of,
 )
-from hf_heartllm.data.question import Question
+from hf_heartllm.data.question import NOT_SURE, Question
 from hf_heartllm.data.record import Record
 from hf_heartllm.models.ecg_leads import STANDARD_LEADS
 
@@ -50,7 +50,7 @@ def verify_question(
     """
     forms = wording.VERIFY_NORMAL if attribute == "NORM" else wording.VERIFY
     text = forms[paraphrase % len(forms)].format(phrase=phrase_of(kind, attribute))
-    answer = wording.NOT_SURE if present is None else wording.NO_YES[present]
+    answer = NOT_SURE if present is None else wording.NO_YES[present]
     answers = wording.NO_NOT_SURE_YES if not_sure else wording.NO_YES
     return Question(text, (answer,), answers, "verify", kind, attribute)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hf_heartllm.data.question import NOT_SURE
+
 VERIFY = (
     "Does this ECG show {phrase}?",
     "Is there evidence of {phrase} in this ECG?",
@@ -73,7 +75,6 @@ QUERY: dict[str, tuple[str, ...]] = {
 
 NONE = "none"
 BOTH = "both"
-NOT_SURE = "not sure"
 NO_YES = ("no", "yes")
 NO_NOT_SURE_YES = ("no", NOT_SURE, "yes")
 SEPARATOR = ", "

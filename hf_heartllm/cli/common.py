@@ -261,6 +261,9 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise UsageError(f"{option} {model}: the folder holds no config.json, so it is no checkpoint")
+        kind = _model_type(Path(model) / "config.json")
+        if not kind.startswith("hf_"):
+            raise UsageError(f"{option} {model}: a language model of type {kind!r} that reads no ECGs")
         if not any(Path(model).glob("*.safetensors")):
             raise UsageError(f"{option} {model}: the folder holds no weights (*.safetensors)")
     elif Path(model).exists():
@@ -273,6 +276,13 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
             "name of a Hub repository (OWNER/NAME)"
         )
     return model
+
+
+def _model_type(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["model_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "hf_"  # whoever loads it says what is wrong
 
 
 PICTURES = (".png", ".svg", ".pdf")

@@ -25,6 +25,7 @@ semicolons or tabs part the cells. `patient_id` and `statements` are other names
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -150,7 +151,7 @@ def _record(row: Mapping[str, str], folder: Path) -> tuple[Record, Stated | None
     record_id = record_text(row.get("record_id", "") or name)
     if record_id is None:
         raise _CellError("record_id" if "record_id" in row else "path", "is empty")
-    patient = record_text(row.get("patient_id", ""))
+    patient = record_text(unicodedata.normalize("NFC", row.get("patient_id", "")))
     labels, possible, said = _all_labels(row)
     path = _path(name, folder) if name else None
     return Record(

@@ -105,8 +105,12 @@ def leave_open(records: Collection[Record], stated: dict[str, Stated]) -> list[R
         said = stated.get(record.record_id)
         if said is not None and (said.unknown or said.unclear):
             unknown = dict(record.unknown)
+            unclear = statement_labels(said.unclear & STATEMENTS.keys()) | {
+                "superclass": said.unclear & SUPERCLASSES.keys()
+            }
             for kind, names in used.items():
-                if left := (names if said.unknown else names & said.unclear) - record.stated(kind):
+                of_kind = (unclear.get(kind) or frozenset()) | (names if said.unknown else frozenset())
+                if left := of_kind - record.stated(kind):
                     unknown[kind] = left
             record = replace(record, unknown=unknown)
         made.append(record)

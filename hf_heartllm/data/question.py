@@ -16,6 +16,8 @@ SAMPLED, EVERY_RECORD, AS_WRITTEN = "sampled", "every-record", "ecg-qa"
 """Sets of questions: drawn and balanced; asked of every record, for an AUROC; as others wrote them, not balanced."""
 
 YES_NO = frozenset({"yes", "no"})
+NOT_SURE = "not sure"
+"""What is answered where a label calls a statement possible."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Question:
 
     @property
     def is_yes_no(self) -> bool:
-        """Whether the closed set is yes and no."""
-        return frozenset(self.answer_set) == YES_NO
+        """Whether it is answered yes or no; "not sure" may stand beside them in the closed set."""
+        return YES_NO <= set(self.answer_set) <= {*YES_NO, NOT_SURE} and YES_NO.issuperset(self.answers)
 
     @property
     def every_record(self) -> bool:

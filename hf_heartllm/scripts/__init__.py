@@ -15,6 +15,9 @@ LIBRARIES = {"datasets": "datasets", "peft": "peft", "trl": "trl", "yaml": "pyya
 """Of the extra `train`: module and package."""
 
 if sys.argv[:1] == ["-m"] or Path(sys.argv[0]).absolute().parent.name == "training":  # before a program's own imports
+    from hf_heartllm.interrupts import one_line_on_interrupt
+
+    one_line_on_interrupt("training")
     missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
     if missing:
         print(f"error: {', '.join(missing)} not installed: pip install 'hf_heartllm[train]'", file=sys.stderr)

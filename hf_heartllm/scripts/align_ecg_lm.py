@@ -16,6 +16,7 @@ from transformers import set_seed
 from trl import SFTConfig
 
 from hf_heartllm.data.token_file import load_rows
+from hf_heartllm.models.configuration_ecg_lm import ECGLMConfig
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
@@ -27,6 +28,7 @@ from hf_heartllm.training.recordings import RecordingDataset
 from hf_heartllm.training.settings import AlignRecipe
 from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator
 from hf_heartllm.training.stages import (
+    check_model,
     is_main_process,
     read_usable,
     refuse,
@@ -46,7 +48,7 @@ class Options(RecipeOptions):
         model: checkpoint folder to start from, of training/make_ecg_lm.py.
         records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records; several are read
             together.
-        rows: Parquet files of dataset_builders.training_rows, for the reports.
+        rows: Parquet files of dataset_builders.training_rows or folders of ecg_tokens, for the reports.
         measurements: CSV table of dataset_builders.measurements, for the findings.
     """
 
@@ -61,6 +63,7 @@ def main() -> None:
     try:
         recipe = read_recipe(args.recipe, AlignRecipe, args.set)
         data, settings = recipe.data, recipe.training
+        check_model(args.model, ECGLMConfig.model_type)
         set_seed(settings["seed"])
         model = ECGLMForCausalLM.from_pretrained(args.model, dtype=torch.float32)
         processor = ECGLMProcessor.from_pretrained(args.model)
@@ -86,7 +89,7 @@ def main() -> None:
             data.max_length,
             settings["seed"],
         )
-        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
+        begin_run(args.output, recipe, args)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:
         refuse(error)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
@@ -107,6 +110,9 @@ def main() -> None:
         train_from_last(trainer)
     except ECGError as error:  # a recording that is damaged, or has none of the leads
         refuse(error)
+    if dataset.num_cut:
+        cut = f"{dataset.num_cut} of {dataset.num_read} texts"
+        print(f"left out: the ends of {cut} did not fit into data.max_length {data.max_length}", flush=True)
     if is_main_process():
         model.config.seen_in_training = ["report text"]
         processor.ecg_max_duration = round(max(usable.seconds), 2) if usable.seconds else None

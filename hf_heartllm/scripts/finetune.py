@@ -24,11 +24,12 @@ from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, repea
 from hf_heartllm.training.held_out import HeldOut, draw_asked
 from hf_heartllm.training.lora import add_lora, freeze_lower_layers, run_lower_layers
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
-from hf_heartllm.training.question_material import question_material
+from hf_heartllm.training.question_material import question_material, say_chats
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.stages import (
+    check_model,
     is_main_process,
     load_adapter,
     load_checkpoint,
@@ -82,6 +83,8 @@ def main() -> None:
             raise ValueError("load_dtype is for a whole model; an adapter is loaded as its base is")
         if recipe.frozen_encoder:
             raise ValueError("frozen_encoder is a setting for ECG-LM: HeartLLM has no encoder")
+        if args.general_turns and not (recipe.text_weight or data.others):
+            print("note: --general-turns is not read: neither data.others nor text_weight asks for it", flush=True)
         if recipe.text_weight and args.general_turns is None:
             raise ValueError("text_weight needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:
@@ -89,6 +92,7 @@ def main() -> None:
 
     set_seed(settings["seed"])
     try:
+        check_model(args.model)
         adapter = HeartLLMConfig.from_pretrained(args.model).base_model is not None
         if adapter != (recipe.save == "adapter") or (adapter and recipe.lora):
             kind = (
@@ -139,6 +143,7 @@ def main() -> None:
             incomplete=incomplete,
             incomplete_share=data.incomplete_share,
         )
+        say_chats(dataset)
     except (OSError, ValueError) as error:
         refuse(error)
     probe, statements = recipe.probe if with_ecg else None, material.statements
@@ -146,8 +151,8 @@ def main() -> None:
     if not len(dataset):
         refuse(f"none of the {len(rows)} rows has codes and something to ask: nothing to train on")
     try:
-        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
-    except ValueError as error:
+        begin_run(args.output, recipe, args)  # after the checks above: a recipe that fails them begins no run
+    except (OSError, ValueError) as error:
         refuse(error)
     trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model
     anchor = None
@@ -160,7 +165,7 @@ def main() -> None:
 
         texts = anchor_texts(tokenizer, args.general_turns)
         anchor = TextAnchor(texts, of_text, model.disable_adapter, weight=recipe.text_weight)
-    print(f"{len(dataset)} records ({dataset.num_absent} without codes or questions left out)", flush=True)
+    print(f"{len(dataset)} rows an epoch ({dataset.num_absent} without codes or questions left out)", flush=True)
     if probe and not statements:
         print(f"no statement holds in {probe.at_least} records (probe.at_least): no probe is trained", flush=True)
     if not with_ecg:

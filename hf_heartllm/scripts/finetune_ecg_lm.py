@@ -17,6 +17,7 @@ from trl import SFTConfig
 
 from hf_heartllm.data.token_file import load_rows
 from hf_heartllm.labels.ptbxl import folds
+from hf_heartllm.models.configuration_ecg_lm import ECGLMConfig
 from hf_heartllm.models.ecg_record import ECGError
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
@@ -26,7 +27,7 @@ from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
 from hf_heartllm.training.lora import add_lora_behind_soft_tokens
 from hf_heartllm.training.measured_findings import measured_texts
 from hf_heartllm.training.packing import QuestionPrompts
-from hf_heartllm.training.question_material import question_material
+from hf_heartllm.training.question_material import question_material, say_chats
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.recordings import RecordingDataset
 from hf_heartllm.training.row_choice import choose_rows
@@ -34,6 +35,7 @@ from hf_heartllm.training.settings import FinetuneRecipe
 from hf_heartllm.training.soft_examples import FeaturesOfRecords, SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.stages import (
     attention_of_packed,
+    check_model,
     is_main_process,
     read_usable,
     refuse,
@@ -54,7 +56,7 @@ class Options(RecipeOptions):
         model: checkpoint folder to start from, of training/make_ecg_lm.py or of an earlier training.
         records: PTB-XL's folder, labels.csv or its folder, or a folder of labelled WFDB records; several are read
             together.
-        rows: Parquet files of dataset_builders.training_rows.
+        rows: Parquet files of dataset_builders.training_rows, or folders of ecg_tokens, whose codes are not read.
         soft_labels: Parquet file of training/soft_labels.py, for the shares of soft labels.
         general_turns: JSON lines of training/general_turns.py, for data.others.
         measurements: CSV table of dataset_builders.measurements, for the findings that data.dialogues tell, and for a
@@ -93,6 +95,7 @@ def main() -> None:
                 f"{named[0]}: the language model is frozen, so an example without an ECG teaches nothing; leave it "
                 "out, or train the language model too (lora)"
             )
+        check_model(args.model, ECGLMConfig.model_type)
         set_seed(settings["seed"])
         model = ECGLMForCausalLM.from_pretrained(
             args.model, dtype=torch.float32, attn_implementation=attention_of_packed()
@@ -125,6 +128,7 @@ def main() -> None:
             SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share,
             measured=measured,
         )  # fmt: skip
+        say_chats(dataset)
     except (OSError, ValueError) as error:
         refuse(error)
     say_left_out({"of other folds or splits, or beyond data.max_records": len(every) - len(chosen)}, len(every), "rows")
@@ -135,8 +139,8 @@ def main() -> None:
     if not len(dataset):
         refuse(f"none of the {len(rows)} rows has a recording and something to ask: nothing to train on")
     try:
-        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
-    except ValueError as error:
+        begin_run(args.output, recipe, args)  # after the checks above: a recipe that fails them begins no run
+    except (OSError, ValueError) as error:
         refuse(error)
     in_training = add_lora_behind_soft_tokens(model, asdict(recipe.lora)) if recipe.lora else model
     if recipe.frozen_encoder:

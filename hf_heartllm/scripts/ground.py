@@ -50,6 +50,7 @@ from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options,
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import GroundRecipe
 from hf_heartllm.training.stages import (
+    check_model,
     is_main_process,
     load_adapter,
     load_checkpoint,
@@ -111,7 +112,10 @@ def main() -> None:
     set_seed(recipe.training["seed"])
     base, adapter = None, False
     try:
+        if args.base is not None:
+            check_model(args.base, None, "--base")
         if args.model is not None:
+            check_model(args.model)
             adapter = HeartLLMConfig.from_pretrained(args.model).base_model is not None
             if adapter and (recipe.new_layers or recipe.text_weight):
                 raise ValueError(f"{args.model} holds an adapter: `new_layers: 0` and `text_weight: 0` go with it")
@@ -145,8 +149,12 @@ def main() -> None:
     try:
         if args.soft_labels:
             taught = softened(holds, statements, args.soft_labels, data.soft_label_share)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         refuse(error)
+    if data.numbers and not args.measurements:
+        print("note: no --measurements, so none of data.numbers is learned", flush=True)
+    if data.soft_label_share and not args.soft_labels:
+        print("note: no --soft-labels, so statements are learned as they are stated", flush=True)
     names = lead_columns(data.numbers) if args.measurements else []
     numbers = dict.fromkeys(holds, np.zeros(0, dtype=np.float32))
     if args.measurements:
@@ -177,7 +185,7 @@ def main() -> None:
             recipe.text_weight,
             shared_levels=not adapter,
         )
-        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+        begin_run(args.output, recipe, args)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:
         refuse(error)
     prefixes = _prefixes(tokenizer, around, data.short_prompt_share)

@@ -21,7 +21,7 @@ from hf_heartllm.models.tokenization_heartllm import ECGTokenizer
 from hf_heartllm.training.examples import REPORT_REQUESTS
 from hf_heartllm.training.recipes import RecipeOptions, read_options, read_recipe
 from hf_heartllm.training.settings import BaseRecipe
-from hf_heartllm.training.stages import refuse, save_checkpoint
+from hf_heartllm.training.stages import check_nothing_there, refuse, save_checkpoint
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
 
@@ -53,16 +53,17 @@ class Options(RecipeOptions):
 def main() -> None:
     args = read_options(Options, BaseRecipe, __doc__)
     try:
+        check_nothing_there(args.output)
         recipe = read_recipe(args.recipe, BaseRecipe, args.set)
         said = list(texts(args.rows))
         if len(said) == len(REPORT_REQUESTS):
             raise ValueError(f"{args.rows}: holds no question and no report to learn a vocabulary from")
+        codec = ECGCodec.from_pretrained(args.codec)
     except (OSError, ValueError) as error:
         refuse(error)
 
     set_seed(recipe.seed)
     text_tokenizer = train_text_tokenizer(said, recipe.vocabulary.size)
-    codec = ECGCodec.from_pretrained(args.codec)
     tokenizer = ECGTokenizer.from_base(text_tokenizer, codec, ecg_chat=ONE_QUESTION)  # what finetune.py trains on
     config = AutoConfig.for_model(
         vocab_size=len(tokenizer),

@@ -21,7 +21,7 @@ from hf_heartllm.models.ecg_chat import ECGS_FIRST
 from hf_heartllm.models.modeling_ecg_encoder import ECGEncoderForSequenceClassification
 from hf_heartllm.models.modeling_ecg_lm import ECGLMForCausalLM
 from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
-from hf_heartllm.training.stages import refuse, save_checkpoint
+from hf_heartllm.training.stages import check_model, check_nothing_there, refuse, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ def main() -> None:
     add_options(parser, Settings)
     args = settings_of(Settings, parser.parse_args())
     try:
+        check_nothing_there(args.output)
+        check_model(args.base, None, "--base")
+        if args.encoder is not None:
+            check_model(args.encoder, ECGEncoderConfig.model_type, "--encoder")
         torch.manual_seed(args.seed)
         if args.encoder is None:
             encoder = None

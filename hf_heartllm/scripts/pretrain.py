@@ -22,6 +22,7 @@ from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options,
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import PretrainRecipe
 from hf_heartllm.training.stages import (
+    check_model,
     is_main_process,
     load_checkpoint,
     refuse,
@@ -57,6 +58,7 @@ def main() -> None:
     data, most = recipe.data, recipe.data.max_records
     set_seed(recipe.training["seed"])
     try:
+        check_model(args.model)
         model, tokenizer = load_checkpoint(args.model)
         codes = load_codes(args.tokens, tokenizer.codec.fingerprint())
         rows = load_rows(args.rows or args.tokens, ("record_id", "strat_fold", "split"))
@@ -74,7 +76,7 @@ def main() -> None:
         if not wanted:
             raise ValueError(f"none of the {len(of_folds)} rows of these folds has codes: nothing to train on")
         dataset = ForecastDataset([codes[record_id] for record_id in wanted], tokenizer, data.whole_records)
-        begin_run(args.output, recipe)  # after the checks above: a recipe that fails them begins no run
+        begin_run(args.output, recipe, args)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:
         refuse(error)
     trained = add_lora(model, **asdict(recipe.lora)) if recipe.lora else model

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from hf_heartllm.arguments import add_options, settings_of
-from hf_heartllm.training.stages import load_checkpoint, refuse
+from hf_heartllm.training.stages import check_model, check_nothing_there, load_checkpoint, refuse
 from hf_heartllm.training.text_model import check_saw_no_ecg, save_text_model
 
 
@@ -25,7 +25,7 @@ class Options:
 
     Attributes:
         model: checkpoint folder, as `finetune.py` wrote it.
-        output: folder to write; replaced where it exists.
+        output: folder to write; it must not be there.
         dtype: of the stored weights.
     """
 
@@ -39,6 +39,8 @@ def main() -> None:
     add_options(parser, Options)
     args = settings_of(Options, parser.parse_args())
     try:
+        check_nothing_there(args.output)
+        check_model(args.model)
         if not check_saw_no_ecg(args.model):
             print(f"note: no recipe.yaml beside {args.model}, so whether it was trained on text alone is not known")
         model, tokenizer = load_checkpoint(args.model)

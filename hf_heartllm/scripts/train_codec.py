@@ -148,7 +148,7 @@ def main() -> None:
             if recipe.part != FIRST_CODEBOOK and not isinstance(before, ECGCodecModel):
                 raise ValueError(f"{args.codec}: a {type(before).__name__} has no {recipe.part} to train by itself")
             codec = extended(before, **recipe.codec)
-        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
+        begin_run(args.output, recipe, args)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:
         refuse(error)
 

@@ -89,7 +89,7 @@ def main() -> None:
         config.label2id = {name: index for index, name in enumerate(statements)}
         config.problem_type = "multi_label_classification"
         model = ECGEncoderForSequenceClassification(config)
-        begin_run(args.output, recipe)  # last, so that a mistake leaves no folder behind
+        begin_run(args.output, recipe, args)  # last, so that a mistake leaves no folder behind
     except (OSError, ValueError) as error:
         refuse(error)
 

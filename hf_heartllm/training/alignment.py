@@ -17,6 +17,9 @@ from hf_heartllm.training.draws import draws
 from hf_heartllm.training.ecg_lm_template import Described, Piece, aligned_text, dropped_leads
 from hf_heartllm.training.measured_findings import findings_in_table
 
+_FEWEST = 32
+"""Tokens that stand before an ECG, at least."""
+
 
 def describe(records: Sequence[Record], reports: Mapping[str, str], measurements: str | Path) -> dict[str, Described]:
     """Recordings in words, by `record_id`: of those that have a report and were measured.
@@ -68,6 +71,10 @@ class AlignedDataset(Dataset[dict[str, Any]]):
         self.described, self.features, self.processor = described, features, processor
         self.dropped_share, self.learn_general, self.max_length = dropped_share, learn_general, max_length
         self.seed, self.epoch = seed, 0
+        self.num_read, self.num_cut = 0, 0
+        shortest = processor.num_ecg_tokens + _FEWEST
+        if max_length < shortest:
+            raise ValueError(f"data.max_length {max_length}: an ECG and what stands before it take {shortest}")
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -84,6 +91,7 @@ class AlignedDataset(Dataset[dict[str, Any]]):
             there = [lead for lead in there if lead not in gone]
         pieces = aligned_text(described, [lead for lead in STANDARD_LEADS if lead in there], self.learn_general)
         ids, labels = piece_ids(pieces, self.processor)
+        self.num_read, self.num_cut = self.num_read + 1, self.num_cut + (len(ids) > self.max_length)
         return {
             "input_ids": ids[: self.max_length],
             "labels": labels[: self.max_length],

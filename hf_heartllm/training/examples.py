@@ -23,6 +23,7 @@ from hf_heartllm.training.turns.letters import letter_turn
 from hf_heartllm.training.turns.others import OtherTurns
 from hf_heartllm.training.turns.turn import Turn
 
+_CHATS_COUNTED = 1000
 _CHATS_TRIED = 8  # until one fits; else the example is of the record
 _ROOM = 256  # tokens behind an ECG that surely hold some question of its record
 REPORT_REQUESTS = ("Write the report.", "Write the report of this ECG.", "Report this ECG.", "Describe this ECG.")
@@ -176,6 +177,12 @@ class QuestionDataset(Dataset[dict[str, Any]]):
     def num_absent(self) -> int:
         """Rows that are no examples."""
         return self.left_out.total()
+
+    def chats_that_fit(self) -> tuple[int, int]:
+        """How many conversations without an ECG fit into `max_length`, and of how many that were tried."""
+        tried = self.chats[:: max(1, len(self.chats) // _CHATS_COUNTED)]
+        prefix = self.prompts.plain_prefix()
+        return sum(self._conversation(prefix, one, with_ecg=False) is not None for one in tried), len(tried)
 
     def length(self, index: int) -> int:
         """Tokens of an example as this epoch draws it; its questions are not counted as read."""

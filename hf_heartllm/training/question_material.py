@@ -39,6 +39,18 @@ class Material:
         return kind(*args, **self.options, **options)
 
 
+def say_chats(dataset: QuestionDataset) -> None:
+    """Print how many conversations are too long.
+
+    Raises:
+        ValueError: if all are.
+    """
+    fit, tried = dataset.chats_that_fit()
+    if tried and not fit:
+        raise ValueError(f"none of {tried} conversations of --chats fits into data.max_length {dataset.max_length}")
+    say_left_out({f"longer than data.max_length {dataset.max_length}": tried - fit}, tried, "conversations of --chats")
+
+
 def question_material(
     rows: Sequence[Mapping[str, Any]],
     data: QuestionData,
@@ -79,6 +91,10 @@ def question_material(
     statements = frequent_statements(rows if probed is None else probed, probe.at_least) if probe else []
     more, others = data.statements, None
     frequent = frequent_statements(rows, more.at_least) if more else []
+    if more and not frequent:
+        print(
+            f"no statement holds in {more.at_least} records (data.statements.at_least): none is asked for", flush=True
+        )
     labels = with_measured(_labels(rows, frequent, soft_labels, more.soft_label_share if more else 0.0), rows)
     if data.others and general_turns is not None:
         others = OtherTurns(read_general_turns(general_turns), unanswerable_questions())

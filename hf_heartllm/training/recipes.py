@@ -17,10 +17,12 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from hf_heartllm.arguments import add_options, attribute_docs, settings_of
+from hf_heartllm.arguments import add_options, attribute_docs, option_name, settings_of
+from hf_heartllm.hashes import file_sha256, sha256_of
+from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
 from hf_heartllm.models.whole_files import write_whole
 
-from .settings import BaseRecipe, CodecRecipe, FinetuneRecipe
+from .settings import BaseRecipe, CodecRecipe, EncoderRecipe, FinetuneRecipe
 
 Kind = TypeVar("Kind")
 
@@ -218,6 +220,12 @@ def _further(recipe: Any) -> Iterator[Problem]:
         yield from _unknown("codec", recipe.codec, _parameters(PRESETS[recipe.preset or "default"]))
     if isinstance(recipe, BaseRecipe):
         yield from _decoder_problems(recipe.decoder)
+    if isinstance(recipe, EncoderRecipe):
+        from hf_heartllm.models.configuration_ecg_lm import ECGEncoderConfig
+
+        yield from _unknown("encoder", recipe.encoder, _parameters(ECGEncoderConfig))
+    repeat = getattr(getattr(recipe, "data", None), "repeat", None)
+    yield from _unknown("data.repeat", repeat or (), [*STATEMENTS, *SUPERCLASSES])
 
 
 def _unknown(section: str, given: Collection[str], known: Collection[str]) -> Iterator[Problem]:
@@ -262,7 +270,10 @@ def _not_of_type(value: Any, hint: Any) -> str | None:
     choices = [str(one.value) for kind in enums for one in kind]
     if choices and isinstance(value, str):
         near = difflib.get_close_matches(value, choices, 3, 0.5)
-        return None if value in choices else f"one of {', '.join(near or choices)}"
+        if value in choices:
+            return None
+        others = f" or one of {len(choices) - len(near)} others" if len(choices) > len(near) else ""
+        return f"{' or '.join(near)}{others}" if near and len(choices) > 12 else f"one of {', '.join(choices)}"
     try:
         if kinds & {int, float, bool} and str not in kinds and type(value) not in {int, float, bool, type(None)}:
             raise ValueError
@@ -322,7 +333,17 @@ def read_options(kind: type[Options], recipe: type, description: str | None, **o
     recipes = {"names": ("--config",)}
     settings = {"action": "extend", "metavar": "SECTION.KEY=VALUE"}
     add_options(parser, kind, recipe=recipes, set=settings, **of_fields)
-    return settings_of(kind, parser.parse_args())
+    options = settings_of(kind, parser.parse_args())
+    for name in (field.name for field in dataclasses.fields(options) if field.name not in _MAY_BE_NAMES):
+        value = getattr(options, name)
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and not path.exists():
+                parser.exit(2, f"error: {option_name(name)} {path}: no such file or folder\n")
+    return options
+
+
+_MAY_BE_NAMES = frozenset(["recipe", "output", "model", "base", "encoder", "codec"])
+"""Options whose value may be the name of something that is shipped or on the Hub, or that is not there yet."""
 
 
 def recipe_help(kind: type, recipes: str = "") -> str:
@@ -333,7 +354,7 @@ def recipe_help(kind: type, recipes: str = "") -> str:
     return "\n".join(lines)
 
 
-def begin_run(output: str | Path, recipe: Any) -> None:
+def begin_run(output: str | Path, recipe: Any, options: RecipeOptions | None = None) -> None:
     """Write the recipe into the folder of a run, or check that the run that was begun there has the same.
 
     The section `training` may differ: a run may go on for more steps.
@@ -341,12 +362,15 @@ def begin_run(output: str | Path, recipe: Any) -> None:
     Args:
         output: the folder.
         recipe: of `read_recipe`.
+        options: of the command line; what they name to read is marked in `inputs.json`, so that a run does not go on
+            with another model or other data.
 
     Raises:
-        ValueError: if the folder holds a run with other settings, or checkpoints of an unknown one.
+        ValueError: if the folder holds a run with other settings, or checkpoints or a model of an unknown one.
     """
     output = Path(output)
-    kept = output / "recipe.yaml"
+    kept, marked = output / "recipe.yaml", output / "inputs.json"
+    inputs = {} if options is None else _inputs(options)
     settings = dataclasses.asdict(recipe)
     if kept.is_file():
         written = _renamed(_read_yaml(kept))
@@ -359,7 +383,49 @@ def begin_run(output: str | Path, recipe: Any) -> None:
             raise ValueError(
                 f"{output}: a run with other settings of {', '.join(differing)} was begun here; give another --output"
             )
+        read = json.loads(marked.read_text(encoding="utf-8")) if marked.is_file() else inputs
+        if others := [option_name(name) for name in inputs if read.get(name) != inputs[name]]:
+            raise ValueError(f"{output}: a run with another {', '.join(others)} was begun here; give another --output")
         return
     if any(output.glob("checkpoint-*")):
         raise ValueError(f"{output}: checkpoints of an unknown recipe lie here; give another --output")
+    if there := [name for name in ("model", "codec") if (output / name).exists()]:
+        raise ValueError(f"{output / there[0]}: is there already, and of no run; give another --output")
     write_whole(kept, yaml.safe_dump(settings, sort_keys=False))
+    write_whole(marked, json.dumps(inputs, indent=1) + "\n")
+
+
+_READ = frozenset([".safetensors", ".bin", ".json", ".jsonl", ".parquet", ".csv", ".npz"])
+"""Ends of the names of files that decide what is learned; cards, code and pictures do not."""
+_READ_WHOLE = 2**26
+"""Bytes; of a larger file the first and the last of them decide whether it is the same."""
+
+
+def _inputs(options: RecipeOptions) -> dict[str, str]:
+    """By the field's name, what marks the files that an option names, wherever they lie: SHA-256, 16 digits."""
+    found = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        several = value if isinstance(value, list) else [value]
+        if field.name in ("output", "recipe", "set") or not any(isinstance(one, (str, Path)) for one in several):
+            continue
+        found[field.name] = sha256_of("\n".join(_mark(Path(one)) for one in several))[:16]
+    return found
+
+
+def _mark(path: Path) -> str:
+    """A file's content, or that of the files that lie directly in a folder; a name on the Hub is itself."""
+    if not path.exists():
+        return str(path)
+    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+    return " ".join(f"{one.name if path.is_dir() else ''}:{_mark_of(one)}" for one in files if one.suffix in _READ)
+
+
+def _mark_of(file: Path) -> str:
+    size = file.stat().st_size
+    if size <= _READ_WHOLE:
+        return file_sha256(file)
+    with file.open("rb") as opened:
+        first = opened.read(_READ_WHOLE // 2)
+        opened.seek(size - _READ_WHOLE // 2)
+        return sha256_of(first + opened.read() + str(size).encode())

@@ -21,6 +21,7 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
 from hf_heartllm.models.base_model import BaseModel
+from hf_heartllm.models.checkpoint_files import find_checkpoint
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
@@ -35,6 +36,33 @@ from hf_heartllm.training.checkpoints import (
     one_line_where_it_ends,
 )
 from hf_heartllm.training.recordings import MOST_REASONS, Usable, training_records, usable_records
+
+
+def check_model(name: str | Path, kind: str | None = HeartLLMConfig.model_type, option: str = "--model") -> None:
+    """That an option names a model of a kind, before anything is loaded.
+
+    Args:
+        name: folder, a checkpoint that is shipped, or a repository on the Hub.
+        kind: its `model_type`; None: any language model without ECGs.
+        option: as it is called on the command line.
+
+    Raises:
+        ValueError: if there is none, or it is of another kind.
+    """
+    source = Path(find_checkpoint(name))
+    if not source.is_dir():
+        if source.exists() or source.is_absolute() or len(source.parts) != 2:
+            raise ValueError(f"{option} {name}: no such folder, and no name of a Hub repository (OWNER/NAME)")
+        return
+    try:
+        found = json.loads((source / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError):
+        raise ValueError(f"{option} {name}: the folder holds no config.json that can be read") from None
+    if kind is not None and found != kind:
+        more = "; a language model gets ECG tokens from HeartLLMForCausalLM.from_base or training/ground.py --base"
+        raise ValueError(f"{option} {name}: a model of type {found!r}, not {kind!r}{more if 'heart' in kind else ''}")
+    if kind is None and str(found).startswith("hf_"):
+        raise ValueError(f"{option} {name}: reads ECGs already ({found!r}); give a language model without them")
 
 
 def load_checkpoint(folder: str | Path) -> tuple[HeartLLMForCausalLM, ECGTokenizer]:
@@ -146,14 +174,29 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         refuse(error)
 
 
+def check_nothing_there(output: Path) -> None:
+    """That a program which makes a folder at once puts it in the place of nothing.
+
+    Raises:
+        ValueError: if there is a file, or a folder with something in it.
+    """
+    if output.is_dir() and not any(output.iterdir()):
+        return
+    if output.exists() or output.is_symlink():
+        raise ValueError(f"--output {output}: something is there already; give another folder")
+
+
 def train_from_last(trainer: Trainer) -> None:
     """Train to the end, from the last whole checkpoint where there is one; what stops it on the way is one line."""
     output = str(trainer.args.output_dir)
     trainer.add_callback(StopWhereItEnded())
     trainer.add_callback(StopAtNaN())
+    last = last_whole_checkpoint(output)
+    if last is not None and is_main_process():
+        print(f"goes on from {Path(last).name}, up to step {trainer.args.max_steps}", flush=True)
     try:
         with one_line_where_it_ends(output), suppress(AllStepsDoneError):
-            trainer.train(resume_from_checkpoint=last_whole_checkpoint(output))
+            trainer.train(resume_from_checkpoint=last)
     except TrainingError as error:
         for callback in trainer.callback_handler.callbacks:
             if (bar := getattr(callback, "training_bar", None)) is not None:

@@ -59,6 +59,9 @@ class SFTTrainerWithTeacher(SFTTrainer):
         heart.language_model.base_model.register_forward_hook(self._keep)
         super().__init__(*args, model=model, **kwargs)
 
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """None: trl's would replace a README.md in the run's folder and says nothing of ECGs."""
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """`train_sampling_strategy: group_by_length` goes by what an epoch draws, which transformers does not know."""
         if self._draws is None or self.args.train_sampling_strategy != "group_by_length":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from dataset_builders.question_generator.__main__ import main as generate
 from hf_heartllm.data.label_file import LabelFile, read_label_file
+from hf_heartllm.data.question import NOT_SURE, Question
 from hf_heartllm.data.sources import LABEL_FILE, PTB_XL, WFDB_HEADERS, is_record_source, open_records
 from hf_heartllm.data.splits import drawn_splits
 from hf_heartllm.ecg import read_ecg, write_ecg
@@ -100,6 +102,22 @@ def test_a_wider_term_states_its_class_and_leaves_its_statements_open(tmp_path):
     wide, exact = read(tmp_path, f"{HEAD}\na,1,left bundle branch block,train\nb,2,CLBBB,train\n").records
     assert wide.stated("superclass") == exact.stated("superclass") == {"CD"}
     assert wide.unknown["diagnosis"] == {"CLBBB"}
+    (alone,) = read(tmp_path, f"{HEAD}\na,1,164909002,train\n").records  # its statements are open, whoever has them
+    assert alone.unknown["diagnosis"] == {"CLBBB"}
+    assert alone.says("diagnosis", "CLBBB") is None
+
+
+def test_yes_and_no_are_an_answer_beside_not_sure_too():
+    asked = Question("Is there LVH?", ("yes",), ("no", NOT_SURE, "yes"), "verify", "diagnosis", "LVH")
+    assert asked.is_yes_no
+    assert not replace(asked, answers=(NOT_SURE,)).is_yes_no
+    assert not replace(asked, answer_set=("no", "yes", "maybe")).is_yes_no
+
+
+def test_one_patient_is_one_however_a_letter_was_put_together(tmp_path):
+    composed, apart = "M\u00fcller", "Mu\u0308ller"
+    with pytest.raises(ValueError, match="has records in both 'train' and 'test'"):
+        read(tmp_path, f"{HEAD}\na,{composed},SR,train\nb,{apart},SR,test\n")
 
 
 def test_columns_of_types_take_own_names_and_say_of_phrases_what_they_are(tmp_path):

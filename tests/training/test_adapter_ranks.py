@@ -82,6 +82,10 @@ def test_the_program_writes_a_folder_or_says_why_not(tmp_path):
     wrong = run("--output", str(tmp_path / "small"), "--ranks", f"{FIRST}=x")
     assert wrong.returncode == 2
     assert "PATTERN=RANK" in wrong.stderr
+    wrong = run("--output", str(tmp_path / "small"), "--ranks", "(=4")
+    assert wrong.stderr.startswith("error: --ranks (=4: ( is no regular expression")
+    wrong = run("--output", str(tmp_path / "small"), "--ranks", "nothing=1")
+    assert wrong.stderr.startswith(f"error: {tmp_path / 'model'}: ")
     assert not (tmp_path / "small").exists()
     done = run("--output", str(tmp_path / "small"), "--ranks", f"{FIRST}=2")
     assert done.returncode == 0, done.stderr

@@ -62,4 +62,9 @@ def test_report_and_leads_are_learned_and_a_dropped_lead_is_nowhere():
         for lead, row in zip(STANDARD_LEADS, example["input_features"], strict=True):
             assert (f"lead {lead}:" in text) == (not np.isnan(row).any())
         assert any(f"lead {lead}: {word}" in text for lead, word in described["a"].leads.items())
+    assert dataset.num_cut == 0
+    short = AlignedDataset(described, features, processor, dropped_share=0.0, max_length=40)
+    assert (len(short[0]["input_ids"]), short.num_cut, short.num_read) == (40, 1, 1)
+    with pytest.raises(ValueError, match=r"data\.max_length 5: an ECG and what stands before it take 36"):
+        AlignedDataset(described, features, processor, max_length=5)
     assert not np.isnan(features["a"]).any(), "what is kept in memory is not changed"

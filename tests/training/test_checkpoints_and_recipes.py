@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -11,7 +13,7 @@ import pytest
 import yaml
 
 from hf_heartllm.training.checkpoints import last_whole_checkpoint
-from hf_heartllm.training.recipes import begin_run, read_recipe, recipe_help, setting_docs
+from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_recipe, recipe_help, setting_docs
 from hf_heartllm.training.settings import (
     AlignRecipe,
     BaseRecipe,
@@ -83,7 +85,18 @@ def test_overrides_reach_what_is_there_and_nothing_else():
         ("finetune_tiny", "training.max_steps=0", "training.max_steps: should be above 0"),
         ("finetune_tiny", "training.bf16=maybe", "training.bf16: should be true or false or null"),
         ("finetune_tiny", "training.seed=true", "training.seed: should be a whole number"),
-        ("finetune_tiny", "training.lr_scheduler_type=cosin", "should be one of cosine"),
+        ("finetune_tiny", "training.lr_scheduler_type=cosin", "should be one of linear, cosine, "),
+        ("finetune_tiny", "training.optim=adam_torch", "should be adamw_torch or "),
+        (
+            "encoder",
+            "encoder.hiden_sizes=[8]",
+            "encoder.hiden_sizes: no such setting; did you mean encoder.hidden_sizes?",
+        ),
+        (
+            "finetune_tiny",
+            "data.repeat={AFIBB: 2}",
+            "data.repeat.AFIBB: no such setting; did you mean data.repeat.AFIB?",
+        ),
         ("finetune_tiny", "training.output_dir=here", "is set by the script"),
         ("pretrain_tiny", "data.max_records=many", 'data.max_records: should be a whole number, not "many"'),
         ("codec", "preset=null", "name a `preset`"),
@@ -167,6 +180,35 @@ def test_a_run_goes_on_with_its_own_recipe_only(tmp_path):
     (tmp_path / "old" / "checkpoint-9").mkdir(parents=True)
     with pytest.raises(ValueError, match="unknown recipe"):
         begin_run(tmp_path / "old", recipe)
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    with pytest.raises(ValueError, match="is there already, and of no run"):
+        begin_run(tmp_path / "mine", recipe)
+
+
+def test_a_run_goes_on_with_its_own_data_and_model_only(tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Options(RecipeOptions):
+        model: Path
+        rows: list[Path]
+        chats: Path | None = None
+
+    recipe, rows = read("codec"), tmp_path / "rows.parquet"
+    rows.write_bytes(b"rows")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"weights")
+    shutil.copytree(tmp_path / "model", tmp_path / "moved")
+    (tmp_path / "moved" / "README.md").write_text("what decides nothing")
+    run = {"recipe": Path("codec"), "output": tmp_path / "run", "rows": [rows]}
+    begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "model"))
+    begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))
+    rows.write_bytes(b"other rows")
+    with pytest.raises(ValueError, match="a run with another --rows was begun here; give another --output"):
+        begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "model"))
+    (tmp_path / "moved" / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(ValueError, match="a run with another --model, --rows was begun here"):
+        begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))
+    (tmp_path / "run" / "inputs.json").unlink()
+    begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))  # of a version before
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -16,7 +16,7 @@ from hf_heartllm.training.dialogues.drawing import DialogueTurns, cases_of_recor
 from hf_heartllm.training.dialogues.words import wordings
 from hf_heartllm.training.examples import QuestionDataset
 from hf_heartllm.training.packing import QuestionPrompts
-from hf_heartllm.training.question_material import question_material
+from hf_heartllm.training.question_material import question_material, say_chats
 from hf_heartllm.training.settings import ChatSettings, DialogueSettings, QuestionData
 from hf_heartllm.training.soft_examples import SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.turns.turn import Turn
@@ -151,3 +151,15 @@ def test_cases_of_records_have_age_and_sex_and_those_without_statements_have_non
     assert {*found} == {"a"}
     assert (found["a"].age, found["a"].sex, found["a"].codes) == (70, "male", ("AFIB",))
     assert DialogueTurns(found).draw("b", random.Random(0)) is None
+
+
+def test_conversations_that_are_too_long_are_counted_and_refused_where_all_are(tokenizer, capsys):
+    prompts, long = QuestionPrompts(tokenizer), Turn("word " * 400, "yes")
+
+    def dataset(*chats):
+        return QuestionDataset(ROWS, CODES, prompts, max_length=300, chats=chats, chat_share=1.0)
+
+    say_chats(dataset(Turn("Hello?", "Yes?"), long))
+    assert "left out: 1 of 2 conversations of --chats longer than data.max_length 300" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"none of 1 conversations of --chats fits into data\.max_length"):
+        say_chats(dataset(long))

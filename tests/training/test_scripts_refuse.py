@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hf_heartllm.checkpoints import checkpoint as package_checkpoint
 from tests.simulated_ptbxl import ptbxl_of_simulated
 from tests.tiny import tiny_checkpoint
 from tests.token_sets import write_token_set
@@ -128,7 +129,7 @@ def starts(script: str, checkpoint: Path, tokens: Path) -> tuple[object, ...]:
     if script != "ground.py":
         return ("--model", checkpoint, "--tokens", tokens)
     off = ("--set", "data.incomplete_share=0")
-    return ("--base", checkpoint, "--codec", checkpoint, "--tokens", tokens, *off)
+    return ("--base", package_checkpoint("text-tiny"), "--codec", checkpoint, "--tokens", tokens, *off)
 
 
 @pytest.mark.parametrize(("script", "recipe"), STAGES)
@@ -190,6 +191,42 @@ def test_grounding_that_cannot_begin(refused, tmp_path, options, message):
     )
     line, _ = refused("ground.py", "ground_smollm2.yaml", *own, *small, *options)
     assert message in line
+
+
+def test_a_file_in_the_runs_place(checkpoint, tmp_path, monkeypatch, capsys):
+    _, tokens = data_of(tmp_path, checkpoint)
+    (tmp_path / "file").touch()
+    words = ["--recipe", "pretrain_tiny", *starts("pretrain.py", checkpoint, tokens), "--output", tmp_path / "file"]
+    monkeypatch.setattr(sys, "argv", ["pretrain.py", *map(str, words)])
+    with warnings.catch_warnings(action="ignore"), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TRAINING / "pretrain.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("script", "recipe"), STAGES)
+def test_a_file_that_is_not_there(refused, checkpoint, tmp_path, script, recipe):
+    line, _ = refused(script, f"{recipe}.yaml", *starts(script, checkpoint, tmp_path / "nowhere"))
+    assert line == f"error: --tokens {tmp_path / 'nowhere'}: no such file or folder"
+
+
+@pytest.mark.parametrize("script", ["make_ecg_lm.py", "make_base.py", "text_model.py"])
+def test_nothing_of_the_users_is_replaced(script, checkpoint, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    options = {
+        "make_ecg_lm.py": ("--base", checkpoint),
+        "make_base.py": ("--recipe", "base_tiny", "--rows", tmp_path / "mine", "--codec", checkpoint),
+        "text_model.py": ("--model", checkpoint),
+    }
+    words = [script, *map(str, options[script]), "--output", str(tmp_path / "mine")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TRAINING / script), run_name="__main__")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == f"error: --output {tmp_path / 'mine'}: something is there already; give another folder\n"
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "precious"
 
 
 def test_without_the_libraries_of_training_it_is_one_line(tmp_path):

@@ -8,6 +8,7 @@ wordings, and the answer is learned with the probability that networks gave it w
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -45,7 +46,9 @@ class StatementTurns:
         self.columns = [index for index, name in enumerate(statements) if name in named]
         self.statements, self.probabilities = statements, probabilities
         self.plain_share, self.explained_share = plain_share, explained_share
-        rates = np.nan_to_num(np.nanmean(list(probabilities.values()), axis=0))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Mean of empty slice")  # what is known of no record
+            rates = np.nan_to_num(np.nanmean(list(probabilities.values()), axis=0))
         self.frequency = {index: float(np.sqrt(rates[index])) + 1e-3 for index in self.columns}
 
     def draw(self, record_id: str, count: int, rng: random.Random) -> list[Turn]:
