@@ -106,12 +106,18 @@ if [ "$which" = tiny ]; then
             "data.repeat={LNGQT: 6, DIG: 6, NST_: 3, NDT: 2, AFIB: 2, AFLT: 3, SARRH: 2, PVC: 2, PAC: 2, SVARR: 2, BIGU: 3, TRIGU: 3, STACH: 2, SBRAD: 2, PACE: 2}"
 fi
 
-# 6. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
+# 6. Temperatures and operating points, on fold 8; what the points are worth, on fold 9. Before SmolLM2 on 400 recordings
+#    of each.
+few=() half=float32
+if [ "$which" = smollm2 ]; then
+    few=(--max-records 400)
+    [ "${BF16:-false}" = false ] || half=bfloat16
+fi
 make_once "$out/fold8.parquet" \
     "$python" -m dataset_builders.evaluation_questions --ptbxl "$ptbxl" --folds 8 --output "$out/fold8.parquet"
 make_once "$tuned/calibration.json" \
     "$python" training/calibrate.py --records "$ptbxl" --questions "$out/fold8.parquet" --training-folds 1-7 \
-        --model "$tuned" --checkpoint "$tuned" --output "$out/$which-calibration"
+        --model "$tuned" --checkpoint "$tuned" "${few[@]}" --dtype "$half" --output "$out/$which-calibration"
 
 # 7. Into the package, if this was asked for.
 if [ -n "${EMBED:-}" ]; then

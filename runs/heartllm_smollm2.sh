@@ -152,12 +152,15 @@ make_once "$out/asked-again/model/config.json" \
         data.letters_share=0.4 data.others.share=0.4 \
         training.max_steps=170 training.learning_rate=0.0003 training.warmup_steps=10 training.seed=51
 
-# 14. Temperatures and operating points, on fold 8; what the points are worth, on fold 9.
+# 14. Temperatures and operating points, on 300 recordings of fold 8; what the points are worth, on 300 of fold 9.
+half=float32
+[ "${BF16:-true}" = false ] || half=bfloat16
 make_once "$out/fold8.parquet" \
     "$python" -m dataset_builders.evaluation_questions --ptbxl "$ptbxl" --folds 8 --output "$out/fold8.parquet"
 make_once "$out/asked-again/model/calibration.json" \
     "$python" training/calibrate.py --records "$ptbxl" --questions "$out/fold8.parquet" --tokens "$tokens" \
-        --model "$out/asked-again/model" --training-folds 1-7 --checkpoint "$out/asked-again/model" --output "$out/calibration"
+        --model "$out/asked-again/model" --training-folds 1-7 --checkpoint "$out/asked-again/model" \
+        --max-records 300 --dtype "$half" --output "$out/calibration"
 
 # 15. Into the package, if this was asked for.
 if [ -n "${EMBED:-}" ]; then

@@ -260,7 +260,7 @@ class QuestionAnswerer:
         of_windows = [self._one_window(answers, one, text, asked.prevalence, statement) for one in scores]
         found = self._one_window(answers, combined_scores(scores, answers, how), text, asked.prevalence, statement)
         if asked.own_answers and self.calibration is not None:
-            of_windows, found = [as_scored(one) for one in of_windows], as_scored(found)
+            of_windows, found = [_as_scored(one) for one in of_windows], _as_scored(found)
         if statement is not None and statement.point is not None and self.calibration is not None:
             decisions = []
             for of_window, one in zip(scored, scores, strict=True):
@@ -410,7 +410,7 @@ def _exchanged(found: ECGAnswer) -> ECGAnswer:
     )
 
 
-def as_scored(found: ECGAnswer) -> ECGAnswer:
+def _as_scored(found: ECGAnswer) -> ECGAnswer:
     """The answer by its scores alone, since nothing was fitted on its answer set."""
     text, probability = found.uncalibrated[0]
     return replace(
