@@ -337,6 +337,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ptbxl", required=True, type=Path, help="folder of PTB-XL")
     parser.add_argument("--tokens", required=True, type=Path, help="folder of dataset_builders.ecg_tokens, folds 1-9")
+    parser.add_argument(
+        "--rows", type=Path, help="rows of dataset_builders.training_rows, where --tokens has no questions"
+    )
     parser.add_argument("--questions", required=True, type=Path, help="file of dataset_builders.evaluation_questions")
     parser.add_argument("--output", required=True, type=Path, help="folder that keeps the runs, and for the plot")
     parser.add_argument("--model", help="checkpoint whose decoder, codec and words are used; default: the embedded one")
@@ -360,7 +363,11 @@ def main(argv: list[str] | None = None) -> int:
         if args.reports:
             library("rouge_score.rouge_scorer")  # before the hours that end with it
         args.output.mkdir(parents=True, exist_ok=True)
-        material = read_material(args.ptbxl, args.tokens, args.model, args.max_records, args.judged)
+        material = read_material(args.ptbxl, args.tokens, args.model, args.max_records, args.judged, args.rows)
+        if not any(row["questions"] for row in material.train):
+            raise ValueError(
+                f"{args.tokens}: its rows hold no questions; give --rows, of dataset_builders.training_rows"
+            )
         judged = [material.records[row["record_id"]] for row in material.judged]
         asked, mark = read_questions(args.questions, judged).asked, question_set_hash(args.questions)
         sizes = {name: getattr(material.decoder, name) for name in ("hidden_size", "num_hidden_layers")}

@@ -45,7 +45,12 @@ class Material:
 
 
 def read_material(
-    ptbxl: Path, tokens: Path, checkpoint: str | None, most: int | None = None, judged: int | None = None
+    ptbxl: Path,
+    tokens: Path,
+    checkpoint: str | None,
+    most: int | None = None,
+    judged: int | None = None,
+    rows: Path | None = None,
 ) -> Material:
     """Read rows, codes and where recordings lie.
 
@@ -55,6 +60,7 @@ def read_material(
         checkpoint: whose tokenizer and decoder are used; None: the embedded one.
         most: rows to train on, drawn; None: all.
         judged: rows to judge on, drawn; None: all.
+        rows: Parquet file of `dataset_builders.training_rows` with the questions, where those of `tokens` hold none.
 
     Raises:
         ValueError: if there are none to train or to judge on.
@@ -68,7 +74,9 @@ def read_material(
     codes = load_codes(tokens, tokenizer.codec.fingerprint())
     records = {one.record_id: one for one in open_records(ptbxl, splits=FOLDS) if one.files}
     of_split: dict[str, list[Row]] = {"train": [], "test": []}
-    for row in load_rows(tokens):
+    asked = {} if rows is None else {row["record_id"]: row for row in load_rows(rows)}
+    for of_tokens in load_rows(tokens):
+        row = asked.get(of_tokens["record_id"], of_tokens)
         if row["record_id"] in codes and row["record_id"] in records:
             of_split[records[row["record_id"]].split].append(row)
     draw = random.Random(0)

@@ -414,11 +414,12 @@ def _inputs(options: RecipeOptions) -> dict[str, str]:
 
 
 def _mark(path: Path) -> str:
-    """A file's content, or that of the files that lie directly in a folder; a name on the Hub is itself."""
-    if not path.exists():
-        return str(path)
-    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-    return " ".join(f"{one.name if path.is_dir() else ''}:{_mark_of(one)}" for one in files if one.suffix in _READ)
+    """A file's content; of a folder that of the files that lie directly in it, and of the shards of a data set, which
+    may lie deeper; a name on the Hub is itself."""
+    if not path.is_dir():
+        return _mark_of(path) if path.is_file() else str(path)
+    files = {one for one in path.iterdir() if one.is_file() and one.suffix in _READ} | {*path.rglob("*.parquet")}
+    return " ".join(f"{one.relative_to(path)}:{_mark_of(one)}" for one in sorted(files))
 
 
 def _mark_of(file: Path) -> str:

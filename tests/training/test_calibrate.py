@@ -43,6 +43,8 @@ def hospital(tmp_path_factory) -> Path:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     pq.write_table(pa.Table.from_pylist(rows[2:4]), folder / "validation.parquet")
     pq.write_table(pa.Table.from_pylist(rows[:2]), folder / "train.parquet")
+    possible = [{**row, "answer_set": ["no", "not sure", "yes"]} for row in rows[2:4]]
+    pq.write_table(pa.Table.from_pylist(possible), folder / "possible.parquet")
     return folder
 
 
@@ -64,7 +66,8 @@ def test_a_hospitals_checkpoint_says_where_its_answers_were_measured(capsys, hos
         assert said in line
         assert line.startswith("error: ")
         assert line.count("\n") == 1
-    assert main([*arguments, str(hospital / "validation.parquet")]) == 0
+    assert main([*arguments, str(hospital / "possible.parquet")]) == 0  # "not sure" may be an answer
+    assert main([*arguments, str(hospital / "validation.parquet"), "--output", str(tmp_path / "again")]) == 0
     found = read_calibration(checkpoint)
     assert found is not None
     facts = found.fitted_on

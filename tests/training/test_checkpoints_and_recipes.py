@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shutil
@@ -201,6 +202,11 @@ def test_a_run_goes_on_with_its_own_data_and_model_only(tmp_path):
     run = {"recipe": Path("codec"), "output": tmp_path / "run", "rows": [rows]}
     begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "model"))
     begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    for shard in (b"one", b"another"):
+        (tmp_path / "set" / "data" / "train.parquet").write_bytes(shard)
+        with contextlib.nullcontext() if shard == b"one" else pytest.raises(ValueError, match="another --rows"):
+            begin_run(tmp_path / "of-shards", recipe, Options(**{**run, "rows": [tmp_path / "set"]}, model=rows))
     rows.write_bytes(b"other rows")
     with pytest.raises(ValueError, match="a run with another --rows was begun here; give another --output"):
         begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "model"))
