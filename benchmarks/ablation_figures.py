@@ -107,11 +107,11 @@ def table_of(runs: Runs) -> str:
     return "\n".join(lines)
 
 
-def results_of(runs: Runs, data: str, commit: str, machine: str) -> list[Result]:
+def results_of(runs: Runs, data: str, command: str, commit: str, machine: str) -> list[Result]:
     """The rows of the results file."""
     facts = {
         "data": data,
-        "command": "python benchmarks/ablations.py --ptbxl DIR --tokens DIR --questions FILE --output DIR",
+        "command": command,
         "commit": commit,
         "machine": machine,
     }

@@ -393,11 +393,23 @@ def main(argv: list[str] | None = None) -> int:
                 f"PTB-XL: {len(material.train):,} records of folds 1-8 trained on, {len(material.judged):,} of fold 9 "
                 f"judged; {args.forecast_steps} and {args.question_steps} steps, {len(runs[FULL])} seeds"
             )
-            write_results(args.results, results_of(runs, data, current_commit(REPOSITORY), machine_words()))
+            write_results(
+                args.results, results_of(runs, data, _command(args), current_commit(REPOSITORY), machine_words())
+            )
     except (OSError, ValueError, MissingLibraryError) as error:
         print("error:", *str(error).split(), file=sys.stderr)
         return 2
     return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    """As it was run, with words for the folders of this machine."""
+    words = ["python benchmarks/ablations.py --ptbxl DIR --tokens DIR", *(["--rows FILE"] if args.rows else [])]
+    words.append("--questions FILE --output DIR")
+    for name in ("forecast_steps", "question_steps", "max_records", "judged", "reports", "threads"):
+        if (value := getattr(args, name)) is not None:
+            words.append(f"--{name.replace('_', '-')} {value}")
+    return " ".join(words)
 
 
 if __name__ == "__main__":
