@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shlex
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ from benchmarks.continuous_ecg import (  # noqa: E402
 )
 from benchmarks.training_material import Material, Row, read_material, untrained  # noqa: E402
 from hf_heartllm.evaluation.question_file import AskedRecord, question_set_hash, read_questions  # noqa: E402
+from hf_heartllm.hashes import file_sha256  # noqa: E402
 from hf_heartllm.models.prompts import background_text  # noqa: E402
 from hf_heartllm.training.turns.turn import Turn  # noqa: E402
 
@@ -68,6 +70,7 @@ class Settings:
         reports: how many of these have their report written.
         questions: hash of the question file.
         codec: its fingerprint.
+        rows: hash of the file of questions, where it is not the token set.
         decoder: sizes of the language model.
     """
 
@@ -78,6 +81,7 @@ class Settings:
     reports: int
     questions: str
     codec: str
+    rows: str | None = None
     decoder: dict[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
@@ -373,8 +377,9 @@ def main(argv: list[str] | None = None) -> int:
         sizes = {name: getattr(material.decoder, name) for name in ("hidden_size", "num_hidden_layers")}
         codec = material.tokenizer.codec.fingerprint()
         settings = Settings(
-            args.forecast_steps, args.question_steps, args.max_records, args.judged, args.reports, mark, codec, sizes
-        )
+            args.forecast_steps, args.question_steps, args.max_records, args.judged, args.reports, mark, codec,
+            None if args.rows is None else file_sha256(args.rows)[:16], sizes,
+        )  # fmt: skip
         if not any(backgrounds_of(material).values()):
             print(f"note: no record states age, sex, height or weight, so {NO_TAB} is the same as {FULL}", flush=True)
         for seed in dict.fromkeys(args.seeds):
@@ -406,6 +411,12 @@ def _command(args: argparse.Namespace) -> str:
     """As it was run, with words for the folders of this machine."""
     words = ["python benchmarks/ablations.py --ptbxl DIR --tokens DIR", *(["--rows FILE"] if args.rows else [])]
     words.append("--questions FILE --output DIR")
+    if args.model:
+        words.append("--model FOLDER")
+    if args.arms != list(ARMS):
+        words.append(f"--arms {shlex.join(args.arms)}")
+    if args.seeds != [0, 1, 2]:
+        words.append(f"--seeds {' '.join(map(str, args.seeds))}")
     for name in ("forecast_steps", "question_steps", "max_records", "judged", "reports", "threads"):
         if (value := getattr(args, name)) is not None:
             words.append(f"--{name.replace('_', '-')} {value}")

@@ -66,7 +66,7 @@ def variants_of(settings: Settings) -> dict[str, Variant]:
     made = ("--encoder", str(settings.encoder.absolute()), *TOKENS)
     every = {
         "all parts": Variant(made, tuned, aligned),
-        "encoder not trained before": Variant(TOKENS, tuned, aligned),
+        "encoder not trained before": Variant((*made, "--new-encoder"), tuned, aligned),
         "no expansion": Variant(made, tuned, (*aligned, "data.dropped_share=0")),
         "no joint training": Variant(made, tuned),
         "LoRA in the language model too": Variant(made, (*tuned, LORA), aligned),

@@ -115,7 +115,8 @@ def compare(
 
 def _begin(settings: Comparison) -> None:
     """Say in the folder what its models are made of; ValueError if they are made of something else."""
-    told = {name: str(value) for name, value in vars(settings).items() if name not in ("output", "seeds", "results")}
+    made = {name: value for name, value in vars(settings).items() if name not in ("output", "seeds", "results")}
+    told = {name: str(value.resolve() if isinstance(value, Path) else value) for name, value in made.items()}
     path = settings.output / "settings.json"
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))

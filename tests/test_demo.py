@@ -74,3 +74,18 @@ def test_the_end_of_demo_train_asks_about_both_rhythms_and_without_an_ecg():
     told = dict(demo_train.answers(hl.checkpoint()))
     assert told.pop(None)
     assert told == {name: rhythm for name, rhythm in demo_train.EXAMPLES.items() if name}
+
+
+def test_demo_train_goes_on_with_the_base_that_is_there(tmp_path, monkeypatch, capsys):
+    ran: list[str] = []
+    monkeypatch.setattr(demo_train, "run", lambda *words: ran.append(words[1].rpartition(".")[2]))
+    monkeypatch.setattr(demo_train, "answers", lambda _: list(demo_train.EXAMPLES.items()))
+    monkeypatch.setattr("sys.argv", ["demo_train", "--output", str(tmp_path)])
+    assert demo_train.main() == 0
+    first = [*ran]
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").touch()
+    ran.clear()
+    assert demo_train.main() == 0
+    assert "make_base" in first
+    assert ran == [name for name in first if name != "make_base"]

@@ -46,6 +46,7 @@ def answer_as_json(question: str, answer: ECGAnswer, record: ECGRecord, heard: l
         "closed_answer_set": answer.closed,
         "windows": describe_windows(answer.windows),
         "windows_rule": answer.windows_rule,
+        "absent_leads": list(answer.absent),
         "warnings": heard,
         "record": describe(record),
     }
@@ -57,7 +58,8 @@ def report_in_words(report: ECGReport) -> str:
 
     lines = [str(report)]
     if report.findings:
-        lines.append("\nAsked one by one, at their operating points (all in --json):")
+        few = f", for all leads; missing here: {len(report.absent)}" if report.absent else ""
+        lines.append(f"\nAsked one by one, at their operating points{few} (all in --json):")
     for one in report.findings[:MOST_FINDINGS]:
         lines.append(f"  {one.words}: p {probability_words(one.probability)}, {times(one.times_average)}")
     if report.windows:
@@ -73,6 +75,7 @@ def report_as_json(report: ECGReport, record: ECGRecord, heard: list[str]) -> di
         "complete": report.complete,
         "findings": [asdict(one) for one in report.findings],
         "windows": describe_windows(report.windows),
+        "absent_leads": list(report.absent),
         "warnings": heard,
         "record": describe(record),
     }

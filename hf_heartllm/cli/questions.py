@@ -66,7 +66,9 @@ def run(args: argparse.Namespace) -> None:
     where = f"{words_of_folds(folds)} of {collection}" if folds else collection
     print("\n\n".join(_parts(rows, where, collection)))
     if questions.others_as_written:
-        print("\nAny other question is put to this checkpoint as it is.")
+        print(
+            "\nAny other question is put to this checkpoint as it is, unless it denies or leaves open what it asks for."
+        )
     print_notice()
 
 

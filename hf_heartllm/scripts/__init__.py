@@ -18,7 +18,11 @@ if sys.argv[:1] == ["-m"] or Path(sys.argv[0]).absolute().parent.name == "traini
     from hf_heartllm.interrupts import one_line_on_interrupt
 
     one_line_on_interrupt("training")
-    missing = [package for module, package in LIBRARIES.items() if find_spec(module) is None]
+    name = next(
+        (Path(word.rpartition(".scripts.")[2]).stem for word in sys.orig_argv[1:] if not word.startswith("-")), ""
+    )
+    needed = {"yaml"} if name in ("calibrate", "general_turns") else LIBRARIES.keys()
+    missing = [package for module, package in LIBRARIES.items() if module in needed and find_spec(module) is None]
     if missing:
         print(f"error: {', '.join(missing)} not installed: pip install 'hf_heartllm[train]'", file=sys.stderr)
         raise SystemExit(2)

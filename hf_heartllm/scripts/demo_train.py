@@ -98,13 +98,14 @@ def main() -> int:
         *("-m", f"{builders}.ecg_tokens", "--ptbxl", f"{data}", "--codec", codec),
         *("--output", f"{tokens}"),
     )
-    run(
-        *("-m", f"{stage}make_base", "--recipe", "base_tiny", "--rows", f"{rows}"),
-        *("--codec", codec, "--output", f"{out}/base", "--set", f"seed={seed}"),
-        *("--set", "decoder.hidden_size=96", "--set", "decoder.intermediate_size=256"),
-        *("--set", "decoder.num_hidden_layers=3", "--set", "decoder.num_attention_heads=3"),
-        *("--set", "decoder.num_key_value_heads=3"),
-    )
+    if not (Path(out) / "base" / "config.json").exists():  # it is whole as soon as it is there
+        run(
+            *("-m", f"{stage}make_base", "--recipe", "base_tiny", "--rows", f"{rows}"),
+            *("--codec", codec, "--output", f"{out}/base", "--set", f"seed={seed}"),
+            *("--set", "decoder.hidden_size=96", "--set", "decoder.intermediate_size=256"),
+            *("--set", "decoder.num_hidden_layers=3", "--set", "decoder.num_attention_heads=3"),
+            *("--set", "decoder.num_key_value_heads=3"),
+        )
     files = ("--rows", f"{rows}", "--tokens", f"{tokens}")
     run(
         *("-m", f"{stage}pretrain", "--recipe", "pretrain_tiny", "--model", f"{out}/base", *files),

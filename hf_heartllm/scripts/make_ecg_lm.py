@@ -32,6 +32,7 @@ class Settings:
         base: the language model: its folder, or its name on the Hub.
         output: folder of the checkpoint.
         encoder: of training/train_encoder.py; an untrained one when None.
+        new_encoder: take the sizes of `encoder` alone, with new weights.
         projector: how the encoder's output becomes soft tokens.
         ecg_tokens: soft tokens of an ECG; one, or one for each lead, when None.
         measured_text: whether what is measured on a recording stands behind its soft tokens, as text; asking and
@@ -46,6 +47,7 @@ class Settings:
     base: str
     output: Path
     encoder: Path | None = None
+    new_encoder: bool = False
     projector: Literal["record", "leads", "time"] = "record"
     ecg_tokens: int | None = None
     measured_text: bool = False
@@ -62,6 +64,8 @@ def main() -> None:
     try:
         check_nothing_there(args.output)
         check_model(args.base, None, "--base")
+        if args.new_encoder and args.encoder is None:
+            raise ValueError("--new-encoder needs --encoder, whose sizes it has")
         if args.encoder is not None:
             check_model(args.encoder, ECGEncoderConfig.model_type, "--encoder")
         torch.manual_seed(args.seed)
@@ -71,6 +75,8 @@ def main() -> None:
             encoder = ECGEncoderForSequenceClassification.from_pretrained(args.encoder).encoder
             told = {name: value for name, value in encoder.config.to_dict().items() if name in _SIZES}
             encoder.config = ECGEncoderConfig(**told)
+            if args.new_encoder:
+                encoder = type(encoder)(encoder.config)
         language_model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32)
         base = None
         if args.base_name:

@@ -47,8 +47,14 @@ def say_chats(dataset: QuestionDataset) -> None:
     """
     fit, tried = dataset.chats_that_fit()
     if tried and not fit:
-        raise ValueError(f"none of {tried} conversations of --chats fits into data.max_length {dataset.max_length}")
-    say_left_out({f"longer than data.max_length {dataset.max_length}": tried - fit}, tried, "conversations of --chats")
+        raise ValueError(
+            f"none of {tried} conversations of --chats that were tried fits into data.max_length {dataset.max_length}"
+        )
+    say_left_out(
+        {f"longer than data.max_length {dataset.max_length}": tried - fit},
+        tried,
+        "conversations of --chats that were tried",
+    )
 
 
 def question_material(

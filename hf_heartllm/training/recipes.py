@@ -20,6 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 from hf_heartllm.arguments import add_options, attribute_docs, option_name, settings_of
 from hf_heartllm.hashes import file_sha256, sha256_of
 from hf_heartllm.labels.scp import STATEMENTS, SUPERCLASSES
+from hf_heartllm.models.answer_calibration import CALIBRATION_FILE
+from hf_heartllm.models.question_understanding import QUESTIONS_FILE
 from hf_heartllm.models.whole_files import write_whole
 
 from .settings import BaseRecipe, CodecRecipe, EncoderRecipe, FinetuneRecipe
@@ -383,8 +385,12 @@ def begin_run(output: str | Path, recipe: Any, options: RecipeOptions | None = N
             raise ValueError(
                 f"{output}: a run with other settings of {', '.join(differing)} was begun here; give another --output"
             )
-        read = json.loads(marked.read_text(encoding="utf-8")) if marked.is_file() else inputs
-        if others := [option_name(name) for name in inputs if read.get(name) != inputs[name]]:
+        if options is None:
+            return
+        if not marked.is_file():  # begun by a version before
+            write_whole(marked, json.dumps(inputs, indent=1) + "\n")
+        read = json.loads(marked.read_text(encoding="utf-8"))
+        if others := [option_name(name) for name in sorted({*read, *inputs}) if read.get(name) != inputs.get(name)]:
             raise ValueError(f"{output}: a run with another {', '.join(others)} was begun here; give another --output")
         return
     if any(output.glob("checkpoint-*")):
@@ -395,8 +401,10 @@ def begin_run(output: str | Path, recipe: Any, options: RecipeOptions | None = N
     write_whole(marked, json.dumps(inputs, indent=1) + "\n")
 
 
-_READ = frozenset([".safetensors", ".bin", ".json", ".jsonl", ".parquet", ".csv", ".npz"])
+_READ = frozenset([".safetensors", ".bin", ".json", ".jsonl", ".jinja", ".parquet", ".csv", ".npz"])
 """Ends of the names of files that decide what is learned; cards, code and pictures do not."""
+_OF_ANSWERS = frozenset([CALIBRATION_FILE, QUESTIONS_FILE])
+"""Written beside a model that stays as it is."""
 _READ_WHOLE = 2**26
 """Bytes; of a larger file the first and the last of them decide whether it is the same."""
 
@@ -418,7 +426,11 @@ def _mark(path: Path) -> str:
     may lie deeper; a name on the Hub is itself."""
     if not path.is_dir():
         return _mark_of(path) if path.is_file() else str(path)
-    files = {one for one in path.iterdir() if one.is_file() and one.suffix in _READ} | {*path.rglob("*.parquet")}
+    files = {one for one in path.iterdir() if one.is_file() and one.suffix in _READ and one.name not in _OF_ANSWERS}
+    files |= {*path.rglob("*.parquet"), *path.rglob("*.safetensors")}
+    if not files:  # recordings alone: their names and sizes, since there may be many
+        there = sorted(one for one in path.rglob("*") if one.is_file())
+        return " ".join(f"{one.relative_to(path)}:{one.stat().st_size}" for one in there)
     return " ".join(f"{one.relative_to(path)}:{_mark_of(one)}" for one in sorted(files))
 
 

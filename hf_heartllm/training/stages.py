@@ -51,7 +51,8 @@ def check_model(name: str | Path, kind: str | None = HeartLLMConfig.model_type, 
     """
     source = Path(find_checkpoint(name))
     if not source.is_dir():
-        if source.exists() or source.is_absolute() or len(source.parts) != 2:
+        of_the_hub = len(source.parts) == 2 and not source.parent.exists()  # a folder's name that is misspelt is none
+        if source.exists() or source.is_absolute() or not (of_the_hub or (kind is None and len(source.parts) == 1)):
             raise ValueError(f"{option} {name}: no such folder, and no name of a Hub repository (OWNER/NAME)")
         return
     try:

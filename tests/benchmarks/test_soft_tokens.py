@@ -83,7 +83,7 @@ def test_an_ablation_leaves_out_one_part_each(tmp_path, monkeypatch):
         )
         return flat ^ of_whole
 
-    assert changed("encoder not trained before") == {"--encoder", str(Path().absolute())}
+    assert changed("encoder not trained before") == {"--new-encoder"}
     assert changed("no expansion") == {"data.dropped_share=0"}
     assert changed("LoRA in the language model too") == {ecg_lm_ablations.LORA}
     assert [words[0] for words in programs["no joint training"]] == [

@@ -10,6 +10,7 @@ import pytest
 
 import hf_heartllm as hl
 from hf_heartllm.inference import Prompt, load_answerer
+from hf_heartllm.models.answer_calibration import CalibrationError
 from hf_heartllm.models.answer_scores import summarise
 from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow
@@ -113,7 +114,8 @@ def test_the_likeliest_alternatives_alone(most):
     "wrong",
     [
         {"beams": 0}, {"beams": True}, {"beams": 1.5}, {"beams": None}, {"top_k": 0}, {"answers": "yes"},
-        {"answers": ["yes"]},        {"abstain_below": -0.01}, {"abstain_below": 1.01},
+        {"answers": ["yes"]}, {"answers": ["yes", "no", "no"]},
+        {"abstain_below": -0.01}, {"abstain_below": 1.01},
     ],
 )  # fmt: skip
 def test_wishes_that_cannot_be_are_refused(wrong):
@@ -163,6 +165,7 @@ def test_a_denied_question_is_answered_without_a_prevalence_too():
         ("What rhythm is this?", ["Sinus rhythm", "AF"], "AF"),
         ("Is there AF?", ["present", "absent"], "'present' is no answer that was trained: no, yes"),
         ("What rhythm is this?", ["AF", "a-fib"], "'AF' and 'a-fib' mean the same"),
+        ("What is the diagnosis?", ["heart rate", "LBBB"], "'heart rate' is no answer that was trained"),
         ("What rhythm is this?", ["AF", "no AF"], "'no AF' is no answer that was trained: sinus rhythm, "),
         ("What is the heart rate?", ["slow", "fast"], "'slow' is no answer that was trained: below 40, "),
         ("Write the report.", ["long", "short"], "'long' is no answer that was trained"),
@@ -194,14 +197,28 @@ def test_a_model_trained_on_other_questions_gets_them_as_they_are_unless_they_ar
 def test_answers_of_ones_own_are_not_called_calibrated():
     trained = hl.pipeline("ecg-question-answering")
     record = hl.read_ecg("example:af")
-    free = QuestionAnswerer(trained.answerer, trained.calibration, None, 32, 64)
-    asked = {tuple(one): free.answer(free.ask(record, ["AF?"], Wishes(one)))[0] for one in (["a", "b"], ["no", "yes"])}
-    of_own, yes_no = asked.values()
-    assert (of_own.calibrated, of_own.alternatives, of_own.confidence) == (
-        False, of_own.uncalibrated, of_own.probability
-    )  # fmt: skip
-    assert of_own.basis == "not calibrated: a set of answers of one's own"
-    assert yes_no.calibrated
+    others = replace(trained.questions, others_as_written=True)
+
+    def basis(question, *answers, questions=trained.questions):
+        model = QuestionAnswerer(trained.answerer, trained.calibration, questions, 32, 64)
+        (found,) = model.answer(model.ask(record, [question], Wishes(answers or None)))
+        assert found.calibrated is not found.basis.startswith("not calibrated")
+        if not found.calibrated:
+            assert (found.alternatives, found.confidence) == (found.uncalibrated, found.probability)
+        return found.basis
+
+    own = "not calibrated: a set of answers of one's own"
+    assert basis("AF?", "a", "b", questions=None) == own
+    assert basis("What rhythm is this?", "sinus bradycardia", "sinus tachycardia") == own
+    assert basis("What is the diagnosis?", "LBBB", "RBBB") == own
+    assert basis("AF?", "No", "Yes").startswith("calibrated for the prevalence of AFIB")
+    assert basis("What rhythm is this?") == "calibrated for balanced questions"
+    assert basis("AF?", "no", "yes", questions=None).startswith("calibrated for balanced questions")
+    other = "not calibrated: the question is of no kind that was trained"
+    assert basis("Is the patient pregnant?", questions=others) == other
+    asker = QuestionAnswerer(trained.answerer, trained.calibration, others, 32, 64)
+    with pytest.raises(CalibrationError, match="no prevalence can be assumed"):
+        asker.ask(record, ["Is the patient pregnant?"], Wishes(prevalence=0.5))
 
 
 def test_figures_of_recordings_with_all_leads_are_not_those_of_fewer():
@@ -210,7 +227,9 @@ def test_figures_of_recordings_with_all_leads_are_not_those_of_fewer():
     whole, one_lead = ask(record, "AF?"), ask(record.select(["I"]), "AF?")
     assert (whole.calibrated, whole.absent) == (True, ())
     assert (one_lead.calibrated, len(one_lead.absent)) == (False, 11)
-    assert one_lead.basis.endswith("of recordings with all leads; 11 are missing here")
+    assert one_lead.basis.endswith("in PTB-XL, 0.0695, for all leads; leads missing here: 11")
+    long = replace(record, signal=np.tile(record.signal, 3)).select(["I"])
+    assert ask(long, "AF?").basis.endswith("together they are not calibrated, for all leads; leads missing here: 11")
     assert any(line.endswith("on fold 9, from all leads") for line in one_lead.explained())
 
 

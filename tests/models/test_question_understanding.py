@@ -396,3 +396,49 @@ def test_a_refusal_has_at_most_300_characters_and_names_what_fits(length, fits):
     # a shorter one behind it may still fit
     both = str(NotUnderstood("x" * (room - 4), ("What is the rhythm?", "Is it AF?")))
     assert both.endswith("xx; Is it AF?")
+
+
+@pytest.mark.parametrize(
+    ("text", "ambiguous"),
+    [
+        ("Is this not AF?", True),
+        ("AF, isn't there?", True),
+        ("PVCs, aren't there?", True),
+        ("The ECG shows no AF, does it?", True),
+        ("He has no AF, has he?", True),
+        ("There is no abnormality, is there?", True),
+        ("There's no AF, right?", True),
+        ("Is there no new AF?", True),
+        ("Is AF absent in lead II?", True),
+        ("Did the doctor rule out AF?", True),
+        ("The doctor says AF is absent?", True),
+        ("Was AF ruled out by him?", True),
+        ("Don't rule out AF", True),
+        ("Please don't write the report", True),
+        ("Why is this not sinus rhythm?", False),
+        ("What isn't normal?", False),
+        ("Is there any blorb?", False),
+        ("Nice weather, isn't it?", False),
+    ],
+)
+def test_what_leaves_open_what_a_yes_would_mean_is_told_from_what_is_unknown(text, ambiguous):
+    found = QUESTIONS.understand(text)
+    assert isinstance(found, NotUnderstood)
+    assert found.ambiguous is ambiguous
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There is AF, right?",
+        "AF, correct?",
+        "Would AF be seen by a doctor here?",
+        "Can AF be seen by a cardiologist in this ECG?",
+        "Don't you see AF?",
+        "Is it AF, is it?",
+        "Have you found AF?",
+    ],
+)
+def test_a_question_that_only_looks_like_those_is_understood(text):
+    found = QUESTIONS.understand(text)
+    assert (found.text, found.negated) == ("Does this ECG show atrial fibrillation?", False)

@@ -213,8 +213,14 @@ def test_a_run_goes_on_with_its_own_data_and_model_only(tmp_path):
     (tmp_path / "moved" / "model.safetensors").write_bytes(b"others")
     with pytest.raises(ValueError, match="a run with another --model, --rows was begun here"):
         begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))
-    (tmp_path / "run" / "inputs.json").unlink()
-    begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))  # of a version before
+    (tmp_path / "run" / "inputs.json").unlink()  # of a version before: from now on it is marked
+    begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved"))
+    with pytest.raises(ValueError, match="a run with another --chats was begun here"):
+        begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "moved", chats=rows))
+    with_chats = {**run, "output": tmp_path / "chats", "model": tmp_path / "moved"}
+    begin_run(tmp_path / "chats", recipe, Options(**with_chats, chats=rows))
+    with pytest.raises(ValueError, match="a run with another --chats was begun here"):
+        begin_run(tmp_path / "chats", recipe, Options(**with_chats))
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

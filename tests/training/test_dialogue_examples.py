@@ -160,6 +160,11 @@ def test_conversations_that_are_too_long_are_counted_and_refused_where_all_are(t
         return QuestionDataset(ROWS, CODES, prompts, max_length=300, chats=chats, chat_share=1.0)
 
     say_chats(dataset(Turn("Hello?", "Yes?"), long))
-    assert "left out: 1 of 2 conversations of --chats longer than data.max_length 300" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"none of 1 conversations of --chats fits into data\.max_length"):
+    assert (
+        "left out: 1 of 2 conversations of --chats that were tried longer than data.max_length 300"
+        in capsys.readouterr().out
+    )
+    with pytest.raises(
+        ValueError, match=r"none of 1 conversations of --chats that were tried fits into data\.max_length"
+    ):
         say_chats(dataset(long))

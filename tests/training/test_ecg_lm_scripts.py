@@ -39,6 +39,11 @@ def test_from_recordings_to_answers(material, tmp_path, capsys):
     assert "statements" in told
     untrained = ("--base", base, "--projector", "time", "--ecg-tokens", "4", "--output", tmp_path / "untrained")
     run("training/make_ecg_lm.py", "--encoder", tmp_path / "encoder" / "model", *untrained)
+    fresh = ("--base", base, "--new-encoder", "--output", tmp_path / "fresh")
+    run("training/make_ecg_lm.py", "--encoder", tmp_path / "encoder" / "model", *fresh)
+    made = [ECGLMForCausalLM.from_pretrained(tmp_path / name) for name in ("untrained", "fresh")]
+    assert made[0].config.encoder_config.to_dict() == made[1].config.encoder_config.to_dict()
+    assert not torch.equal(*(next(model.encoder.parameters()) for model in made))
     finetune = ("training/finetune_ecg_lm.py", "--recipe", RECIPES / "finetune_ecg_lm_tiny.yaml", "--records", data)
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"input": "Hello?", "output": "Yes?"}\n{"input": "Hello?", "output": "Take 5 mg."}\n')

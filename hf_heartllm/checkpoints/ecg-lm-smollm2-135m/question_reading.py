@@ -18,7 +18,6 @@ from .question_words import (
     AUXILIARIES,
     COMMANDS,
     DENIALS,
-    DOCTORS,
     FILLERS,
     OR,
     PERSONS,
@@ -31,7 +30,7 @@ from .trained_wordings import TrainedGroup, UnderstoodQuestion, WordingPieces
 
 _MOST_SLIPS = 3
 _NEAREST = 3
-DENIED = DENIALS | {"not", "nt"}
+_ASKING_MORE = frozenset(["why", "how", "what", "which", "when", "where", "who", "explain", "describe"])
 _GENERAL = frozenset(["on", "in", "from", "by", "can", "does", "do", "could", "would"])
 _OF_RHYTHM = frozenset(["ecg", "rhythm", "heart", "cardiac", "heartbeat"])
 _OF_CHOICE = frozenset(["diagnosis", "finding", "class"])
@@ -152,8 +151,6 @@ class QuestionReader:
             left = left[1:]  # "And the rhythm?"
         if AND in left:
             return "it asks for more than one thing"
-        if "by" in left and not DOCTORS.isdisjoint(left[left.index("by") :][:3]):
-            return "it asks what someone else has found"
         for before, article, noun in zip(left, left[1:], left[2:]):
             if noun == "ecg" and article in ("a", "an") and before in _GENERAL:
                 return "it asks about ECGs in general, not about this one"
@@ -185,10 +182,17 @@ class QuestionReader:
         group = self.asking[attribute]
         return group.question(group.wordings[0], (attribute,), exact=False, negated=opposite != negated)
 
-    def leaves_open(self, tokens: Sequence[str]) -> bool:
-        """Whether words name a trained finding, and deny it so that it cannot be said what a yes would mean."""
+    def denies(self, tokens: Sequence[str]) -> bool:
+        """Whether words deny, or may deny, a trained finding that they name; not where they ask why or what."""
+        if not _ASKING_MORE.isdisjoint(tokens[:1]) or not self.names_a_finding(tokens):
+            return False
+        denied = _without_denial(tokens)
+        return isinstance(denied, str) or denied[1]
+
+    def names_a_finding(self, tokens: Sequence[str]) -> bool:
+        """Whether all words of the name of a trained finding, or of an open question, stand among others."""
         there = frozenset(tokens)
-        return isinstance(_without_denial(tokens), str) and any(name <= there for name in self.names)
+        return any(name <= there for name in (*self.names, *self.open_names))
 
     def _open(self, content: frozenset[str], tokens: Sequence[str], which: bool) -> tuple[str, str, str] | None:
         """The open question that is asked."""
@@ -252,28 +256,11 @@ class QuestionReader:
         return sum(self._rarity.get(word, 0.0) for word in content)
 
 
-def _tag(tokens: Sequence[str]) -> list[str]:
-    """What asks for consent at the end: "is it" and "is nt there", behind a statement with a verb of its own or a "no";
-    empty where a question has none."""
-    if tokens[-1:] not in (["there"], ["it"]):
-        return []
-    length = 3 if tokens[-2:-1] == ["nt"] else 2
-    before, verb = tokens[:-length], tokens[-length : -length + 1]
-    stated = not AUXILIARIES.isdisjoint(before) or before[:1] == ["no"]
-    return list(tokens[-length:]) if stated and not AUXILIARIES.isdisjoint(verb) else []
-
-
 def _without_denial(tokens: Sequence[str]) -> tuple[list[str], bool] | str:
     """The words without those that deny, and whether they deny; or why it cannot be said what they deny.
 
     "Isn't this …?" asks whether it is; "Is … not seen?" whether it is absent; "Is this not …?" may be either.
     """
-    if tokens[:2] == ["do", "nt"] and tokens[2:3] and tokens[2] in COMMANDS:
-        return "it orders that something is not done"
-    tag = _tag(tokens)
-    if "nt" in tag or (tag and not DENIED.isdisjoint(tokens)):
-        words = " ".join(tag).replace(" nt", "n't")
-        return f'"{words}" at the end leaves open what a yes would mean'
     left: list[str] = []
     denied = 0
     skip = False

@@ -16,8 +16,9 @@ from typing import Any
 
 from .checkpoint_files import file_beside
 from .format_versions import FormatVersionError, check_format_version
+from .question_manner import AGREED, why_left_open
 from .question_reading import QuestionReader
-from .question_text import folded
+from .question_text import folded, words
 from .trained_wordings import FIRST, TrainedGroup, UnderstoodQuestion
 
 QUESTIONS_FILE = "questions.json"
@@ -42,7 +43,7 @@ class NotUnderstood:
     Attributes:
         reason: in one line.
         nearest: up to three trained questions that come nearest.
-        ambiguous: it names a trained finding and denies it in a way that leaves open what a yes would mean.
+        ambiguous: it names a trained finding and denies it, or leaves open what a yes would mean.
     """
 
     reason: str
@@ -145,16 +146,22 @@ class TrainedQuestions:
             return NotUnderstood(f"it is longer than {LONGEST} characters", reader.nearest(()))
         signs = _SIGNS.search(question)
         tokens = reader.read(question)
+        said = words(question)
+        left_open = why_left_open(said)
         understood: UnderstoodQuestion | str
         if signs is not None:
             understood = f"the sign {signs[0]!r} stands in no trained question"
+        elif left_open is not None:
+            understood = left_open
         else:
             understood = reader.parse(tokens)
-        return (
-            understood
-            if isinstance(understood, UnderstoodQuestion)
-            else NotUnderstood(understood, reader.nearest(tokens), reader.leaves_open(tokens))
-        )
+            if isinstance(understood, str) and not AGREED.isdisjoint(said[-1:]):  # "There is AF, right?"
+                without = reader.parse(reader.read(" ".join(said[:-1])))
+                understood = understood if isinstance(without, str) else without
+        if isinstance(understood, UnderstoodQuestion):
+            return understood
+        ambiguous = reader.denies(tokens) or (left_open is not None and reader.names_a_finding(tokens))
+        return NotUnderstood(understood, reader.nearest(tokens), ambiguous)
 
     def answers_as_trained(self, question: UnderstoodQuestion, wished: Sequence[str]) -> dict[str, str] | str:
         """The answers of a question that other words for them mean.
@@ -167,8 +174,9 @@ class TrainedQuestions:
             Trained answer → wished one, in the order of the wished; or why there are none, in one line.
         """
         found: dict[str, str] = {}
-        terms = {term for group in self.groups for term in group.terms.values()}
-        trained = question.answers or (terms if question.attribute_type in ("diagnosis", "form") else ())
+        kind = question.attribute_type
+        verified = [group for group in self.groups if group.question_type == "verify" and group.attribute_type == kind]
+        trained = question.answers or [term for group in verified for term in group.terms.values()]
         by_words = {folded(one): one for one in trained}
         for one in wished:
             answer = by_words.get(folded(one))

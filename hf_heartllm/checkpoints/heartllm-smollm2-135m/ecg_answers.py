@@ -173,6 +173,7 @@ class ECGReport:
         windows: of a recording longer than the checkpoint was trained on: each window's report, else empty.
         findings: the statements that are "yes" at their operating points, the most remarkable first, whatever the text
             says; empty without a calibration that has such points.
+        absent: leads that the recording has not, where the operating points were measured with all of them.
         warnings: what was found about the recording, one line each.
         notice: what the report may be used for.
     """
@@ -182,6 +183,7 @@ class ECGReport:
     complete: bool
     windows: tuple[WindowAnswer, ...] = ()
     findings: tuple[StatementFound, ...] = ()
+    absent: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notice: str = NOTICE
 

@@ -41,6 +41,7 @@ COUNTED_WHY = "this checkpoint counts in {:g} s, of which these are {:.3g}: `hea
 COUNTED_FROM = 0.95
 """Share of the duration trained on from which a count is that of the whole recording."""
 OWN_ANSWERS = "not calibrated: a set of answers of one's own"
+OTHER_QUESTION = "not calibrated: the question is of no kind that was trained"
 
 
 def is_yes_no_question(question: str) -> bool:
@@ -71,7 +72,9 @@ class Wishes:
                 raise ValueError(f"{name} is a whole number of at least 1, not {value!r}")
         if isinstance(self.answers, str):
             raise ValueError(f"answers is a closed set to choose from, such as ['yes', 'no'], not {self.answers!r:.60}")
-        if self.answers is not None and len(set(self.answers)) < 2:
+        if self.answers is not None and len(set(self.answers)) < len(self.answers):
+            raise ValueError(f"answers is a closed set, in which each stands once, not {list(self.answers)!r:.60}")
+        if self.answers is not None and len(self.answers) < 2:
             raise ValueError(f"answers is a closed set of two or more to choose from, not {list(self.answers)!r:.60}")
         if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
             raise ValueError(f"a threshold for abstaining is between 0 and 1, not {self.abstain_below}")
@@ -90,6 +93,7 @@ class Asked:
         statement: what a yes/no question asks for, where the calibration knows it.
         rivals: the statements that it is decided with.
         shown: of the closed set, the words that were wished for.
+        unfitted: why the calibration says nothing of its answers, in words; None where it does.
     """
 
     reading: Reading
@@ -100,16 +104,12 @@ class Asked:
     statement: AskedStatement | None = None
     rivals: tuple[AskedStatement, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
+    unfitted: str | None = None
 
     @property
     def yes_no(self) -> bool:
         """Whether it is answered with yes or no."""
         return self.answers is not None and frozenset(self.answers) == frozenset(YES_NO)
-
-    @property
-    def own_answers(self) -> bool:
-        """Whether it is to be answered in words that may never have been trained."""
-        return self.wishes.answers is not None and not self.shown and not self.yes_no
 
     @property
     def scored(self) -> list[tuple[str, list[str]]]:
@@ -164,8 +164,9 @@ class QuestionAnswerer:
                     continue
                 answers, shown = tuple(as_trained), as_trained
             yes_no = answers is not None and frozenset(answers) == frozenset(YES_NO)
+            unfitted = None if answers is None or self.calibration is None else self._unfitted(understood, answers)
             if wishes.prevalence is not None:
-                self._check_prevalence(check_share(wishes.prevalence), yes_no)
+                self._check_prevalence(check_share(wishes.prevalence), yes_no, unfitted)
             if understood.negated and not yes_no:
                 asked.append(_declined("a question for an absence is answered with yes or no alone"))
                 continue
@@ -186,7 +187,9 @@ class QuestionAnswerer:
             statement = self._statement(understood) if yes_no else None
             rivals = () if statement is None or self.calibration is None else self.calibration.rivals(statement)
             closed = None if answers is None else tuple(answers)
-            asked.append(Asked(reading, understood, closed, prevalence, wishes, statement, tuple(rivals), shown))
+            asked.append(
+                Asked(reading, understood, closed, prevalence, wishes, statement, tuple(rivals), shown, unfitted)
+            )
         return asked
 
     def answer(self, asked: Sequence[Asked | ECGAnswer]) -> list[ECGAnswer]:
@@ -215,6 +218,13 @@ class QuestionAnswerer:
         as_written = isinstance(found, NotUnderstood) and self.questions.others_as_written and not found.ambiguous
         return UnderstoodQuestion(question) if as_written else found
 
+    def _unfitted(self, understood: UnderstoodQuestion, answers: Sequence[str]) -> str | None:
+        """Why the calibration says nothing of a question's answers; None where it does."""
+        if frozenset(answers) == frozenset(YES_NO):
+            known = self.questions is None or understood.attribute is not None
+            return None if known or self._statement(understood) is not None else OTHER_QUESTION
+        return None if set(answers) == set(understood.answers or ()) else OWN_ANSWERS
+
     def _statement(self, understood: UnderstoodQuestion) -> AskedStatement | None:
         """What a yes/no question asks for, where the calibration knows it."""
         if self.calibration is None:
@@ -223,12 +233,14 @@ class QuestionAnswerer:
             return self.calibration.statement_in(understood.text)
         return self.calibration.statement(understood.attribute_type, understood.attribute)
 
-    def _check_prevalence(self, prevalence: float, yes_no: bool) -> None:
+    def _check_prevalence(self, prevalence: float, yes_no: bool, unfitted: str | None) -> None:
         """Before the model runs; `AnswerCalibration.answers` would say the same afterwards."""
         if not yes_no:
             raise CalibrationError(f"a prevalence ({prevalence:g}) belongs to a yes/no question")
         if self.calibration is None:
             raise CalibrationError(f"no prevalence can be assumed ({prevalence:g}): {NOT_CALIBRATED}")
+        if unfitted is not None:
+            raise CalibrationError(f"no prevalence can be assumed ({prevalence:g}): {unfitted}")
 
     def _scores(self, closed: Sequence[Asked]) -> list[list[list[AnswerScores]]]:
         """For each question with a closed set, for each window, the scores of what decides it."""
@@ -259,8 +271,9 @@ class QuestionAnswerer:
         scores = [np.asarray(of_window[0].log_likelihoods) for of_window in scored]
         of_windows = [self._one_window(answers, one, text, asked.prevalence, statement) for one in scores]
         found = self._one_window(answers, combined_scores(scores, answers, how), text, asked.prevalence, statement)
-        if asked.own_answers and self.calibration is not None:
-            of_windows, found = [_as_scored(one) for one in of_windows], _as_scored(found)
+        if asked.unfitted is not None:
+            of_windows = [_as_scored(one, asked.unfitted) for one in of_windows]
+            found = _as_scored(found, asked.unfitted)
         if statement is not None and statement.point is not None and self.calibration is not None:
             decisions = []
             for of_window, one in zip(scored, scores, strict=True):
@@ -277,10 +290,11 @@ class QuestionAnswerer:
             deciding = deciding_window([decision.excess for decision in decisions], ANY if how == MEAN else how)
             found = _at_point(found, decisions[deciding], self.calibration.slope(statement))
             found = replace(found, operating_point=statement.point, folds=self.calibration.measured_folds)
-        if asked.reading.absent and found.calibrated:
-            missing = f"of recordings with all leads; {len(asked.reading.absent)} are missing here"
-            found = replace(found, calibrated=False, basis=f"{found.basis}, {missing}", absent=asked.reading.absent)
-        return _with_windows(found, asked.reading, of_windows, HOW[how])
+        absent, found = asked.reading.absent, _with_windows(found, asked.reading, of_windows, HOW[how])
+        if absent and found.basis and asked.unfitted is None and self.calibration is not None:
+            lack = f"leads missing here: {len(absent)}"
+            found = replace(found, calibrated=False, basis=f"{found.basis}, for all leads; {lack}", absent=absent)
+        return found
 
     def _one_window(
         self,
@@ -410,15 +424,15 @@ def _exchanged(found: ECGAnswer) -> ECGAnswer:
     )
 
 
-def _as_scored(found: ECGAnswer) -> ECGAnswer:
-    """The answer by its scores alone, since nothing was fitted on its answer set."""
+def _as_scored(found: ECGAnswer, why: str) -> ECGAnswer:
+    """The answer by its scores alone, since nothing was fitted on such questions or answers."""
     text, probability = found.uncalibrated[0]
     return replace(
         found,
         text=text,
         probability=probability,
         alternatives=found.uncalibrated,
-        basis=OWN_ANSWERS,
+        basis=why,
         calibrated=False,
         confidence=probability,
     )

@@ -41,6 +41,7 @@ def write_reports(
                 complete=all(one.complete for one in written),
                 windows=_windows(reading, cleaned),
                 findings=() if calibration is None else statements_found(answerer, calibration, reading),
+                absent=reading.absent,
                 warnings=reading.warnings,
             )
         )
