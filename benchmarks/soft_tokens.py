@@ -37,11 +37,11 @@ KINDS = {
 MEASURED = "1 of the recording, and measured numbers"
 TASKS = ("superclass", "rhythm", "form")
 FIRST = "soft tokens"
-RECORDS = 4
+RECORDS = 8
 """Of a step."""
 STATEMENTS_ALONE = (
     "data.others=null", "data.report_share=0", "data.letters_share=0", "data.incomplete_share=0",
-    "data.max_questions=1", "data.statements.questions=2", "data.statements.terse=24",
+    "data.max_questions=1", "data.statements.questions=10", "data.statements.terse=0",
     "data.statements.plain_share=1.0", "data.statements.explained_share=0", "frozen_encoder=true",
     f"training.per_device_train_batch_size={RECORDS}", "training.warmup_steps=10", "training.save_steps=50",
 )  # fmt: skip
