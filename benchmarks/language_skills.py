@@ -27,7 +27,7 @@ import torch
 from tqdm import tqdm
 
 import hf_heartllm as hl
-from hf_heartllm.arguments import add_options, settings_of
+from hf_heartllm.arguments import add_options, given_options, settings_of
 from hf_heartllm.data.record import Record
 from hf_heartllm.data.sources import open_records
 from hf_heartllm.evaluation.intervals import Bootstrap, Resampled
@@ -277,6 +277,14 @@ class Measured:
             yield f"{topic}, best wording", areas[order[-1]], f"{data}: {wordings[order[-1]][0]!r}"
             yield f"{topic}, worst wording", areas[order[0]], f"{data}: {wordings[order[0]][0]!r}"
             yield f"{topic}, best less worst wording", areas[order[-1]].minus(areas[order[0]]), data
+            asked = np.array([not is_denied for _, is_denied in wordings])
+            plain = [area.value for area, present in zip(areas, asked) if present]
+            words = f"{data}, {int(asked.sum())} of which ask for its presence"
+            yield (
+                f"{topic}, median of what asks for its presence",
+                bootstrap.without_samples(float(np.median(plain))),
+                words,
+            )
             denied = [(area.value > 0.5, text) for area, (text, is_denied) in zip(areas, wordings) if is_denied]
             wrong = "; ".join(text for right, text in denied if not right)
             yield answered(f"{topic}, denials the right way round", [right for right, _ in denied], wrong or "all")
@@ -340,7 +348,8 @@ def main() -> int:
         return 2
     name = settings.model.resolve().name
     command = f"python benchmarks/language_skills.py --model {name} --ptbxl DIR --tokens TOKENS --questions FILE"
-    command += "" if settings.dtype == "float32" else f" --dtype {settings.dtype}"
+    told = given_options(settings, ("skills", "records", "wording_records", "dtype"))
+    command = f"{command} {told}".rstrip()
     facts = {"command": command, "commit": current_commit(), "machine": machine_words()}
     parts = dict(zip(SKILLS, (measured.text_skills, measured.refusals, measured.wordings), strict=True))
     for skill in settings.skills:
