@@ -214,7 +214,8 @@ def main() -> None:
         else:
             final = trained.merge_and_unload() if recipe.lora else model
             save_checkpoint(final, tokenizer, args.output / "model", dtype, load_dtype)
-        write_trained_questions(args.output / "model", rows, others_as_written=data.others is not None)
+        knows_others = base is not None or data.others is not None  # its base is a language model of its own
+        write_trained_questions(args.output / "model", rows, others_as_written=knows_others)
         trainer.state.save_to_json(str(args.output / "log.json"))
 
 

@@ -16,6 +16,7 @@ from hf_heartllm.models.ecg_answerer import WrittenText
 from hf_heartllm.models.ecg_reading import Reading, ReadWindow
 from hf_heartllm.models.question_answering import QuestionAnswerer, Wishes, is_yes_no_question
 from hf_heartllm.models.question_understanding import TrainedQuestions
+from hf_heartllm.models.trained_wordings import TrainedGroup
 
 DECLINED = "That can't be answered from an ECG."
 
@@ -176,6 +177,13 @@ def test_answers_in_other_words_are_those_that_were_trained_or_none(question, wi
     assert (found.text or found.abstained).startswith(said)
     assert found.answered is (said in wished)
     assert {text for text, _ in found.alternatives} == (set(wished) if found.answered else set())
+
+
+def test_answers_of_a_question_whose_trained_answers_are_not_known_are_taken_as_they_are():
+    group = TrainedGroup("verify", "rhythm", None, ("Is it {term}?",), {"AFIB": "fibrillation"})
+    model = QuestionAnswerer(answerer(), None, TrainedQuestions((group,)), 32, 64)
+    (found,) = model.answer(model.ask(None, ["Is it fibrillation?"], Wishes(answers=("a", "b"))))
+    assert found.text == "a"
 
 
 def test_a_model_trained_on_other_questions_gets_them_as_they_are_unless_they_are_ambiguous():

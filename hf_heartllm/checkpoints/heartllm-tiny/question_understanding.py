@@ -175,6 +175,8 @@ class TrainedQuestions:
         """
         found: dict[str, str] = {}
         kind = question.attribute_type
+        if question.answers is None and question.attribute != kind:  # neither a list nor a report: its set is not known
+            return {one: one for one in wished}
         verified = [group for group in self.groups if group.question_type == "verify" and group.attribute_type == kind]
         trained = question.answers or [term for group in verified for term in group.terms.values()]
         by_words = {folded(one): one for one in trained}
