@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..ecg.readers.formats import UNSTATED, either, recording_help
-from ..models.checkpoint_files import default_checkpoint, find_checkpoint
+from ..models.checkpoint_files import default_checkpoint, find_checkpoint, model_type
 from ..models.notice import NOTICE
 from ..models.printable_text import printable
 
@@ -261,8 +261,8 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     if Path(model).is_dir():
         if not (Path(model) / "config.json").is_file():
             raise UsageError(f"{option} {model}: the folder holds no config.json, so it is no checkpoint")
-        kind = _model_type(Path(model) / "config.json")
-        if not kind.startswith("hf_"):
+        kind = model_type(model)
+        if kind is not None and not kind.startswith("hf_"):  # whoever loads it says what else is wrong
             raise UsageError(f"{option} {model}: a language model of type {kind!r} that reads no ECGs")
         if not any(Path(model).glob("*.safetensors")):
             raise UsageError(f"{option} {model}: the folder holds no weights (*.safetensors)")
@@ -276,13 +276,6 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
             "name of a Hub repository (OWNER/NAME)"
         )
     return model
-
-
-def _model_type(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["model_type"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "hf_"  # whoever loads it says what is wrong
 
 
 PICTURES = (".png", ".svg", ".pdf")

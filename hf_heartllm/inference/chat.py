@@ -99,7 +99,8 @@ class Chat:
         other = OTHER_QUESTIONS in (getattr(answerer.model.config, "seen_in_training", None) or ())
         self._answerer, self._calibration = answerer, calibration
         self._one_by_one = QuestionAnswerer(answerer, calibration, questions, *longest, may_decline=other)
-        self.converses = not answerer.one_question and (questions is None or other)
+        takes_any = questions is None or questions.others_as_written or other
+        self.converses = not answerer.one_question and takes_any
         self.record: ECGRecord | None = None
         self.turns: list[Turn] = []
         self._reading: Reading | None = None

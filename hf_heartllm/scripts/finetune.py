@@ -37,6 +37,7 @@ from hf_heartllm.training.stages import (
     save_adapter,
     save_checkpoint,
     say_left_out,
+    say_notes,
     train_from_last,
     training_arguments,
 )
@@ -84,7 +85,7 @@ def main() -> None:
         if recipe.frozen_encoder:
             raise ValueError("frozen_encoder is a setting for ECG-LM: HeartLLM has no encoder")
         if args.general_turns and not (recipe.text_weight or data.others):
-            print("note: --general-turns is not read: neither data.others nor text_weight asks for it", flush=True)
+            say_notes(["--general-turns is not read: neither data.others nor text_weight asks for it"])
         if recipe.text_weight and args.general_turns is None:
             raise ValueError("text_weight needs --general-turns, of training/general_turns.py")
     except (OSError, ValueError) as error:

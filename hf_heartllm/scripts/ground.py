@@ -58,6 +58,7 @@ from hf_heartllm.training.stages import (
     save_adapter,
     save_checkpoint,
     say_left_out,
+    say_notes,
     train_from_last,
     training_arguments,
 )
@@ -152,9 +153,9 @@ def main() -> None:
     except (OSError, ValueError) as error:
         refuse(error)
     if data.numbers and not args.measurements:
-        print("note: no --measurements, so none of data.numbers is learned", flush=True)
+        say_notes(["no --measurements, so none of data.numbers is learned"])
     if data.soft_label_share and not args.soft_labels:
-        print("note: no --soft-labels, so statements are learned as they are stated", flush=True)
+        say_notes(["no --soft-labels, so statements are learned as they are stated"])
     names = lead_columns(data.numbers) if args.measurements else []
     numbers = dict.fromkeys(holds, np.zeros(0, dtype=np.float32))
     if args.measurements:

@@ -417,19 +417,21 @@ def _inputs(options: RecipeOptions) -> dict[str, str]:
         several = value if isinstance(value, list) else [value]
         if field.name in ("output", "recipe", "set") or not any(isinstance(one, (str, Path)) for one in several):
             continue
-        found[field.name] = sha256_of("\n".join(_mark(Path(one)) for one in several))[:16]
+        found[field.name] = sha256_of("\n".join(_mark(Path(one), options.output) for one in several))[:16]
     return found
 
 
-def _mark(path: Path) -> str:
+def _mark(path: Path, output: Path) -> str:
     """A file's content; of a folder that of the files that lie directly in it, and of the shards of a data set, which
-    may lie deeper; a name on the Hub is itself."""
+    may lie deeper; a name on the Hub is itself. What the run has written itself (`output`) does not count."""
     if not path.is_dir():
         return _mark_of(path) if path.is_file() else str(path)
     files = {one for one in path.iterdir() if one.is_file() and one.suffix in _READ and one.name not in _OF_ANSWERS}
     files |= {*path.rglob("*.parquet"), *path.rglob("*.safetensors")}
+    files = {one for one in files if not one.resolve().is_relative_to(output.resolve())}
     if not files:  # recordings alone: their names and sizes, since there may be many
-        there = sorted(one for one in path.rglob("*") if one.is_file())
+        every = (one for one in path.rglob("*") if not one.resolve().is_relative_to(output.resolve()))
+        there = sorted(one for one in every if one.is_file())
         return " ".join(f"{one.relative_to(path)}:{one.stat().st_size}" for one in there)
     return " ".join(f"{one.relative_to(path)}:{_mark_of(one)}" for one in sorted(files))
 

@@ -21,7 +21,7 @@ from hf_heartllm.data.record import Record
 from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.adapter_checkpoint import ADAPTER_WEIGHTS
 from hf_heartllm.models.base_model import BaseModel
-from hf_heartllm.models.checkpoint_files import find_checkpoint
+from hf_heartllm.models.checkpoint_files import find_checkpoint, model_type
 from hf_heartllm.models.configuration_heartllm import HeartLLMConfig
 from hf_heartllm.models.feature_extraction_ecg import ECGFeatureExtractor
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
@@ -55,14 +55,13 @@ def check_model(name: str | Path, kind: str | None = HeartLLMConfig.model_type, 
         if source.exists() or source.is_absolute() or not (of_the_hub or (kind is None and len(source.parts) == 1)):
             raise ValueError(f"{option} {name}: no such folder, and no name of a Hub repository (OWNER/NAME)")
         return
-    try:
-        found = json.loads((source / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError):
-        raise ValueError(f"{option} {name}: the folder holds no config.json that can be read") from None
+    found = model_type(source)
+    if found is None:
+        raise ValueError(f"{option} {name}: the folder holds no config.json that names a model")
     if kind is not None and found != kind:
         more = "; a language model gets ECG tokens from HeartLLMForCausalLM.from_base or training/ground.py --base"
         raise ValueError(f"{option} {name}: a model of type {found!r}, not {kind!r}{more if 'heart' in kind else ''}")
-    if kind is None and str(found).startswith("hf_"):
+    if kind is None and found.startswith("hf_"):
         raise ValueError(f"{option} {name}: reads ECGs already ({found!r}); give a language model without them")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hf_heartllm.inference import Chat, Prompt, load_chat
 from hf_heartllm.inference import chat as chat_module
 from hf_heartllm.models.ecg_chat import ECGS_FIRST, ONE_QUESTION
 from hf_heartllm.models.likeliest_texts import likeliest_texts
+from hf_heartllm.models.question_understanding import TrainedQuestions
 from hf_heartllm.models.trained_wordings import OTHER_QUESTIONS
 from tests.tiny import tiny_ecg_lm, tiny_model_and_tokenizer
 
@@ -152,9 +154,10 @@ def test_of_a_long_recording_the_first_window_is_talked_about(answerer, chat, re
 
 def test_which_checkpoints_converse(answerer, monkeypatch):
     reader = answerer.processor if hasattr(answerer, "processor") else answerer.tokenizer
-    known = object()
+    known = TrainedQuestions(())
     assert Chat(answerer).converses
     assert not Chat(answerer, questions=known).converses
+    assert Chat(answerer, questions=replace(known, others_as_written=True)).converses
     monkeypatch.setattr(answerer.model.config, "seen_in_training", [OTHER_QUESTIONS], raising=False)
     assert Chat(answerer, questions=known).converses
     monkeypatch.setattr(reader, "ecg_chat", ONE_QUESTION)

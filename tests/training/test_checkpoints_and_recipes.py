@@ -207,6 +207,11 @@ def test_a_run_goes_on_with_its_own_data_and_model_only(tmp_path):
         (tmp_path / "set" / "data" / "train.parquet").write_bytes(shard)
         with contextlib.nullcontext() if shard == b"one" else pytest.raises(ValueError, match="another --rows"):
             begin_run(tmp_path / "of-shards", recipe, Options(**{**run, "rows": [tmp_path / "set"]}, model=rows))
+    inside = Options(**{**run, "output": tmp_path / "set" / "run", "rows": [tmp_path / "set"]}, model=rows)
+    begin_run(inside.output, recipe, inside)
+    (inside.output / "checkpoint-1").mkdir()
+    (inside.output / "checkpoint-1" / "model.safetensors").write_bytes(b"its own")
+    begin_run(inside.output, recipe, inside)
     rows.write_bytes(b"other rows")
     with pytest.raises(ValueError, match="a run with another --rows was begun here; give another --output"):
         begin_run(tmp_path / "run", recipe, Options(**run, model=tmp_path / "model"))

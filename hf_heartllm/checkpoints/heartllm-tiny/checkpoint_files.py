@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,15 @@ def find_checkpoint(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return name
     folder = Path(__file__).resolve().parents[1] / "checkpoints" / name
     return folder if (folder / "config.json").is_file() else name
+
+
+def model_type(folder: str | os.PathLike[str]) -> str | None:
+    """The `model_type` of a folder's `config.json`; None where it says none that can be read."""
+    try:
+        found = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(found)
 
 
 def is_local_name(name: str) -> bool:
