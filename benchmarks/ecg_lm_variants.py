@@ -39,6 +39,7 @@ class Comparison:
         seeds: of the new weights and of the draws.
         judged: recordings that are asked about.
         fold: which they are of.
+        tasks: what is asked of them.
         bf16: train and ask in bfloat16, which pays on processors with units for it.
     """
 
@@ -51,6 +52,7 @@ class Comparison:
     seeds: tuple[int, ...] = (1, 2, 3)
     judged: int = 200
     fold: int = 8
+    tasks: tuple[str, ...] = ("superclass", "rhythm", "form")
     bf16: bool = False
 
 
@@ -85,7 +87,8 @@ def compare(
         settings: what they are made of and judged on.
         variants: by name.
         first: what the results' names begin with.
-        columns: heading → part of the names that `heartllm evaluate classify` gives its results.
+        columns: heading → part of the names that `heartllm evaluate classify` gives its results; those of tasks that
+            are not asked are left out.
         facts: of each result.
         results: file of results to write.
 
@@ -106,6 +109,7 @@ def compare(
     except subprocess.CalledProcessError as error:
         print(f"error: {' '.join(map(str, error.cmd[1:4]))} … ended with {error.returncode}", file=sys.stderr)
         return error.returncode
+    columns = {heading: part for heading, part in columns.items() if any(task in part for task in settings.tasks)}
     facts = {"commit": current_commit(), "machine": machine_words(), **facts}
     found = figures(settings, first, list(variants), list(columns.values()), facts)
     print(table(found, first, list(variants), columns))
@@ -156,7 +160,7 @@ def judge(settings: Comparison, variant: Variant, folder: Path, seed: int) -> No
         _run(
             settings, "-m", "hf_heartllm.cli", "evaluate", "classify", "--records", settings.ptbxl,
             "--folds", str(settings.fold), "--training-folds", "1-7", "--model", tuned,
-            "--max-records", str(settings.judged), *half,
+            "--max-records", str(settings.judged), "--tasks", ",".join(settings.tasks), *half,
             "--output", folder / "classify.json", "--results", folder / "rows.json", "--quiet",
         )  # fmt: skip
 
@@ -186,9 +190,13 @@ def figures(
         for measure in measures:
             for condition in CONDITIONS:
                 values = [_value(rows, measure, condition) for rows in of_seeds]
-                name = f"{first}, {variant}: {measure}, {condition}"
-                found.append(Result(name, float(np.mean(values)), (min(values), max(values)), **facts))
+                found.append(mean_over_seeds(f"{first}, {variant}: {measure}, {condition}", values, facts))
     return found
+
+
+def mean_over_seeds(name: str, values: Sequence[float], facts: Mapping[str, Any]) -> Result:
+    """The mean of what each seed gave; as interval the lowest and the highest."""
+    return Result(name, float(np.mean(values)), (min(values), max(values)), **facts)
 
 
 def _value(rows: Sequence[Result], measure: str, condition: str) -> float:

@@ -1,6 +1,6 @@
 """How many soft tokens an ECG needs before a frozen language model, and of what they should be made.
 
-    python benchmarks/soft_tokens.py --base build/smollm2-135m-instruct --encoder build/ecg-lm/encoder/model \\
+    python benchmarks/soft_tokens.py --base build/smollm2-text --encoder build/ecg-lm/encoder/model \\
         --ptbxl build/ptb-xl --rows build/rows.parquet --soft-labels build/soft_labels.parquet \\
         --output build/soft-tokens
 
@@ -8,7 +8,9 @@ ECG-LM's paper puts one soft token of the whole recording before its language mo
 lead, tokens along time, more tokens of the whole recording, and, with --measurements, one token with the measured
 numbers behind it as text. Each is put before the same frozen language model behind the same frozen encoder by
 training/make_ecg_lm.py, is trained by training/finetune_ecg_lm.py on the same draws of yes/no statements, and is judged
-by its answers (`heartllm evaluate classify`) on recordings of a fold that neither was trained on.
+by its answers (`heartllm evaluate classify`) on recordings of a fold that neither was trained on. The language model
+should know beforehand how to look an answer up (docs/ecg-lm.md): one that does not learns nothing of any kind in the
+time that this takes.
 
 Everything is kept in --output: run again, it goes on where it stopped. Prints a table of the means over the seeds and
 writes benchmarks/results/soft_tokens.json once every kind has every seed.
@@ -35,13 +37,12 @@ KINDS = {
     "32 of the recording": ("--projector", "record", "--ecg-tokens", "32"),
 }
 MEASURED = "1 of the recording, and measured numbers"
-TASKS = ("superclass", "rhythm", "form")
 FIRST = "soft tokens"
 RECORDS = 8
 """Of a step."""
 STATEMENTS_ALONE = (
     "data.others=null", "data.report_share=0", "data.letters_share=0", "data.incomplete_share=0",
-    "data.max_questions=1", "data.statements.questions=10", "data.statements.terse=0",
+    "data.max_questions=1", "data.statements.questions=5", "data.statements.terse=6",
     "data.statements.plain_share=1.0", "data.statements.explained_share=0", "frozen_encoder=true",
     f"training.per_device_train_batch_size={RECORDS}", "training.warmup_steps=10", "training.save_steps=50",
 )  # fmt: skip
@@ -59,7 +60,7 @@ class Settings(Comparison):
     """
 
     measurements: Path | None = None
-    steps: int = 250
+    steps: int = 100
     results: Path = REPOSITORY / "benchmarks" / "results" / "soft_tokens.json"
 
 
@@ -86,7 +87,7 @@ def main() -> int:
         "data": f"{settings.judged} records of fold {settings.fold}, trained on {settings.steps * RECORDS} of folds "
         f"1-7; mean, lowest and highest of {len(settings.seeds)} seeds",
     }
-    columns = {task: YES_NO.format(task) for task in TASKS}
+    columns = {task: YES_NO.format(task) for task in settings.tasks}
     return compare(settings, kinds_of(settings), FIRST, columns, facts, settings.results)
 
 

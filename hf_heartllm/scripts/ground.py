@@ -185,6 +185,7 @@ def main() -> None:
             texts,
             recipe.text_weight,
             shared_levels=not adapter,
+            same_rows=recipe.first_rows == "mean",
         )
         begin_run(args.output, recipe, args)  # after the checks above: a recipe that fails them begins no run
     except (OSError, ValueError) as error:

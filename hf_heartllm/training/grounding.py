@@ -162,6 +162,7 @@ class GroundedLayers(nn.Module):
         text_weight: of that loss.
         shared_levels: whether what codes share by `levels` begins at random, as new rows need it; rows that an earlier
             training has told apart begin as they are.
+        same_rows: whether the rows of all codes begin as their mean and share nothing by `levels`.
 
     Raises:
         ValueError: if the model has fewer layers, or its ECG rows are not trained.
@@ -179,6 +180,7 @@ class GroundedLayers(nn.Module):
         texts: Sequence[Sequence[int]] | None = None,
         text_weight: float = 20.0,
         shared_levels: bool = True,
+        same_rows: bool = False,
     ) -> None:
         super().__init__()
         heart = model.get_base_model() if hasattr(model, "peft_config") else model
@@ -206,7 +208,10 @@ class GroundedLayers(nn.Module):
             model.requires_grad_(False)
             self.backbone.layers.requires_grad_(True)
             self.rows = nn.Parameter(_text_rows(heart)[ids[0] : ids[0] + len(ids)].detach().clone())
-        grid = _one_hot_levels(levels, self.num_codes)
+        if same_rows:
+            of_codes = self.rows.detach()[self.first_code - self.first_id :]
+            of_codes.copy_(of_codes.mean(dim=0))
+        grid = _one_hot_levels(None if same_rows else levels, self.num_codes)
         self.grid: Tensor
         self.register_buffer("grid", grid, persistent=False)
         spread = 0.5 * self.rows.detach().std() if shared_levels else 0.0

@@ -151,6 +151,8 @@ class GroundRecipe:
         data: what is read.
         new_layers: lowest layers that the model is given first, which at first change nothing.
         layers: how many of the lowest are trained, and run.
+        first_rows: what the rows of codes begin as: parts that codes share by the levels of their quantiser (rows of an
+            adapter go on as they are), or all as their mean.
         lora: adapters, of all layers; those of the upper ones wait for stage 3; null: the layers are trained.
         training: arguments of transformers' `TrainingArguments`.
         rows_learning_rate: of the ECG rows.
@@ -165,6 +167,7 @@ class GroundRecipe:
     lora: LoraSettings | None
     training: dict[str, Any]
     new_layers: Count = 0
+    first_rows: Literal["levels", "mean"] = "levels"
     rows_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
     forecast_weight: Weight = 0.5
     number_weight: Weight = 2.0

@@ -67,6 +67,18 @@ def test_losses_fall_and_only_what_is_trained_changes():
     torch.testing.assert_close(layers.ecg_rows().detach(), rows)
 
 
+def test_rows_may_begin_as_their_mean_and_are_told_apart_by_training():
+    model, tokenizer = tiny_model_and_tokenizer()
+    adapted = add_lora(model, r=2, lora_alpha=4, lora_dropout=0.0, train_rows="ecg")
+    layers = GroundedLayers(adapted, 1, [4, 4, 4], np.array([0.5, 0.1]), 1, same_rows=True)
+    of_codes = layers.ecg_rows()[layers.first_code - layers.first_id :]
+    assert torch.equal(of_codes, of_codes[:1].expand_as(of_codes))
+    layers(**batch(tokenizer))["loss"].backward()
+    with torch.no_grad():
+        layers.rows -= 0.1 * layers.rows.grad
+    assert len(layers.ecg_rows()[layers.first_code - layers.first_id :].unique(dim=0)) > 1
+
+
 def test_of_a_whole_model_only_lower_layers_and_ecg_rows_change():
     model, tokenizer = tiny_model_and_tokenizer()
     before = {name: value.clone() for name, value in model.state_dict().items()}
