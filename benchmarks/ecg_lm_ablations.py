@@ -83,7 +83,8 @@ def main() -> int:
     facts = {
         "command": f"python benchmarks/ecg_lm_ablations.py {given_options(settings)}",
         "data": f"{settings.judged} records of fold {settings.fold}, trained on {settings.aligned_steps * RECORDS} and "
-        f"{settings.steps * RECORDS} of folds 1-7; mean, lowest and highest of {len(settings.seeds)} seeds",
+        f"{settings.steps * RECORDS} of folds {settings.training_folds}; mean, lowest and highest of "
+        f"{len(settings.seeds)} seeds",
     }
     return compare(settings, variants_of(settings), FIRST, COLUMNS, facts, settings.results)
 

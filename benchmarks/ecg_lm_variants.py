@@ -37,6 +37,7 @@ class Comparison:
         soft_labels: Parquet file of training/soft_labels.py.
         output: folder for what is made.
         seeds: of the new weights and of the draws.
+        training_folds: of PTB-XL; where measured numbers are read, those that were measured.
         judged: recordings that are asked about.
         fold: which they are of.
         tasks: what is asked of them.
@@ -50,6 +51,7 @@ class Comparison:
     soft_labels: Path
     output: Path
     seeds: tuple[int, ...] = (1, 2, 3)
+    training_folds: str = "1-7"
     judged: int = 200
     fold: int = 8
     tasks: tuple[str, ...] = ("superclass", "rhythm", "form")
@@ -141,7 +143,11 @@ def judge(settings: Comparison, variant: Variant, folder: Path, seed: int) -> No
     trained_on: tuple[str | Path, ...] = ("--records", settings.ptbxl, "--rows", settings.rows)
     if variant.measurements is not None:
         trained_on += ("--measurements", variant.measurements)
-    same = ("data.folds=1-7", f"training.seed={seed}", f"training.bf16={str(settings.bf16).lower()}")
+    same = (
+        f"data.folds={settings.training_folds}",
+        f"training.seed={seed}",
+        f"training.bf16={str(settings.bf16).lower()}",
+    )
     if variant.aligned is not None:
         if not (aligned / "config.json").exists():
             _run(
@@ -159,7 +165,7 @@ def judge(settings: Comparison, variant: Variant, folder: Path, seed: int) -> No
         half = ["--dtype", "bfloat16"] if settings.bf16 else []
         _run(
             settings, "-m", "hf_heartllm.cli", "evaluate", "classify", "--records", settings.ptbxl,
-            "--folds", str(settings.fold), "--training-folds", "1-7", "--model", tuned,
+            "--folds", str(settings.fold), "--training-folds", settings.training_folds, "--model", tuned,
             "--max-records", str(settings.judged), "--tasks", ",".join(settings.tasks), *half,
             "--output", folder / "classify.json", "--results", folder / "rows.json", "--quiet",
         )  # fmt: skip

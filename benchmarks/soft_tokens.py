@@ -85,7 +85,7 @@ def main() -> int:
     facts = {
         "command": f"python benchmarks/soft_tokens.py {given_options(settings)}",
         "data": f"{settings.judged} records of fold {settings.fold}, trained on {settings.steps * RECORDS} of folds "
-        f"1-7; mean, lowest and highest of {len(settings.seeds)} seeds",
+        f"{settings.training_folds}; mean, lowest and highest of {len(settings.seeds)} seeds",
     }
     columns = {task: YES_NO.format(task) for task in settings.tasks}
     return compare(settings, kinds_of(settings), FIRST, columns, facts, settings.results)
