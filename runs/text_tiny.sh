@@ -5,7 +5,7 @@
 #
 #     runs/text_tiny.sh TOKENS [OUTPUT [SETTING…]]
 #
-# TOKENS: ECG tokens of PTB-XL with questions, of dataset_builders.ecg_tokens (docs/datasets.md), by the codec below;
+# TOKENS: ECG tokens of PTB-XL with questions, of dataset_builders.ecg_tokens (docs/datasets.md), by the shipped codec or CODEC, a folder;
 # their codes say which records there are and are not shown. SETTINGs change the training: training.max_steps=2 tries
 # the way out. What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1
 # trains in one process, EMBED=text-tiny puts the result into the package. text-tiny came by these trainings one by one;
@@ -15,9 +15,9 @@ clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of ECG tokens}"
 from_here() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac }
 tokens=$(from_here "$1") out=$(from_here "${2:-$clone/build/tiny}")
+codec=$(from_here "${CODEC:-$clone/hf_heartllm/checkpoints/heartllm-tiny/codec}")
 cd "$clone"
 python=${PYTHON:-.venv/bin/python}
-codec=hf_heartllm/checkpoints/heartllm-tiny/codec
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} HF_HUB_OFFLINE=1
 mkdir -p "$out"
 

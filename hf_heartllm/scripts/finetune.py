@@ -205,7 +205,7 @@ def main() -> None:
     if is_main_process():
         dtype, load_dtype = (getattr(torch, name) if name else None for name in (recipe.save_dtype, recipe.load_dtype))
         heart = trained.get_base_model() if adapter else model
-        heart.config.seen_in_training = recipe.seen_in_training
+        heart.config.seen_in_training = recipe.seen(heart.config.seen_in_training)
         longest = max(codes[row["record_id"]].size for row in rows if row["record_id"] in codes)
         tokenizer.ecg_max_duration = longest / tokenizer.codec.config.tokens_per_second
         if tokenizer.ecg_chat == AS_WRITTEN:

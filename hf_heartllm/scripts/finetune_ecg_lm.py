@@ -80,7 +80,8 @@ def main() -> None:
         data, settings = recipe.data, recipe.training
         unknown = {
             "probe": recipe.probe, "frozen_layers": recipe.frozen_layers, "layers": recipe.layers,
-            "text_weight": recipe.text_weight,
+            "text_weight": recipe.text_weight, "save: adapter": recipe.save == "adapter",
+            "lora.rank_pattern": recipe.lora and recipe.lora.rank_pattern,
             "data.devices": data.devices, "data.eval_folds": data.eval_folds,
         }  # fmt: skip
         if set_ones := [name for name, value in unknown.items() if value]:
@@ -165,7 +166,7 @@ def main() -> None:
     except ECGError as error:  # a recording that is damaged, or has none of the leads
         refuse(error)
     if is_main_process():
-        model.config.seen_in_training = recipe.seen_in_training
+        model.config.seen_in_training = recipe.seen(model.config.seen_in_training)
         processor.ecg_max_duration = round(max(usable.seconds), 2) if usable.seconds else None
         dtype, load_dtype = (getattr(torch, name) if name else None for name in (recipe.save_dtype, recipe.load_dtype))
         final = in_training.merge_and_unload() if recipe.lora else model

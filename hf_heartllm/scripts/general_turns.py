@@ -19,7 +19,9 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hf_heartllm.arguments import add_options, settings_of
+from hf_heartllm.models.prompts import DEFAULT_CHAT_TEMPLATE
 from hf_heartllm.models.whole_files import write_whole
+from hf_heartllm.training.stages import check_model, refuse
 from hf_heartllm.training.turns.others import general_questions
 
 BATCH = 8
@@ -56,8 +58,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, Settings)
     args = settings_of(Settings, parser.parse_args())
-    tokenizer = AutoTokenizer.from_pretrained(args.base, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32).eval()
+    try:
+        check_model(args.base, None, "--base")
+        tokenizer = AutoTokenizer.from_pretrained(args.base, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.float32).eval()
+    except (OSError, ValueError) as error:
+        refuse(error)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.chat_template is None:  # as `from_base` of both systems has it
+        tokenizer.chat_template = DEFAULT_CHAT_TEMPLATE
     questions = general_questions()
     rows = []
     for start in tqdm(range(0, len(questions), BATCH), desc="questions", unit="batch"):

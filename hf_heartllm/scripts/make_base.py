@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from hf_heartllm.data.token_file import load_rows
+from hf_heartllm.labels.ptbxl import folds
 from hf_heartllm.models.ecg_chat import ONE_QUESTION
 from hf_heartllm.models.ecg_codec import ECGCodec
 from hf_heartllm.models.modeling_heartllm import HeartLLMForCausalLM
@@ -25,10 +26,16 @@ from hf_heartllm.training.stages import check_nothing_there, refuse, save_checkp
 from hf_heartllm.training.vocabulary import train_text_tokenizer
 
 
-def texts(path: Path) -> Iterator[str]:
-    """Everything that will be said: questions behind a blank, as they stand behind an ECG, answers, reports."""
+def texts(path: Path, of_folds: Collection[int]) -> Iterator[str]:
+    """Everything that will be said: questions behind a blank, as they stand behind an ECG, answers, reports.
+
+    Of the rows of some folds; of rows without a fold those of the split "train", or without a split.
+    """
     yield from (f" {request}" for request in REPORT_REQUESTS)
-    for row in load_rows(path, ("questions", "report")):
+    for row in load_rows(path):
+        fold = row.get("strat_fold")
+        if fold not in of_folds if fold is not None else row.get("split") not in (None, "train"):
+            continue
         for question in row.get("questions") or ():
             yield " " + question.text
             yield question.answer
@@ -55,9 +62,11 @@ def main() -> None:
     try:
         check_nothing_there(args.output)
         recipe = read_recipe(args.recipe, BaseRecipe, args.set)
-        said = list(texts(args.rows))
+        said = list(texts(args.rows, folds(recipe.folds)))
         if len(said) == len(REPORT_REQUESTS):
-            raise ValueError(f"{args.rows}: holds no question and no report to learn a vocabulary from")
+            raise ValueError(
+                f"{args.rows}: holds no question and no report of folds {recipe.folds} to learn a vocabulary from"
+            )
         codec = ECGCodec.from_pretrained(args.codec)
     except (OSError, ValueError) as error:
         refuse(error)

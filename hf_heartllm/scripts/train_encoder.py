@@ -66,7 +66,9 @@ def main() -> None:
         )
         found = read_usable(args.records, data.folds, extractor, data.max_records)
         judged = (
-            read_usable(args.records, data.eval_folds, extractor, data.eval_records) if data.eval_folds else Usable()
+            read_usable(args.records, data.eval_folds, extractor, data.eval_records, split="validation")
+            if data.eval_folds
+            else Usable()
         )
         if not found.records:
             raise ValueError("none of the recordings can be read and is long enough: nothing to train on")

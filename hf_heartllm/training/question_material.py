@@ -101,6 +101,9 @@ def question_material(
         print(
             f"no statement holds in {more.at_least} records (data.statements.at_least): none is asked for", flush=True
         )
+    soft = [one for one in (more, probe) if one and one.soft_label_share]
+    if soft and soft_labels is None:
+        print("no --soft-labels, so statements are learned as they are stated (soft_label_share)", flush=True)
     labels = with_measured(_labels(rows, frequent, soft_labels, more.soft_label_share if more else 0.0), rows)
     if data.others and general_turns is not None:
         others = OtherTurns(read_general_turns(general_turns), unanswerable_questions())

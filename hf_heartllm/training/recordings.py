@@ -31,26 +31,27 @@ _COUNTED_BY_LEAD = " not read: the model reads "
 
 
 def training_records(
-    path: str | Path, folds: Sequence[int], sampling_rate: int = 100
+    path: str | Path, folds: Sequence[int], sampling_rate: int = 100, split: str = "train"
 ) -> tuple[list[Record], list[str]]:
     """The records of a collection that a training is on, and what was decided or left out, each a sentence.
 
     Args:
         path: as `open_records` takes it.
-        folds: of PTB-XL; of a collection without folds those of the split "train" are taken.
+        folds: of PTB-XL.
         sampling_rate: 100 or 500, of PTB-XL's recordings.
+        split: of a collection without folds, which is taken.
 
     Raises:
         FileNotFoundError: if none is on disk.
         ValueError: one line, if the collection cannot be read.
     """
     source = open_records(path, sampling_rate=sampling_rate, splits=dict.fromkeys(folds, "train"))
-    wanted = source.splits().get("train", [])
+    wanted = source.splits().get("train" if source.layout == PTB_XL else split, [])
     records = [record for record in wanted if record.files]
     notes = [f"{path}: {note}" for note in source.notes]
     if others := len(source) - len(wanted):
-        notes.append(f"{path}: {others} of {len(source)} recordings are of other splits than train: left out.")
-    which = f"folds {list(folds)} at {sampling_rate} Hz" if source.layout == PTB_XL else "the split train"
+        notes.append(f"{path}: {others} of {len(source)} recordings are of other splits than {split}: left out.")
+    which = f"folds {list(folds)} at {sampling_rate} Hz" if source.layout == PTB_XL else f"the split {split}"
     if not records:
         raise FileNotFoundError(f"{path}: no recording of {which} is on disk, of {len(wanted)}; unpack the data first")
     if absent := len(wanted) - len(records):

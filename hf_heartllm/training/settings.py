@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,8 @@ class BaseRecipe:
 
     Attributes:
         seed: of its first weights.
+        folds: of PTB-XL, whose questions and reports its vocabulary is learned from; of rows without one those of the
+            split "train", or all where there are no splits.
         vocabulary: of its text.
         decoder: `model_type`, and sizes of that model of transformers by the names of its configuration.
     """
@@ -68,6 +71,7 @@ class BaseRecipe:
     seed: Count
     vocabulary: VocabularySettings
     decoder: dict[str, Any]
+    folds: Folds = "1-8"
 
 
 @dataclass(frozen=True)
@@ -314,7 +318,7 @@ class FinetuneRecipe:
         save_dtype: of the stored weights; null: as they were trained.
         load_dtype: in which they are loaded unless one is asked for; null: as stored.
         save: the whole model, or the adapter alone, where --model is an adapter's checkpoint.
-        seen_in_training: what the rows show, for `heartllm evaluate classify`.
+        seen_in_training: what the rows show, for `heartllm evaluate classify`; see `seen`.
     """
 
     data: QuestionData
@@ -329,6 +333,25 @@ class FinetuneRecipe:
     save_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     load_dtype: Literal["float32", "bfloat16", "float16"] | None = None
     save: Literal["whole", "adapter"] = "whole"
+
+    def seen(self, before: Sequence[str] | None = None) -> list[str]:
+        """What a model has seen after this training.
+
+        Args:
+            before: what it had seen before it; None: nothing, or that is not known.
+
+        Returns:
+            That, `seen_in_training`, and what the settings of `data` teach.
+        """
+        data = self.data
+        taught = {
+            "report text": data.report_share,
+            "letter choice": data.letters_share,
+            "yes/no": data.statements,
+            "other questions": data.others,
+        }
+        every = [*(before or ()), *self.seen_in_training, *(name for name, share in taught.items() if share)]
+        return list(dict.fromkeys(every))
 
     def __post_init__(self) -> None:
         if self.probe is not None and self.lora is not None:

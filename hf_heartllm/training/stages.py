@@ -259,17 +259,37 @@ def say_usable(found: Usable, count: int, what: str = "recordings") -> None:
 
 
 def read_usable(
-    paths: Sequence[Path], wanted: str, extractor: ECGFeatureExtractor, max_records: int | None = None
+    paths: Sequence[Path],
+    wanted: str,
+    extractor: ECGFeatureExtractor,
+    max_records: int | None = None,
+    split: str = "train",
 ) -> Usable:
     """The recordings of some collections and folds that can be read; what cannot is said.
 
+    Args:
+        paths: of the collections.
+        wanted: folds of PTB-XL.
+        extractor: what reads them.
+        max_records: that many, drawn from all; None: all.
+        split: of collections without folds, those wanted; one that has none of another split than "train" is left out.
+
     Raises:
-        FileNotFoundError, ValueError: if a collection has none, or cannot be read.
+        FileNotFoundError, ValueError: if a collection has none, or cannot be read, or two have a record of the same id.
     """
     every: list[Record] = []
     notes: list[str] = []
     for path in paths:
-        there, said = training_records(path, folds(wanted))
+        try:
+            there, said = training_records(path, folds(wanted), split=split)
+        except FileNotFoundError as error:
+            if split == "train":
+                raise
+            notes.append(str(error))
+            continue
+        known = {one.record_id for one in every}
+        if both := known & {one.record_id for one in there}:
+            raise ValueError(f"{path}: record {min(both)} is also in another of the collections ({len(both)} such)")
         every += there
         notes += said
     found = usable_records(every, extractor, max_records=max_records)

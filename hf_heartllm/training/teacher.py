@@ -16,7 +16,7 @@ from hf_heartllm.training.length_groups import LengthGroups
 from hf_heartllm.training.text_anchor import TextAnchor
 
 _CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "num_logits_to_keep")
-"""Settings of models whose logits are not the hidden states times the output matrix."""
+"""Settings of models whose logits are not the hidden states times the output matrix; others are found by a trial."""
 
 
 class SFTTrainerWithTeacher(SFTTrainer):
@@ -52,10 +52,8 @@ class SFTTrainerWithTeacher(SFTTrainer):
             model.statement_probe = nn.Linear(width, statements).to(model.device)
         self._hidden: torch.Tensor | None = None
         self._head = heart.get_output_embeddings()
-        config = heart.config.get_text_config()
-        # some heads do more than multiply; trl's own loss knows them
-        self._of_labels_alone = not any(getattr(config, name, None) for name in _CHANGED_LOGITS)
-        self._eager = config._attn_implementation == "eager"
+        self._of_labels_alone = _multiplies_alone(heart)  # else the model's own logits are taken, of all tokens
+        self._eager = heart.config.get_text_config()._attn_implementation == "eager"
         heart.language_model.base_model.register_forward_hook(self._keep)
         super().__init__(*args, model=model, **kwargs)
 
@@ -85,15 +83,14 @@ class SFTTrainerWithTeacher(SFTTrainer):
         labels, mask = inputs["labels"], inputs.get("attention_mask")
         if self._eager and mask is not None and mask.dtype == torch.bool:
             inputs = {**inputs, "attention_mask": _added_to_scores(mask)}
-        if self._of_labels_alone:
-            loss, outputs = self._loss_of_labels(model, inputs, num_items_in_batch)
-        else:
-            found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch=num_items_in_batch, **kwargs)
-            loss, outputs = found if return_outputs else (found, None)
+        loss, outputs = self._loss_of_labels(model, inputs, num_items_in_batch)
         assert self._hidden is not None
         hidden, self._hidden = self._hidden, None
         if soft is not None:
-            added = _softening(hidden, self._output_rows(soft), labels, soft)
+            if self._of_labels_alone:
+                added = _softening(hidden, self._output_rows(soft), labels, soft)
+            else:
+                added = _softening_of_logits(outputs.logits, labels, soft)
             loss = loss + self._per_token(added, labels, num_items_in_batch)
         if self._statements:
             at_end = hidden[torch.arange(len(positions), device=hidden.device), positions]
@@ -115,15 +112,18 @@ class SFTTrainerWithTeacher(SFTTrainer):
         """The cross-entropy of the labelled tokens; logits are computed where a label stands, and nowhere else.
 
         In an example of a record most positions are its ECG, and a large vocabulary's logits there are nearly half of
-        the work.
+        the work. A head that scales or caps its logits computes them itself, everywhere.
         """
         labels = inputs["labels"]
         shown = {name: value for name, value in inputs.items() if name != "labels"}
-        outputs = model(**shown, use_cache=False, logits_to_keep=1)
+        outputs = model(**shown, use_cache=False, logits_to_keep=1 if self._of_labels_alone else 0)
         assert self._hidden is not None
         following = labels[:, 1:]
         labelled = following != -100
-        logits = self._head_logits(self._hidden[:, :-1][labelled])
+        if self._of_labels_alone:
+            logits = self._head_logits(self._hidden[:, :-1][labelled])
+        else:
+            logits = outputs.logits[:, :-1][labelled]
         summed = nn.functional.cross_entropy(logits.float(), following[labelled], reduction="sum")
         with torch.no_grad():
             right = (logits.argmax(dim=-1) == following[labelled]).float().mean().item()
@@ -167,6 +167,30 @@ def _softening(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor, s
     before = hidden.flatten(0, 1)[places - 1]
     rows = head[labels.flatten()[places]] - head[instead]
     return (shares * (before * rows.to(before.dtype)).sum(dim=-1)).sum()
+
+
+def _softening_of_logits(logits: torch.Tensor, labels: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
+    """As `_softening`, of logits (batch, tokens, ids) that a model scales or caps."""
+    places, instead, shares = soft[0].long(), soft[1].long(), soft[2].float()
+    before = logits.flatten(0, 1)[places - 1].float()
+    right = before.gather(1, labels.flatten()[places][:, None])
+    return (shares * (right - before.gather(1, instead[:, None]))[:, 0]).sum()
+
+
+@torch.no_grad()
+def _multiplies_alone(heart: Any) -> bool:
+    """Whether a model's logits are its hidden states times its output matrix (plus a bias), and nothing else."""
+    if any(getattr(heart.config.get_text_config(), name, None) for name in _CHANGED_LOGITS):
+        return False
+    head, kept = heart.get_output_embeddings(), []
+    hook = heart.language_model.base_model.register_forward_hook(lambda _, __, output: kept.append(output[0]))
+    try:
+        ids = torch.arange(1, 5, device=heart.device)[None]
+        logits = heart.language_model(input_ids=ids, use_cache=False).logits[0, -1].float()
+    finally:
+        hook.remove()
+    plain = nn.functional.linear(kept[0][0, -1], head.weight, getattr(head, "bias", None)).float()
+    return bool((logits - plain).abs().max() <= 0.02 * plain.abs().max())
 
 
 def remove_probe(model: Any) -> None:

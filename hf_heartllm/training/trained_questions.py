@@ -67,7 +67,7 @@ def trained_questions(
         report_requests: what asks for a report, where a row has one.
 
     Raises:
-        ValueError: if the rows hold no question.
+        ValueError: if the rows hold no question that `at_least` records were asked, and no report.
     """
     times: Counter[tuple[str, str, str, str, tuple[str, ...]]] = Counter()
     reports = False
@@ -80,17 +80,19 @@ def trained_questions(
     for (text, *kind, attribute, answers), number in times.items():
         _count(text, kind, attribute, answers, number, kinds)
     groups = [group for key in sorted(kinds, key=_order) for group in _groups(key, kinds[key], at_least)]
-    if not groups:
-        raise ValueError(f"the rows hold no question that {at_least} records were asked")
     if reports:
         groups.append(TrainedGroup("report", "report", None, tuple(report_requests), {"report": "report"}))
+    if not groups:
+        raise ValueError(f"the rows hold no question that {at_least} records were asked")
     return TrainedQuestions(tuple(groups))
 
 
 def write_trained_questions(
     folder: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]], *, others_as_written: bool = False
-) -> Path:
+) -> Path | None:
     """Write `questions.json` of some rows into a checkpoint's folder.
+
+    Where there is nothing to write, this is said, and questions reach the model as they are asked.
 
     Args:
         folder: the checkpoint's.
@@ -98,10 +100,14 @@ def write_trained_questions(
         others_as_written: whether the model was trained on other questions too, and is to be asked them as they are.
 
     Returns:
-        The file's path.
+        The file's path; None without one.
     """
     path = Path(folder) / QUESTIONS_FILE
-    document = replace(trained_questions(rows), others_as_written=others_as_written).document()
+    try:
+        document = replace(trained_questions(rows), others_as_written=others_as_written).document()
+    except ValueError as error:
+        print(f"no {QUESTIONS_FILE}: {error}, so every question reaches the model as it is asked", flush=True)
+        return None
     write_whole(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return path
 

@@ -273,3 +273,11 @@ def test_a_recipe_of_the_package_is_found_by_its_name_wherever_one_is(tmp_path, 
             match="no such recipe; give a YAML file, or one of align_ecg_lm, align_ecg_lm_paper, base_tiny",
         ):
             read_recipe(name, CodecRecipe)
+
+
+def test_what_was_seen_follows_from_the_settings_and_from_before():
+    plain = read_recipe(RECIPES / "finetune_smollm2.yaml", FinetuneRecipe, ["data.letters_share=0.0"])
+    assert plain.seen() == ["labels", "report text", "yes/no", "other questions"]
+    with_letters = read_recipe(RECIPES / "finetune_smollm2.yaml", FinetuneRecipe, ["data.letters_share=0.2"])
+    assert "letter choice" in with_letters.seen()
+    assert plain.seen(with_letters.seen()) == with_letters.seen()

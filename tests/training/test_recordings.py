@@ -27,6 +27,7 @@ from hf_heartllm.training.recordings import (
     training_records,
     usable_records,
 )
+from hf_heartllm.training.stages import read_usable
 from tests.forked import run_forked
 from tests.simulated_ptbxl import ptbxl_of_simulated
 
@@ -180,3 +181,13 @@ def test_refinements_cannot_begin_without_a_complete_recording(tmp_path):
         pytest.raises(ValueError, match="none of 1 recordings has all leads"),
     ):
         dataset.complete_features([0])
+
+
+def test_two_collections_that_share_an_id_are_refused_and_validation_is_another_split(hospital, tmp_path):
+    extractor = ECGFeatureExtractor(100, None, STANDARD_LEADS, required_leads=[], min_duration=2.0)
+    with pytest.raises(ValueError, match="is also in another of the collections"):
+        read_usable([hospital, hospital], "1-8", extractor)
+    held = read_usable([hospital], "8", extractor, split="validation").records
+    trained = read_usable([hospital], "1-7", extractor).records
+    assert trained
+    assert not {one.record_id for one in held} & {one.record_id for one in trained}

@@ -87,18 +87,23 @@ def test_the_probe_is_trained_and_taken_off(tmp_path):
 
 def test_logits_of_labelled_tokens_alone_give_the_loss_of_trl(tmp_path):
     pytest.importorskip("trl")
+    from trl import SFTTrainer
+
     model, tokenizer = tiny_model_and_tokenizer()
     dataset = QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer))
     trainer = trainer_of(model, tokenizer, dataset, tmp_path)
     batch = PackedCollator(tokenizer.pad_token_id)([dataset[0], dataset[1]])
     losses = []
-    for trainer._of_labels_alone in (True, False):
+    for of_labels_alone, trl in ((True, False), (False, False), (True, True)):
+        trainer._of_labels_alone = of_labels_alone
         model.zero_grad()
-        loss = trainer.compute_loss(model, dict(batch), num_items_in_batch=7)
+        kind = SFTTrainer if trl else type(trainer)
+        loss = kind.compute_loss(trainer, model, dict(batch), num_items_in_batch=7)
         loss.backward()
         losses.append((loss.item(), model.get_input_embeddings().weight.grad.clone()))
-    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
-    torch.testing.assert_close(losses[0][1], losses[1][1], atol=1e-5, rtol=1e-4)
+    for other in losses[1:]:
+        assert losses[0][0] == pytest.approx(other[0], rel=1e-5)
+        torch.testing.assert_close(losses[0][1], other[1], atol=1e-5, rtol=1e-4)
 
 
 def test_packed_questions_stay_apart_whichever_attention_computes(tmp_path):
@@ -155,3 +160,33 @@ def test_a_soft_answer_has_the_loss_and_gradient_of_a_mixture_of_both(tmp_path, 
     assert soft == pytest.approx((1 - share) * hard + share * of_other, abs=1e-5)
     for got, one, two in zip(gradient, of_yes, of_no, strict=True):
         torch.testing.assert_close(got, (1 - share) * one + share * two, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [{"logits_scaling": 8.0}, {"final_logit_softcapping": 2.0}, {"unnamed": 0.2}])
+def test_a_soft_answer_of_scaled_or_capped_logits_is_the_mixture_too(tmp_path, scale):
+    pytest.importorskip("trl")
+    model, tokenizer = tiny_model_and_tokenizer()
+    head = model.get_output_embeddings()
+    [(name, by)] = scale.items()
+    if name != "unnamed":
+        setattr(model.config.get_text_config(), name, by)
+
+    def change(_, __, logits):
+        return by * torch.tanh(logits / by) if name == "final_logit_softcapping" else logits * by
+
+    head.register_forward_hook(change)
+    prompts, share = QuestionPrompts(tokenizer), 0.3
+    prefix = prompts.prefix(tokenizer.codes_to_ids(CODES["1"].tolist()))
+    trainer = trainer_of(model, tokenizer, QuestionDataset(ROWS, CODES, prompts), tmp_path)
+    assert not trainer._of_labels_alone
+    mixed = prompts.turn("Does this ECG show PVC?", "yes", "no", share)
+
+    def loss_of(*turn, instead=None):
+        example = pack_turns(prefix, [prompts.turn("Does this ECG show PVC?", *turn)], 256)
+        if instead is not None:
+            example["labels"] = list(example["labels"])
+            example["labels"][len(prefix) + mixed.soft_place] = instead
+        return trainer.compute_loss(model, PackedCollator(tokenizer.pad_token_id)([example])).item()
+
+    soft, hard, other = loss_of("yes", "no", share), loss_of("yes"), loss_of("yes", instead=mixed.instead)
+    assert soft == pytest.approx((1 - share) * hard + share * other, abs=1e-5)

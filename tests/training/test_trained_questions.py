@@ -74,3 +74,13 @@ def test_what_was_asked_of_one_record_is_not_in_the_file(rows, tmp_path):
 def test_rows_without_questions_are_an_error():
     with pytest.raises(ValueError, match="no question"):
         trained_questions([row([])])
+
+
+def test_reports_alone_are_a_file_and_nothing_asked_is_none(tmp_path, capsys):
+    assert write_trained_questions(tmp_path, [row([], "sinus rhythm")]) == tmp_path / "questions.json"
+    assert [one.question_type for one in read_trained_questions(tmp_path).groups] == ["report"]
+    assert (
+        write_trained_questions(tmp_path / "none", [row([asked(SECRET, "verify", "rhythm", "SR", ["yes", "no"])])])
+        is None
+    )
+    assert "so every question reaches the model as it is asked" in capsys.readouterr().out
