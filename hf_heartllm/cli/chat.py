@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import option_name
 from ..ecg.readers.formats import STATED, SUFFIXES, UNSTATED
 from ..interrupts import each_interrupt_raises
 from ..models.notice import NOTICE
@@ -277,6 +278,9 @@ class _Session:
             record = read_record(args)
             self.chat.show(record)
         self._named(args.record, record, heard)
+        as_before = [name for name in STATED if getattr(args, name) is not None and " --" not in rest]
+        if as_before and args.record.lower().endswith(UNSTATED):
+            tell(f"{', '.join(map(option_name, as_before))} as for the recording before; /ecg FILE --… states others")
         if self.args.json:
             self._print_json({"ecg": args.record})
         else:

@@ -281,6 +281,18 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
 PICTURES = (".png", ".svg", ".pdf")
 
 
+def check_not_there(files: Sequence[Path], force: bool) -> list[Path]:
+    """Which of the files to write are there already.
+
+    Raises:
+        UsageError: if one is, and it is not to be replaced.
+    """
+    there = [file for file in files if file.exists()]
+    if there and not force:
+        raise UsageError(f"{there[0]}: is there already; choose another name or add --force")
+    return there
+
+
 def check_picture_name(name: str) -> None:
     """That a picture can be written under a name, by its ending."""
     if Path(name).suffix.lower() not in PICTURES:

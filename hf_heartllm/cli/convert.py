@@ -12,6 +12,7 @@ from .common import (
     add_json_argument,
     add_quiet_argument,
     add_record_arguments,
+    check_not_there,
     describe,
     in_words,
     print_json,
@@ -44,10 +45,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the recording."""
     from ..ecg.writers import write_ecg, written_files
 
-    files = written_files(args.output)
-    there = [file for file in files if file.exists()]
-    if there and not args.force:
-        raise UsageError(f"{there[0]}: is there already; choose another name or add --force")
+    there = check_not_there(written_files(args.output), args.force)
     record = read_record(args)
     sources = {os.path.realpath(file) for file in _source_files(args.record)}
     if any(os.path.realpath(file) in sources for file in there):

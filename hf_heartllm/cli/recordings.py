@@ -82,6 +82,8 @@ def find_recordings(sources: Sequence[str], but: str | None = None) -> Recording
     folders = False
     for source in sources:
         if not is_folder(source):
+            if but is not None and os.path.realpath(source) == os.path.realpath(but):
+                raise UsageError(f"{but}: the recording itself, which is not overwritten; choose another name")
             found.setdefault(deciding_file(source), source)
             continue
         folders = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .common import UsageError, add_json_argument, describe, print_json, print_notice, reading_flags
+from .common import UsageError, add_json_argument, check_not_there, describe, print_json, print_notice, reading_flags
 
 HELP = "Write a simulated recording with known truth."
 EXAMPLES = (
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampling-rate", type=float, default=500.0, metavar="HZ", help="default: 500")
     parser.add_argument("--duration", type=float, default=10.0, metavar="SECONDS", help="default: 10")
     parser.add_argument("--seed", type=int, help="of everything random (default: the example's own)")
+    parser.add_argument("--force", action="store_true", help="replace OUT where it is there")
     add_json_argument(parser)
 
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the recording; --json prints its truth."""
     from ..ecg import EXAMPLES as NAMED
     from ..ecg import simulate_ecg, write_ecg
+    from ..ecg.writers import written_files
 
     name = args.name.removeprefix("example:")
     if name not in NAMED:
@@ -38,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
         if args.seed < 0:
             raise UsageError(f"--seed must not be negative, got {args.seed}")
         settings["seed"] = args.seed
+    check_not_there(written_files(args.output), args.force)
     record, truth = simulate_ecg(name=name, sampling_rate=args.sampling_rate, duration=args.duration, **settings)
     files = write_ecg(record, args.output)
     how = reading_flags(record, files)

@@ -31,6 +31,20 @@ def test_rate_units_and_leads_are_stated_by_the_file(tmp_path, rate, name):
     assert np.abs(again.signal - record.signal).max() <= (6e-7 if "." in name and name != "x.hea" else 5.1e-4)
 
 
+def test_no_command_overwrites_a_recording_by_the_way(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_ecg(hl.read_ecg("example:normal"), "own")
+    write_ecg(hl.read_ecg("example:normal"), "own.csv")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    for words in (["simulate", "af", "own"], ["simulate", "af", "own.csv"]):
+        assert cli.main(words) == 2
+        assert "add --force" in capsys.readouterr().err
+    assert cli.main(["measure", "own.csv", "--output", "own.csv"]) == 2
+    assert "the recording itself, which is not overwritten" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+    assert cli.main(["simulate", "af", "own.csv", "--force"]) == 0
+
+
 def test_what_simulate_and_convert_write_reads_back_without_flags(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["simulate", "lbbb", "lbbb.csv", "--sampling-rate", "250"]) == 0

@@ -243,3 +243,25 @@ def test_what_travels_with_a_checkpoint_refuses_the_same() -> None:
         stated = {name: value for name, value in NAMED.items() if name != left}
         assert left in refusal(lambda stated=stated: record_from_array(SIGNAL, **stated))
     assert "12 lead names for 5 × 400" in refusal(lambda: record_from_array(SIGNAL[:5], **NAMED))
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ({"age": -5}, "age is a number from 0 or None, not -5"),
+        ({"age": "60"}, "age is a number from 0 or None, not '60'"),
+        ({"weight": float("inf")}, "weight is a number from 0 or None, not inf"),
+        ({"sex": "banana"}, "sex is 'male', 'female' or None, not 'banana'"),
+    ],
+)
+def test_what_is_said_of_the_patient_can_be(about: dict, words: str) -> None:
+    with pytest.raises(ECGError) as caught:
+        hl.ecg_record(FRAME, **STATED, **about)
+    assert words in str(caught.value)
+
+
+def test_numbers_and_names_are_no_record_to_measure_or_draw(tmp_path) -> None:
+    for call in (hl.measure, lambda value: hl.plot_ecg(value, tmp_path / "x.png")):
+        for value, kind in (("example:af", "str"), (np.zeros((12, 5000)), "ndarray"), (None, "None")):
+            with pytest.raises(ECGError, match=f"an ECGRecord is needed, this is .*{kind}"):
+                call(value)

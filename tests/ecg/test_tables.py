@@ -397,3 +397,27 @@ def test_a_time_column_states_a_rate_only_where_it_rises_evenly(tmp_path: Path) 
     assert "'time (s)' does not rise evenly" in refusal(tmp_path, text, sampling_rate=None)
     text = timed("time (s)", SECONDS + late / 10).to_csv(index=False)
     assert read(tmp_path, text, sampling_rate=None)[0].sampling_rate == RATE
+
+
+def test_a_time_that_jumps_or_goes_back_is_said(tmp_path: Path) -> None:
+    jump, wrap = SECONDS + 2.0 * (np.arange(SAMPLES) >= 50), SECONDS % 0.2
+    clock = [f"10:{int(s // 60):02d}:{s % 60:06.3f}" for s in SECONDS + 60.0 * (np.arange(SAMPLES) >= 50)]
+    for column, words in (
+        (jump, "leaves samples out behind sample 50; the samples"),
+        (clock, "leaves samples out behind sample 50; the samples"),
+        (wrap, "goes back behind sample 50 and at 1 more places"),
+        (SECONDS[::-1], "goes back behind sample 1 and at 118 more places"),
+    ):
+        record, said = read(tmp_path, timed("Time (s)", column).to_csv(index=False))
+        assert_is_the_signal(record)
+        assert any(words in one for one in said), said
+
+
+def test_minus_nought_is_no_half_of_a_number(tmp_path: Path) -> None:
+    whole = np.random.default_rng(1).integers(-40, 40, (SAMPLES, 12))
+    rows = [",".join("-0" if one == 0 else str(one) for one in row) for row in whole]
+    record, _ = read(tmp_path, "\n".join([",".join(STANDARD_LEADS), *rows]), units="uV")
+    np.testing.assert_allclose(record.signal, whole.T / 1000, atol=1e-6)
+    column = "\n".join("-0" if row[0] == 0 else str(row[0]) for row in whole)
+    assert read(tmp_path, column, units="uV", leads="I")[0].leads == ("I",)
+    assert "decimal points as well as between columns" in refusal(tmp_path, "\n".join(rows), units="uV", **IN_ORDER)

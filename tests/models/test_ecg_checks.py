@@ -382,7 +382,11 @@ def test_every_reversal_has_words_and_too_few_beats_point_to_none():
 
 @pytest.mark.parametrize(
     ("factor", "words", "fatal"),
-    [(1000, "microvolts (--units uV)", True), (200, "ADC counts", True), (0.001, "volts (--units V)", True)],
+    [
+        (1000, "microvolts (of a table: --units uV)", True),
+        (200, "ADC counts", True),
+        (0.001, "volts (of a table: --units V)", True),
+    ],
 )
 def test_amplitudes_no_heart_has_are_told_with_the_units_to_try(factor, words, fatal):
     (finding,) = check_record(of(SIGNAL * factor)).findings

@@ -77,7 +77,7 @@ def test_noise_is_not_answered_and_no_report_is_written(ask):
     for call in (lambda: ask(noise, AF), lambda: hl.pipeline("ecg-report")(noise)):
         with pytest.raises(ECGError, match="no QRS complexes were found"):
             call()
-    with pytest.raises(ECGError, match=r"microvolts \(--units uV\)"):
+    with pytest.raises(ECGError, match=r"microvolts \(of a table: --units uV\)"):
         ask(replace(normal, signal=normal.signal * 1000), AF)
 
 

@@ -442,3 +442,68 @@ def test_what_leaves_open_what_a_yes_would_mean_is_told_from_what_is_unknown(tex
 def test_a_question_that_only_looks_like_those_is_understood(text):
     found = QUESTIONS.understand(text)
     assert (found.text, found.negated) == ("Does this ECG show atrial fibrillation?", False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is there AF without symptoms?",
+        "Patient with no symptoms: does this ECG show AF?",
+        "Is AF present in the absence of symptoms?",
+        "Is the AF free of symptoms?",
+        "No. Is there AF?",
+        "No, thanks. Is this ECG normal?",
+        "Can you clear him of AF?",
+    ],
+)
+def test_what_may_deny_something_else_is_declined(text):
+    found = QUESTIONS.understand(text)
+    assert isinstance(found, NotUnderstood)
+    assert found.ambiguous
+
+
+@pytest.mark.parametrize(
+    ("text", "negated"),
+    [
+        ("Is this ECG clear of AF?", True),
+        ("Is there a clear sign of AF?", False),
+        ("Are there clear signs of AF?", False),
+        ("No AF?", True),
+        ("Is there no evidence of AF?", True),
+    ],
+)
+def test_clear_of_denies_and_clear_signs_do_not(text, negated):
+    assert (asked(text).attribute, asked(text).negated) == ("AFIB", negated)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is there an AV block? I want to know",
+        "Is there any heart block, I wonder",
+        "Is there an indication for a pacemaker?",
+        "Does the patient want a pacemaker?",
+        "Would you like a pacemaker for this patient?",
+        "Has the T wave changed?",
+        "Did digitalis change the ECG?",
+        "Is the patient having a heart attack right now?",
+        "Might this patient suffer a heart attack?",
+        "Anything wrong with the patient?",
+        "Is everything okay with me?",
+        "Are the waves flatter?",
+    ],
+)
+def test_what_an_ecg_does_not_say_is_declined(text):
+    assert isinstance(QUESTIONS.understand(text), NotUnderstood)
+
+
+def test_degrees_and_pacemakers_are_still_found():
+    assert asked("Is there AV block I?").attribute == "1AVB"
+    assert asked("Is AV block II present?").attribute == "2AVB"
+    assert asked("I would like to know if there is a pacemaker").attribute == "PACE"
+    assert asked("Is there an indication of a pacemaker?").attribute == "PACE"
+
+
+def test_normal_is_asked_in_its_own_words_throughout():
+    for text in ("Normal?", "Is the ECG abnormal?", "Is everything fine on this ECG?"):
+        assert asked(text).text == "Is this ECG normal?"

@@ -29,6 +29,9 @@ class ReadWindow:
     problem: str | None = None
 
 
+_SHORT = 0.75  # of the length that was trained on, and measured
+
+
 @dataclass(frozen=True)
 class Reading:
     """A recording, ready for prompts.
@@ -106,6 +109,9 @@ def _read(reader: Any, record: ECGRecord) -> Reading:
     extractor.require_leads(checked.record, dead)
     absent = tuple(extractor.absent_leads(checked.record.leads))
     seconds, start = reader.ecg_max_duration, checked.start
+    if seconds is not None and checked.record.duration < _SHORT * seconds:
+        length = f"{checked.record.duration:.3g} s"
+        said = (*said, f"{length} long: what is known of this model's answers was measured on {seconds:.3g} s")
     parts = recording_windows(checked.record, seconds)
     if len(parts) == 1:
         ecg = reader.encode_ecg(parts[0], check=False)

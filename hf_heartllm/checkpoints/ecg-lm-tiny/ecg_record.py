@@ -144,3 +144,14 @@ def require_leads(record: ECGRecord, leads: Sequence[str]) -> None:
             f"{record.source or 'record'}: missing lead{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
             f"the recording holds {', '.join(record.leads[:12])}{' …' if len(record.leads) > 12 else ''}"
         )
+
+
+def check_is_record(value: object) -> None:
+    """That a value is a recording, of this class or of that of a checkpoint's own code.
+
+    Raises:
+        ECGError: if it is none.
+    """
+    if not all(hasattr(value, name) for name in ("signal", "sampling_rate", "leads")):
+        kind = "None" if value is None else f"of the type {type(value).__name__}"
+        raise ECGError(f"an ECGRecord is needed, this is {kind}: read_ecg reads files, ecg_record takes numbers")

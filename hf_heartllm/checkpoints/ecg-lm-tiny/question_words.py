@@ -29,8 +29,8 @@ PHRASES: dict[str, str] = {
     "present not present": "present",
     "regular or irregular": "regular",
     "irregular or regular": "regular",
-    "right now": "",
-    "at the moment": "",
+    "right now": "now",
+    "at the moment": "now",
     "at all": "",
     "i need to know": "",
     "i am wondering": "",
@@ -344,6 +344,8 @@ WHICH = frozenset({"what", "which"})
 COMMANDS = ASKING | _set("tell identify determine count describe report")
 AUXILIARIES = _set("is are was were does do did has have can could would may might any am isnt arent doesnt")
 DENIALS = _set("no without absent lack exclude")
+# Words that stand around a name and may be what is denied: "AF without symptoms" denies no AF.
+DENIABLE = _set("symptom thanks thank question concern concerning doctor physician cardiologist opinion call like want")
 AND, OR = "and", frozenset({"or", "vs", "versus"})
 SEEN = _set("present seen visible there evident shown found detectable detected apparent recognizable be")
 
@@ -352,4 +354,4 @@ LONG_FILLERS = _set(
     "evidence present visible patient suggestive consistent features electrocardiogram recording tracing"
 )
 # Real words one letter from one above; they are not taken for a slip of the pen.
-NOT_SLIPS = _set("prevent prevented patent formal normals present presents interior venous regulate")
+NOT_SLIPS = _set("prevent prevented patent formal normals present presents interior venous regulate changed flatter")

@@ -35,6 +35,8 @@ def why_left_open(said: Sequence[str]) -> str | None:
         return f'"{words}" at the end leaves open what a yes would mean'
     if len(said) > 1 and said[-1] in AGREED and denied and not asks:
         return f'"{said[-1]}" at the end leaves open what a yes would mean'
+    if said[:1] == ["no"] and (said[1:2] in (["thanks"], ["thank"]) or not AUXILIARIES.isdisjoint(said[1:2])):
+        return '"no" at the beginning leaves open what a yes would mean'  # it may answer something else
     if _is_order_not_to(said):
         return "it orders that something is not done"
     if _is_of_others(said, denied):

@@ -144,10 +144,12 @@ def _amplitude(seen: Seen) -> list[Finding]:
     lead = "II" if "II" in ranges else min(ranges, key=lambda name: abs(ranges[name] - middle))
     size = f"lead {lead} ranges over {_millivolts(ranges[lead])} mV"
     if middle > HIGH:
-        message = f"{size}, as no heart's does: are these microvolts (--units uV) or ADC counts?"
+        message = f"{size}, as no heart's does: are these microvolts (of a table: --units uV) or ADC counts?"
         return [Finding("amplitude", message, fatal=True)]
     if middle < LOW:
-        return [Finding("amplitude", f"{size}, as no heart's does: are these volts (--units V)?", fatal=True)]
+        return [
+            Finding("amplitude", f"{size}, as no heart's does: are these volts (of a table: --units V)?", fatal=True)
+        ]
     if middle > RATHER_HIGH or middle < RATHER_LOW:
         return [Finding("amplitude", f"{size}, which is rare: are the units right?", certainty="likely")]
     return []

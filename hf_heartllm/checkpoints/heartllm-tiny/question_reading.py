@@ -17,6 +17,7 @@ from .question_words import (
     ASKING,
     AUXILIARIES,
     COMMANDS,
+    DENIABLE,
     DENIALS,
     FILLERS,
     OR,
@@ -34,7 +35,9 @@ _ASKING_MORE = frozenset(["why", "how", "what", "which", "when", "where", "who",
 _GENERAL = frozenset(["on", "in", "from", "by", "can", "does", "do", "could", "would"])
 _OF_RHYTHM = frozenset(["ecg", "rhythm", "heart", "cardiac", "heartbeat"])
 _OF_CHOICE = frozenset(["diagnosis", "finding", "class"])
-_OF_ECG = (frozenset(["normal"]), frozenset(["abnormal"]), frozenset(["wrong"]), frozenset(["pathological"]))
+_NOW = frozenset(["now", "currently", "today", "suffering"])
+_POSSIBLE = frozenset(["may", "might", "can", "could"])
+_WISHED = frozenset(["want", "like", "indication"])
 
 
 class QuestionReader:
@@ -49,7 +52,9 @@ class QuestionReader:
         for group in groups:
             for attribute in group.terms:
                 if group.question_type == "verify":
-                    self.asking.setdefault(attribute, group)
+                    one = self.asking.setdefault(attribute, group)
+                    if len(group.terms) == 1 < len(one.terms):  # its own, such as "Is this ECG normal?"
+                        self.asking[attribute] = group
                 elif group.question_type in ("query", "report"):
                     self.open.setdefault((group.question_type, group.attribute_type, attribute), group)
         self.names: dict[frozenset[str], tuple[str, bool]] = {}  # → attribute, whether it is the opposite of it
@@ -62,7 +67,7 @@ class QuestionReader:
         self._name_findings()
         self._nameable: list[tuple[str, set[frozenset[str]]]] = []  # trained questions and what they are called
         for attribute in self.asking:
-            text = self._plainly(attribute, groups)
+            text = self._plainly(attribute)
             called = {name for name, found in self.names.items() if found == (attribute, False)}
             self._nameable.append((text, called | {self._without_fillers(self.read(text)) - {"ecg"}}))
         for key, group in self.open.items():
@@ -77,15 +82,12 @@ class QuestionReader:
             self.open[key].question(self.open[key].wordings[0], key[2:], True).text for key in usual if key in self.open
         ]
         if "NORM" in self.asking:
-            first.insert(1, self._plainly("NORM", groups))
+            first.insert(1, self._plainly("NORM"))
         self._usual = tuple(dict.fromkeys([*first, *(text for text, _ in self._nameable)]))
 
-    def _plainly(self, attribute: str, groups: Sequence[TrainedGroup]) -> str:
-        """The yes/no question about an attribute: its own where it has one, such as "Is this ECG normal?"."""
-        own = [
-            one for one in groups if attribute in one.terms and one.question_type == "verify" and len(one.terms) == 1
-        ]
-        group = own[0] if own else self.asking[attribute]
+    def _plainly(self, attribute: str) -> str:
+        """The yes/no question about an attribute."""
+        group = self.asking[attribute]
         return group.question(group.wordings[0], (attribute,), True).text
 
     @staticmethod
@@ -175,8 +177,16 @@ class QuestionReader:
         if not ASKING.isdisjoint(left) and "if" not in left:
             return "it gives an order that was not trained"
         attribute, opposite = found
-        if content in _OF_ECG and not PERSONS.isdisjoint(left):
+        if negated and not DENIABLE.isdisjoint(left):
+            return "it may deny something else than the finding"
+        if left[:1] == ["did"] and "change" in left:
+            return "it compares with an earlier recording"
+        if attribute == "NORM" and "ecg" not in content and not PERSONS.isdisjoint(left):
             return "it asks about the patient, not about the ECG"
+        if attribute == "PACE" and _asks_for_one(left):
+            return "it asks who is to have one, which no ECG shows"
+        if attribute.endswith("MI") and _asks_about_now(left):
+            return "it asks for an infarction now; how old one is was not trained"
         if opposite and negated:
             return "it denies what is itself the opposite of a trained finding"
         group = self.asking[attribute]
@@ -274,8 +284,10 @@ def _without_denial(tokens: Sequence[str]) -> tuple[list[str], bool] | str:
             if after not in SEEN:
                 return '"not" leaves open what a yes would mean'
             denied += 1
-        elif (word == "free" and after in ("of", "from")) or (word == "negative" and after == "for"):
+        elif (word in ("free", "clear") and after in ("of", "from")) or (word == "negative" and after == "for"):
             denied, skip = denied + 1, True
+        elif word == "clear" and after in PERSONS and tokens[place + 2 : place + 3] == ["of"]:
+            return '"clear of" may be an order'
         elif word == "no" and not after:
             return '"no" at the end leaves open what a yes would mean'
         elif word in DENIALS or (word == "rule" and "out" in tokens):
@@ -283,3 +295,15 @@ def _without_denial(tokens: Sequence[str]) -> tuple[list[str], bool] | str:
         elif not (word == "out" and "rule" in tokens):
             left.append(word)
     return "it denies twice" if denied > 1 else (left, denied == 1)
+
+
+def _asks_for_one(tokens: Sequence[str]) -> bool:
+    """Whether words ask who needs or wants something; "want to know" and "indication of" do not."""
+    after = {one: following for one, following in zip(tokens, [*tokens[1:], ""]) if one in _WISHED}
+    wished = [one for one, following in after.items() if following not in ("of", "to", "know")]
+    return bool(wished) and "know" not in tokens
+
+
+def _asks_about_now(tokens: Sequence[str]) -> bool:
+    there = set(tokens)
+    return bool(there & _NOW) or ("suffer" in there and bool(there & _POSSIBLE))

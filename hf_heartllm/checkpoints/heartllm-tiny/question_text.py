@@ -22,7 +22,12 @@ _BLANKS_FOR = str.maketrans(dict.fromkeys("-‐‑‒–—―−/_\u00ad", " ")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _DEGREE_SIGN = re.compile(r"\b(1|2|3|i|ii|iii) ?[°º]", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\W_]+")
-_DEGREE_AFTER = re.compile(r"\b(?:av block|avb) (?:(?:grade|degree) )?(1|2|3|i|ii|iii)\b")
+_PERSON = (
+    r"(?! (?:am|would|have|had|was|do|did|can|could|should|will|think|want|need|know|wonder|just|guess|mean|see|hope|"
+    r"like|ask|suspect|believe)\b)"
+)
+_DEGREE_AFTER = re.compile(rf"\b(?:av block|avb) (?:(?:grade|degree) )?(1|2|3|ii|iii|i{_PERSON})\b")
+"""The degree behind a block, and not the "I" of "AV block? I want to know"."""
 _GRADE_BEFORE = re.compile(r"\bgrade (1|2|3|i|ii|iii)(?= av)")
 _BRITISH = ((re.compile("aem|æm"), "em"), (re.compile("isation"), "ization"), (re.compile("ognis"), "ogniz"))
 _DEGREES = {"1": "first", "i": "first", "2": "second", "ii": "second", "3": "third", "iii": "third"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...models.ecg_checks import check_record, warn_of
 from ...models.ecg_leads import INDEPENDENT_LEADS, LIMB_LEADS, STANDARD_LEADS, derive_limb_leads
-from ...models.ecg_record import ECGError, ECGRecord
+from ...models.ecg_record import ECGError, ECGRecord, check_is_record
 from ...models.ecg_resample import resample
 from ..beats import beat_times
 from ..quality import lead_quality
@@ -46,12 +46,14 @@ def measure(record: ECGRecord) -> Measurements:
     `measure`); without it all that rests on them is None.
 
     Args:
-        record: at 100 Hz or more, at least 2 s; any leads. Intervals are taken over the leads that are usable
-            (`hf_heartllm.ecg.quality`). In a record that is not in mV amplitudes are None.
+        record: at 100 Hz or more, at least 2 s; any leads. Intervals are taken
+            over the leads that are usable (`hf_heartllm.ecg.quality`). In a record that is not in mV amplitudes are
+            None.
 
     Raises:
         ECGError: for a lower rate or a shorter recording.
     """
+    check_is_record(record)
     where = record.source or "record"
     if record.sampling_rate < MIN_RATE or record.duration < MIN_DURATION:
         raise ECGError(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...models.ecg_checks import check_record, warn_of
-from ...models.ecg_record import ECGError, ECGRecord, ECGWarning
+from ...models.ecg_record import ECGError, ECGRecord, ECGWarning, check_is_record
 from ...models.whole_files import written_whole
 from ..measurements import measure
 from .drawing import draw, drawable, printable
@@ -57,6 +57,7 @@ def plot_ecg(
         ECGError: if the record is not in mV, the suffix or the layout is another, `start` is not within the recording,
             or the file cannot be written.
     """
+    check_is_record(record)
     path = Path(path)
     suffix = path.suffix.lower()
     where = record.source or "record"

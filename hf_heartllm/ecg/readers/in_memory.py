@@ -70,10 +70,21 @@ def ecg_record(
         if isinstance(signal, str | bytes) or hasattr(signal, "__fspath__"):
             raise ECGError(f"{where}: {str(signal)[:60]!r} is a text: hl.read_ecg reads a recording by its name")
         stated = statements(where, sampling_rate, units, leads)
+        _check_patient(where, sex, age=age, height=height, weight=weight)
         record = _record(where, signal, stated)
         return replace(record, source=source, age=age, sex=sex, height=height, weight=weight)
     except ECGError as error:
         raise ECGError(one_line(_OPTION.sub("", str(error)))) from None
+
+
+def _check_patient(where: str, sex: Any, **numbers_of: Any) -> None:
+    """That what is said of the patient can be."""
+    for name, value in numbers_of.items():
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if value is not None and not (number and not value < 0 and value != np.inf):
+            raise ECGError(f"{where}: {name} is a number from 0 or None, not {value!r:.40}")
+    if sex not in (None, "male", "female"):
+        raise ECGError(f"{where}: sex is 'male', 'female' or None, not {sex!r:.40}")
 
 
 def _is_table(signal: Any) -> bool:

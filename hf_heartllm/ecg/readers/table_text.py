@@ -18,9 +18,7 @@ _LONGEST_COMMENT = 10_000  # characters; loggers write settings into comments
 MISSING = {"", "nan", "na", "null", "-nan", "none", "n/a", "#n/a", "-"}
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
-_PADDED = re.compile(
-    r"[-+]?0\d+|-0"
-)  # a whole number as no program writes it, but as the digits behind a decimal comma
+_PADDED = re.compile(r"[-+]?0\d+")  # a whole number as no program writes it, but as digits behind a decimal comma
 _TIME = re.compile(r"['\"\[]*\d+[:/.-]\d+[:/.-]\d.*|['\"\[]*\d+:\d.*")
 
 
@@ -195,6 +193,14 @@ def _has_decimal_commas(path: Path, rows: list[list[str]]) -> bool:
 
 
 def _has_padded_numbers(rows: list[list[str]]) -> bool:
-    """Whether whole numbers such as `-0` and `012` stand side by side: halves of numbers with decimal commas."""
+    """Whether whole numbers such as `-0` and `012` stand side by side: halves of numbers with decimal commas.
+
+    Rounding writes `-0` too: behind a header with as many names that says nothing.
+    """
+    width = max(map(len, rows))
+    if width < 2:
+        return False  # no comma
     whole = [cell for row in rows[1:] or rows for cell in row if cell]
-    return all(re.fullmatch(r"[-+]?\d+", cell) for cell in whole) and any(_PADDED.fullmatch(cell) for cell in whole)
+    named = len(rows[0]) == width and not any(re.fullmatch(r"[-+]?\d+", cell) for cell in rows[0])
+    halves = any(_PADDED.fullmatch(cell) or (cell == "-0" and not named) for cell in whole)
+    return halves and all(re.fullmatch(r"[-+]?\d+", cell) for cell in whole)

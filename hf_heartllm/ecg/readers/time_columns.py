@@ -17,6 +17,7 @@ _FEW = 10  # values below which a straight rise says little
 _MANY = 100  # values that no lead rises through without ever falling
 _STEPS = 4  # of a straight staircase; a lead that jumps once has one
 _PLACES = 5  # decimals of a stated rate; times are written with some nine digits
+_HOLE = 1.5  # steps in one: then a sample is missing
 _TOLERANCE = 0.01  # of the sampling rate: clocks of devices drift, by far less
 
 
@@ -67,6 +68,8 @@ def seconds_of_day(cells: list[str]) -> np.ndarray | None:
 def compare_rate(path: object, column: str, values: np.ndarray, unit: float | None, rate: float) -> None:
     """Compare the steps of a time column with the sampling rate that the caller states.
 
+    Where the time goes back, or leaves out more than a sample, that is a warning: samples have no gaps.
+
     Args:
         path: for messages.
         column: how messages call it.
@@ -79,7 +82,10 @@ def compare_rate(path: object, column: str, values: np.ndarray, unit: float | No
     """
     values = values[np.isfinite(values)]
     steps = np.diff(values)
-    if len(steps) < 2 or not (steps > 0).any() or steps.min() < 0:
+    if len(steps) < 2 or not steps.any():
+        return
+    if steps.min() < 0:
+        _warn_of_breaks(path, column, "goes back", steps < 0)
         return
     uneven = steps.max() - steps.min()  # rounding, or samples that came in packets: first and last are off by it
     step = float(np.median(steps)) or float(steps.mean())
@@ -89,12 +95,27 @@ def compare_rate(path: object, column: str, values: np.ndarray, unit: float | No
         gap = abs(steps.sum() - due * len(steps))
         return bool(gap <= max(_TOLERANCE * due * len(steps), 1.01 * uneven) or _near(step, due))
 
+    units = (1, 1e-3, 1e-6, 1e-9, 60, 3600) if unit is None else (unit,)
+    known = _near(step, 1) or any(_near(step, 1 / rate / seconds) for seconds in units)
+    if known and np.median(steps) > 0:  # not rounded to steps longer than a sample, and not in packets
+        _warn_of_breaks(path, column, "leaves samples out", steps > _HOLE * step)
     if unit is not None:
         if not fits(unit):
             shown = 1 / (float(steps.mean()) * unit)
             raise ECGError(f"{path}: {column} shows {shown:.6g} Hz, the sampling rate given is {rate:g} Hz")
-    elif not (_near(step, 1) or any(fits(seconds) for seconds in (1, 1e-3, 1e-6, 1e-9, 60, 3600))):
+    elif not (_near(step, 1) or any(map(fits, units))):
         warn(f"{path}: {column} rises by {step:.4g}, which fits {rate:g} Hz in no unit of time")
+
+
+def _warn_of_breaks(path: object, column: str, what: str, breaks: np.ndarray) -> None:
+    """Say where the time does not go on as samples do."""
+    places = np.flatnonzero(breaks) + 1
+    if len(places):
+        more = f" and at {len(places) - 1:,} more places" if len(places) > 1 else ""
+        warn(
+            f"{path}: {column} {what} behind sample {places[0]:,}{more}; the samples are read as if they followed one "
+            "another: cut the recording there"
+        )
 
 
 def compare_named(path: object, name: str, cells: list[str], values: np.ndarray | None, rate: float) -> None:
