@@ -21,6 +21,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from benchmarks.ecg_lm_variants import mean_over_seeds  # noqa: E402
 from hf_heartllm.arguments import add_options, given_options, settings_of  # noqa: E402
-from hf_heartllm.evaluation.results import current_commit, machine_words, write_results  # noqa: E402
+from hf_heartllm.evaluation.results import Result, current_commit, machine_words, write_results  # noqa: E402
 
 KINDS = {
     "their mean, at the rate of everything else": ("first_rows=mean", "rows_learning_rate=0.001"),
@@ -136,22 +137,37 @@ def main() -> int:
         "commit": current_commit(),
         "machine": machine_words(),
     }
-    rows, lines = [], [f"| rows begin as | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
-    for kind, of_seeds in found.items():
-        of_kind = [
-            mean_over_seeds(
-                f"first rows, {kind}: {'' if measure == 'directions' else 'AUROC of the probes, '}{heading}",
-                [one[measure] for one in of_seeds],
-                {**facts, "unit": "directions" if measure == "directions" else "fraction"},
-            )
-            for heading, measure in MEASURES.items()
-        ]
-        rows += of_kind
-        cells = [f"{one.value:.3f} ({one.interval[0]:.3f} to {one.interval[1]:.3f})" for one in of_kind if one.interval]
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
-    print("\n".join(lines))
+    rows = [
+        mean_over_seeds(
+            _name(kind, heading),
+            [one[measure] for one in of_seeds],
+            {**facts, "unit": "directions" if heading == "directions" else "fraction"},
+        )
+        for kind, of_seeds in found.items()
+        for heading, measure in MEASURES.items()
+    ]
+    print(table_of(rows))
     write_results(settings.results, rows)
     return 0
+
+
+def _name(kind: str, heading: str) -> str:
+    return f"first rows, {kind}: {'' if heading == 'directions' else 'AUROC of the probes, '}{heading}"
+
+
+def table_of(rows: Sequence[Result]) -> str:
+    """Markdown: kinds as rows, measures as columns, each the mean, the lowest and the highest of the seeds."""
+    by_name = {row.name: row for row in rows}
+    lines = [f"| rows begin as | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
+    for kind in KINDS:
+        cells = []
+        for heading in MEASURES:
+            one, digits = by_name[_name(kind, heading)], 1 if heading == "directions" else 3
+            assert one.interval is not None
+            low, high = one.interval
+            cells.append(f"{one.value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -421,3 +421,9 @@ def test_minus_nought_is_no_half_of_a_number(tmp_path: Path) -> None:
     column = "\n".join("-0" if row[0] == 0 else str(row[0]) for row in whole)
     assert read(tmp_path, column, units="uV", leads="I")[0].leads == ("I",)
     assert "decimal points as well as between columns" in refusal(tmp_path, "\n".join(rows), units="uV", **IN_ORDER)
+
+
+@pytest.mark.parametrize("unit", ["microvolts", "UV", "millivolt", "MV"])
+def test_a_unit_that_is_not_known_is_refused(tmp_path: Path, unit: str) -> None:
+    text = FRAME.rename(columns=lambda lead: f"{lead} ({unit})").to_csv(index=False)
+    assert f"units must be mV, uV, nV or V, got '{unit}'" in refusal(tmp_path, text)

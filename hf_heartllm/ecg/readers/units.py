@@ -29,6 +29,12 @@ def is_unit(text: str) -> bool:
     return is_voltage(text) or text.strip().casefold() in _OTHER_UNITS
 
 
+def _seems_a_voltage(text: str) -> bool:
+    """Whether a text is meant as a unit of a voltage, though none that is known: `microvolts`, `UV`."""
+    lower = text.strip().casefold()
+    return "volt" in lower or lower in {one.casefold() for one in MILLIVOLTS}
+
+
 def name_and_unit(text: str) -> tuple[str, str | None]:
     """A column's name and the unit that stands behind it: `V1 (mV)` → `V1` and `mV`; None without a unit.
 
@@ -37,7 +43,7 @@ def name_and_unit(text: str) -> tuple[str, str | None]:
     if len(text) > _LONGEST_NAME:
         return text.strip(), None
     found = _IN_BRACKETS.fullmatch(text.strip())
-    if found and is_unit(found["unit"]):
+    if found and (is_unit(found["unit"]) or _seems_a_voltage(found["unit"])):
         return found["name"].strip(), found["unit"].strip()
     found = _AT_THE_END.fullmatch(text.strip())
     return (found["name"].strip(), found["unit"]) if found else (text.strip(), None)
