@@ -67,9 +67,16 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _number(text: str, kind: type[int] | type[float] = float) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is no {'whole ' if kind is int else ''}number") from None
+
+
 def positive(text: str) -> int:
     """A number of at least 1."""
-    value = int(text)
+    value: int = _number(text, int)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return value
@@ -77,7 +84,7 @@ def positive(text: str) -> int:
 
 def count(text: str) -> int:
     """A number of at least 0."""
-    value = int(text)
+    value: int = _number(text, int)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return value
@@ -85,7 +92,7 @@ def count(text: str) -> int:
 
 def share(text: str) -> float:
     """A number strictly between 0 and 1."""
-    value = float(text)
+    value: float = _number(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
@@ -93,7 +100,7 @@ def share(text: str) -> float:
 
 def seconds(text: str) -> float:
     """A length of time above 0."""
-    value = float(text)
+    value: float = _number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
@@ -269,11 +276,12 @@ def model_source(model: str | None, option: str = "--model") -> str | None:
     elif Path(model).exists():
         raise UsageError(f"{option} {model}: a file; give the checkpoint's folder")
     elif os.path.isabs(model) or model.startswith(".") or model.count("/") != 1:
-        from ..checkpoints import available
+        from ..checkpoints import available, checkpoint
 
+        ours = ", ".join(name for name in available() if (model_type(checkpoint(name)) or "").startswith("hf_"))
         raise UsageError(
-            f"{option} {model}: no such folder, none of the package's checkpoints ({', '.join(available())}), and no "
-            "name of a Hub repository (OWNER/NAME)"
+            f"{option} {model}: no such folder, none of the package's checkpoints ({ours}), and no name of a Hub "
+            "repository (OWNER/NAME)"
         )
     return model
 

@@ -104,9 +104,22 @@ def recording_facts(name: str, record: ECGRecord, heard: list[str]) -> dict[str,
         "patient": {key: value for key, value in known.items() if value is not None},
         "quality": {one.lead: _without_nan(asdict(one)) for one in lead_quality(record)},
         "findings": [asdict(finding) for finding in check_record(record).findings],
-        "warnings": heard,
+        "warnings": [*heard, *missing_samples(record)],
         "record": describe(record),
     }
+
+
+def missing_samples(record: ECGRecord) -> list[str]:
+    """Of each lead that lacks single samples, how many and where: it is not answered about."""
+    import numpy as np
+
+    lines = []
+    for lead, row in zip(record.leads, record.signal):
+        bad = np.flatnonzero(~np.isfinite(row))
+        if 0 < len(bad) < len(row):
+            many = f"{len(bad):,} missing samples" if len(bad) > 1 else "1 missing sample"
+            lines.append(f"lead {lead} has {many} (NaN), the first at {bad[0] / record.sampling_rate:.3f} s")
+    return lines
 
 
 def _format(name: str) -> str:
