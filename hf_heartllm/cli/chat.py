@@ -210,6 +210,8 @@ class _Session:
                 print_json_line({"question" if line[0] != "/" else "command": line, "error": one_line(error)})
             else:
                 tell(one_line(error))
+                if command == "/ecg":  # among the answers too: the next ones are not about what was asked for
+                    print(f"still {printable(self._name)}", flush=True)
         if not self.args.json:
             print(flush=True)
         return True
