@@ -127,6 +127,7 @@ def test_what_is_wrong_is_one_line_and_the_conversation_goes_on(say, tiny, tmp_p
     assert complaints[-1] == f"heartllm: {len(wrong)} of {len(wrong) + 3} lines could not be answered"
     assert code == 2
     assert "two words.csv: 12 leads, 10 s at 500 Hz\nThe conversation begins anew.\n" in out
+    assert out.count("still example:af\n") == 8  # behind each "/ecg" that failed
     assert (tmp_path / "a b.svg").is_file()
     assert out.rstrip().splitlines()[-7] == "yes"
 
