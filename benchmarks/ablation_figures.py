@@ -126,26 +126,6 @@ def results_of(runs: Runs, data: str, command: str, commit: str, machine: str) -
     return rows
 
 
-def short_table(rows: Sequence[Result]) -> str:
-    """Arms as rows, measures as columns, from the results file; behind each value its difference to full."""
-    by_name = {row.name.removeprefix("ablation, "): row for row in rows}
-    measures = list(dict.fromkeys(name.partition(", ")[0] for name in by_name))
-    arms = list(dict.fromkeys(name.partition(", ")[2] for name in by_name if not name.endswith(" less full")))
-    lines = [f"| | {' | '.join(measures)} |", f"|---|{'---|' * len(measures)}"]
-    for arm in arms:
-        cells = []
-        for measure in measures:
-            value, less = by_name[f"{measure}, {arm}"], by_name.get(f"{measure}, {arm} less full")
-            if less is None or less.interval is None:
-                assert value.interval is not None
-                cells.append(f"{value.value:.3f} ({value.interval[0]:.3f} to {value.interval[1]:.3f})")
-            else:
-                low, high = less.interval
-                cells.append(f"{value.value:.3f}; {less.value:+.3f} ({low:+.3f} to {high:+.3f})")
-        lines.append(f"| {arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def draw(runs: Runs, path: Path) -> None:
     """The plot of the table."""
     shown = {}

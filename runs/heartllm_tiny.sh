@@ -5,13 +5,13 @@
 #     runs/heartllm_tiny.sh PTB_XL TOKENS [OUTPUT [SETTING…]]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the shipped codec or CODEC, a folder. SETTINGs change every training: training.max_steps=2 tries the way out.
-# What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
-# process, SIMULATED=11 makes so few simulated records, EMBED=heartllm-tiny puts the result into the package, in the
-# place of what is there.
+# (docs/datasets.md), by the shipped codec or CODEC, a folder. SETTINGs change every training: training.max_steps=2
+# tries the way out. What is there is not made again, and an interrupted training goes on when this is run again.
+# PROCESSES=1 trains in one process, SIMULATED=11 makes so few simulated records, EMBED=heartllm-tiny puts the result
+# into the package, in the place of what is there.
 #
-# The checkpoint that ships came by these trainings one by one, in about two hours of two cores that had other work too;
-# training/LOG.md tells what was otherwise. The script was not run from its first line to its last.
+# The checkpoint that ships came by these trainings one by one, in about two hours of two cores that had other work
+# too; training/LOG.md tells what was otherwise. The script was not run from its first line to its last.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"

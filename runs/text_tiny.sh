@@ -5,11 +5,12 @@
 #
 #     runs/text_tiny.sh TOKENS [OUTPUT [SETTING…]]
 #
-# TOKENS: ECG tokens of PTB-XL with questions, of dataset_builders.ecg_tokens (docs/datasets.md), by the shipped codec or CODEC, a folder;
-# their codes say which records there are and are not shown. SETTINGs change the training: training.max_steps=2 tries
-# the way out. What is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1
-# trains in one process, EMBED=text-tiny puts the result into the package. text-tiny came by these trainings one by one;
-# the script was not run from its first line to its last, and what it does otherwise is in training/LOG.md.
+# TOKENS: ECG tokens of PTB-XL with questions, of dataset_builders.ecg_tokens (docs/datasets.md), by the shipped codec
+# or CODEC, a folder; their codes say which records there are and are not shown. SETTINGs change the training:
+# training.max_steps=2 tries the way out. What is there is not made again, and an interrupted training goes on when
+# this is run again. PROCESSES=1 trains in one process, EMBED=text-tiny puts the result into the package. text-tiny
+# came by these trainings one by one; the script was not run from its first line to its last, and what it does
+# otherwise is in training/LOG.md.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of ECG tokens}"

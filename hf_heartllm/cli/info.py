@@ -104,12 +104,12 @@ def recording_facts(name: str, record: ECGRecord, heard: list[str]) -> dict[str,
         "patient": {key: value for key, value in known.items() if value is not None},
         "quality": {one.lead: _without_nan(asdict(one)) for one in lead_quality(record)},
         "findings": [asdict(finding) for finding in check_record(record).findings],
-        "warnings": [*heard, *missing_samples(record)],
+        "warnings": [*heard, *_missing_samples(record)],
         "record": describe(record),
     }
 
 
-def missing_samples(record: ECGRecord) -> list[str]:
+def _missing_samples(record: ECGRecord) -> list[str]:
     """Of each lead that lacks single samples, how many and where: it is not answered about."""
     import numpy as np
 

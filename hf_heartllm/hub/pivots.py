@@ -18,8 +18,9 @@ time, between the comment and ``<!-- /pivot -->``:
 Keys: `file` in the folder of results; `name`, a pattern for a figure's name (`*` is anything); `rows` and `columns`,
 heading → what stands for ``@row`` and ``@column`` (a list where both are the same; a ``*`` in the heading of a row is
 what the first one in the name is); `first`, the heading over the rows. Optional: `intervals`, the headings of the
-columns that have them (all by default); `units` and `targets` (false by default: units behind the numbers, a last
-column with what is aimed at); `data`, words instead of the file's own.
+columns that have them (all by default); `brackets`, what they are where they are no 95 % intervals; `units` and
+`targets` (false by default: units behind the numbers, a last column with what is aimed at); `data`, words instead of
+the file's own.
 
 Below a table stands on what its figures were measured and by which command. A page with many tables says this once:
 where it has ``<!-- sources -->`` and ``<!-- /sources -->``, the sources of all its tables stand there instead.
@@ -41,7 +42,7 @@ from typing import Any
 
 _MARK = re.compile(r"<!-- pivot\n(.*?)\n-->\n(.*?)<!-- /pivot -->", re.DOTALL)
 _SOURCES = re.compile(r"<!-- sources -->\n(.*?)<!-- /sources -->", re.DOTALL)
-_KEYS = {"file", "name", "first", "rows", "columns", "intervals", "units", "targets", "data"}
+_KEYS = {"file", "name", "first", "rows", "columns", "intervals", "brackets", "units", "targets", "data"}
 _TARGET = re.compile(r"(interval )?(>=|<=|>|<|reaches) *(-?[\d.]+)")
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _WORDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than", "reaches": "reaches"}
@@ -128,7 +129,8 @@ def pivot_table(figures: Sequence[Figure], settings: Mapping[str, Any]) -> tuple
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in (head, *body)]
     lines.insert(1, "|" + "|".join(align) + "|")
     used = list(cells.values())
-    said = ["In brackets: 95 % intervals."] if with_interval and any(f["interval"] is not None for f in used) else []
+    brackets = with_interval and any(figure["interval"] is not None for figure in used)
+    said = [f"In brackets: {settings.get('brackets', '95 % intervals')}."] if brackets else []
     said += [f"Data: {grouped(shared)}."] if shared else []
     said += [f"Measured by {command}." for command in dict.fromkeys(map(_command, used))]
     return "\n".join(lines), "\n".join(said), used

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import ablation_figures
 from benchmarks.ablation_figures import AUROC, EXACT, FULL, HYBRID, NO_FT, ROUGE, figures
 from benchmarks.ablations import ARMS, ReportTurns, told
 from benchmarks.continuous_ecg import HybridEmbedding, HybridForecast, LatentEmbedding, PlacesForCodes, code_ids_of
 from hf_heartllm.data.question import Question
-from hf_heartllm.evaluation.results import read_results
 from hf_heartllm.models.ecg_answerer import TokenAnswerer
 from hf_heartllm.models.ecg_prompts import Prompt
 from hf_heartllm.training.packing import QuestionPrompts
@@ -155,9 +152,3 @@ def test_both_benchmarks_from_recordings_to_their_tables(tmp_path):
     assert f"ablation, {EXACT}, {NO_FT} less full" in names
     assert "<svg" in (tmp_path / "runs" / "ablations.svg").read_text()
     assert f"{FULL}, seed 0" not in run(*ablations)  # what is finished is kept
-
-
-def test_the_table_of_three_seeds_stands_in_the_docs():
-    root = Path(ablation_figures.__file__).resolve().parents[1]
-    table = ablation_figures.short_table(read_results(root / "benchmarks" / "results" / "ablations.json"))
-    assert table in (root / "docs" / "protocol.md").read_text(encoding="utf-8")

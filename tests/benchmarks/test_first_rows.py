@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 import torch
@@ -39,12 +38,6 @@ def test_the_table_has_means_over_seeds(tmp_path, monkeypatch, capsys):
     found = {one.name: one for one in read_results(tmp_path / "found.json")}
     assert len(found) == 9
     assert found["first rows, apart by levels, at a rate of their own: directions"].value == pytest.approx(2)
-
-
-def test_the_table_stands_in_the_docs():
-    root = Path(first_rows.__file__).resolve().parents[1]
-    table = first_rows.table_of(read_results(root / "benchmarks" / "results" / "first_rows.json"))
-    assert table in (root / "docs" / "pretrained-models.md").read_text(encoding="utf-8")
 
 
 def test_a_program_that_fails_is_named(tmp_path, monkeypatch, capsys):

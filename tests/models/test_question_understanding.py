@@ -501,7 +501,8 @@ def test_degrees_and_pacemakers_are_still_found():
     assert asked("Is there AV block I?").attribute == "1AVB"
     assert asked("Is AV block II present?").attribute == "2AVB"
     assert asked("I would like to know if there is a pacemaker").attribute == "PACE"
-    assert asked("Is there an indication of a pacemaker?").attribute == "PACE"
+    for text in ("Is there an indication of a pacemaker?", "Does this look like a paced ECG to you?"):
+        assert asked(text).attribute == "PACE"
 
 
 def test_normal_is_asked_in_its_own_words_throughout():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .question_words import AUXILIARIES, DENIALS, DOCTORS, PERSONS
+from .question_words import AUXILIARIES, DENIALS, DOCTORS, PERSONS, POSSIBLE
 
 DENIED = DENIALS | {"not", "nt", "nothing", "none", "never", "nor", "neither"}
 AGREED = frozenset(["right", "correct", "yes", "ok", "okay"])
 """Words that ask for consent at the end; nothing else follows from them where nothing is denied."""
 _OTHERS = PERSONS | DOCTORS | {"someone", "somebody", "anyone", "anybody", "nurse", "colleague"}
-_POSSIBLE = frozenset(["can", "could", "would", "may", "might"])
 _PAST = frozenset(["did", "has", "have", "had", "was", "were"])
 _SAYS = frozenset(["say", "says", "said", "according", "thinks", "thought", "writes", "wrote"])
 _SUBJECTS = PERSONS | {"this", "that", "these", "those", "it", "there", "the", "a", "an", "any"}
@@ -60,8 +59,8 @@ def _is_order_not_to(said: Sequence[str]) -> bool:
 def _is_of_others(said: Sequence[str], denied: bool) -> bool:
     """Whether it asks what someone has found or ruled out, who is no part of the recording."""
     if "by" in said and not _OTHERS.isdisjoint(said[said.index("by") + 1 :]):
-        return said[0] not in _POSSIBLE or denied
-    if DOCTORS.isdisjoint(said) or said[0] in _POSSIBLE:
+        return said[0] not in POSSIBLE or denied
+    if DOCTORS.isdisjoint(said) or said[0] in POSSIBLE:
         return False
     return said[0] in _PAST or not _SAYS.isdisjoint(said)
 

@@ -23,6 +23,7 @@ from .question_words import (
     OR,
     PERSONS,
     PHRASES,
+    POSSIBLE,
     SEEN,
     WHICH,
     WORDS,
@@ -36,8 +37,6 @@ _GENERAL = frozenset(["on", "in", "from", "by", "can", "does", "do", "could", "w
 _OF_RHYTHM = frozenset(["ecg", "rhythm", "heart", "cardiac", "heartbeat"])
 _OF_CHOICE = frozenset(["diagnosis", "finding", "class"])
 _NOW = frozenset(["now", "currently", "today", "suffering"])
-_POSSIBLE = frozenset(["may", "might", "can", "could"])
-_WISHED = frozenset(["want", "like", "indication"])
 
 
 class QuestionReader:
@@ -179,14 +178,9 @@ class QuestionReader:
         attribute, opposite = found
         if negated and not DENIABLE.isdisjoint(left):
             return "it may deny something else than the finding"
-        if left[:1] == ["did"] and "change" in left:
-            return "it compares with an earlier recording"
-        if attribute == "NORM" and "ecg" not in content and not PERSONS.isdisjoint(left):
-            return "it asks about the patient, not about the ECG"
-        if attribute == "PACE" and _asks_for_one(left):
-            return "it asks who is to have one, which no ECG shows"
-        if attribute.endswith("MI") and _asks_about_now(left):
-            return "it asks for an infarction now; how old one is was not trained"
+        beyond = _beyond_the_ecg(attribute, "ecg" in content, left)
+        if beyond is not None:
+            return beyond
         if opposite and negated:
             return "it denies what is itself the opposite of a trained finding"
         group = self.asking[attribute]
@@ -297,13 +291,31 @@ def _without_denial(tokens: Sequence[str]) -> tuple[list[str], bool] | str:
     return "it denies twice" if denied > 1 else (left, denied == 1)
 
 
-def _asks_for_one(tokens: Sequence[str]) -> bool:
-    """Whether words ask who needs or wants something; "want to know" and "indication of" do not."""
-    after = {one: following for one, following in zip(tokens, [*tokens[1:], ""]) if one in _WISHED}
-    wished = [one for one, following in after.items() if following not in ("of", "to", "know")]
-    return bool(wished) and "know" not in tokens
+def _beyond_the_ecg(attribute: str, of_ecg: bool, tokens: Sequence[str]) -> str | None:
+    """Why a question about a trained finding is one that no ECG answers, or this one alone does not; else None.
+
+    Args:
+        attribute: what is named.
+        of_ecg: whether the words say that it is one of an ECG.
+        tokens: the words, without those that deny.
+    """
+    if tokens[:1] == ["did"] and "change" in tokens:
+        return "it compares with an earlier recording"
+    if attribute == "NORM" and not of_ecg and not PERSONS.isdisjoint(tokens):
+        return "it asks about the patient, not about the ECG"
+    if attribute == "PACE" and _wishes(tokens):
+        return "it asks who is to have one, which no ECG shows"
+    now = not _NOW.isdisjoint(tokens) or ("suffer" in tokens and not POSSIBLE.isdisjoint(tokens))
+    if attribute.endswith("MI") and now:
+        return "it asks for an infarction now; how old one is was not trained"
+    return None
 
 
-def _asks_about_now(tokens: Sequence[str]) -> bool:
-    there = set(tokens)
-    return bool(there & _NOW) or ("suffer" in there and bool(there & _POSSIBLE))
+def _wishes(tokens: Sequence[str]) -> bool:
+    """Whether words ask what someone wants or needs: not "I want to know", "looks like", "indication of"."""
+    if "know" in tokens:
+        return False
+    pairs = set(zip(tokens, [*tokens[1:], ""]))
+    wants = any(one == "want" and following != "to" for one, following in pairs)
+    likes = "would" in tokens and any(one == "like" and following != "to" for one, following in pairs)
+    return wants or likes or any(one == "indication" and following != "of" for one, following in pairs)

@@ -343,6 +343,7 @@ ASKING = _set("give name state list provide specify write read calculate estimat
 WHICH = frozenset({"what", "which"})
 COMMANDS = ASKING | _set("tell identify determine count describe report")
 AUXILIARIES = _set("is are was were does do did has have can could would may might any am isnt arent doesnt")
+POSSIBLE = _set("can could would may might")
 DENIALS = _set("no without absent lack exclude")
 # Words that stand around a name and may be what is denied: "AF without symptoms" denies no AF.
 DENIABLE = _set("symptom thanks thank question concern concerning doctor physician cardiologist opinion call like want")
