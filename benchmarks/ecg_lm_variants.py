@@ -113,7 +113,11 @@ def compare(
         return error.returncode
     columns = {heading: part for heading, part in columns.items() if any(task in part for task in settings.tasks)}
     facts = {"commit": current_commit(), "machine": machine_words(), **facts}
-    found = figures(settings, first, list(variants), list(columns.values()), facts)
+    try:
+        found = figures(settings, first, list(variants), list(columns.values()), facts)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(table(found, first, list(variants), columns))
     write_results(results, found)
     return 0
@@ -206,8 +210,10 @@ def mean_over_seeds(name: str, values: Sequence[float], facts: Mapping[str, Any]
 
 
 def _value(rows: Sequence[Result], measure: str, condition: str) -> float:
-    [one] = [row for row in rows if f": {measure}" in row.name and row.name.endswith(f", {condition}")]
-    return one.value
+    found = [row.value for row in rows if f": {measure}" in row.name and row.name.endswith(f", {condition}")]
+    if len(found) != 1:
+        raise ValueError(f"no figure of {measure!r}, {condition}: too few recordings of a class; give more --judged")
+    return found[0]
 
 
 def table(found: Sequence[Result], first: str, variants: Sequence[str], columns: Mapping[str, str]) -> str:

@@ -45,6 +45,10 @@ def test_the_table_has_means_over_seeds_and_the_control(tmp_path, monkeypatch, c
     ]
     assert first.value == pytest.approx(0.7)
     assert first.interval == pytest.approx((0.6, 0.8))
+    monkeypatch.setattr("sys.argv", ["soft_tokens.py", *options, "--seeds=1"])
+    (tmp_path / "0-1" / "rows.json").write_text("[]")
+    assert soft_tokens.main() == 2
+    assert "too few recordings of a class; give more --judged" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["soft_tokens.py", *options, "--steps=7"])
     assert soft_tokens.main() == 2
     assert capsys.readouterr().err == f"error: {tmp_path}: was made with another --steps; give another --output\n"
