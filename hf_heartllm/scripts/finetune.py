@@ -24,7 +24,7 @@ from hf_heartllm.training.examples import QuestionDataset, as_hub_dataset, repea
 from hf_heartllm.training.held_out import HeldOut, draw_asked
 from hf_heartllm.training.lora import add_lora, freeze_lower_layers, run_lower_layers
 from hf_heartllm.training.packing import PackedCollator, QuestionPrompts
-from hf_heartllm.training.question_material import question_material, say_chats
+from hf_heartllm.training.question_material import question_material, say_chats, show_every_turn
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.row_choice import choose_rows
 from hf_heartllm.training.settings import FinetuneRecipe
@@ -136,6 +136,7 @@ def main() -> None:
         material = question_material(
             rows, data, recipe.probe, seed, args.soft_labels, args.general_turns, distinct, chats=args.chats
         )
+        show_every_turn(material, tokenizer)
         dataset = material.dataset(
             QuestionDataset,
             rows,

@@ -27,7 +27,7 @@ from hf_heartllm.training.examples import as_hub_dataset, repeat_rows
 from hf_heartllm.training.lora import add_lora_behind_soft_tokens
 from hf_heartllm.training.measured_findings import measured_texts
 from hf_heartllm.training.packing import QuestionPrompts
-from hf_heartllm.training.question_material import question_material, say_chats
+from hf_heartllm.training.question_material import question_material, say_chats, show_every_turn
 from hf_heartllm.training.recipes import RecipeOptions, begin_run, read_options, read_recipe
 from hf_heartllm.training.recordings import RecordingDataset
 from hf_heartllm.training.row_choice import choose_rows
@@ -125,6 +125,7 @@ def main() -> None:
         material = question_material(
             rows, data, None, settings["seed"], args.soft_labels, args.general_turns, cases=cases, chats=args.chats
         )
+        show_every_turn(material, processor)
         dataset = material.dataset(
             SoftQuestionDataset, rows, features, QuestionPrompts(processor), fewer_leads=data.incomplete_share,
             measured=measured,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hf_heartllm.models.ecg_chat import ECGS_FIRST, ONE_QUESTION
 from hf_heartllm.training.descriptions import describe
 from hf_heartllm.training.dialogues.cases import Case
 from hf_heartllm.training.dialogues.chats import read_chats
@@ -17,6 +18,7 @@ from hf_heartllm.training.examples import QuestionDataset, frequent_statements
 from hf_heartllm.training.settings import ProbeSettings, QuestionData
 from hf_heartllm.training.stages import say_left_out
 from hf_heartllm.training.statement_labels import MEASURED, hard_labels, softened, with_measured
+from hf_heartllm.training.text_model import with_every_turn
 from hf_heartllm.training.turns.others import OtherTurns, read_general_turns, unanswerable_questions
 from hf_heartllm.training.turns.statements import StatementTurns
 from hf_heartllm.training.turns.wordings import in_some_case
@@ -34,9 +36,33 @@ class Material:
     options: dict[str, Any]
     statements: list[str]
 
+    @property
+    def several_turns(self) -> bool:
+        """Whether a conversation of more than one question is taught."""
+        return bool(self.options.get("dialogue_share")) or any(one.then for one in self.options.get("chats", ()))
+
     def dataset(self, kind: Callable[..., QuestionDataset], *args: Any, **options: Any) -> QuestionDataset:
         """The examples: `kind(*args, …)` with all of this."""
         return kind(*args, **self.options, **options)
+
+
+def show_every_turn(material: Material, tokenizer: Any) -> None:
+    """Let a model that was shown the last question alone be shown whole conversations, where some are taught; say so.
+
+    Args:
+        material: what is taught.
+        tokenizer: the model's `ECGTokenizer` or `ECGLMProcessor`, which is changed and has to be saved.
+    """
+    if not material.several_turns:
+        return
+    changed = tokenizer.ecg_chat == ONE_QUESTION
+    if changed:
+        tokenizer.ecg_chat = ECGS_FIRST
+    for one in (tokenizer, getattr(tokenizer, "tokenizer", tokenizer)):
+        if isinstance(one.chat_template, str) and one.chat_template != with_every_turn(one.chat_template):
+            one.chat_template, changed = with_every_turn(one.chat_template), True
+    if changed:
+        print("note: the model was shown the last question alone; from here on earlier turns are shown too", flush=True)
 
 
 def say_chats(dataset: QuestionDataset) -> None:

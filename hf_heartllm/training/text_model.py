@@ -32,6 +32,15 @@ _AS_TRAINED = """\
 """
 
 
+def _arranged(last_alone: bool) -> str:
+    return _AS_TRAINED.replace("LAST_ALONE", str(last_alone).lower())
+
+
+def with_every_turn(template: str) -> str:
+    """A chat template of `save_text_model` that shows the last question alone, with earlier turns; another as it is."""
+    return template.replace(_arranged(True), _arranged(False))
+
+
 def check_saw_no_ecg(model: str | Path) -> bool:
     """Whether the run that wrote a checkpoint says that it left the ECGs out.
 
@@ -69,7 +78,7 @@ def save_text_model(model: Any, tokenizer: Any, folder: str | Path, dtype: torch
         How many tokens are left.
     """
     text_tokens: int = model.config.ecg_start_token_id  # ECG tokens stand behind the base's vocabulary
-    arrange = _AS_TRAINED.replace("LAST_ALONE", str(tokenizer.ecg_chat == ONE_QUESTION).lower())
+    arrange = _arranged(tokenizer.ecg_chat == ONE_QUESTION)
     language_model = model.language_model.to(dtype)
     language_model.resize_token_embeddings(text_tokens)
     language_model.config.use_cache = True  # trainers turn it off

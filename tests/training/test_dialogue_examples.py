@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from hf_heartllm import checkpoint
 from hf_heartllm.data.question import Question
 from hf_heartllm.data.record import Record
+from hf_heartllm.models.processing_ecg_lm import ECGLMProcessor
 from hf_heartllm.models.prompts import IGNORE_INDEX
 from hf_heartllm.training.dialogues.drawing import DialogueTurns, cases_of_records, cases_of_rows
 from hf_heartllm.training.dialogues.words import wordings
 from hf_heartllm.training.examples import QuestionDataset
 from hf_heartllm.training.packing import QuestionPrompts
-from hf_heartllm.training.question_material import question_material, say_chats
+from hf_heartllm.training.question_material import Material, question_material, say_chats, show_every_turn
 from hf_heartllm.training.settings import ChatSettings, DialogueSettings, QuestionData
 from hf_heartllm.training.soft_examples import SoftCollator, SoftQuestionDataset
 from hf_heartllm.training.turns.turn import Turn
@@ -103,6 +105,26 @@ def test_a_template_that_shows_one_question_is_refused_before_training():
     with pytest.raises(ValueError, match="does not keep what was said"):
         QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer), dialogues=DIALOGUES.draw, dialogue_share=1.0)
     QuestionDataset(ROWS, CODES, QuestionPrompts(tokenizer), chats=[Turn("a", "b")], chat_share=1.0)
+
+
+@pytest.mark.filterwarnings("ignore:this model answers each question by itself")
+def test_a_model_that_was_shown_one_question_is_shown_what_a_dialogue_said(tmp_path, capsys):
+    tokenizer = tiny_model_and_tokenizer()[1]
+    tokenizer.ecg_chat = "one question"
+    shipped = ECGLMProcessor.from_pretrained(checkpoint("ecg-lm-tiny"))
+    said = [Turn("What is it?", "Fibrillation.", then=(("Is it new?", "I cannot know."),))]
+    for one in (tokenizer, shipped):
+        show_every_turn(Material({"chats": [Turn("a", "b")]}, []), one)
+        assert capsys.readouterr().out == "", "a single question is shown as before"
+        show_every_turn(Material({"chats": said}, []), one)
+        assert capsys.readouterr().out.count("earlier turns are shown too") == 1
+        one.save_pretrained(tmp_path)
+        again = type(one).from_pretrained(tmp_path)
+        ids = QuestionPrompts(again).turn("What is it?", "Fibrillation.", then=said[0].then).ids
+        told = again.decode(ids).replace(" ", "")
+        assert all(word in told for word in ("Fibrillation", "new", "cannotknow"))
+        show_every_turn(Material({"dialogue_share": 0.5}, []), again)
+        assert capsys.readouterr().out == "", "it is shown already"
 
 
 def test_soft_tokens_before_a_dialogue():

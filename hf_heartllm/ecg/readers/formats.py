@@ -62,7 +62,7 @@ FORMATS = (
         reader="read_csv",
         arguments=STATED,
         says="leads in a header row; units in its names (`I (mV)`) or below them; the sampling rate in a time column "
-        "with its unit (`time (s)`)",
+        "with its unit (`time (s)`); all three in the head of a watch's export",
         needs="what the file does not say",
         suffixes=(".csv",),
     ),

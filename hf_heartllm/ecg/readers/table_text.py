@@ -77,11 +77,11 @@ class Grid:
         return np.array(rows, dtype=np.float64)
 
 
-def read_grid(path: Path) -> Grid:
-    """Read a text file as rows of cells.
+def read_text(path: Path) -> str:
+    """The text of a file, with minus signs as Python reads them.
 
     Raises:
-        ECGError: if the file is no text or empty, or its separators have two meanings.
+        ECGError: if the file is no text.
     """
     try:
         content = path.read_bytes()
@@ -93,7 +93,19 @@ def read_grid(path: Path) -> Grid:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")  # a µ as spreadsheets save it; numbers are the same
-    text = text.replace("−", "-")  # a minus sign as word processors set it
+    return text.replace("−", "-")  # a minus sign as word processors set it
+
+
+def read_grid(path: Path, text: str) -> Grid:
+    """A text as rows of cells.
+
+    Args:
+        path: for messages.
+        text: of the file.
+
+    Raises:
+        ECGError: if the text is empty, or its separators have two meanings.
+    """
     numbered = [(number, line) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
     stated = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", numbered[0][1]) if numbered else None
     if stated:  # how a spreadsheet is told the separator

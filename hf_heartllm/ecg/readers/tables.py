@@ -5,6 +5,7 @@ A table states neither sampling rate nor (mostly) units, so the caller does.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from .columns import Column, compare_time, named_record
 from .lead_choice import Leads
 from .messages import warn
 from .statements import Statements, require_file, statements
-from .table_text import MISSING, Grid, read_grid
+from .table_text import MISSING, Grid, read_grid, read_text
 from .time_columns import is_index, stated_rate
 from .units import is_unit, name_and_unit
+from .watch_table import read_watch_table
 
 _FEWEST_NUMBERED = 4  # columns from which a first row 0, 1, 2, … is no sample
 _CLOCK_WORDS = re.compile(r"[hmsfHMSF:.,/ydYD\s-]+|sec(ond)?s?|sample #|msec|index", re.IGNORECASE)  # hh:mm:ss.mmm
@@ -51,9 +53,15 @@ def read_csv(
     """
     path = Path(path)
     require_file(path)
-    grid = read_grid(path)
-    rate = stated_rate(path, grid) if sampling_rate is None else sampling_rate
+    text = read_text(path)
+    exported = read_watch_table(path, text)
+    grid, said = exported if exported is not None else (read_grid(path, text), None)
+    rate = sampling_rate
+    if rate is None:
+        rate = said if exported is not None else stated_rate(path, grid)
     stated = statements(path, rate, units, leads)
+    if said is not None and not math.isclose(stated.rate, said, rel_tol=0.001):
+        raise ECGError(f"{path}: the file says {said:g} Hz, not {stated.rate:g} Hz (sampling_rate=…, --sampling-rate)")
     _stand_up(grid)
     header = _take_header(path, grid)
     if header is None:
