@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from .common import UsageError, add_json_argument, add_model_argument, model_source, print_json, print_notice
@@ -52,12 +53,14 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(str(error)) from None
     if questions is None:
         raise UsageError(f"{folder}: the checkpoint does not say what it was trained to answer (questions.json)")
-    rows = question_rows(questions, calibration)
+    every = question_rows(questions, calibration)
     wanted = " ".join(args.words).strip()
-    if wanted:
-        rows = matching(rows, wanted, questions)
+    rows = matching(every, wanted, questions) if wanted else every
     if not rows:
-        raise UsageError(f"nothing that this checkpoint was trained to answer is called {wanted!r}")
+        words = {word for row in every for word in row.term.casefold().split()}
+        near = " ".join((get_close_matches(word, words, 1) or [word])[0] for word in wanted.casefold().split())
+        meant = f"; is it {near!r}?" if matching(every, near, questions) else ""
+        raise UsageError(f"nothing that this checkpoint was trained to answer is called {wanted!r}{meant}")
     folds = () if calibration is None else calibration.measured_folds
     collection = "PTB-XL" if calibration is None else calibration.collection
     if args.json:

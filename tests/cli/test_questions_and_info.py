@@ -76,6 +76,8 @@ def test_the_page_says_the_figures_and_what_was_not_trained_is_an_error(capsys, 
     assert "fold 9" in page
     assert cli.main(["questions", "STEMI"]) == 2
     assert "STEMI" in capsys.readouterr().err
+    assert cli.main(["questions", "fibrilation"]) == 2
+    assert "is it 'fibrillation'?" in capsys.readouterr().err
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").touch()
     assert cli.main(["questions", "--model", str(tmp_path)]) == 2

@@ -427,3 +427,10 @@ def test_minus_nought_is_no_half_of_a_number(tmp_path: Path) -> None:
 def test_a_unit_that_is_not_known_is_refused(tmp_path: Path, unit: str) -> None:
     text = FRAME.rename(columns=lambda lead: f"{lead} ({unit})").to_csv(index=False)
     assert f"units must be mV, uV, nV or V, got '{unit}'" in refusal(tmp_path, text)
+
+
+def test_a_unit_below_the_name_of_the_time_states_the_rate(tmp_path):
+    path = tmp_path / "x.csv"
+    rows = "".join(f"{place / 250:.3f},{value},{value}\n" for place, value in enumerate(SIGNAL[0]))
+    path.write_text(f"time,I,II\ns,mV,mV\n{rows}", encoding="utf-8")
+    assert read_ecg(path).sampling_rate == 250

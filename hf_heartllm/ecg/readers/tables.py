@@ -56,21 +56,21 @@ def read_csv(
     text = read_text(path)
     exported = read_watch_table(path, text)
     grid, said = exported if exported is not None else (read_grid(path, text), None)
-    rate = sampling_rate
-    if rate is None:
-        rate = said if exported is not None else stated_rate(path, grid)
-    stated = statements(path, rate, units, leads)
-    if said is not None and not math.isclose(stated.rate, said, rel_tol=0.001):
-        raise ECGError(f"{path}: the file says {said:g} Hz, not {stated.rate:g} Hz (sampling_rate=…, --sampling-rate)")
+    rate = said if sampling_rate is None else sampling_rate
     _stand_up(grid)
     header = _take_header(path, grid)
     if header is None:
-        return _without_names(path, grid, stated)
+        return _without_names(path, grid, statements(path, rate, units, leads))
     if not grid.rows:
         raise ECGError(f"{path}: a header row and no samples")
     header = _fit_widths(path, grid, header)
     columns = [Column(place, title, *name_and_unit(title)) for place, title in enumerate(header)]
     _take_units_row(path, grid, columns)
+    if rate is None:
+        rate = stated_rate(path, [column.title for column in columns], grid)
+    stated = statements(path, rate, units, leads)
+    if said is not None and not math.isclose(stated.rate, said, rel_tol=0.001):
+        raise ECGError(f"{path}: the file says {said:g} Hz, not {stated.rate:g} Hz (sampling_rate=…, --sampling-rate)")
     if _is_numbered(header):
         shown = f"{header[-2]}, {header[-1]}" if len(header) > 2 else header[-1]
         warn(f"{path}: the first row numbers the columns (… {shown}) and is no sample: left out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -131,18 +132,22 @@ def _near(value: float, due: float) -> bool:
     return abs(value - due) <= _TOLERANCE * due
 
 
-def stated_rate(path: object, grid: Grid) -> float | None:
+def stated_rate(path: object, titles: Sequence[str], grid: Grid) -> float | None:
     """The sampling rate in Hz that a table's time column states; None where no column, or several, do.
 
     `time (s),I (mV),II (mV)` needs no further word. A time column without its unit states nothing.
 
+    Args:
+        path: for messages.
+        titles: of the columns.
+        grid: the samples, without a header.
+
     Raises:
         ECGError: if the column is not even.
     """
-    header, *rows = grid.rows
     rates = [
-        _rate(path, title, [grid.value(row[place]) for row in rows if place < len(row)], seconds)
-        for place, title in enumerate(header)
+        _rate(path, title, [grid.value(row[place]) for row in grid.rows], seconds)
+        for place, title in enumerate(titles)
         if is_time_name(title) and (seconds := time_unit(title)) is not None
     ]
     return rates[0] if len(rates) == 1 else None
