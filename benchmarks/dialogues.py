@@ -63,6 +63,7 @@ class Settings:
         split: the part of the records; of PTB-XL, validation is fold 9.
         count: records, drawn; fewer where there are not so many.
         measured: whether recordings are measured, for red flags that no label tells.
+        bf16: answer in bfloat16, which pays on processors with units for it.
         max_new_tokens: where an answer is cut.
         seed: of the draws.
         resamples: of the bootstrap.
@@ -75,6 +76,7 @@ class Settings:
     split: str = "validation"
     count: int = 200
     measured: bool = True
+    bf16: bool = False
     max_new_tokens: int = 320
     seed: int = 0
     resamples: int = 2000
@@ -134,12 +136,14 @@ def _case(record: Record, measured: bool) -> Case | None:
 
 def write_answers(settings: Settings, held: Sequence[Held]) -> dict[str, list[str]]:
     """Condition → the answer to each dialogue's first message, greedy."""
-    answerer = load_answerer(settings.model, dtype=torch.float32)
+    answerer = load_answerer(settings.model, dtype=torch.bfloat16 if settings.bf16 else torch.float32)
     weights = Checkpoint(answerer, Path(settings.model).name).weights
     records = {one.record.record_id: one.record for one in held}
     other = other_patients(records.values(), settings.seed)
     asked = [(one.record.record_id, one.dialogue.arm, one.dialogue.turns[0][0]) for one in held]
-    mark = run_mark(weights, sorted(answerer.reads.items()), settings.seed, settings.max_new_tokens, asked)
+    mark = run_mark(
+        weights, sorted(answerer.reads.items()), settings.seed, settings.max_new_tokens, settings.bf16, asked
+    )
     plan = [(condition, *one) for one in asked for condition in CONDITIONS]
     plan.sort(key=lambda job: id_order(_shown(job[0], job[1], other)))  # a recording is read once
     reading: dict[str, object] = {}
@@ -267,6 +271,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     model = Path(settings.model).name
     command = f"python benchmarks/dialogues.py --model {model} --records DIR --output DIR --count {settings.count}"
+    command += " --bf16" if settings.bf16 else ""
     commit, machine = current_commit(REPOSITORY), machine_words()
     for row in rows:
         between = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"

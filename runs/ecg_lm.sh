@@ -4,10 +4,11 @@
 #     runs/ecg_lm.sh PTB_XL tiny|smollm2 [OUTPUT [SETTING…]]
 #
 # tiny: before text-tiny, and the checkpoint holds it. smollm2: before SmolLM2-135M-Instruct, and the checkpoint holds
-# encoder and projection alone. PTB_XL: the folder of PTB-XL 1.0.3. The encoder is the same for both and made once. What
-# is there is not made again, and an interrupted training goes on when this is run again. PROCESSES=1 trains in one
-# process, BF16=true computes in bfloat16 (for processors with units for it), EMBED=yes puts the result into the package.
-# Each line tells the minutes it took.
+# encoder and projection alone. PTB_XL: the folder of PTB-XL 1.0.3. The encoder is the same for both and made once.
+# SETTINGs change every training: training.max_steps=2 tries the way out. What is there is not made again, and an
+# interrupted training goes on when this is run again. PROCESSES=1 trains in one process, SIMULATED=11 makes so few
+# simulated records, BF16=true computes in bfloat16 (for processors with units for it), EMBED=yes puts the result into the
+# package. Each line tells the minutes it took.
 #
 # ecg-lm-tiny came by these trainings one by one, in about two hours of two cores; in step 5 another 800 steps lay between,
 # before an earlier text-tiny. ecg-lm-smollm2-135m came by steps 4 and 5 in one process each, 17 and 84 minutes (eight

