@@ -23,7 +23,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.ecg_lm_variants import YES_NO, Comparison, Variant, compare  # noqa: E402
+from benchmarks.ecg_lm_variants import YES_NO, Comparison, Variant, compare, words_of_seeds  # noqa: E402
 from hf_heartllm.arguments import add_options, given_options, settings_of  # noqa: E402
 
 FIRST = "ECG-LM"
@@ -83,8 +83,7 @@ def main() -> int:
     facts = {
         "command": f"python benchmarks/ecg_lm_ablations.py {given_options(settings)}",
         "data": f"{settings.judged} records of fold {settings.fold}, trained on {settings.aligned_steps * RECORDS} and "
-        f"{settings.steps * RECORDS} of folds {settings.training_folds}; mean, lowest and highest of "
-        f"{len(settings.seeds)} seeds",
+        f"{settings.steps * RECORDS} of folds {settings.training_folds}; {words_of_seeds(settings.seeds)}",
     }
     return compare(settings, variants_of(settings), FIRST, COLUMNS, facts, settings.results)
 

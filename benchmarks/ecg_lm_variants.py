@@ -205,8 +205,13 @@ def figures(
 
 
 def mean_over_seeds(name: str, values: Sequence[float], facts: Mapping[str, Any]) -> Result:
-    """The mean of what each seed gave; as interval the lowest and the highest."""
-    return Result(name, float(np.mean(values)), (min(values), max(values)), **facts)
+    """The mean of what each seed gave; as interval the lowest and the highest, of one seed none."""
+    return Result(name, float(np.mean(values)), (min(values), max(values)) if len(values) > 1 else None, **facts)
+
+
+def words_of_seeds(seeds: Sequence[int]) -> str:
+    """What a value and its interval are, for `Result.data`."""
+    return "one seed" if len(seeds) == 1 else f"mean, lowest and highest of {len(seeds)} seeds"
 
 
 def _value(rows: Sequence[Result], measure: str, condition: str) -> float:
@@ -231,7 +236,7 @@ def table(found: Sequence[Result], first: str, variants: Sequence[str], columns:
         cells = []
         for measure in columns.values():
             real, other = (by_name[f"{first}, {variant}: {measure}, {condition}"] for condition in CONDITIONS)
-            assert real.interval is not None
-            cells.append(f"{real.value:.3f} ({real.interval[0]:.3f} to {real.interval[1]:.3f}); {other.value:.3f}")
+            between = "" if real.interval is None else f" ({real.interval[0]:.3f} to {real.interval[1]:.3f})"
+            cells.append(f"{real.value:.3f}{between}; {other.value:.3f}")
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -26,7 +26,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.ecg_lm_variants import YES_NO, Comparison, Variant, compare  # noqa: E402
+from benchmarks.ecg_lm_variants import YES_NO, Comparison, Variant, compare, words_of_seeds  # noqa: E402
 from hf_heartllm.arguments import add_options, given_options, settings_of  # noqa: E402
 
 KINDS = {
@@ -85,7 +85,7 @@ def main() -> int:
     facts = {
         "command": f"python benchmarks/soft_tokens.py {given_options(settings)}",
         "data": f"{settings.judged} records of fold {settings.fold}, trained on {settings.steps * RECORDS} of folds "
-        f"{settings.training_folds}; mean, lowest and highest of {len(settings.seeds)} seeds",
+        f"{settings.training_folds}; {words_of_seeds(settings.seeds)}",
     }
     columns = {task: YES_NO.format(task) for task in settings.tasks}
     return compare(settings, kinds_of(settings), FIRST, columns, facts, settings.results)
