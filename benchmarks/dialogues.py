@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hf_heartllm.arguments import add_options, settings_of
+from hf_heartllm.arguments import add_options, given_options, settings_of
 from hf_heartllm.data.record import Record, id_order
 from hf_heartllm.data.sources import open_records
 from hf_heartllm.ecg import measure
@@ -270,8 +270,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     model = Path(settings.model).name
-    command = f"python benchmarks/dialogues.py --model {model} --records DIR --output DIR --count {settings.count}"
-    command += " --bf16" if settings.bf16 else ""
+    command = f"python benchmarks/dialogues.py {given_options(settings, shown={'model': model})}"
     commit, machine = current_commit(REPOSITORY), machine_words()
     for row in rows:
         between = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"

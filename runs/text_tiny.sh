@@ -9,8 +9,8 @@
 # or CODEC, a folder; their codes say which records there are and are not shown. SETTINGs change the training:
 # training.max_steps=2 tries the way out. What is there is not made again, and an interrupted training goes on when
 # this is run again. PROCESSES=1 trains in one process, EMBED=text-tiny puts the result into the package. text-tiny
-# came by these trainings one by one; the script was not run from its first line to its last, and what it does
-# otherwise is in training/LOG.md.
+# came by these trainings one by one; the script was run from its first line to its last in short alone, by
+# heartllm_tiny.sh, and what it does otherwise is in training/LOG.md.
 set -euo pipefail
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${1:?folder of ECG tokens}"

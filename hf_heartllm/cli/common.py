@@ -250,6 +250,7 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     Raises:
         ECGError: if some are missing and cannot be derived.
     """
+    from ..models.ecg_leads import STANDARD_LEADS
     from ..models.ecg_record import ECGError, require_leads
 
     try:
@@ -260,7 +261,9 @@ def check_leads(record: ECGRecord, model: str | None) -> None:
     try:
         require_leads(record, settings.get("required_leads") or settings.get("leads") or ())
     except ECGError as error:
-        raise ECGError(f"{error} (--model ecg-lm-tiny reads any leads)") from None
+        if set(STANDARD_LEADS).isdisjoint(record.leads):
+            raise
+        raise ECGError(f"{error} (--model ecg-lm-tiny reads any of the twelve)") from None
 
 
 def model_source(model: str | None, option: str = "--model") -> str | None:

@@ -124,4 +124,4 @@ def test_missing_leads_are_said_before_torch_is_loaded(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.stdout.strip() == "False 2"
     assert "missing leads I, II" in done.stderr
-    assert "--model ecg-lm-tiny reads any leads" in done.stderr
+    assert "--model ecg-lm-tiny reads any of the twelve" in done.stderr

@@ -57,6 +57,13 @@ def test_what_is_stated_must_agree_and_what_is_not_said_is_asked_for(tmp_path):
         read_ecg(written(tmp_path, HEAD.replace("µV", "")))
 
 
+def test_a_persons_name_is_no_lead_and_a_head_of_one_cell_no_head(tmp_path):
+    with pytest.raises(ECGError):
+        read_ecg(written(tmp_path, HEAD.replace("Lead,Lead I", "Lead,Lead")))
+    with pytest.raises(ECGError):
+        read_ecg(written(tmp_path, "x" * 200_000 + ",Lead I\nUnit,mV\n"), sampling_rate=500)
+
+
 def test_a_damaged_line_is_named(tmp_path):
     path = written(tmp_path)
     path.write_text(path.read_text(encoding="utf-8") + "broken\n", encoding="utf-8")

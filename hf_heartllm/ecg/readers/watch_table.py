@@ -23,7 +23,9 @@ from .channels import lead_name
 from .table_text import Grid
 from .units import is_voltage
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _MOST_LINES = 40  # of a head
+_LAST = 3  # lines of a head, one of which names the lead, one perhaps its unit
 _FEWEST_SAMPLES = 10
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?")
 _HERTZ = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:hz|h\w*rt\w*|hercios?|гц|герц\w*|赫兹?|赫茲|ヘルツ|헤르츠)", re.IGNORECASE)
@@ -42,25 +44,32 @@ def read_watch_table(path: Path, text: str) -> tuple[Grid, float | None] | None:
     Raises:
         ECGError: for a sample that is no number.
     """
-    numbered = [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
-    first = next((place for place, (_, line) in enumerate(numbered[:_MOST_LINES]) if _sample(line) is not None), 0)
-    head = [cells for line in numbered[:first] for cells in csv.reader([line[1]], skipinitialspace=True)]
-    if len(numbered) - first < _FEWEST_SAMPLES or any(len(cells) < 2 or not cells[0] for cells in head):
+    above = [line.strip() for line in _LINE_END.split(text, maxsplit=_MOST_LINES)[:_MOST_LINES]]
+    first = next((place for place, line in enumerate(above) if _sample(line) is not None), 0)
+    try:
+        head = [cells for cells in csv.reader(above[:first], skipinitialspace=True) if cells]
+    except csv.Error:  # a cell of 100,000 characters
         return None
-    values = [cells[1].strip() for cells in reversed(head)]  # the lead stands last, behind the person's name
-    lead = next((name for value in values if (name := lead_name(value.split()[-1] if value else ""))
-                 in STANDARD_LEADS), None)  # fmt: skip
+    if any(len(cells) < 2 or not cells[0] for cells in head):
+        return None
+    values = [cells[1].strip() for cells in head]
+    last = [value for value in reversed(values[-_LAST:]) if value]  # above them stands the person's name
+    lead = next((name for value in last if (name := lead_name(value.split()[-1])) in STANDARD_LEADS), None)
     if lead is None:
         return None
-    unit = next((value for value in values if is_voltage(value)), None)
+    every = enumerate(_LINE_END.split(text), 1)
+    numbered = [(number, line) for number, line in every if number > first and line.strip()]
+    if len(numbered) < _FEWEST_SAMPLES:
+        return None
+    unit = next((value for value in last if is_voltage(value)), None)
     rate = next((found[1] for value in values if (found := _HERTZ.fullmatch(value))), None)
     rows = []
-    for number, line in numbered[first:]:
+    for number, line in numbered:
         sample = _sample(line)
         if sample is None:
             raise ECGError(f"{path}: row {number}: {line[:40]!r} is not a number")
         rows.append([sample])
-    lines = [number for number, _ in numbered[first - 1 :]]
+    lines = [first, *(number for number, _ in numbered)]
     title = lead if unit is None else f"{lead} ({unit})"
     return Grid([[title], *rows], lines, None, False), None if rate is None else float(rate.replace(",", "."))
 
