@@ -83,11 +83,11 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    monkeypatch.setattr(download.config, "db_index_url", f"http://127.0.0.1:{port}/")
-    with pytest.raises(ECGError, match="cannot be reached") as caught:
-        read_ecg(NAME)
+    with socket.socket() as taken:  # bound, so that no other test's server gets the port, and not listening
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(download.config, "db_index_url", f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        with pytest.raises(ECGError, match="cannot be reached") as caught:
+            read_ecg(NAME)
     assert "\n" not in str(caught.value)
 
 
